@@ -1,0 +1,48 @@
+# `make run` reads the example video with the CPU runtime alone; `make test` installs the rest and checks everything.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Absolute, because pip also reads it in the folders where it builds.
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run test checks lint types unit wheel clean
+
+run: $(VENV)/.run
+	$(BIN)/lpsr-run --video examples/gate.mp4 --out runs/gate
+
+test: $(VENV)/.test checks
+
+checks: lint types unit wheel
+
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types:
+	$(BIN)/mypy
+
+unit:
+	$(BIN)/pytest
+
+# The wheel alone, in an environment of its own and outside this folder, reads plates with the models it carries.
+wheel:
+	rm -rf build/wheel && mkdir -p build/wheel
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/python -m pip install --quiet "$$(ls $(CURDIR)/build/wheel/lpsr-*.whl)[cpu]"
+	cd build/wheel && $(CURDIR)/tests/wheel.sh venv/bin $(CURDIR)/examples/gate.mp4
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --editable '.[cpu]'
+	touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --editable '.[cpu,train,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist runs

@@ -1,0 +1,110 @@
+"""Model cards: the JSON beside every graph that says what it is and what made it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from lpsr_core.errors import LpsrError
+
+Role = Literal["generator", "reader"]
+Precision = Literal["fp32", "fp16", "int8"]
+ROLES: tuple[Role, ...] = ("generator", "reader")
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a graph file is.
+
+    Attributes:
+        name: e.g. `lite`; the file is `<name>-<role>[-<precision>].onnx`.
+        role: what the graph does, and with it its contract (see `lpsr_run.engine`).
+        precision: the type of its arithmetic.
+        file: the graph's file name, beside the card.
+        sha256: of the graph's bytes, in hexadecimal.
+        parameters: number of trained values.
+        opset: of the ONNX graph.
+        made_by: the configuration that produced it, whatever the producing command takes.
+        metrics: measured figures, each with what it was measured on.
+        schema: version of this form.
+    """
+
+    name: str
+    role: Role
+    precision: Precision
+    file: str
+    sha256: str
+    parameters: int
+    opset: int
+    made_by: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    schema: int = SCHEMA
+
+    def save(self, folder: Path) -> Path:
+        """Writes the card beside its graph, replacing an older one atomically; returns its path."""
+        path = card_path(folder / self.file)
+        part = path.with_suffix(".json.part")
+        part.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        part.replace(path)
+        return path
+
+    @classmethod
+    def load(cls, path: Path) -> ModelCard:
+        """Reads a card.
+
+        Raises:
+            LpsrError: it is missing, not JSON, or not a card of this schema.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise LpsrError(f"{path}: no model card here; a graph travels with the .json of the same name") from None
+        except (OSError, ValueError) as error:
+            raise LpsrError(f"{path}: not a readable model card: {error}") from None
+        known = {entry.name for entry in fields(cls)}
+        required = {"name", "role", "precision", "file", "sha256", "parameters", "opset"}
+        if not isinstance(values, dict) or not required <= values.keys() or values.get("schema") != SCHEMA:
+            raise LpsrError(f"{path}: not a model card of schema {SCHEMA}; export the model again")
+        if values["role"] not in ROLES or values["precision"] not in PRECISIONS:
+            raise LpsrError(f"{path}: role {values['role']!r} or precision {values['precision']!r} is unknown")
+        return cls(**{name: value for name, value in values.items() if name in known})
+
+
+def card_path(graph: Path) -> Path:
+    """Where the card of a graph file lies."""
+    return graph.with_suffix(".json")
+
+
+def graph_name(name: str, role: Role, precision: Precision = "fp32") -> str:
+    """File name of a graph: `lite-generator.onnx`, `lite-generator-fp16.onnx`."""
+    return f"{name}-{role}.onnx" if precision == "fp32" else f"{name}-{role}-{precision}.onnx"
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal digest of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def load_verified(graph: Path) -> ModelCard:
+    """The card of a graph, after checking that the graph's bytes are the ones it speaks of.
+
+    Raises:
+        LpsrError: graph or card is missing or unreadable, or the bytes differ.
+    """
+    if not graph.is_file():
+        raise LpsrError(f"{graph}: no such model file")
+    card = ModelCard.load(card_path(graph))
+    if sha256(graph) != card.sha256:
+        raise LpsrError(
+            f"{graph}: the file is not the one its card describes (sha256 differs); export or fetch it again"
+        )
+    return card

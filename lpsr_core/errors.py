@@ -1,0 +1,70 @@
+"""Errors that reach the user as one line, and the boundary that prints them."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+
+class LpsrError(Exception):
+    """A failure with a message for the user: what, where, what to do. Exit code 1."""
+
+    exit_code = 1
+
+
+class UsageError(LpsrError):
+    """The command was called wrongly: a missing path, an unknown name, an option that does not fit. Exit code 2."""
+
+    exit_code = 2
+
+
+class MissingExtraError(LpsrError):
+    """An optional package is not installed.
+
+    Args:
+        package: the import that failed, as a user would name it.
+        extra: the extra of the `lpsr` distribution that brings it.
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed; install it with: pip install 'lpsr[{extra}]'")
+
+
+def describe(error: BaseException) -> str:
+    """The one line that a user reads for any exception."""
+    if isinstance(error, LpsrError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        where = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror}{where}"
+    return f"unexpected {type(error).__name__}: {' '.join(str(error).split()) or 'no message'} (run again with --debug)"
+
+
+def run_command(command: Callable[[], object], argv: Sequence[str] | None = None) -> None:
+    """Runs a command line program and turns every exception into one line on stderr and an exit code.
+
+    Exit codes: 0 done, 1 failure, 2 usage, 130 interrupted. `--debug` anywhere on the command line, or
+    `LPSR_DEBUG=1`, shows the traceback as well.
+
+    Args:
+        command: the program; parses `sys.argv` itself.
+        argv: the arguments in which `--debug` is looked for; default `sys.argv[1:]`.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments or os.environ.get("LPSR_DEBUG", "") not in ("", "0")
+    try:
+        command()
+    except KeyboardInterrupt:
+        print("interrupted; what was written so far is kept", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        # The reader of our standard output went away (`| head`): nothing to report, and nowhere to report it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        print(f"error: {describe(error)}", file=sys.stderr)
+        raise SystemExit(error.exit_code if isinstance(error, LpsrError) else 1) from None
