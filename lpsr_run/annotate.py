@@ -1,0 +1,126 @@
+"""The video of a run with boxes and texts drawn into it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import cv2
+import numpy as np
+
+from lpsr_core.errors import LpsrError
+from lpsr_core.geometry import Image, Quad
+from lpsr_run.quiet import silence_opencv
+
+_SURE = (60, 220, 90)
+_UNSURE = (170, 170, 170)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What to draw around a plate.
+
+    Attributes:
+        quad: its corners in the frame, in pixels.
+        text: what its track reads so far.
+        confidence: of that text, 0..1.
+        accepted: whether it would be reported; others get a gray box without a text.
+    """
+
+    quad: Quad
+    text: str
+    confidence: float
+    accepted: bool
+
+
+class VideoSink:
+    """Writes frames with their marks as an MP4 video.
+
+    The first frame decides the video's size; frames of another size are shrunk or enlarged into it with their
+    shape kept.
+
+    Args:
+        path: of the video.
+        rate: frames a second.
+    """
+
+    def __init__(self, path: Path, rate: float = 25.0) -> None:
+        self._path, self._rate = path, rate
+        self._writer: cv2.VideoWriter | None = None
+        self._size = (0, 0)
+
+    def __enter__(self) -> VideoSink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writer is not None:
+            self._writer.release()
+
+    def show(self, image: Image, marks: Sequence[Mark]) -> None:
+        """Adds a frame.
+
+        Args:
+            image: uint8[H, W, 3], RGB; left as it is.
+            marks: the plates in it.
+
+        Raises:
+            LpsrError: the video cannot be written.
+        """
+        canvas = np.ascontiguousarray(image[..., ::-1])
+        for mark in marks:
+            _draw(canvas, mark)
+        if self._writer is None:
+            self._open(canvas.shape[1], canvas.shape[0])
+        assert self._writer is not None
+        self._writer.write(_fitted(canvas, self._size))
+
+    def _open(self, width: int, height: int) -> None:
+        silence_opencv()
+        # The codec wants even sizes.
+        self._size = max(width - width % 2, 2), max(height - height % 2, 2)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("wb"):
+                pass
+        except OSError as error:
+            raise LpsrError(f"{self._path}: cannot be written: {error.strerror or error}") from None
+        self._writer = cv2.VideoWriter(str(self._path), cv2.VideoWriter.fourcc(*"mp4v"), self._rate, self._size)
+        if not self._writer.isOpened():
+            raise LpsrError(f"{self._path}: this OpenCV cannot write it as a video; give a name that ends in .mp4")
+
+
+def _draw(canvas: Image, mark: Mark) -> None:
+    colour = (_SURE if mark.accepted else _UNSURE)[::-1]
+    thickness = max(1, round(canvas.shape[1] / 500))
+    points = np.rint(mark.quad.array).astype(np.int32)
+    cv2.polylines(canvas, [points], True, colour, thickness, cv2.LINE_AA)
+    if not mark.accepted:
+        return
+    text, face = f"{mark.text} {mark.confidence:.2f}", cv2.FONT_HERSHEY_SIMPLEX
+    size = max(0.5, canvas.shape[1] / 1600)
+    (width, height), base = cv2.getTextSize(text, face, size, thickness)
+    x = int(np.clip(points[:, 0].min(), 0, max(canvas.shape[1] - width, 0)))
+    y = int(points[:, 1].min()) - base
+    if y - height < 0:
+        y = int(points[:, 1].max()) + height + base
+    cv2.rectangle(canvas, (x, y - height - 2), (x + width, y + base), (0, 0, 0), cv2.FILLED)
+    cv2.putText(canvas, text, (x, y), face, size, colour, thickness, cv2.LINE_AA)
+
+
+def _fitted(canvas: Image, size: tuple[int, int]) -> Image:
+    """The picture in another size, bars where its shape differs."""
+    height, width = canvas.shape[:2]
+    if (width, height) == size:
+        return canvas
+    if 0 <= width - size[0] <= 1 and 0 <= height - size[1] <= 1:
+        return np.ascontiguousarray(canvas[: size[1], : size[0]])
+    factor = min(size[0] / width, size[1] / height)
+    inner = max(round(width * factor), 1), max(round(height * factor), 1)
+    result: Image = np.zeros((size[1], size[0], 3), np.uint8)
+    left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+    result[top : top + inner[1], left : left + inner[0]] = cv2.resize(canvas, inner, interpolation=cv2.INTER_AREA)
+    return result

@@ -1,0 +1,43 @@
+"""Which runtime opens a graph. A new runtime is one new engine class and one line in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, get_args
+
+from lpsr_core.errors import LpsrError, UsageError
+from lpsr_run.engine import Engine
+from lpsr_run.onnx_engine import OnnxRuntimeEngine
+
+Backend = Literal["auto", "onnxruntime", "cuda", "tensorrt"]
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
+
+
+def open_engine(path: Path, backend: Backend = "auto", threads: int = 0) -> Engine:
+    """Opens a graph file.
+
+    Args:
+        path: the .onnx file.
+        backend: `onnxruntime` is its CPU provider, `cuda` its CUDA provider; `auto` takes CUDA where it works.
+        threads: CPU threads for the operators; 0 lets the runtime choose.
+
+    Raises:
+        UsageError: unknown backend.
+        LpsrError: the backend is not there, or the file is not a graph that it can run.
+    """
+    if backend not in _OPENERS:
+        raise UsageError(f"unknown backend {backend!r}; give one of {', '.join(_OPENERS)}")
+    return _OPENERS[backend](path, threads)
+
+
+def _tensorrt(path: Path, threads: int) -> Engine:
+    raise LpsrError("the tensorrt backend is not built yet; run with --backend cuda or --backend onnxruntime")
+
+
+_OPENERS: dict[Backend, Callable[[Path, int], Engine]] = {
+    "auto": lambda path, threads: OnnxRuntimeEngine(path, "auto", threads),
+    "onnxruntime": lambda path, threads: OnnxRuntimeEngine(path, "cpu", threads),
+    "cuda": lambda path, threads: OnnxRuntimeEngine(path, "cuda", threads),
+    "tensorrt": _tensorrt,
+}

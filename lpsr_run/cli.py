@@ -1,0 +1,169 @@
+"""The command line of `lpsr-run`. Heavy imports wait until the options are known to be right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lpsr_core.errors import run_command
+
+# Plain text: usage errors and help stay readable in logs and in narrow terminals.
+_KEPT = "interrupted; what was written so far is kept"
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from lpsr_core import __version__
+
+        typer.echo(f"lpsr-run {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def read_plates(
+    video: Annotated[
+        str | None,
+        typer.Option(metavar="SOURCE", help="Video file, image, folder of images, glob, stream URL or camera number."),
+    ] = None,
+    crops: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="Images that are plates already: a folder, glob or file. Not with --video."),
+    ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where reads.jsonl, run.json and pictures go (default runs/latest). What an earlier run left there "
+            "is moved to earlier-N inside it.",
+        ),
+    ] = None,
+    super_resolve: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|always|never", help="Which plates the generator enlarges; auto: those below 96 pixels."
+        ),
+    ] = None,
+    generator: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Released name or .onnx file (default lite).")
+    ] = None,
+    reader: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Released name or .onnx file (default lite).")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(metavar="fp32|fp16|int8", help="Variant of the released models (default fp32).")
+    ] = None,
+    backend: Annotated[
+        str | None,
+        typer.Option(metavar="auto|onnxruntime|cuda|tensorrt", help="What runs the models; auto: CUDA if it works."),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(metavar="N", help="CPU threads of the models; 0 lets the runtime choose.")
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(metavar="N", help="Most plates in one forward pass (default 16).")
+    ] = None,
+    detector: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Your own YOLO-style .onnx detector instead of the built-in.")
+    ] = None,
+    layouts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST", help="Layouts that plates may follow, e.g. brazilian,mercosur (default) or LLDDDLL."
+        ),
+    ] = None,
+    min_confidence: Annotated[
+        float | None, typer.Option(metavar="P", help="Drop reads below this confidence (default 0.3; not --crops).")
+    ] = None,
+    min_frames: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Frames of a video that must show a plate, unless one is sure (default 2)."),
+    ] = None,
+    stride: Annotated[
+        int | None, typer.Option(metavar="N", help="Look at every Nth frame of a video (default 1).")
+    ] = None,
+    annotate: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the frames with boxes and texts as an .mp4 video.")
+    ] = None,
+    pictures: Annotated[
+        bool | None,
+        typer.Option("--pictures/--no-pictures", help="Keep the pictures of reads (default yes).", show_default=False),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="TOML file with these options; the command line wins.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar and no table.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Reads licence plates in videos, streams and pictures.
+
+    Exit codes: 0 done, 1 something failed or was skipped, 2 wrong usage, 130 interrupted.
+    """
+    given: dict[str, Any] = {
+        "video": video,
+        "crops": crops,
+        "out": out,
+        "super_resolve": super_resolve,
+        "generator": generator,
+        "reader": reader,
+        "precision": precision,
+        "backend": backend,
+        "threads": threads,
+        "batch": batch,
+        "detector": detector,
+        "layouts": None if layouts is None else tuple(word for word in layouts.split(",") if word.strip()),
+        "min_confidence": min_confidence,
+        "min_frames": min_frames,
+        "stride": stride,
+        "annotate": annotate,
+        "pictures": pictures,
+    }
+    code = _execute(given, config, quiet)
+    raise typer.Exit(code)
+
+
+def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> int:
+    """Runs with these options; returns the exit code."""
+    from lpsr_run.config import RunConfig, load_config
+    from lpsr_run.quiet import silence_opencv
+
+    config = RunConfig() if config_file is None else load_config(config_file)
+    # A source on the command line replaces the file's, of whichever kind that is.
+    if given["video"] is not None or given["crops"] is not None:
+        config = config.without_source()
+    config = config.changed(given)
+    config.check()
+    silence_opencv()
+    try:
+        from lpsr_run.run import run
+
+        summary = run(config, quiet)
+    except KeyboardInterrupt:
+        typer.echo(_KEPT, err=True)
+        return 130
+    if not quiet:
+        what = "plate" if summary.reads == 1 else "plates"
+        typer.echo(f"{summary.reads} {what} read in {summary.seconds:.1f} s; {config.out}/reads.jsonl")
+    if summary.stopped_by is not None:
+        typer.echo(_KEPT, err=True)
+        return 128 + summary.stopped_by
+    if summary.failures:
+        count = len(summary.failures)
+        typer.echo(f"error: {count} {'input' if count == 1 else 'inputs'} failed; the others were read", err=True)
+        return 1
+    return 0
+
+
+def main() -> None:
+    """Entry point of `lpsr-run`."""
+    run_command(app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""The configuration of a run: one frozen object, from defaults, a TOML file and the command line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from lpsr_core.cards import PRECISIONS, Precision
+from lpsr_core.errors import UsageError
+from lpsr_core.layouts import parse_layouts
+from lpsr_run.backends import BACKENDS, Backend
+from lpsr_run.plate_reader import SUPER_RESOLVE, SuperResolve
+from lpsr_run.redact import redact
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides what a run does.
+
+    Attributes:
+        video: frames: a file, folder of images, glob, URL or camera number. Either this or `crops`.
+        crops: images that are plates already: a file, folder or glob.
+        out: folder for reads.jsonl, run.json and pictures.
+        super_resolve: which crops go through the generator.
+        generator, reader: a released model's name or the path of an .onnx file.
+        precision: variant of a released model.
+        backend: what runs the models.
+        threads: CPU threads of the models; 0 lets the runtime choose.
+        batch: most crops in one forward pass.
+        detector: a user's own YOLO-style .onnx; None for the built-in locator.
+        layouts: names or patterns that plates may follow.
+        min_confidence: reads below are dropped, 0..1; crops are always read.
+        min_frames: frames that a track of a video needs, unless its confidence is at least `sure`.
+        sure: confidence from which a single frame of a video suffices, 0..1.
+        stride: of a video, every so many frames.
+        annotate: where to write a video with boxes and texts; None for none.
+        pictures: whether to keep the pictures of each read.
+    """
+
+    video: str | None = None
+    crops: str | None = None
+    out: str = "runs/latest"
+    super_resolve: SuperResolve = "auto"
+    generator: str = "lite"
+    reader: str = "lite"
+    precision: Precision = "fp32"
+    backend: Backend = "auto"
+    threads: int = 0
+    batch: int = 16
+    detector: str | None = None
+    layouts: tuple[str, ...] = ("brazilian", "mercosur")
+    min_confidence: float = 0.3
+    min_frames: int = 2
+    sure: float = 0.9
+    stride: int = 1
+    annotate: str | None = None
+    pictures: bool = True
+
+    def check(self) -> None:
+        """Makes sure that the values can be meant.
+
+        Raises:
+            UsageError: with the option and what it takes.
+        """
+        if (self.video is None) == (self.crops is None):
+            raise UsageError("give exactly one of --video and --crops")
+        if self.crops is not None and (self.annotate or self.detector):
+            raise UsageError("--annotate and --detector need --video; crops are plates already")
+        for name, choices in (
+            ("super_resolve", SUPER_RESOLVE),
+            ("precision", PRECISIONS),
+            ("backend", BACKENDS),
+        ):
+            if getattr(self, name) not in choices:
+                raise UsageError(f"{_option(name)} is one of {', '.join(choices)}, not {getattr(self, name)!r}")
+        for name, least in (("threads", 0), ("batch", 1), ("min_frames", 1), ("stride", 1)):
+            if getattr(self, name) < least:
+                raise UsageError(f"{_option(name)} is at least {least}, not {getattr(self, name)}")
+        for name in ("min_confidence", "sure"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"{_option(name)} is between 0 and 1, not {getattr(self, name)}")
+        parse_layouts(self.layouts)
+
+    def changed(self, values: Mapping[str, Any]) -> RunConfig:
+        """A copy with other values; None leaves a value as it is."""
+        return replace(self, **{name: value for name, value in values.items() if value is not None})
+
+    def without_source(self) -> RunConfig:
+        """A copy that names neither video nor crops."""
+        return replace(self, video=None, crops=None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For run.json, without credentials."""
+        values = asdict(self)
+        if self.video is not None:
+            values["video"] = redact(self.video)
+        return values
+
+
+def load_config(path: Path) -> RunConfig:
+    """A configuration from a TOML file whose keys are the attributes of `RunConfig`.
+
+    Raises:
+        UsageError: it is missing, not TOML, or holds a key or a type that the configuration has not.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except ValueError as error:  # both decoders' errors are ValueErrors
+        raise UsageError(f"{path}: not TOML: {error}") from None
+    defaults = RunConfig()
+    known = {entry.name for entry in fields(RunConfig)}
+    unknown = sorted(values.keys() - known)
+    if unknown:
+        raise UsageError(f"{path}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
+    return replace(defaults, **{name: _typed(path, name, value) for name, value in values.items()})
+
+
+def _typed(path: Path, name: str, value: Any) -> Any:
+    """The value in the type of the attribute; TOML has no tuples, and writes a whole 1 for 1.0."""
+    default = getattr(RunConfig(), name)
+    kind: type = str if default is None else type(default)
+    if kind is float and type(value) is int:
+        return float(value)
+    if kind is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    if name == "video" and type(value) is int:  # a camera's number
+        return str(value)
+    if type(value) is not kind:
+        wanted = "list of strings" if kind is tuple else kind.__name__
+        raise UsageError(f"{path}: {name} is a {wanted}, not {value!r}")
+    return value
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -1,0 +1,88 @@
+"""Finds the graphs that a user names: a released one, or a file of the user's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lpsr_core.cards import PRECISIONS, ModelCard, Precision, Role, card_path, graph_name, load_verified, sha256
+from lpsr_core.errors import LpsrError, UsageError
+
+DEFAULT_MODEL = "lite"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A graph file that was found.
+
+    Attributes:
+        role: what it serves as.
+        path: the .onnx file.
+        sha256: of its bytes.
+        card: what is known about it; None for a user's own graph without a card.
+    """
+
+    role: Role
+    path: Path
+    sha256: str
+    card: ModelCard | None
+
+    @property
+    def name(self) -> str:
+        """For reports: the released name with its precision, or the file's name."""
+        return f"{self.card.name} {self.card.precision}" if self.card else self.path.name
+
+
+def models_folder() -> Path:
+    """Where the released graphs lie: in the installed package, or in a checkout at engines/models."""
+    packaged = Path(__file__).resolve().parent / "models"
+    if any(packaged.glob("*.onnx")):
+        return packaged
+    return Path(__file__).resolve().parent.parent / "engines" / "models"
+
+
+def released(role: Role, folder: Path | None = None) -> list[tuple[str, Precision]]:
+    """Names and precisions of the released graphs of a role, sorted."""
+    found: list[tuple[str, Precision]] = []
+    for path in sorted((folder or models_folder()).glob("*.onnx")):
+        for precision in PRECISIONS:
+            name = path.name.removesuffix(graph_name("", role, precision))
+            if name and name != path.name:
+                found.append((name, precision))
+    return found
+
+
+def find_model(choice: str, role: Role, precision: Precision = "fp32", folder: Path | None = None) -> Model:
+    """The graph that a user means, checked against its card.
+
+    Args:
+        choice: a path of an .onnx file, or the name of a released model such as `lite`.
+        role: what the graph must do.
+        precision: which variant of a released model; a path speaks for itself.
+        folder: where the released graphs lie; default `models_folder()`.
+
+    Raises:
+        UsageError: there is no such file or released model.
+        LpsrError: the file differs from what its card describes, or the card gives it another role.
+    """
+    if choice.endswith(".onnx") or "/" in choice:
+        path = Path(choice)
+        if not path.is_file():
+            raise UsageError(f"{choice}: no such model file")
+        return _checked(path, role)
+    path = (folder or models_folder()) / graph_name(choice, role, precision)
+    if not path.is_file():
+        known = ", ".join(f"{name} ({kind})" for name, kind in released(role, folder)) or "none here"
+        raise UsageError(
+            f"no released {role} {choice!r} at {precision}; released: {known}; or give the path of an .onnx file"
+        )
+    return _checked(path, role, card_needed=True)
+
+
+def _checked(path: Path, role: Role, card_needed: bool = False) -> Model:
+    if not card_needed and not card_path(path).is_file():
+        return Model(role, path, sha256(path), None)
+    card = load_verified(path)
+    if card.role != role:
+        raise LpsrError(f"{path}: its card says that it is a {card.role}, not a {role}")
+    return Model(role, path, card.sha256, card)

@@ -1,0 +1,113 @@
+"""Engines of ONNX Runtime, on the CPU or through CUDA."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_run.engine import TensorSpec
+
+Device = Literal["auto", "cpu", "cuda"]
+
+_TYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+    "tensor(uint8)": "uint8",
+    "tensor(int64)": "int64",
+    "tensor(int32)": "int32",
+}
+_CUDA = "CUDAExecutionProvider"
+_CPU = "CPUExecutionProvider"
+_FATAL = 4
+"""Log level of ONNX Runtime: its errors arrive as exceptions, so it need not print them too."""
+
+
+class OnnxRuntimeEngine:
+    """A graph that ONNX Runtime runs.
+
+    Args:
+        path: the .onnx file.
+        device: `cuda` insists on CUDA; `auto` takes it where it works.
+        threads: for the operators on the CPU; 0 lets ONNX Runtime choose.
+
+    Raises:
+        MissingExtraError: ONNX Runtime is not installed.
+        LpsrError: the file is missing, not a graph that this version can run, or CUDA was asked for and fails.
+    """
+
+    def __init__(self, path: Path, device: Device = "auto", threads: int = 0) -> None:
+        ort = import_onnxruntime()
+        self._path = path
+        if not path.is_file():
+            raise LpsrError(f"{path}: no such model file")
+        available = ort.get_available_providers()
+        if device == "cuda" and _CUDA not in available:
+            raise LpsrError("this ONNX Runtime has no CUDA; install it with: pip install 'lpsr[gpu]'")
+        providers = [_CUDA, _CPU] if device != "cpu" and _CUDA in available else [_CPU]
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _FATAL
+        try:
+            self._session = ort.InferenceSession(str(path), options, providers=providers)
+        except Exception as error:
+            raise LpsrError(f"{path}: not a model that ONNX Runtime can load: {_first_line(error)}") from error
+        self._device = "cuda" if _CUDA in self._session.get_providers() else "cpu"
+        if device == "cuda" and self._device != "cuda":
+            raise LpsrError("ONNX Runtime could not start CUDA; check the driver, or run with --backend onnxruntime")
+        self._inputs = tuple(_spec(node) for node in self._session.get_inputs())
+        self._outputs = tuple(_spec(node) for node in self._session.get_outputs())
+
+    @property
+    def name(self) -> str:
+        return f"{self._path} (onnxruntime {self._device})"
+
+    @property
+    def device(self) -> str:
+        """`cpu` or `cuda`."""
+        return self._device
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        return self._inputs
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        return self._outputs
+
+    def run(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
+        try:
+            values = self._session.run(None, dict(batch))
+        except Exception as error:
+            raise LpsrError(f"{self.name}: the model failed: {_first_line(error)}") from error
+        return {spec.name: np.asarray(value) for spec, value in zip(self._outputs, values, strict=True)}
+
+
+def import_onnxruntime() -> Any:
+    """The onnxruntime module, imported at first use.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise MissingExtraError("onnxruntime", "cpu") from None
+    # The default logger speaks before a session has options of its own, e.g. when it looks for GPUs.
+    onnxruntime.set_default_logger_severity(_FATAL)
+    return onnxruntime
+
+
+def _spec(node: Any) -> TensorSpec:
+    shape = tuple(size if isinstance(size, int) and size >= 0 else None for size in node.shape or ())
+    return TensorSpec(node.name, shape, _TYPES.get(node.type, node.type))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -1,0 +1,36 @@
+"""Names of sources as they may be shown: without passwords."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+_SECRET = ("pass", "pwd", "token", "key", "secret", "auth", "user", "login", "sig")
+
+
+def redact(source: str) -> str:
+    """A URL without its user, password and secret-looking query values; anything else unchanged.
+
+    >>> redact("rtsp://admin:hunter2@10.0.0.7:554/live?token=abc&channel=1")
+    'rtsp://***@10.0.0.7:554/live?token=***&channel=1'
+    """
+    if "://" not in source:
+        return source
+    try:
+        parts = urlsplit(source)
+    except ValueError:
+        # Not a URL that Python can take apart, so nobody knows where in it the password is.
+        return source.split("://", 1)[0] + "://***"
+    host = parts.netloc.rpartition("@")
+    # A raw '/' or '?' in a password ends the network part early and leaves the '@' behind it.
+    if not host[1] and "@" in parts.path + parts.query + parts.fragment:
+        return f"{parts.scheme}://***@{source.rpartition('@')[2]}"
+    netloc = f"***@{host[2]}" if host[1] else parts.netloc
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    if any(_secret(name) for name, _ in query):
+        shown = [(name, "***" if _secret(name) else value) for name, value in query]
+        return urlunsplit((parts.scheme, netloc, parts.path, urlencode(shown, safe="*/:"), parts.fragment))
+    return urlunsplit((parts.scheme, netloc, parts.path, parts.query, parts.fragment))
+
+
+def _secret(name: str) -> bool:
+    return any(word in name.lower() for word in _SECRET)

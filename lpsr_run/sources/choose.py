@@ -1,0 +1,77 @@
+"""From what a user types after --video or --crops to a source."""
+
+from __future__ import annotations
+
+from glob import glob, has_magic
+from pathlib import Path
+
+from lpsr_core.errors import LpsrError, UsageError
+from lpsr_run.sources.base import Report, Source
+from lpsr_run.sources.images import IMAGE_SUFFIXES, ImageSource
+from lpsr_run.sources.video import ChainSource, StreamSource, VideoFileSource
+
+_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt")
+
+
+def open_source(spec: str, report: Report, stride: int = 1) -> Source:
+    """The source behind a path, a folder, a glob, a URL or a camera number.
+
+    Args:
+        spec: what the user typed.
+        report: takes one line for every file that fails and is skipped.
+        stride: of a video, every so many frames.
+
+    Raises:
+        UsageError: nothing has that name.
+        LpsrError: a folder without images.
+    """
+    scheme, separator, _ = spec.partition("://")
+    if separator:
+        if scheme.lower() not in _SCHEMES:
+            raise UsageError(f"{scheme}://: not a kind of stream that can be opened; known: {', '.join(_SCHEMES)}")
+        return StreamSource(spec, stride)
+    if spec.isascii() and spec.isdigit() and not Path(spec).exists():
+        return StreamSource(int(spec), stride)
+    files, many = _files(spec)
+    if not many:
+        # A lone file that fails is the whole run: let it raise.
+        return ImageSource(files) if _is_image(files[0]) else VideoFileSource(files[0], stride, report)
+    if all(map(_is_image, files)):
+        return ImageSource(files, report)
+    parts: list[Source] = [
+        ImageSource([path], report) if _is_image(path) else VideoFileSource(path, stride, report) for path in files
+    ]
+    return ChainSource(parts, report)
+
+
+def list_images(spec: str) -> tuple[list[Path], bool]:
+    """The image files behind a path, a folder or a glob, sorted, and whether the user named many.
+
+    Raises:
+        UsageError: nothing has that name.
+        LpsrError: a folder without images.
+    """
+    return _files(spec)
+
+
+def _files(spec: str) -> tuple[list[Path], bool]:
+    path = Path(spec)
+    if path.is_dir():
+        found = sorted(entry for entry in path.iterdir() if _is_image(entry) and entry.is_file())
+        if not found:
+            raise LpsrError(f"{spec}: no image in this folder; known are {', '.join(sorted(IMAGE_SUFFIXES))}")
+        return found, True
+    if path.exists():
+        return [path], False
+    if has_magic(spec):
+        # Path.glob refuses absolute patterns.
+        matches = map(Path, glob(spec, recursive=True))  # noqa: PTH207
+        found = sorted(entry for entry in matches if entry.is_file())
+        if not found:
+            raise UsageError(f"{spec}: no file matches")
+        return found, True
+    raise UsageError(f"{spec}: no such file or folder")
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES

@@ -1,0 +1,236 @@
+"""The way of the data: frames to locations to crops to networks to tracks to reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from lpsr_core.decode import decode
+from lpsr_core.errors import LpsrError
+from lpsr_core.geometry import Box, Image, Quad, rectify
+from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
+from lpsr_run.annotate import Mark
+from lpsr_run.clock import StageClock
+from lpsr_run.locate.base import Location, Locator
+from lpsr_run.plate_reader import PlateReader
+from lpsr_run.sources.base import Frame, Report
+from lpsr_run.tracking import FusedRead, Observation, Track, Tracker, TrackSettings
+
+MARGIN = 0.03
+"""Surroundings that a crop keeps, as a share of the plate's width and height on every side."""
+SMALLEST = (8, 4)
+"""Width and height in pixels below which a crop cannot hold seven characters."""
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """Which tracks become reads.
+
+    Attributes:
+        min_confidence: lowest confidence, 0..1.
+        min_frames: frames that a moving picture's track needs: a false box seldom comes back.
+        sure: confidence from which one frame suffices, 0..1.
+    """
+
+    min_confidence: float = 0.3
+    min_frames: int = 2
+    sure: float = 0.9
+
+    def accepts(self, read: FusedRead, still: bool) -> bool:
+        confidence = read.reading.confidence
+        if confidence < self.min_confidence:
+            return False
+        return still or read.frames >= self.min_frames or confidence >= self.sure
+
+
+EVERYTHING = Acceptance(min_confidence=0.0, min_frames=1)
+
+
+@dataclass(frozen=True)
+class PlateEvent:
+    """A plate that was read: the source that it comes from and what its track says."""
+
+    source: str
+    read: FusedRead
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A frame whose crops wait for the networks."""
+
+    frame: Frame
+    quads: tuple[Quad, ...]
+    crops: tuple[Image, ...]
+
+
+@dataclass
+class PlateStream:
+    """Reads the plates of a sequence of frames.
+
+    Attributes:
+        locator: finds them.
+        reader: reads them.
+        layouts: that they may follow.
+        acceptance: which tracks become reads.
+        tracking: how observations are joined.
+        batch: crops that are collected over frames before the networks run; 1 for live sources.
+        show: takes each frame with what to draw into it, in order; None when nobody looks.
+        clock: counts the stages locate and decode; the reader's clock counts the others.
+    """
+
+    locator: Locator
+    reader: PlateReader
+    layouts: Sequence[Layout] = DEFAULT_LAYOUTS
+    acceptance: Acceptance = field(default_factory=Acceptance)
+    tracking: TrackSettings = field(default_factory=TrackSettings)
+    batch: int = 16
+    show: Callable[[Frame, list[Mark]], None] | None = None
+    clock: StageClock | None = None
+
+    def __post_init__(self) -> None:
+        self._clock = self.reader.clock if self.clock is None else self.clock
+        self._pending: list[_Pending] = []
+        self._source: str | None = None
+        self._still = False
+        self._tracker = Tracker(self.layouts, self.tracking)
+
+    def reads(self, frames: Iterable[Frame]) -> Iterator[PlateEvent]:
+        """The accepted reads, each as soon as its track ends.
+
+        When the frames fail, what came before is still read before the error goes on.
+
+        Args:
+            frames: of any number of sources, those of one source together.
+        """
+        source = iter(frames)
+        failure: LpsrError | None = None
+        while True:
+            try:
+                frame = next(source)
+            except StopIteration:
+                break
+            except LpsrError as error:
+                failure = error
+                break
+            yield from self._take(frame)
+        yield from self._flush()
+        yield from self._end_source()
+        if failure is not None:
+            raise failure
+
+    def _take(self, frame: Frame) -> Iterator[PlateEvent]:
+        with self._clock.stage("locate"):
+            locations = self.locator.locate(frame.image)
+        quads = tuple(location.quad for location in locations if _large_enough(location))
+        with self._clock.stage("preprocess"):
+            crops = tuple(rectify(frame.image, quad, MARGIN) for quad in quads)
+        # Large frames that nobody will look at again need not wait with their crops.
+        kept = frame if self.show is not None else replace(frame, image=np.empty((0, 0, 3), np.uint8))
+        self._pending.append(_Pending(kept, quads, crops))
+        # The second bound keeps the memory of waiting frames small where there are no plates.
+        if sum(len(entry.crops) for entry in self._pending) >= self.batch or len(self._pending) >= self.batch:
+            yield from self._flush()
+
+    def _flush(self) -> Iterator[PlateEvent]:
+        pending, self._pending = self._pending, []
+        if not pending:
+            return
+        crops = [crop for entry in pending for crop in entry.crops]
+        result = self.reader.read(crops) if crops else None
+        position = 0
+        for entry in pending:
+            observations = []
+            for quad, crop in zip(entry.quads, entry.crops, strict=True):
+                assert result is not None
+                observations.append(
+                    Observation(
+                        entry.frame.index,
+                        entry.frame.milliseconds,
+                        quad,
+                        crop,
+                        result.sr[position],
+                        result.log_probs[position],
+                    )
+                )
+                position += 1
+            yield from self._track(entry.frame, observations)
+
+    def _track(self, frame: Frame, observations: list[Observation]) -> Iterator[PlateEvent]:
+        if frame.still or frame.source != self._source:
+            yield from self._end_source()
+            self._source, self._still = frame.source, frame.still
+            self._tracker = Tracker(self.layouts, self.tracking)
+        with self._clock.stage("decode"):
+            ended = self._tracker.update(frame.index, observations)
+        if self.show is not None:
+            self.show(frame, self._marks(frame))
+        yield from self._accepted(ended)
+        if frame.still:
+            yield from self._end_source()
+
+    def _marks(self, frame: Frame) -> list[Mark]:
+        marks = []
+        for track in self._tracker.open:
+            if track.seen == frame.index:
+                read = track.read()
+                accepted = self.acceptance.accepts(read, frame.still)
+                marks.append(Mark(track.quad, read.reading.text, read.reading.confidence, accepted))
+        return marks
+
+    def _end_source(self) -> Iterator[PlateEvent]:
+        yield from self._accepted(self._tracker.finish())
+
+    def _accepted(self, tracks: Sequence[Track]) -> Iterator[PlateEvent]:
+        for track in tracks:
+            with self._clock.stage("decode"):
+                read = track.read()
+            if self.acceptance.accepts(read, self._still):
+                yield PlateEvent(self._source or "", read)
+
+
+def read_crops(
+    frames: Iterable[Frame],
+    reader: PlateReader,
+    report: Report,
+    layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
+    batch: int = 16,
+) -> Iterator[PlateEvent]:
+    """Reads images that are plates already: one read an image, in order, whatever its confidence.
+
+    Args:
+        frames: the images.
+        reader: reads them.
+        report: takes the line about an image that is too small to hold a plate; it is skipped.
+        layouts: that texts may follow.
+        batch: images that are collected before the networks run.
+    """
+    waiting: list[Frame] = []
+
+    def flush() -> Iterator[PlateEvent]:
+        batch_of = reader.read([frame.image for frame in waiting])
+        for frame, log_probs, sr in zip(waiting, batch_of.log_probs, batch_of.sr, strict=True):
+            height, width = frame.image.shape[:2]
+            quad = Quad.from_box(Box(0, 0, width, height))
+            with reader.clock.stage("decode"):
+                reading = decode(log_probs, layouts)
+            seen = Observation(frame.index, frame.milliseconds, quad, frame.image, sr, np.asarray(log_probs))
+            yield PlateEvent(frame.source, FusedRead(0, reading, 1, 1, seen, frame.milliseconds, frame.milliseconds))
+
+    for frame in frames:
+        height, width = frame.image.shape[:2]
+        if width < SMALLEST[0] or height < SMALLEST[1]:
+            least = f"{SMALLEST[0]}x{SMALLEST[1]}"
+            report(f"{frame.source}: {width}x{height} pixels are too few for a plate; at least {least}")
+            continue
+        waiting.append(frame)
+        if len(waiting) >= batch:
+            yield from flush()
+            waiting.clear()
+    if waiting:
+        yield from flush()
+
+
+def _large_enough(location: Location) -> bool:
+    return location.quad.width >= SMALLEST[0] and location.quad.height >= SMALLEST[1]

@@ -1,0 +1,251 @@
+"""The command as a user calls it: exit codes, one-line errors, and what lies in the output folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import ROOT, Command, paint, save_image, save_video, scene
+
+from lpsr_run.sources import read_image
+
+
+def reads(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "reads.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture
+def options(models: Path) -> list[str]:
+    names = ["--generator", f"{models}/generator.onnx", "--reader", f"{models}/reader.onnx"]
+    return [*names, "--backend", "onnxruntime", "--threads", "1"]
+
+
+def fails(result: subprocess.CompletedProcess[str], code: int, words: str) -> None:
+    assert result.returncode == code, result.stderr
+    assert words in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+
+
+def test_help_and_version_are_quick(lpsr_run: Command) -> None:
+    seconds = []
+    for _ in range(3):  # the best counts: the machine may be busy with something else
+        start = time.perf_counter()
+        result = lpsr_run("--help")
+        seconds.append(time.perf_counter() - start)
+        assert result.returncode == 0
+        assert "--super-resolve" in result.stdout
+    assert min(seconds) < 1.5
+    assert "lpsr-run 0" in lpsr_run("--version").stdout
+
+
+def test_crops(lpsr_run: Command, options: list[str], tmp_path: Path) -> None:
+    texts = {"a.png": "ABC1234", "b.png": "XYZ9Q87", "c.png": "QQQ0A00"}
+    for width, (name, text) in zip((40, 120, 60), texts.items(), strict=True):
+        save_image(tmp_path / "plates" / name, paint(text, width))
+    out = tmp_path / "out"
+    result = lpsr_run("--crops", tmp_path / "plates", "--out", out, *options)
+    assert result.returncode == 0, result.stderr
+    assert all(text in result.stdout for text in texts.values())
+    found = reads(out)
+    assert {Path(read["source"]).name: read["text"] for read in found} == texts
+    assert [read["super_resolved"] for read in found] == [True, False, True]
+    assert [len(position) for position in found[0]["characters"]] == [3] * 7
+    assert read_image(out / found[0]["lr_image"]).shape == (13, 40, 3)
+    assert read_image(out / found[0]["sr_image"]).shape == (32, 96, 3)
+    assert found[1]["sr_image"] is None
+    report = json.loads((out / "run.json").read_text())
+    assert (report["frames"], report["reads"], report["failures"]) == (3, 3, [])
+    assert set(report["models"]) == {"generator", "reader"}
+
+
+def test_a_second_run_keeps_the_first(here: Command, options: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for text in ("ABC1234", "XYZ9876"):
+        save_image(tmp_path / "plate.png", paint(text))
+        assert here("--crops", tmp_path / "plate.png", "--out", out, "--quiet", *options).returncode == 0
+    assert [read["text"] for read in reads(out)] == ["XYZ9876"]
+    earlier = json.loads((out / "earlier-1" / "reads.earlier.jsonl").read_text())
+    assert earlier["text"] == "ABC1234"
+    assert (out / "earlier-1" / earlier["lr_image"]).is_file()
+
+
+def test_bad_crops_are_skipped_and_counted(here: Command, options: list[str], tmp_path: Path) -> None:
+    folder, out = tmp_path / "plates", tmp_path / "out"
+    save_image(folder / "good.png", paint("ABC1234"))
+    save_image(folder / "pixel.png", np.zeros((1, 1, 3), np.uint8))
+    (folder / "bad.png").write_bytes(b"no picture")
+    result = here("--crops", folder, "--out", out, *options)
+    assert result.returncode == 1
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 3
+    assert "bad.png: not an image" in lines[0]
+    assert "pixel.png: 1x1 pixels are too few" in lines[1]
+    assert "2 inputs failed" in lines[2]
+    assert [read["text"] for read in reads(out)] == ["ABC1234"]
+
+
+def test_a_video_is_tracked(here: Command, options: list[str], detector: Path, tmp_path: Path) -> None:
+    # Every frame spoils another character; together they are right.
+    frames = []
+    for index in range(14):
+        image = scene("ABC1D34")
+        left = 100 + round((index % 7) * 120 / 7)
+        image[60:100, left : left + 17] = 255 * (index % 2)
+        frames.append(image)
+    video, out = save_video(tmp_path / "v.mp4", frames), tmp_path / "out"
+    annotated = tmp_path / "annotated.mp4"
+    arguments = ["--video", video, "--detector", detector, "--out", out, "--annotate", annotated, *options]
+    result = here(*arguments)
+    assert result.returncode == 0, result.stderr
+    (read,) = reads(out)
+    assert read["text"] == "ABC1D34"
+    assert read["frames"] == 14
+    assert read["agreeing"] < 14
+    assert read["source"] == str(video)
+    assert read["box"]["x"] == pytest.approx(100, abs=1)
+    assert annotated.stat().st_size > 0
+    # The picture is cut from the very frame that the read names.
+    picture = read_image(out / read["lr_image"]).astype(int)
+    frame = frames[read["frame"]].astype(int)
+    inner = frame[64:96, 104:216]
+    assert np.abs(picture[5:37, 8:120] - inner).mean() < 12
+    others = [np.abs(picture[5:37, 8:120] - other.astype(int)[64:96, 104:216]).mean() for other in frames]
+    assert int(np.argmin(others)) == read["frame"]
+    assert read["milliseconds"] == pytest.approx(100 * read["frame"], abs=1)
+
+
+def test_stills_are_not_joined(here: Command, options: list[str], detector: Path, tmp_path: Path) -> None:
+    for index in range(3):
+        save_image(tmp_path / "stills" / f"{index}.png", scene("ABC1D34"))
+    out = tmp_path / "out"
+    result = here("--video", tmp_path / "stills", "--detector", detector, "--out", out, "--quiet", *options)
+    assert result.returncode == 0, result.stderr
+    assert [(Path(read["source"]).name, read["frames"]) for read in reads(out)] == [
+        ("0.png", 1),
+        ("1.png", 1),
+        ("2.png", 1),
+    ]
+
+
+def test_no_pictures(here: Command, options: list[str], tmp_path: Path) -> None:
+    save_image(tmp_path / "p.png", paint("ABC1234", 40))
+    assert here("--crops", tmp_path / "p.png", "--out", tmp_path / "o", "--no-pictures", *options).returncode == 0
+    assert reads(tmp_path / "o")[0]["lr_image"] is None
+    assert not (tmp_path / "o" / "pictures").exists()
+
+
+def test_configuration_from_a_file(here: Command, models: Path, tmp_path: Path) -> None:
+    save_image(tmp_path / "p.png", paint("AB123CD", 40))
+    config = tmp_path / "run.toml"
+    config.write_text(
+        f'crops = "{tmp_path}/p.png"\nout = "{tmp_path}/o"\nreader = "{models}/reader.onnx"\n'
+        f'generator = "{models}/generator.onnx"\nlayouts = ["argentina"]\nmin_confidence = 0\nthreads = 3\n'
+    )
+    result = here("--config", config, "--threads", 1)
+    assert result.returncode == 0, result.stderr
+    assert reads(tmp_path / "o")[0]["text"] == "AB123CD"
+    report = json.loads((tmp_path / "o" / "run.json").read_text())
+    assert report["config"]["threads"] == 1
+    config.write_text("colour = 1\n")
+    fails(here("--config", config), 2, "unknown key 'colour'")
+    config.write_text("threads = 'many'\n")
+    fails(here("--config", config), 2, "threads is a int")
+    config.write_text("threads = \n")
+    fails(here("--config", config), 2, "not TOML")
+    fails(here("--config", tmp_path / "none.toml"), 2, "cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ([], 2, "exactly one of --video and --crops"),
+        (["--video", "a", "--crops", "b"], 2, "exactly one of --video and --crops"),
+        (["--video", "nowhere.mp4"], 2, "nowhere.mp4: no such file"),
+        (["--crops", "nowhere"], 2, "nowhere: no such file"),
+        (["--crops", "{tmp}/*.png"], 2, "no file matches"),
+        (["--crops", "{tmp}"], 1, "no image in this folder"),
+        (["--video", "{tmp}/text.mp4"], 1, "not a video"),
+        (["--video", "{tmp}/empty.mp4"], 1, "the file is empty"),
+        (["--crops", "{tmp}/text.mp4"], 1, "not an image"),
+        (["--crops", "x", "--batch", "0"], 2, "--batch is at least 1"),
+        (["--crops", "x", "--super-resolve", "maybe"], 2, "--super-resolve is one of"),
+        (["--crops", "x", "--layouts", "moon"], 2, "unknown layout"),
+        (["--crops", "x", "--min-confidence", "2"], 2, "between 0 and 1"),
+        (["--crops", "x", "--annotate", "a.mp4"], 2, "need --video"),
+    ],
+)
+def test_bad_input(
+    here: Command, options: list[str], tmp_path: Path, arguments: list[str], code: int, words: str
+) -> None:
+    (tmp_path / "text.mp4").write_text("no video")
+    (tmp_path / "empty.mp4").touch()
+    given = [argument.replace("{tmp}", str(tmp_path)) for argument in arguments]
+    fails(here(*given, "--out", tmp_path / "out", *options), code, words)
+
+
+def test_unknown_options_are_usage_errors(lpsr_run: Command) -> None:
+    result = lpsr_run("--bogus")
+    assert result.returncode == 2
+    assert "--bogus" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_bad_models(here: Command, models: Path, options: list[str], tmp_path: Path) -> None:
+    save_image(tmp_path / "p.png", paint("ABC1234"))
+    (tmp_path / "broken.onnx").write_text("no model")
+    call = ["--crops", tmp_path / "p.png", "--out", tmp_path / "o", *options]
+    fails(here(*call, "--reader", tmp_path / "broken.onnx"), 1, "broken.onnx: not a model")
+    fails(here(*call, "--reader", models / "generator.onnx"), 1, "not a reader: expected image")
+    fails(here(*call, "--reader", tmp_path / "none.onnx"), 2, "no such model file")
+    fails(here(*call, "--reader", "nosuch"), 2, "no released reader 'nosuch'")
+    fails(here(*call, "--backend", "tensorrt"), 1, "not built yet")
+    video = ["--video", tmp_path / "p.png", "--out", tmp_path / "o", *options]
+    fails(here(*video, "--detector", "none.onnx"), 2, "none.onnx: no such model file")
+    fails(here(*video, "--detector", models / "generator.onnx"), 1, "unknown detector output")
+
+
+def test_an_output_that_cannot_be_written(here: Command, options: list[str], tmp_path: Path) -> None:
+    save_image(tmp_path / "p.png", paint("ABC1234"))
+    (tmp_path / "file").touch()
+    fails(here("--crops", tmp_path / "p.png", "--out", tmp_path / "file" / "o", *options), 1, "cannot be written")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_a_full_disk(lpsr_run: Command, options: list[str], tmp_path: Path) -> None:
+    save_image(tmp_path / "p.png", paint("ABC1234"))
+    (tmp_path / "o").mkdir()
+    (tmp_path / "o" / "reads.jsonl").symlink_to("/dev/full")
+    fails(lpsr_run("--crops", tmp_path / "p.png", "--out", tmp_path / "o", *options), 1, "No space left on device")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_keeps_the_reads(
+    options: list[str], detector: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    video = save_video(tmp_path / "v.mp4", [scene("ABC1D34")] * 800)
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "lpsr_run.cli", "--video", video, "--detector", detector, "--out", out, *options]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        list(map(str, command)), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not (out / "reads.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(1.5)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 128 + number
+    assert stderr.strip() == "interrupted; what was written so far is kept"
+    (read,) = reads(out)
+    assert read["text"] == "ABC1D34"
+    assert 1 <= read["frames"] < 800
+    assert json.loads((out / "run.json").read_text())["interrupted"] is True
