@@ -1,0 +1,1 @@
+"""PyTorch: plate renderer, data sets, networks, losses, training, evaluation."""

@@ -1,0 +1,206 @@
+"""lpsr-train: render, train, look, evaluate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from lpsr_core.errors import MissingExtraError, UsageError, run_command
+
+if TYPE_CHECKING:
+    from lpsr_train.config import TrainConfig
+
+app = typer.Typer(
+    name="lpsr-train",
+    help="Trains the super-resolution generator and the reader on rendered plates.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def _need_torch() -> None:
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise MissingExtraError("PyTorch", "train") from None
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+
+
+@app.command()
+def render(
+    out: Annotated[Path, typer.Option(help="Folder of the pool.")],
+    pairs: Annotated[int, typer.Option(help="Pairs to render.", min=1)] = 163840,
+    seed: Annotated[int, typer.Option(help="Seed of the pool.", min=0)] = 20261123,
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+    open_share: Annotated[float, typer.Option(help="Share of plates in installed open typefaces.")] = 0.15,
+    debug: Debug = False,
+) -> None:
+    """Renders HR-LR pairs to disk; run again to go on."""
+    from lpsr_train.plates.pairs import PlateSource
+    from lpsr_train.plates.typefaces import open_typefaces
+
+    source = PlateSource(open_typefaces=open_typefaces(), open_share=open_share)
+    _render(out, source, seed, pairs, workers)
+
+
+def _render(out: Path, source, seed: int, pairs: int, workers: int) -> None:  # type: ignore[no-untyped-def]
+    from lpsr_train.pool import SHARD, render_pool
+
+    with _bar() as bar:
+        task = bar.add_task("render", total=-(-pairs // SHARD) * SHARD, note="")
+        for done in render_pool(out, source, seed, pairs, workers):
+            bar.update(task, completed=done)
+
+
+@app.command()
+def fit(
+    out: Annotated[Path, typer.Option(help="Folder of the run; run again to resume.")],
+    preset: Annotated[str, typer.Option(help="lite, or reader-lr for the LR baseline.")] = "lite",
+    config: Annotated[Optional[Path], typer.Option(help="TOML file with training options.")] = None,  # noqa: UP045
+    steps: Annotated[Optional[int], typer.Option(help="Batches to train on.", min=1)] = None,  # noqa: UP045
+    batch: Annotated[Optional[int], typer.Option(help="Plates a batch.", min=2)] = None,  # noqa: UP045
+    pairs: Annotated[Optional[int], typer.Option(help="Pairs to render.", min=1)] = None,  # noqa: UP045
+    pool: Annotated[Optional[Path], typer.Option(help="Folder of rendered pairs [OUT/pool].")] = None,  # noqa: UP045
+    init: Annotated[Optional[Path], typer.Option(help="Run whose weights to begin with.")] = None,  # noqa: UP045
+    workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 2,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    debug: Debug = False,
+) -> None:
+    """Trains a preset from rendered plates to averaged weights; resumes when run again."""
+    from lpsr_train.config import PRESETS, load
+
+    if preset not in PRESETS:
+        raise UsageError(f"unknown preset {preset!r}; there are: {', '.join(PRESETS)}")
+    run = load(config, PRESETS[preset]) if config else PRESETS[preset]
+    given = {"steps": steps, "batch": batch, "pairs": pairs}
+    run = replace(run, **{key: value for key, value in given.items() if value is not None})
+    _need_torch()
+    _fit(run, out, pool or out / "pool", init, workers, device)
+
+
+def _fit(run: TrainConfig, out: Path, pool: Path, init: Path | None, workers: int, device: str) -> None:
+    from lpsr_train.plates.pairs import PlateSource
+    from lpsr_train.plates.typefaces import open_typefaces
+    from lpsr_train.pool import Pool
+    from lpsr_train.trainer import Progress as Step
+    from lpsr_train.trainer import Trainer, choose_device
+
+    out.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(run, out, choose_device(device))
+    resumed = trainer.resume()
+    if init and not resumed:
+        trainer.start_from(init)
+    source = PlateSource(open_typefaces=open_typefaces(), open_share=run.open_share)
+    _render(pool, source, run.seed, run.pairs, workers)
+    with _bar() as bar:
+        task = bar.add_task("train", total=run.steps, completed=trainer.step, note="")
+
+        def listen(step: Step) -> None:
+            note = "  ".join(f"{name} {value:.3f}" for name, value in step.losses.items())
+            if trainer.history:
+                note += "  |  " + "  ".join(f"{name} {v:.1f} %" for name, v in trainer.history[-1]["rates"].items())
+            bar.update(task, completed=step.step, note=note)
+
+        trainer.run(Pool(pool), listen)
+    typer.echo(f"weights, curves and sample sheets: {out}")
+
+
+@app.command()
+def preview(
+    out: Annotated[Path, typer.Option(help="PNG to write.")] = Path("preview.png"),
+    count: Annotated[int, typer.Option(help="Pairs to draw.", min=1, max=400)] = 24,
+    seed: Annotated[int, typer.Option(help="Seed of the pairs.", min=0)] = 1,
+    motorcycles: Annotated[float, typer.Option(help="Share of two-row plates.", min=0, max=1)] = 0.0,
+    debug: Debug = False,
+) -> None:
+    """Draws a contact sheet of LR / HR pairs with their texts."""
+    from lpsr_core.geometry import pad_to_plate
+    from lpsr_train import pictures
+    from lpsr_train.plates.pairs import PlateSource, render_pair
+
+    source = PlateSource(motorcycles=motorcycles)
+    tiles = []
+    for index in range(count):
+        pair = render_pair(source, seed, index)
+        tiles.append(
+            [pictures.tile(pair.lr, f"LR, {pair.method}"), pictures.tile(pad_to_plate(pair.crop), f"HR  {pair.text}")]
+        )
+    rows = [[image for pair in tiles[start : start + 2] for image in pair] for start in range(0, count, 2)]
+    pictures.write_png(out, pictures.sheet(rows))
+    typer.echo(f"{count} pairs: {out}")
+
+
+@app.command()
+def video(
+    out: Annotated[Path, typer.Option(help="MP4 to write; a CSV of the truth goes beside it.")],
+    cars: Annotated[int, typer.Option(help="Cars that drive up.", min=1)] = 8,
+    seed: Annotated[int, typer.Option(help="Seed of the video.", min=0)] = 1,
+    debug: Debug = False,
+) -> None:
+    """Makes up a street video with plates whose texts and places are known."""
+    from lpsr_train.plates.street import StreetConfig, write_street
+
+    frames = write_street(out, StreetConfig(cars=cars, seed=seed))
+    typer.echo(f"{frames} frames, {cars} plates: {out}; truth: {out.with_suffix('.csv')}")
+
+
+@app.command()
+def evaluate(
+    weights: Annotated[Path, typer.Option(help="Folder of a training run.")],
+    data: Annotated[str, typer.Option(help="synthetic, or a folder of labelled plates.")] = "synthetic",
+    degradation: Annotated[str, typer.Option(help="blur (the paper's), noise, camera, or none.")] = "blur",
+    count: Annotated[int, typer.Option(help="Synthetic plates.", min=1)] = 2000,
+    lr_weights: Annotated[Optional[Path], typer.Option(help="Run of a reader trained on LR.")] = None,  # noqa: UP045
+    seed: Annotated[int, typer.Option(help="Seed of synthetic plates and of noise.", min=0)] = 7_000_004,
+    sheet: Annotated[Optional[Path], typer.Option(help="PNG with LR / SR / HR of the first plates.")] = None,  # noqa: UP045
+    json_out: Annotated[Optional[Path], typer.Option("--json", help="File for the figures.")] = None,  # noqa: UP045
+    debug: Debug = False,
+) -> None:
+    """Recognition rates for HR, bicubic, super-resolved and directly read LR plates, with 95 % intervals."""
+    from lpsr_core.degradation import METHODS
+
+    if degradation not in METHODS:
+        raise UsageError(f"unknown degradation {degradation!r}; there are: {', '.join(METHODS)}")
+    _need_torch()
+    from lpsr_train.report import evaluate_run
+
+    with _bar() as bar:
+        task = bar.add_task("plates", total=None, note="")
+        report = evaluate_run(
+            weights,
+            data,
+            degradation,  # type: ignore[arg-type]
+            count,
+            lr_weights,
+            seed,
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    report.print()
+    if sheet:
+        report.write_sheet(sheet)
+        typer.echo(f"contact sheet: {sheet}")
+    if json_out:
+        report.write_json(json_out)
+        typer.echo(f"figures: {json_out}")
+
+
+def main() -> None:
+    """Entry point of the command."""
+    run_command(app)

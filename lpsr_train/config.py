@@ -1,0 +1,117 @@
+"""What a training run is: one frozen object, read from TOML and written into everything the run makes."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from lpsr_core.errors import UsageError
+from lpsr_train.losses import LcoflConfig
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Task = Literal["sr", "reader-lr"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run.
+
+    Attributes:
+        task: `sr` trains generator and reader in alternation; `reader-lr` trains a reader alone on bicubically
+            enlarged LR pictures, the baseline that the paper leaves out.
+        generator, reader: names of presets.
+        steps: batches to train on.
+        batch: plates a batch.
+        generator_rate, reader_rate: peak learning rates of AdamW; warmed up and cosine decayed.
+        warmup: steps of the warm-up.
+        weight_decay: of AdamW.
+        clip: largest norm of a gradient.
+        ema: decay of the moving average of the weights, which is what is evaluated and exported.
+        smoothing: label smoothing of the reader's own loss.
+        guide_from: step at which the reader's judgement of SR pictures starts to count, ramped over as many again.
+        losses: LCOFL's weights.
+        validate_every: steps between validations, checkpoints and pictures: an epoch of the paper.
+        pairs: rendered pairs in the pool.
+        validation: validation plates for each degradation.
+        open_share: share of plates drawn with open typefaces, where the machine has them.
+        seed: of the pool, the order, and the networks' first weights.
+        bf16: bfloat16 autocast.
+    """
+
+    task: Task = "sr"
+    generator: str = "lite"
+    reader: str = "lite"
+    steps: int = 12000
+    batch: int = 64
+    generator_rate: float = 1.5e-3
+    reader_rate: float = 1.5e-3
+    warmup: int = 200
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    ema: float = 0.998
+    smoothing: float = 0.05
+    guide_from: int = 300
+    losses: LcoflConfig = field(default_factory=lambda: LcoflConfig(pixel=1.5))
+    validate_every: int = 500
+    pairs: int = 163840
+    validation: int = 512
+    open_share: float = 0.15
+    seed: int = 20261123
+    bf16: bool = True
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON and checkpoints."""
+        return asdict(self)
+
+
+PRESETS: dict[str, TrainConfig] = {
+    "lite": TrainConfig(),
+    "reader-lr": TrainConfig(task="reader-lr", steps=3000),
+}
+
+
+def from_dict(values: dict[str, Any], base: TrainConfig | None = None) -> TrainConfig:
+    """A configuration from plain values, on top of another one.
+
+    Raises:
+        UsageError: a key is unknown or a value of the wrong type.
+    """
+    config = base or TrainConfig()
+    known = {entry.name for entry in fields(config)}
+    for key, value in values.items():
+        if key not in known:
+            raise UsageError(f"unknown training option {key!r}; there are: {', '.join(sorted(known))}")
+        current = getattr(config, key)
+        if key == "losses":
+            names = {entry.name for entry in fields(LcoflConfig)}
+            unknown = set(value) - names if isinstance(value, dict) else {str(value)}
+            if unknown:
+                raise UsageError(f"unknown loss option {sorted(unknown)[0]!r}; there are: {', '.join(sorted(names))}")
+            value = replace(current, **{name: float(number) for name, number in value.items()})
+        elif isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        elif type(value) is not type(current):
+            raise UsageError(f"training option {key!r} takes a {type(current).__name__}, not {value!r}")
+        config = replace(config, **{key: value})
+    return config
+
+
+def load(path: Path, base: TrainConfig) -> TrainConfig:
+    """A configuration from a TOML file, on top of a preset.
+
+    Raises:
+        UsageError: the file is missing, not TOML, or holds unknown options.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such configuration file") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: not a readable TOML file: {error}") from None
+    return from_dict(values, base)

@@ -1,0 +1,120 @@
+"""Recognition rates and picture quality of generator and reader on pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lpsr_core.alphabet import CLASSES, encode
+from lpsr_core.decode import decode
+from lpsr_core.geometry import Image, to_images, to_tensor
+from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
+from lpsr_core.metrics import RecognitionRate, psnr, recognition_rate, ssim
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One plate to evaluate on.
+
+    Attributes:
+        lr: uint8[16, 48, 3].
+        hr: uint8[32, 96, 3].
+        text: the truth.
+    """
+
+    lr: Image
+    hr: Image
+    text: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What generator and reader made of samples.
+
+    Attributes:
+        truths: the true texts.
+        texts: for every input (`hr`, `bicubic`, `sr`, and `lr direct` where there is a reader for it) the texts read.
+        sr: uint8[N, 32, 96, 3].
+        confusion: int64[36, 36], true class by class read from `sr`.
+        psnr, ssim: means of SR against HR, in dB and -1..1.
+    """
+
+    truths: tuple[str, ...]
+    texts: dict[str, tuple[str, ...]]
+    sr: Image
+    confusion: NDArray[np.int64]
+    psnr: float
+    ssim: float
+
+    rates: dict[str, RecognitionRate] = field(init=False)
+
+    def __post_init__(self) -> None:
+        rates = {name: recognition_rate(texts, self.truths) for name, texts in self.texts.items()}
+        object.__setattr__(self, "rates", rates)
+
+
+def enlarge(lr: Tensor) -> Tensor:
+    """Bicubic enlargement to the reader's size: float[N, 3, 16, 48] -> float[N, 3, 32, 96], 0..1."""
+    return F.interpolate(lr, scale_factor=2.0, mode="bicubic", align_corners=False).clamp(0, 1)
+
+
+@torch.no_grad()
+def evaluate(
+    samples: Sequence[Sample],
+    reader: nn.Module,
+    generator: nn.Module | None = None,
+    lr_reader: nn.Module | None = None,
+    layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
+    batch: int = 64,
+) -> Evaluation:
+    """Reads samples in every form.
+
+    Args:
+        samples: at least one.
+        reader: reads HR, bicubic and SR pictures.
+        generator: makes the SR pictures; None takes the bicubic ones.
+        lr_reader: a reader trained on bicubically enlarged LR pictures.
+        layouts: of the decoder.
+        batch: plates at a time.
+    """
+    device = next(reader.parameters()).device
+    texts: dict[str, list[str]] = {}
+    pictures = []
+    confusion = np.zeros((CLASSES, CLASSES), np.int64)
+    for part in _chunks(samples, batch):
+        lr = torch.from_numpy(to_tensor([sample.lr for sample in part])).to(device)
+        hr = torch.from_numpy(to_tensor([sample.hr for sample in part])).to(device)
+        bicubic = enlarge(lr)
+        sr = generator(lr) if generator is not None else bicubic
+        pictures.append(to_images(sr.cpu().numpy()))
+        forms = {"hr": (reader, hr), "bicubic": (reader, bicubic), "sr": (reader, sr)}
+        if lr_reader is not None:
+            forms["lr direct"] = (lr_reader, bicubic)
+        for name, (network, image) in forms.items():
+            scores = network(image).cpu().numpy()
+            texts.setdefault(name, []).extend(decode(row, layouts).text for row in scores)
+            if name == "sr":
+                truth = np.array([encode(sample.text) for sample in part])
+                np.add.at(confusion, (truth, scores.argmax(axis=2)), 1)
+    sr_images = np.concatenate(pictures)
+    quality = [(psnr(image, s.hr), ssim(image, s.hr)) for image, s in zip(sr_images, samples, strict=True)]
+    means = np.mean(quality, axis=0)
+    return Evaluation(
+        tuple(sample.text for sample in samples),
+        {name: tuple(found) for name, found in texts.items()},
+        sr_images,
+        confusion,
+        float(means[0]),
+        float(means[1]),
+    )
+
+
+def _chunks(samples: Sequence[Sample], size: int) -> Iterator[Sequence[Sample]]:
+    for start in range(0, len(samples), size):
+        yield samples[start : start + size]

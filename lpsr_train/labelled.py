@@ -1,0 +1,87 @@
+"""Labelled plates of the user's own: a folder of pictures and their texts."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from lpsr_core.alphabet import encode, normalise
+from lpsr_core.errors import LpsrError, UsageError
+from lpsr_core.geometry import Box, Image
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
+LABELS = "labels.csv"
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A plate crop, uint8[H, W, 3] RGB, its text, and the file that it comes from."""
+
+    crop: Image
+    text: str
+    path: Path
+
+
+def load_labelled(folder: Path) -> list[Labelled]:
+    """Reads labelled plates.
+
+    With a `labels.csv` (columns `file` and `text`, and for plates inside larger pictures `x`, `y`, `width` and
+    `height` in pixels), files are looked for in the folder and below it. Without one, every picture's name is its
+    text: `ABC1D23.png`.
+
+    Raises:
+        UsageError: the folder does not exist.
+        LpsrError: it holds no picture, a label is not a plate's text, or a file that a label names is missing or
+            not a picture.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder")
+    table = folder / LABELS
+    found = _from_table(folder, table) if table.is_file() else _from_names(folder)
+    if not found:
+        raise LpsrError(f"{folder}: no labelled pictures; name them after their plates, or add a {LABELS}")
+    return found
+
+
+def _from_names(folder: Path) -> list[Labelled]:
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    return [Labelled(_read(path), _text(path.stem, str(path)), path) for path in paths]
+
+
+def _from_table(folder: Path, table: Path) -> list[Labelled]:
+    files = {path.name: path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES}
+    found = []
+    with table.open(newline="", encoding="utf-8") as stream:
+        for number, row in enumerate(csv.DictReader(stream), start=2):
+            where = f"{table}, line {number}"
+            name = Path(row.get("file") or "").name
+            if name not in files:
+                raise LpsrError(f"{where}: no picture {name!r} in {folder} or below it")
+            image = _read(files[name])
+            if row.get("width"):
+                try:
+                    box = Box(*(float(row[key]) for key in ("x", "y", "width", "height")))
+                except (KeyError, TypeError, ValueError):
+                    raise LpsrError(f"{where}: x, y, width and height must all be numbers") from None
+                image = box.crop(image)
+            found.append(Labelled(image, _text(row.get("text") or "", where), files[name]))
+    return found
+
+
+def _text(label: str, where: str) -> str:
+    text = normalise(label)
+    try:
+        encode(text)
+    except LpsrError as error:
+        raise LpsrError(f"{where}: {error}") from None
+    return text
+
+
+def _read(path: Path) -> Image:
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise LpsrError(f"{path}: not a picture that can be read")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]

@@ -1,0 +1,158 @@
+"""Losses: LCOFL, the Layout and Character Oriented Focal Loss of the paper (section III-A), and its parts.
+
+Every term is differentiable. The authors' code computes the first two on argmax strings of a detached picture, so
+only the last one reaches their generator; here all three do, through the reader's probabilities.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lpsr_core.alphabet import IS_DIGIT
+
+
+def classification_loss(log_probs: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+    """Weighted cross-entropy of the characters, Eq. (1).
+
+    Args:
+        log_probs: float[N, K, 36], of any reader.
+        target: int64[N, K], the true classes.
+        weights: float[36], 1 and more for characters that are often confused (see `character_weights`).
+
+    Returns:
+        The mean over plates and positions of w[y] * -log p(y).
+    """
+    picked = log_probs.gather(2, target.unsqueeze(2)).squeeze(2)
+    return -(weights[target] * picked).mean()
+
+
+def layout_loss(log_probs: Tensor, target: Tensor, beta: float) -> Tensor:
+    """Layout penalty, Eq. (2) and (3): letters where digits belong, and the other way round.
+
+    The paper adds beta for every misplaced character; its expectation under the reader's probabilities is beta
+    times the mass on the wrong kind, which has a gradient. The layout is that of the true text, whichever it is.
+
+    Args:
+        log_probs: float[N, K, 36].
+        target: int64[N, K].
+        beta: the penalty.
+
+    Returns:
+        The mean over plates of the sum over positions.
+    """
+    is_digit = torch.as_tensor(IS_DIGIT, device=log_probs.device)
+    digit_mass = (log_probs.exp() * is_digit).sum(dim=2)
+    wrong = torch.where(is_digit[target], 1 - digit_mass, digit_mass)
+    return beta * wrong.sum(dim=1).mean()
+
+
+def ssim(image: Tensor, reference: Tensor, window: int = 5, sigma: float = 1.5) -> Tensor:
+    """Structural similarity with a Gaussian window, per channel, for values in 0..1.
+
+    Args:
+        image, reference: float[N, C, H, W].
+        window: width of the window; 5 as in the authors' code.
+        sigma: of the Gaussian.
+
+    Returns:
+        The mean over everything, -1..1.
+    """
+    channels = image.shape[1]
+    steps = torch.arange(window, dtype=torch.float32, device=image.device) - window // 2
+    profile = torch.exp(-(steps**2) / (2 * sigma**2))
+    profile = profile / profile.sum()
+    count = 5 * channels
+    kernel = torch.outer(profile, profile).expand(count, 1, window, window)
+    image, reference = image.float(), reference.float()
+    stacked = torch.cat([image, reference, image * image, reference * reference, image * reference], dim=1)
+    with torch.autocast(image.device.type, enabled=False):
+        moments = F.conv2d(stacked, kernel, groups=count)
+    mean_i, mean_r, square_i, square_r, product = moments.chunk(5, dim=1)
+    variance_i, variance_r = square_i - mean_i**2, square_r - mean_r**2
+    covariance = product - mean_i * mean_r
+    c1, c2 = 0.01**2, 0.03**2
+    numerator = (2 * mean_i * mean_r + c1) * (2 * covariance + c2)
+    denominator = (mean_i**2 + mean_r**2 + c1) * (variance_i + variance_r + c2)
+    return (numerator / denominator).mean()
+
+
+def dissimilarity_loss(image: Tensor, reference: Tensor) -> Tensor:
+    """(1 - SSIM) / 2, Eq. (4)."""
+    return (1 - ssim(image, reference)) / 2
+
+
+@dataclass(frozen=True)
+class LcoflConfig:
+    """Weights of LCOFL's terms.
+
+    Attributes:
+        classification: of Eq. (1); 1 in the paper.
+        dissimilarity: of Eq. (4); 1 in the paper.
+        alpha: what a confused character adds to its weight.
+        beta: the layout penalty.
+        confusion: share of a character's plates that must be read as one other character to count as confused.
+        pixel: weight of a mean absolute error, which the paper does not have; 0 leaves it out.
+    """
+
+    classification: float = 1.0
+    dissimilarity: float = 1.0
+    alpha: float = 0.5
+    beta: float = 0.5
+    confusion: float = 0.25
+    pixel: float = 0.0
+
+
+@dataclass(frozen=True)
+class LcoflTerms:
+    """The terms of one batch, each already weighted."""
+
+    classification: Tensor
+    layout: Tensor
+    dissimilarity: Tensor
+    pixel: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """Eq. (5), and the pixel term."""
+        return self.classification + self.layout + self.dissimilarity + self.pixel
+
+
+def lcofl(
+    config: LcoflConfig, log_probs: Tensor, target: Tensor, weights: Tensor, sr: Tensor, hr: Tensor
+) -> LcoflTerms:
+    """LCOFL of one batch.
+
+    Args:
+        config: weights of the terms.
+        log_probs: float[N, K, 36], what a reader makes of `sr`.
+        target: int64[N, K].
+        weights: float[36], see `character_weights`.
+        sr, hr: float[N, 3, H, W] in 0..1.
+    """
+    return LcoflTerms(
+        config.classification * classification_loss(log_probs, target, weights),
+        layout_loss(log_probs, target, config.beta),
+        config.dissimilarity * dissimilarity_loss(sr, hr),
+        config.pixel * F.l1_loss(sr, hr),
+    )
+
+
+def character_weights(confusion: Tensor, config: LcoflConfig) -> Tensor:
+    """Weights of Eq. (1) from a confusion matrix: alpha is added to both characters of every confused pair.
+
+    Args:
+        confusion: float[36, 36], counts; rows are true classes, columns what was read.
+        config: alpha and the threshold.
+
+    Returns:
+        float32[36], at least 1.
+    """
+    rates = confusion / confusion.sum(dim=1, keepdim=True).clamp(min=1)
+    rates = rates - torch.diag(torch.diagonal(rates))
+    confused = rates > config.confusion
+    involved = confused.any(dim=1) | confused.any(dim=0)
+    return 1 + config.alpha * involved.float()

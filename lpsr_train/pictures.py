@@ -1,0 +1,83 @@
+"""Contact sheets and curves: what a person looks at to judge a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from lpsr_core.errors import LpsrError
+from lpsr_core.geometry import Image
+
+_TILE = (288, 96)
+_LABEL = 22
+
+
+def tile(image: Image, label: str, good: bool | None = None) -> Image:
+    """A picture enlarged to a common size, with a line of text under it.
+
+    Args:
+        image: uint8[H, W, 3].
+        label: the line.
+        good: colours the line green or red; None leaves it white.
+    """
+    enlarged = cv2.resize(image, _TILE, interpolation=cv2.INTER_CUBIC)
+    strip = np.full((_LABEL, _TILE[0], 3), 24, np.uint8)
+    colour = {None: (235, 235, 235), True: (120, 230, 140), False: (255, 130, 110)}[good]
+    cv2.putText(strip, label, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)
+    return np.vstack([enlarged, strip])  # type: ignore[no-any-return]
+
+
+def sheet(rows: Sequence[Sequence[Image]], gap: int = 4) -> Image:
+    """Lays equally large tiles out in rows; short rows are filled up."""
+    columns = max(len(row) for row in rows)
+    height, width = rows[0][0].shape[:2]
+    out = np.full((len(rows) * (height + gap) + gap, columns * (width + gap) + gap, 3), 60, np.uint8)
+    for y, row in enumerate(rows):
+        for x, picture in enumerate(row):
+            top, left = gap + y * (height + gap), gap + x * (width + gap)
+            out[top : top + height, left : left + width] = picture
+    return out
+
+
+def write_png(path: Path, image: Image) -> None:
+    """Writes an RGB picture as PNG, making its folder when missing.
+
+    Raises:
+        LpsrError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ok, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    if not ok:
+        raise LpsrError(f"{path}: the picture cannot be encoded as PNG")
+    path.write_bytes(data.tobytes())
+
+
+def write_curves(path: Path, history: Sequence[dict[str, Any]]) -> None:
+    """Plots a run's losses and recognition rates over its steps.
+
+    Args:
+        path: PNG to write.
+        history: one entry a validation: `step`, `losses` (name -> mean) and `rates` (name -> percent all seven).
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, (losses, rates) = pyplot.subplots(1, 2, figsize=(12, 4.5), constrained_layout=True)
+    steps = [entry["step"] for entry in history]
+    for name in history[-1]["losses"]:
+        losses.plot(steps, [entry["losses"].get(name, float("nan")) for entry in history], label=name)
+    losses.set(xlabel="step", ylabel="loss, mean since the last validation", yscale="log", title="Losses")
+    losses.legend()
+    for name in history[-1]["rates"]:
+        rates.plot(steps, [entry["rates"].get(name, float("nan")) for entry in history], label=name, marker=".")
+    rates.set(xlabel="step", ylabel="plates with all seven right, %", ylim=(0, 100), title="Validation")
+    rates.grid(alpha=0.3)
+    rates.legend()
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)

@@ -1,0 +1,84 @@
+"""Skeletons after the typeface of Brazilian plates to 2018: upright, constant stroke, round corners.
+
+Proportions were taken by eye from photographs: O and 0 are rounded rectangles, B and D have square left corners
+with small spurs, J has no bar on top, W is narrow with a high middle, 1 is a bar with a small flag.
+"""
+
+from __future__ import annotations
+
+from lpsr_train.plates.strokes import Glyph, Vertex, line, loop
+
+R = 0.24
+"""Radius of a wide corner, as a share of the height."""
+
+_O = ((0, 0, R), (1, 0, R), (1, 1, R), (0, 1, R))
+_SIX: tuple[tuple[Vertex, ...], ...] = (
+    ((0.97, 0.25), (0.97, 0, R), (0, 0, R), (0, 1, R), (1, 1, R), (1, 0.43, R), (0, 0.43)),
+)
+
+
+def _turned(strokes: tuple[tuple[Vertex, ...], ...]) -> tuple[tuple[Vertex, ...], ...]:
+    """The strokes turned by 180 degrees, as 9 is to 6."""
+    return tuple(tuple((1 - v[0], 1 - v[1], *v[2:]) for v in stroke) for stroke in strokes)  # type: ignore[misc]
+
+
+GLYPHS: dict[str, Glyph] = {
+    "0": Glyph(0.60, (loop(*_O),)),
+    "1": Glyph(0.24, (line((1, 0), (1, 1)), line((1, 0.03), (0, 0.17)))),
+    "2": Glyph(0.63, (line((0, 0.27), (0, 0, R), (1, 0, R), (1, 0.42, 0.2), (0, 1), (1, 1)),)),
+    "3": Glyph(
+        0.62,
+        (
+            line((0, 0.24), (0, 0, R), (0.96, 0, R), (0.96, 0.47, R), (0.4, 0.47)),
+            line((0.4, 0.47), (1, 0.47, R), (1, 1, R), (0, 1, R), (0, 0.76)),
+        ),
+    ),
+    "4": Glyph(0.70, (line((0.74, 1), (0.74, 0), (0, 0.74), (1, 0.74)),)),
+    "5": Glyph(0.63, (line((0.95, 0), (0.06, 0), (0.02, 0.42), (1, 0.42, R), (1, 1, R), (0, 1, R), (0, 0.76)),)),
+    "6": Glyph(0.62, tuple(line(*stroke) for stroke in _SIX)),
+    "7": Glyph(0.62, (line((0, 0), (1, 0), (0.34, 1)),)),
+    "8": Glyph(
+        0.63,
+        (
+            loop((0.05, 0, R), (0.95, 0, R), (0.95, 0.47, R), (0.05, 0.47, R)),
+            loop((0, 0.47, R), (1, 0.47, R), (1, 1, R), (0, 1, R)),
+        ),
+    ),
+    "9": Glyph(0.62, tuple(line(*stroke) for stroke in _turned(_SIX))),
+    "A": Glyph(0.74, (line((0, 1.04), (0.5, -0.04), (1, 1.04)), line((0.2, 0.72), (0.8, 0.72)))),
+    "B": Glyph(
+        0.68,
+        (
+            line((0.12, 0), (0.12, 1)),
+            line((0, 0), (0.95, 0, R), (0.95, 0.47, R), (0.12, 0.47)),
+            line((0.12, 0.47), (1, 0.47, R), (1, 1, R), (0, 1)),
+        ),
+    ),
+    "C": Glyph(0.64, (line((1, 0.28), (1, 0, R), (0, 0, R), (0, 1, R), (1, 1, R), (1, 0.72)),)),
+    "D": Glyph(0.68, (line((0.12, 0), (0.12, 1)), line((0, 0), (1, 0, 0.28), (1, 1, 0.28), (0, 1)))),
+    "E": Glyph(0.60, (line((1, 0), (0, 0), (0, 1), (1, 1)), line((0, 0.48), (0.86, 0.48)))),
+    "F": Glyph(0.60, (line((1, 0), (0, 0), (0, 1)), line((0, 0.48), (0.85, 0.48)))),
+    "G": Glyph(0.66, (line((1, 0.27), (1, 0, R), (0, 0, R), (0, 1, R), (1, 1, R), (1, 0.56), (0.55, 0.56)),)),
+    "H": Glyph(0.66, (line((0, 0), (0, 1)), line((1, 0), (1, 1)), line((0, 0.48), (1, 0.48)))),
+    "I": Glyph(0.16, (line((0.5, 0), (0.5, 1)),)),
+    "J": Glyph(0.60, (line((1, 0), (1, 1, R), (0.12, 1, 0.1), (-0.05, 0.86)),)),
+    "K": Glyph(0.70, (line((0, 0), (0, 1)), line((1, -0.03), (0, 0.64)), line((0.36, 0.42), (1, 1.03)))),
+    "L": Glyph(0.58, (line((0, 0), (0, 1), (1, 1)),)),
+    "M": Glyph(0.78, (line((0, 1), (0, 0), (0.5, 0.66), (1, 0), (1, 1)),)),
+    "N": Glyph(0.68, (line((0, 1), (0, 0), (1, 1), (1, 0)),)),
+    "O": Glyph(0.63, (loop(*_O),)),
+    "P": Glyph(0.63, (line((0, 1), (0, 0), (1, 0, R), (1, 0.56, R), (0, 0.56)),)),
+    "Q": Glyph(0.68, (loop((0, 0, R), (0.94, 0, R), (0.94, 1, R), (0, 1, R)), line((0.58, 0.7), (1.02, 1.04)))),
+    "R": Glyph(0.67, (line((0, 1), (0, 0), (0.97, 0, R), (0.97, 0.53, R), (0, 0.53)), line((0.56, 0.62), (1, 1.03)))),
+    "S": Glyph(
+        0.63,
+        (line((0.97, 0.25), (0.97, 0, R), (0, 0, R), (0, 0.47, R), (1, 0.49, R), (1, 1, R), (0, 1, R), (0, 0.75)),),
+    ),
+    "T": Glyph(0.64, (line((0, 0), (1, 0)), line((0.5, 0), (0.5, 1)))),
+    "U": Glyph(0.63, (line((0, 0), (0, 1, R), (1, 1, R), (1, 0)),)),
+    "V": Glyph(0.70, (line((0, -0.04), (0.5, 1.04), (1, -0.04)),)),
+    "W": Glyph(0.80, (line((0, -0.03), (0.22, 1.02), (0.5, 0.28), (0.78, 1.02), (1, -0.03)),)),
+    "X": Glyph(0.70, (line((0, -0.03), (1, 1.03)), line((1, -0.03), (0, 1.03)))),
+    "Y": Glyph(0.70, (line((0, -0.03), (0.5, 0.54), (1, -0.03)), line((0.5, 0.66), (0.5, 1)))),
+    "Z": Glyph(0.64, (line((0, 0), (1, 0), (0, 1), (1, 1)),)),
+}

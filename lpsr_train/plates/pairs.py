@@ -1,0 +1,93 @@
+"""HR-LR pairs: a rendered plate, its photograph, and what a bad camera makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lpsr_core.degradation import SSIM_TARGET, Camera, Method, blur, blur_fast, camera, noise
+from lpsr_core.geometry import Image, to_hr, to_lr
+from lpsr_train.plates.photograph import photograph, random_view
+from lpsr_train.plates.style import Country, random_style
+
+
+@dataclass(frozen=True)
+class PlateSource:
+    """What is rendered.
+
+    Attributes:
+        countries: drawn evenly.
+        motorcycles: share of two-row plates; the paper leaves them out.
+        open_typefaces: paths of installed typefaces that widen the variety.
+        open_share: how often one replaces the project's own skeletons.
+        degradations: weight of every way to make the LR picture.
+        easy: share of blurred pictures that stop at an SSIM between the target and 0.75.
+        target: SSIM that blur and noise fall below.
+        exact: blur step by step as released, for evaluation, instead of the fast equivalent.
+    """
+
+    countries: tuple[Country, ...] = ("brazilian", "mercosur")
+    motorcycles: float = 0.0
+    open_typefaces: Sequence[str] = ()
+    open_share: float = 0.0
+    degradations: dict[Method, float] = field(
+        default_factory=lambda: {"blur": 0.40, "camera": 0.45, "noise": 0.05, "none": 0.10}
+    )
+    easy: float = 0.2
+    target: float = SSIM_TARGET
+    exact: bool = False
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One plate in two resolutions.
+
+    Attributes:
+        crop: uint8[H, W, 3], the photograph at its own resolution.
+        hr: uint8[32, 96, 3].
+        lr: uint8[16, 48, 3].
+        text: seven characters.
+        country: which drawing.
+        method: how the LR picture was made.
+    """
+
+    crop: Image
+    hr: Image
+    lr: Image
+    text: str
+    country: Country
+    method: Method
+
+
+def render_pair(source: PlateSource, seed: int, index: int) -> Pair:
+    """Renders one pair; the same source, seed and index give the same bytes, in any order and process."""
+    rng = np.random.default_rng([seed, index])
+    country = source.countries[int(rng.integers(len(source.countries)))]
+    style = random_style(
+        rng,
+        country=country,
+        open_typefaces=source.open_typefaces,
+        open_share=source.open_share,
+        motorcycles=source.motorcycles,
+    )
+    crop = photograph(style, random_view(style, rng), rng)
+    methods = list(source.degradations)
+    weights = np.array([source.degradations[method] for method in methods], np.float64)
+    method = methods[int(rng.choice(len(methods), p=weights / weights.sum()))]
+    low = _degrade(crop, method, source, rng)
+    return Pair(crop, to_hr(crop), to_lr(low), style.text, country, method)
+
+
+def _degrade(crop: Image, method: Method, source: PlateSource, rng: np.random.Generator) -> Image:
+    if method == "none":
+        return crop
+    if method == "camera":
+        return camera(crop, Camera.random(rng), rng)
+    target = source.target
+    if source.easy > 0 and rng.random() < source.easy:
+        target = float(rng.uniform(source.target, 0.75))
+    if method == "noise":
+        return noise(crop, rng, target)
+    return blur(crop, target) if source.exact else blur_fast(crop, target)

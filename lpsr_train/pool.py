@@ -1,0 +1,160 @@
+"""A pool of rendered pairs on disk, from which training draws again and again.
+
+Rendering costs about as much as a training step, so pairs are rendered once, in shards, by as many processes as
+asked for, and read back through memory maps. A shard is complete or absent: it is written under another name and
+renamed, so an interrupted run goes on where it stopped. A pool remembers what it was rendered from and refuses to
+be continued with anything else.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import signal
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lpsr_core.alphabet import PLATE_LENGTH, encode
+from lpsr_core.degradation import METHODS
+from lpsr_core.errors import LpsrError
+from lpsr_core.geometry import HR_SIZE, LR_SIZE
+from lpsr_train.plates.pairs import PlateSource, render_pair
+
+SHARD = 4096
+"""Pairs in a shard."""
+
+RECORD = np.dtype(
+    [
+        ("hr", np.uint8, (HR_SIZE[1], HR_SIZE[0], 3)),
+        ("lr", np.uint8, (LR_SIZE[1], LR_SIZE[0], 3)),
+        ("text", np.uint8, (PLATE_LENGTH,)),
+        ("method", np.uint8),
+    ]
+)
+"""One pair: both pictures (RGB), the characters' class indices, and the index of the method in METHODS."""
+
+
+class Pool:
+    """The shards of a folder, as one array of records.
+
+    Args:
+        folder: where the shards lie.
+
+    Raises:
+        LpsrError: the folder holds no complete shard, or a shard of another form.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        paths = sorted(folder.glob("shard-*.npy"))
+        if not paths:
+            raise LpsrError(f"{folder}: no rendered pairs here; make some with: lpsr-train render --out {folder}")
+        self._shards = [_open(path) for path in paths]
+
+    def __len__(self) -> int:
+        return SHARD * len(self._shards)
+
+    def batches(self, size: int, seed: int, start: int = 0) -> Iterator[NDArray]:
+        """Endless batches of records in a random order that depends on seed and step alone.
+
+        Args:
+            size: records a batch.
+            seed: of the order; every pass has another one.
+            start: how many batches to skip, so that a resumed run goes on where it stopped.
+        """
+        per_pass = len(self) // size
+        step = start
+        while True:
+            order = np.random.default_rng([seed, step // per_pass]).permutation(len(self))
+            for index in range(step % per_pass, per_pass):
+                yield self.take(np.sort(order[index * size : (index + 1) * size]))
+                step += 1
+
+    def take(self, indices: NDArray[np.integer]) -> NDArray:
+        """The records at these indices, of dtype RECORD."""
+        out = np.empty(len(indices), RECORD)
+        shard, offset = np.divmod(indices, SHARD)
+        for number in np.unique(shard):
+            chosen = shard == number
+            out[chosen] = self._shards[number][offset[chosen]]
+        return out
+
+
+def render_pool(folder: Path, source: PlateSource, seed: int, pairs: int, workers: int) -> Iterator[int]:
+    """Renders the shards that are missing and yields, after each, how many pairs the pool holds.
+
+    Args:
+        folder: made when missing.
+        source: what is rendered.
+        seed: of the pool; pair i of a pool is `render_pair(source, seed, i)`.
+        pairs: how many at least; rounded up to whole shards.
+        workers: processes.
+
+    Raises:
+        LpsrError: the folder holds a pool of another source or seed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob("*.part"):
+        leftover.unlink()
+    _claim(folder, source, seed)
+    numbers = range(-(-pairs // SHARD))
+    missing = [number for number in numbers if not _path(folder, number).exists()]
+    done = SHARD * (len(numbers) - len(missing))
+    yield done
+    jobs = [(folder, source, seed, number) for number in missing]
+    if workers <= 1:
+        for job in jobs:
+            _render_shard(job)
+            done += SHARD
+            yield done
+        return
+    with multiprocessing.get_context("spawn").Pool(workers, _ignore_interrupt) as processes:
+        for _ in processes.imap_unordered(_render_shard, jobs):
+            done += SHARD
+            yield done
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"shard-{number:05d}.npy"
+
+
+def _open(path: Path) -> NDArray:
+    try:
+        shard = np.load(path, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise LpsrError(f"{path}: not a readable shard ({error}); delete it and render again") from None
+    if shard.dtype != RECORD or shard.shape != (SHARD,):
+        raise LpsrError(f"{path}: a shard of another form; delete the folder and render again")
+    return shard  # type: ignore[no-any-return]
+
+
+def _claim(folder: Path, source: PlateSource, seed: int) -> None:
+    """Writes down what the pool is made of, or checks that it is what was asked for."""
+    made_of = json.loads(json.dumps({"seed": seed, "source": asdict(source)}))
+    note = folder / "pool.json"
+    if not note.exists():
+        note.write_text(json.dumps(made_of, indent=2) + "\n", encoding="utf-8")
+    elif json.loads(note.read_text(encoding="utf-8")) != made_of:
+        raise LpsrError(f"{folder}: holds pairs of another source or seed (see {note.name}); choose another folder")
+
+
+def _ignore_interrupt() -> None:
+    # Ctrl-C reaches every process of the terminal; the parent alone decides what to do about it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _render_shard(job: tuple[Path, PlateSource, int, int]) -> None:
+    folder, source, seed, number = job
+    cv2.setNumThreads(1)
+    shard = np.empty(SHARD, RECORD)
+    for offset in range(SHARD):
+        pair = render_pair(source, seed, number * SHARD + offset)
+        shard[offset] = (pair.hr, pair.lr, encode(pair.text), METHODS.index(pair.method))
+    part = _path(folder, number).with_suffix(".part")
+    with part.open("wb") as stream:
+        np.save(stream, shard)
+    part.replace(_path(folder, number))

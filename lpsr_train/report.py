@@ -1,0 +1,127 @@
+"""`lpsr-train evaluate`: a run's recognition rates on rendered or labelled plates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from lpsr_core.degradation import Method, degrade
+from lpsr_core.errors import LpsrError
+from lpsr_core.geometry import to_hr, to_lr
+from lpsr_train import pictures
+from lpsr_train.evaluation import Evaluation, Sample, evaluate
+from lpsr_train.labelled import load_labelled
+from lpsr_train.plates.pairs import PlateSource, render_pair
+from lpsr_train.trainer import load_trained
+
+_LABELS = {
+    "hr": "HR (original images)",
+    "bicubic": "LR (bicubic)",
+    "sr": "LR + SR",
+    "lr direct": "LR, read by a reader trained for it",
+}
+_SHEET = 24
+
+
+@dataclass(frozen=True)
+class Report:
+    """An evaluation and what it is of.
+
+    Attributes:
+        title: weights, data and degradation.
+        samples: the plates.
+        result: what was read.
+    """
+
+    title: str
+    samples: list[Sample]
+    result: Evaluation
+
+    def print(self) -> None:
+        """Writes the table to the terminal, in the form of the paper's Table I."""
+        table = Table("test images", "all 7, % [95 %]", ">= 6, %", ">= 5, %", title=self.title)
+        for name, label in _LABELS.items():
+            if name in self.result.rates:
+                rate = self.result.rates[name]
+                table.add_row(label, str(rate.all), f"{rate.six.percent:.1f}", f"{rate.five.percent:.1f}")
+        console = Console()
+        console.print(table)
+        console.print(
+            f"{len(self.samples)} plates; SR against HR: PSNR {self.result.psnr:.2f} dB, SSIM {self.result.ssim:.3f}"
+        )
+
+    def write_sheet(self, path: Path) -> None:
+        """Writes LR, SR and HR of the first plates side by side."""
+        rows = []
+        for index, sample in enumerate(self.samples[:_SHEET]):
+            text = self.result.texts["sr"][index]
+            rows.append(
+                [
+                    pictures.tile(sample.lr, "LR"),
+                    pictures.tile(self.result.sr[index], f"SR  {text}", text == sample.text),
+                    pictures.tile(sample.hr, f"HR  {sample.text}"),
+                ]
+            )
+        folded = [left + right for left, right in zip(rows[::2], [*rows[1::2], []], strict=False)]
+        pictures.write_png(path, pictures.sheet(folded))
+
+    def write_json(self, path: Path) -> None:
+        """Writes the figures."""
+        figures = {
+            "title": self.title,
+            "plates": len(self.samples),
+            "psnr_db": self.result.psnr,
+            "ssim": self.result.ssim,
+            "rates": {name: rate.as_dict() for name, rate in self.result.rates.items()},
+        }
+        path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+def evaluate_run(
+    weights: Path,
+    data: str,
+    degradation: Method,
+    count: int,
+    lr_weights: Path | None,
+    seed: int,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> Report:
+    """Evaluates a run.
+
+    Args:
+        weights: folder of the run.
+        data: `synthetic`, or a folder of labelled plates.
+        degradation: how LR pictures are made.
+        count: synthetic plates.
+        lr_weights: run of a reader trained on LR pictures, or None.
+        seed: of synthetic plates and of noise.
+        tell: told how many of how many plates are degraded.
+
+    Raises:
+        LpsrError: the weights or the plates cannot be read.
+    """
+    trained = load_trained(weights)
+    if trained.generator is None:
+        raise LpsrError(f"{weights}: this run trained a reader alone; give it as --lr-weights beside a generator's")
+    lr_reader = load_trained(lr_weights).reader if lr_weights else None
+    samples = []
+    if data == "synthetic":
+        source = PlateSource(degradations={degradation: 1.0}, easy=0.0, exact=True)
+        for index in range(count):
+            pair = render_pair(source, seed, index)
+            samples.append(Sample(pair.lr, pair.hr, pair.text))
+            tell(index + 1, count)
+    else:
+        plates = load_labelled(Path(data))
+        for index, plate in enumerate(plates):
+            low = degrade(plate.crop, degradation, np.random.default_rng([seed, index]))
+            samples.append(Sample(to_lr(low), to_hr(plate.crop), plate.text))
+            tell(index + 1, len(plates))
+    result = evaluate(samples, trained.reader, trained.generator, lr_reader)
+    return Report(f"{weights} at step {trained.step}, {data}, {degradation}", samples, result)

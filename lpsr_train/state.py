@@ -1,0 +1,76 @@
+"""What a training run carries from step to step, and how it is kept on disk."""
+
+from __future__ import annotations
+
+import copy
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lpsr_core.errors import LpsrError
+
+CHECKPOINT = "checkpoint.pt"
+SCHEMA = 1
+
+
+class MovingAverage:
+    """Exponential moving average of a network's weights; buffers such as batch statistics are copied.
+
+    Args:
+        network: the network to follow.
+        decay: share of the old average that a step keeps; less in the first steps.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, step: int) -> None:
+        """Takes in the network's weights after a step."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for average, current in zip(self.network.parameters(), network.parameters(), strict=True):
+            average.lerp_(current.detach(), 1 - decay)
+        for average, current in zip(self.network.buffers(), network.buffers(), strict=True):
+            average.copy_(current)
+
+
+def save(folder: Path, state: dict[str, Any]) -> Path:
+    """Writes the checkpoint of a run, replacing the last one only when the new one is complete on disk."""
+    path = folder / CHECKPOINT
+    part = path.with_suffix(".part")
+    with part.open("wb") as stream:
+        torch.save({"schema": SCHEMA, **state}, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(path)
+    return path
+
+
+def load(folder: Path) -> dict[str, Any]:
+    """Reads a run's checkpoint.
+
+    Args:
+        folder: the run's folder, or the checkpoint itself.
+
+    Raises:
+        LpsrError: there is none, or it is not one of this schema.
+    """
+    path = folder / CHECKPOINT if folder.is_dir() else folder
+    if not path.is_file():
+        raise LpsrError(f"{path}: no checkpoint; train one with: lpsr-train fit --preset lite --out {folder}")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle raises almost anything
+        raise LpsrError(f"{path}: not a readable checkpoint ({type(error).__name__})") from None
+    if not isinstance(state, dict) or state.get("schema") != SCHEMA:
+        raise LpsrError(f"{path}: not a checkpoint of this version (schema {SCHEMA}); train again")
+    return state
+
+
+def cpu_state(network: nn.Module) -> dict[str, Tensor]:
+    """A network's weights as they are stored."""
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
