@@ -1,0 +1,1 @@
+"""Weights -> ONNX -> FP16 and INT8 graphs -> engines."""

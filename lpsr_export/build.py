@@ -1,0 +1,187 @@
+"""`lpsr-export build`: released FP32 graphs to the precision and the runtime that a machine wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lpsr_core.cards import ROLES, ModelCard, Precision, Role, card_path, graph_name, load_verified, sha256
+from lpsr_core.errors import LpsrError, UsageError
+from lpsr_core.geometry import Image
+from lpsr_export.compare import Agreement, compare_pictures, compare_readings, texts
+from lpsr_export.crops import CALIBRATION_SEED, CHECK_SEED, folder_crops, hr_batch, lr_batch, rendered_crops
+from lpsr_export.graphs import GraphSession, opset, save_graph
+from lpsr_export.precision import to_fp16, to_int8
+
+Target = Literal["onnxruntime", "tensorrt"]
+TARGETS: tuple[Target, ...] = get_args(Target)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a derived graph must reach against FP32 to be kept.
+
+    Attributes:
+        psnr: least PSNR of the SR pictures, in dB.
+        strings: least share of crops that read the same.
+    """
+
+    psnr: float
+    strings: float
+
+
+GATES: dict[Precision, Gate] = {
+    "fp32": Gate(90.0, 1.0),
+    "fp16": Gate(45.0, 0.98),
+    "int8": Gate(30.0, 0.90),
+}
+
+
+@dataclass(frozen=True)
+class BuildConfig:
+    """One build.
+
+    Attributes:
+        name: of the released models.
+        precision: what to make.
+        target: the runtime to make it for.
+        models: folder of the FP32 graphs.
+        out: folder to write to.
+        calibration: folder of plate crops for INT8; None renders some.
+        calibration_crops: how many.
+        check_crops: how many crops the comparison with FP32 rests on.
+    """
+
+    name: str
+    precision: Precision
+    target: Target
+    models: Path
+    out: Path
+    calibration: Path | None = None
+    calibration_crops: int = 256
+    check_crops: int = 256
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """For the card."""
+        return {
+            "precision": self.precision,
+            "target": self.target,
+            "calibration": str(self.calibration) if self.calibration else f"rendered, seed {CALIBRATION_SEED}",
+            "calibration_crops": self.calibration_crops if self.precision == "int8" else None,
+        }
+
+
+@dataclass(frozen=True)
+class Built:
+    """One graph of a build."""
+
+    path: Path
+    card: ModelCard
+    agreement: Agreement
+
+
+def default_models() -> Path:
+    """Where the released graphs lie: in a checkout, or in the installed package."""
+    root = Path(__file__).resolve().parent.parent
+    checkout = root / "engines" / "models"
+    return checkout if checkout.is_dir() else root / "lpsr_run" / "models"
+
+
+def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> list[Built]:
+    """Makes generator and reader in one precision, and holds them to the FP32 graphs.
+
+    Args:
+        config: the build.
+        say: told what is being done.
+
+    Raises:
+        UsageError: there are no released graphs of that name.
+        LpsrError: TensorRT is asked for, or a graph misses its gate; then it is not left behind.
+    """
+    if config.target == "tensorrt":
+        raise LpsrError("TensorRT engines are not built by this version yet; use --target onnxruntime")
+    sources = {role: config.models / graph_name(config.name, role) for role in ROLES}
+    for path in sources.values():
+        if not path.is_file():
+            raise UsageError(f"{path}: no released graph here; export one with: lpsr-export onnx --out {config.models}")
+    cards = {role: load_verified(path) for role, path in sources.items()}
+    say("preparing crops")
+    crops = rendered_crops(config.check_crops, CHECK_SEED)
+    reference = _Reference(sources, crops)
+    calibration: list[Image] = []
+    if config.precision == "int8":
+        calibration = (
+            folder_crops(config.calibration, config.calibration_crops)
+            if config.calibration
+            else rendered_crops(config.calibration_crops, CALIBRATION_SEED)
+        )
+    return [_build_one(config, role, sources[role], cards[role], reference, calibration, say) for role in ROLES]
+
+
+class _Reference:
+    """What the FP32 graphs make of the crops."""
+
+    def __init__(self, sources: dict[Role, Path], crops: list[Image]) -> None:
+        self.read = GraphSession(sources["reader"], "reader")
+        self.lr = lr_batch(crops)
+        self.sr: NDArray[np.float32] = GraphSession(sources["generator"], "generator")(self.lr)
+        # The reader sees SR pictures and, as at run time, large crops directly.
+        self.images = np.concatenate([self.sr, hr_batch(crops)])
+        self.log_probs = self.read(self.images)
+
+    def compare(self, session: GraphSession, role: Role) -> Agreement:
+        if role == "generator":
+            sr = session(self.lr)
+            return compare_pictures(sr, self.sr, texts(self.read(sr)), texts(self.log_probs[: len(self.sr)]))
+        return compare_readings(session(self.images), self.log_probs)
+
+
+def _build_one(
+    config: BuildConfig,
+    role: Role,
+    source: Path,
+    card: ModelCard,
+    reference: _Reference,
+    calibration: list[Image],
+    say: Callable[[str], None],
+) -> Built:
+    path = config.out / graph_name(config.name, role, config.precision)
+    if config.precision == "fp32":
+        return Built(source, card, reference.compare(GraphSession(source, role), role))
+    say(f"{config.precision} {role}")
+    if config.precision == "fp16":
+        model = to_fp16(source)
+    else:
+        model = to_int8(source, role, lr_batch(calibration) if role == "generator" else hr_batch(calibration))
+    part = path.with_name(f".{path.name}")
+    try:
+        save_graph(model, part)
+        agreement = reference.compare(GraphSession(part, role), role)
+        gate = GATES[config.precision]
+        if agreement.strings < gate.strings or (agreement.psnr is not None and agreement.psnr < gate.psnr):
+            raise LpsrError(
+                f"{path.name}: {agreement} against FP32; at least {gate.psnr:g} dB and {100 * gate.strings:g} % "
+                "are wanted, so it was not written"
+            )
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    derived = ModelCard(
+        name=card.name,
+        role=role,
+        precision=config.precision,
+        file=path.name,
+        sha256=sha256(path),
+        parameters=card.parameters,
+        opset=opset(model),
+        made_by={"from": {"file": source.name, "sha256": card.sha256}, "build": config.as_dict()},
+        metrics={"against_fp32": agreement.as_dict()},
+    )
+    derived.save(config.out)
+    assert card_path(path).is_file()
+    return Built(path, derived, agreement)

@@ -1,0 +1,96 @@
+"""lpsr-export: weights to ONNX graphs, graphs to the precision a machine wants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lpsr_core.cards import Precision
+from lpsr_core.errors import UsageError, run_command
+
+app = typer.Typer(
+    name="lpsr-export",
+    help="Turns trained weights into ONNX graphs, and those into FP16 and INT8.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+@app.command()
+def onnx(
+    weights: Annotated[Path, typer.Option(help="Folder of a training run.")],
+    out: Annotated[Path, typer.Option(help="Folder of the graphs.")] = Path("engines/models"),
+    name: Annotated[str, typer.Option(help="Name of the models.")] = "lite",
+    plates: Annotated[int, typer.Option(help="Unseen plates that the card's rates rest on; 0 for none.", min=0)] = 500,
+    debug: Debug = False,
+) -> None:
+    """Exports the networks of a run as ONNX graphs with cards, checked against PyTorch on 64 crops."""
+    from lpsr_export.release import export_run
+
+    console = Console(stderr=True)
+    with console.status("loading") as status:
+        exported = export_run(weights, out, name, plates, status.update)
+    table = Table("graph", "parameters", "largest difference", "strings agree")
+    for entry in exported:
+        agreement = entry.agreement
+        table.add_row(
+            str(entry.path),
+            f"{entry.card.parameters:,}",
+            f"{agreement.difference:.2g}",
+            f"{100 * agreement.strings:.1f} % of {agreement.crops}",
+        )
+    Console().print(table)
+
+
+@app.command()
+def build(
+    fp32: Annotated[bool, typer.Option("--fp32", help="Check the FP32 graphs as they are.")] = False,
+    fp16: Annotated[bool, typer.Option("--fp16", help="Half precision.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="8-bit integers, with quantise and dequantise nodes.")] = False,
+    target: Annotated[str, typer.Option(help="onnxruntime; tensorrt is not there yet.")] = "onnxruntime",
+    name: Annotated[str, typer.Option(help="Name of the released models.")] = "lite",
+    models: Annotated[Optional[Path], typer.Option(help="Folder of the FP32 graphs [the released ones].")] = None,  # noqa: UP045
+    out: Annotated[Optional[Path], typer.Option(help="Folder to write to [where the FP32 graphs lie].")] = None,  # noqa: UP045
+    calibration: Annotated[Optional[Path], typer.Option(help="Plate crops for INT8 [rendered ones].")] = None,  # noqa: UP045
+    crops: Annotated[int, typer.Option(help="Crops of the comparison with FP32.", min=1)] = 256,
+    debug: Debug = False,
+) -> None:
+    """Derives FP16 or INT8 graphs from the FP32 ones, compares them, and writes them with their cards."""
+    from lpsr_export.build import TARGETS, BuildConfig, default_models
+    from lpsr_export.build import build as run_build
+
+    chosen: list[Precision] = [name for name, on in (("fp32", fp32), ("fp16", fp16), ("int8", int8)) if on]  # type: ignore[misc]
+    if len(chosen) != 1:
+        raise UsageError("give one of --fp32, --fp16 and --int8")
+    if target not in TARGETS:
+        raise UsageError(f"unknown target {target!r}; there are: {', '.join(TARGETS)}")
+    folder = models or default_models()
+    config = BuildConfig(
+        name=name,
+        precision=chosen[0],
+        target=target,  # type: ignore[arg-type]
+        models=folder,
+        out=out or folder,
+        calibration=calibration,
+        check_crops=crops,
+    )
+    console = Console(stderr=True)
+    with console.status("loading") as status:
+        built = run_build(config, status.update)
+    table = Table("graph", "bytes", "against FP32")
+    for entry in built:
+        table.add_row(str(entry.path), f"{entry.path.stat().st_size:,}", str(entry.agreement))
+    Console().print(table)
+    typer.echo(f"run them with: lpsr-run --precision {chosen[0]}")
+
+
+def main() -> None:
+    """Entry point of the command."""
+    run_command(app)

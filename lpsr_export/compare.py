@@ -1,0 +1,70 @@
+"""How far a graph is from another: pictures by PSNR, readings by agreement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lpsr_core.decode import decode
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A comparison over N crops.
+
+    Attributes:
+        crops: N.
+        strings: share of crops that read the same, 0..1.
+        psnr: of the pictures over all crops, in dB with a peak of 1; None when a reader was compared.
+        difference: largest absolute difference of any output value.
+    """
+
+    crops: int
+    strings: float
+    psnr: float | None
+    difference: float
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """For a card."""
+        return {
+            "crops": self.crops,
+            "strings_agree_percent": round(100 * self.strings, 2),
+            "psnr_db": None if self.psnr is None else round(self.psnr, 2),
+            "max_difference": float(f"{self.difference:.3g}"),
+        }
+
+    def __str__(self) -> str:
+        picture = "" if self.psnr is None else f"PSNR {self.psnr:.1f} dB, "
+        return f"{picture}strings agree on {100 * self.strings:.1f} % of {self.crops} crops"
+
+
+def texts(log_probs: NDArray[np.float32]) -> list[str]:
+    """The decoded text of every row of float32[N, 7, 36]."""
+    return [decode(row).text for row in log_probs]
+
+
+def compare_pictures(
+    sr: NDArray[np.float32], reference: NDArray[np.float32], read: Sequence[str], expected: Sequence[str]
+) -> Agreement:
+    """Compares what two generators made, and what one reader reads in it.
+
+    Args:
+        sr, reference: float32[N, 3, 32, 96] in 0..1.
+        read, expected: the texts read from them.
+    """
+    error = float(np.mean((sr.astype(np.float64) - reference) ** 2))
+    psnr = float("inf") if error == 0 else -10 * float(np.log10(error))
+    return Agreement(len(sr), _share(read, expected), min(psnr, 200.0), float(np.abs(sr - reference).max()))
+
+
+def compare_readings(log_probs: NDArray[np.float32], reference: NDArray[np.float32]) -> Agreement:
+    """Compares what two readers read in the same pictures: float32[N, 7, 36] each."""
+    difference = float(np.abs(np.exp(log_probs) - np.exp(reference)).max())
+    return Agreement(len(log_probs), _share(texts(log_probs), texts(reference)), None, difference)
+
+
+def _share(read: Sequence[str], expected: Sequence[str]) -> float:
+    return sum(a == b for a, b in zip(read, expected, strict=True)) / max(len(read), 1)

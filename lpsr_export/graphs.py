@@ -1,0 +1,95 @@
+"""ONNX graphs on disk and in ONNX Runtime, without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lpsr_core.cards import Role
+from lpsr_core.contracts import CONTRACTS
+from lpsr_core.errors import LpsrError, MissingExtraError
+
+if TYPE_CHECKING:
+    import onnx
+
+
+def import_onnx() -> Any:
+    """The onnx module.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        import onnx
+    except ImportError:
+        raise MissingExtraError("onnx", "train") from None
+    return onnx
+
+
+def load_graph(path: Path) -> onnx.ModelProto:
+    """Reads a graph.
+
+    Raises:
+        LpsrError: it is missing or not an ONNX file.
+    """
+    try:
+        return import_onnx().load(str(path))
+    except FileNotFoundError:
+        raise LpsrError(f"{path}: no such model file") from None
+    except Exception as error:  # protobuf's own errors have no common base
+        raise LpsrError(f"{path}: not a readable ONNX graph ({type(error).__name__})") from None
+
+
+def save_graph(model: onnx.ModelProto, path: Path) -> None:
+    """Writes a graph, replacing an older one only when the new one is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(model.SerializeToString())
+    part.replace(path)
+
+
+def opset(model: onnx.ModelProto) -> int:
+    """Version of the standard operators that a graph uses."""
+    return next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+
+
+def parameters(model: onnx.ModelProto) -> int:
+    """Number of values in a graph's initialisers."""
+    return int(sum(np.prod(entry.dims, dtype=np.int64) for entry in model.graph.initializer))
+
+
+class GraphSession:
+    """A graph in ONNX Runtime on the CPU, to check it with.
+
+    Args:
+        path: the graph.
+        role: what it does.
+
+    Raises:
+        MissingExtraError: ONNX Runtime is not installed.
+        LpsrError: ONNX Runtime cannot load it.
+    """
+
+    def __init__(self, path: Path, role: Role) -> None:
+        try:
+            import onnxruntime
+        except ImportError:
+            raise MissingExtraError("onnxruntime", "cpu") from None
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise LpsrError(f"{path}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from None
+        self._contract = CONTRACTS[role]
+
+    def __call__(self, batch: NDArray[np.float32], size: int = 32) -> NDArray[np.float32]:
+        """The graph's output for N inputs, run `size` at a time."""
+        parts = [
+            self._session.run([self._contract.output], {self._contract.input: batch[start : start + size]})[0]
+            for start in range(0, len(batch), size)
+        ]
+        return np.concatenate(parts)

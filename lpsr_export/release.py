@@ -1,0 +1,135 @@
+"""`lpsr-export onnx`: trained weights to checked ONNX graphs with cards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lpsr_core.cards import ModelCard, Role, graph_name, sha256
+from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_export.compare import Agreement, compare_pictures, compare_readings, texts
+from lpsr_export.crops import CHECK_SEED, hr_batch, lr_batch, rendered_crops
+from lpsr_export.graphs import GraphSession, opset
+
+if TYPE_CHECKING:
+    from torch import nn
+
+CHECK_CROPS = 64
+LARGEST_DIFFERENCE = 1e-4
+"""Of the SR picture's full range, between PyTorch and the exported graph."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One written graph: its path, its card, and how far it is from PyTorch."""
+
+    path: Path
+    card: ModelCard
+    agreement: Agreement
+
+
+def export_run(
+    run: Path, out: Path, name: str, plates: int, say: Callable[[str], None] = lambda _: None
+) -> list[Exported]:
+    """Exports every network of a training run and checks it against PyTorch.
+
+    Args:
+        run: folder of the run.
+        out: folder of the graphs.
+        name: of the models; the files are `<name>-<role>.onnx`.
+        plates: how many unseen rendered plates, for each degradation, the card's recognition rates rest on;
+            0 leaves them out.
+        say: told what is being done.
+
+    Raises:
+        LpsrError: the run holds no weights, or a graph differs from PyTorch by more than it may; then that graph
+            is not left behind.
+    """
+    try:
+        from lpsr_train.trainer import load_trained
+    except ImportError:
+        raise MissingExtraError("PyTorch", "train") from None
+    trained = load_trained(run)
+    networks: dict[Role, nn.Module] = {}
+    if trained.generator is not None:
+        networks["generator"] = trained.generator
+    networks["reader"] = trained.reader
+    made_by = {"training": trained.config.as_dict(), "steps_trained": trained.step}
+
+    say("measuring recognition rates" if plates else "exporting")
+    metrics = _metrics(trained, plates) if plates else {}
+    crops = rendered_crops(CHECK_CROPS, CHECK_SEED)
+    pictures = lr_batch(crops)
+    exported = []
+    for role, network in networks.items():
+        say(f"exporting the {role}")
+        path = out / graph_name(name, role)
+        batch = pictures if role == "generator" else hr_batch(crops)
+        exported.append(_export_one(network, role, name, path, batch, trained.reader, made_by, metrics))
+    return exported
+
+
+def _export_one(
+    network: nn.Module,
+    role: Role,
+    name: str,
+    path: Path,
+    batch: NDArray[np.float32],
+    reader: nn.Module,
+    made_by: dict[str, Any],
+    metrics: dict[str, Any],
+) -> Exported:
+    from lpsr_export.torch_to_onnx import export, run_torch
+
+    part = path.with_name(f".{path.name}")
+    try:
+        model = export(network, role, part)
+        expected, found = run_torch(network, batch), GraphSession(part, role)(batch)
+        if role == "generator":
+            read = [texts(run_torch(reader, np.ascontiguousarray(picture))) for picture in (found, expected)]
+            agreement = compare_pictures(found, expected, *read)
+        else:
+            agreement = compare_readings(found, expected)
+        if agreement.difference > LARGEST_DIFFERENCE or agreement.strings < 1:
+            raise LpsrError(
+                f"{path}: the exported {role} differs from PyTorch by {agreement.difference:.2g} "
+                f"(at most {LARGEST_DIFFERENCE:g}) and reads {100 * agreement.strings:.1f} % alike; not written"
+            )
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    card = ModelCard(
+        name=name,
+        role=role,
+        precision="fp32",
+        file=path.name,
+        sha256=sha256(path),
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        opset=opset(model),
+        made_by=made_by,
+        metrics={**metrics, "against_pytorch": agreement.as_dict()},
+    )
+    card.save(path.parent)
+    return Exported(path, card, agreement)
+
+
+def _metrics(trained: Any, plates: int) -> dict[str, Any]:
+    """Recognition rates on unseen rendered plates, by degradation."""
+    from lpsr_train.evaluation import evaluate
+    from lpsr_train.trainer import VALIDATION_METHODS, validation_samples
+
+    found = {}
+    for method in VALIDATION_METHODS:
+        result = evaluate(validation_samples(method, plates, CHECK_SEED), trained.reader, trained.generator)
+        rates = {form: rate.as_dict() for form, rate in result.rates.items()}
+        if trained.generator is None:  # such a reader is for enlarged LR pictures only
+            rates = {"lr direct": rates["bicubic"]}
+        else:
+            rates["psnr_db"], rates["ssim"] = round(result.psnr, 3), round(result.ssim, 4)  # type: ignore[assignment]
+        found[f"rendered plates, {method}"] = rates
+    return found

@@ -1,0 +1,119 @@
+"""PyTorch networks as portable ONNX graphs.
+
+The only module of this package that needs torch. The graphs hold standard operators alone, DeformConv among them
+(opset 19 and newer), and take any number of plates.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lpsr_core.cards import Role
+from lpsr_core.contracts import CONTRACTS
+from lpsr_core.errors import MissingExtraError
+from lpsr_export.graphs import save_graph
+
+if TYPE_CHECKING:
+    import onnx
+    from torch import nn
+
+OPSET = 20
+"""DeformConv needs 19; ONNX Runtime has kernels for 19 and 22, and 20 uses the former."""
+
+
+def export(network: nn.Module, role: Role, path: Path) -> onnx.ModelProto:
+    """Writes a network as an ONNX graph.
+
+    Args:
+        network: in evaluation mode, on the CPU.
+        role: fixes the names and shapes of input and output.
+        path: the file; written whole or not at all.
+
+    Returns:
+        The graph.
+
+    Raises:
+        MissingExtraError: torch, onnx or onnxscript is not installed.
+    """
+    try:
+        import onnx
+        import torch
+        from onnxscript import opset20 as op
+
+        import lpsr_train.networks.deform  # noqa: F401  (registers the operator)
+    except ImportError as error:
+        raise MissingExtraError(error.name or "PyTorch", "train") from None
+
+    def deform_conv(x, weight, offset, mask, bias, stride: int, padding: int, dilation: int):  # type: ignore[no-untyped-def]
+        return op.DeformConv(
+            x,
+            weight,
+            offset,
+            bias,
+            mask,
+            strides=[stride, stride],
+            pads=[padding] * 4,
+            dilations=[dilation, dilation],
+            kernel_shape=list(weight.shape[2:]),
+        )
+
+    contract = CONTRACTS[role]
+    example = torch.rand(2, *contract.input_shape)
+    plain = network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    with _quiet():
+        program: Any = torch.onnx.export(
+            plain,
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[contract.input],
+            output_names=[contract.output],
+            dynamic_shapes=({0: torch.export.Dim("plates", min=1, max=4096)},),
+            custom_translation_table={torch.ops.lpsr.deform_conv2d.default: deform_conv},
+            verbose=False,
+        )
+    model: onnx.ModelProto = program.model_proto
+    _name_batch(model)
+    onnx.checker.check_model(model, full_check=True)
+    save_graph(model, path)
+    return model
+
+
+def run_torch(network: nn.Module, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What the network itself makes of a batch: the reference of every check."""
+    import torch
+
+    with torch.no_grad():
+        result: NDArray[np.float32] = network.eval()(torch.from_numpy(batch)).numpy()
+    return result
+
+
+def _name_batch(model: onnx.ModelProto) -> None:
+    """Calls the free dimension the same in input and output."""
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "plates"
+    # Notes of the exporter name files of the machine that exported; they help nobody.
+    model.graph.doc_string = ""
+    del model.metadata_props[:]
+    for node in model.graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer):
+        del value.metadata_props[:]
+
+
+@contextlib.contextmanager
+def _quiet():  # type: ignore[no-untyped-def]
+    """The exporter reports its own progress in many lines, none of them for the user."""
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
