@@ -135,7 +135,7 @@ class Camera:
     def random(cls, rng: np.random.Generator) -> Camera:
         """A camera of the kind that makes plates hard to read."""
         return cls(
-            width=float(rng.uniform(26, 60)),
+            width=float(rng.uniform(26, 56)),
             optics=float(rng.uniform(0.006, 0.03)),
             motion=float(rng.uniform(0.01, 0.06)) if rng.random() < 0.25 else 0.0,
             angle=float(rng.normal(0, 0.4)),

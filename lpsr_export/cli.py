@@ -75,7 +75,7 @@ def build(
     config = BuildConfig(
         name=name,
         precision=chosen[0],
-        target=target,  # type: ignore[arg-type]
+        target=target,
         models=folder,
         out=out or folder,
         calibration=calibration,

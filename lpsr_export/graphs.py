@@ -36,7 +36,8 @@ def load_graph(path: Path) -> onnx.ModelProto:
         LpsrError: it is missing or not an ONNX file.
     """
     try:
-        return import_onnx().load(str(path))
+        model: onnx.ModelProto = import_onnx().load(str(path))
+        return model
     except FileNotFoundError:
         raise LpsrError(f"{path}: no such model file") from None
     except Exception as error:  # protobuf's own errors have no common base
@@ -53,12 +54,7 @@ def save_graph(model: onnx.ModelProto, path: Path) -> None:
 
 def opset(model: onnx.ModelProto) -> int:
     """Version of the standard operators that a graph uses."""
-    return next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
-
-
-def parameters(model: onnx.ModelProto) -> int:
-    """Number of values in a graph's initialisers."""
-    return int(sum(np.prod(entry.dims, dtype=np.int64) for entry in model.graph.initializer))
+    return next(int(entry.version) for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
 
 
 class GraphSession:

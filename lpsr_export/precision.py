@@ -20,9 +20,9 @@ from lpsr_export.graphs import load_graph
 if TYPE_CHECKING:
     import onnx
 
-# Kept in FP32: the bicubic way past the network, whose half-precision kernels do not exist everywhere; and what
-# ends in probabilities.
-_FP32_OPERATORS = ["Resize", "LogSoftmax", "Softmax", "LayerNormalization"]
+# Kept in FP32: the bicubic way past the network, whose half-precision kernels do not exist everywhere, and what sums
+# over many values. Not an operator that a graph ends with: the converter would make that output FP16.
+_FP32_OPERATORS = ["Resize", "Softmax", "LayerNormalization", "ReduceMean", "ReduceSum"]
 
 
 def to_fp16(path: Path) -> onnx.ModelProto:

@@ -59,7 +59,9 @@ def export_run(
     if trained.generator is not None:
         networks["generator"] = trained.generator
     networks["reader"] = trained.reader
-    made_by = {"training": trained.config.as_dict(), "steps_trained": trained.step}
+    made_by: dict[str, Any] = {"training": trained.config.as_dict(), "steps_trained": trained.step}
+    if trained.lineage:
+        made_by["begun_from"] = list(trained.lineage)
 
     say("measuring recognition rates" if plates else "exporting")
     metrics = _metrics(trained, plates) if plates else {}
@@ -126,10 +128,10 @@ def _metrics(trained: Any, plates: int) -> dict[str, Any]:
     found = {}
     for method in VALIDATION_METHODS:
         result = evaluate(validation_samples(method, plates, CHECK_SEED), trained.reader, trained.generator)
-        rates = {form: rate.as_dict() for form, rate in result.rates.items()}
+        rates: dict[str, Any] = {form: rate.as_dict() for form, rate in result.rates.items()}
         if trained.generator is None:  # such a reader is for enlarged LR pictures only
             rates = {"lr direct": rates["bicubic"]}
         else:
-            rates["psnr_db"], rates["ssim"] = round(result.psnr, 3), round(result.ssim, 4)  # type: ignore[assignment]
+            rates["psnr_db"], rates["ssim"] = round(result.psnr, 3), round(result.ssim, 4)
         found[f"rendered plates, {method}"] = rates
     return found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -89,8 +92,7 @@ def fit(
     if preset not in PRESETS:
         raise UsageError(f"unknown preset {preset!r}; there are: {', '.join(PRESETS)}")
     run = load(config, PRESETS[preset]) if config else PRESETS[preset]
-    given = {"steps": steps, "batch": batch, "pairs": pairs}
-    run = replace(run, **{key: value for key, value in given.items() if value is not None})
+    run = replace(run, steps=steps or run.steps, batch=batch or run.batch, pairs=pairs or run.pairs)
     _need_torch()
     _fit(run, out, pool or out / "pool", init, workers, device)
 
@@ -118,8 +120,24 @@ def _fit(run: TrainConfig, out: Path, pool: Path, init: Path | None, workers: in
                 note += "  |  " + "  ".join(f"{name} {v:.1f} %" for name, v in trainer.history[-1]["rates"].items())
             bar.update(task, completed=step.step, note=note)
 
-        trainer.run(Pool(pool), listen)
+        with _stoppable():
+            trainer.run(Pool(pool), listen)
     typer.echo(f"weights, curves and sample sheets: {out}")
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Ctrl-C and a scheduler's SIGTERM both end a run with a checkpoint, also where a shell made SIGINT ignored."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @app.command()
@@ -145,6 +163,20 @@ def preview(
     rows = [[image for pair in tiles[start : start + 2] for image in pair] for start in range(0, count, 2)]
     pictures.write_png(out, pictures.sheet(rows))
     typer.echo(f"{count} pairs: {out}")
+
+
+@app.command()
+def crops(
+    out: Annotated[Path, typer.Option(help="Folder of the pictures; each is named after its plate.")],
+    count: Annotated[int, typer.Option(help="Plates.", min=1)] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of the plates.", min=0)] = 7_000_005,
+    debug: Debug = False,
+) -> None:
+    """Writes photographs of rendered plates as JPEG files, to test readers with."""
+    from lpsr_train.plates.pairs import write_crops
+
+    write_crops(out, count, seed)
+    typer.echo(f"{count} plates: {out}")
 
 
 @app.command()
@@ -186,7 +218,7 @@ def evaluate(
         report = evaluate_run(
             weights,
             data,
-            degradation,  # type: ignore[arg-type]
+            degradation,
             count,
             lr_weights,
             seed,

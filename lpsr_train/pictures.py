@@ -28,7 +28,7 @@ def tile(image: Image, label: str, good: bool | None = None) -> Image:
     strip = np.full((_LABEL, _TILE[0], 3), 24, np.uint8)
     colour = {None: (235, 235, 235), True: (120, 230, 140), False: (255, 130, 110)}[good]
     cv2.putText(strip, label, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)
-    return np.vstack([enlarged, strip])  # type: ignore[no-any-return]
+    return np.vstack([enlarged, strip])
 
 
 def sheet(rows: Sequence[Sequence[Image]], gap: int = 4) -> Image:

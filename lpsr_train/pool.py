@@ -129,7 +129,7 @@ def _open(path: Path) -> NDArray:
         raise LpsrError(f"{path}: not a readable shard ({error}); delete it and render again") from None
     if shard.dtype != RECORD or shard.shape != (SHARD,):
         raise LpsrError(f"{path}: a shard of another form; delete the folder and render again")
-    return shard  # type: ignore[no-any-return]
+    return shard
 
 
 def _claim(folder: Path, source: PlateSource, seed: int) -> None:

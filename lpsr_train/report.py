@@ -14,9 +14,9 @@ from rich.table import Table
 from lpsr_core.degradation import Method, degrade
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import to_hr, to_lr
+from lpsr_core.labelled import load_labelled
 from lpsr_train import pictures
 from lpsr_train.evaluation import Evaluation, Sample, evaluate
-from lpsr_train.labelled import load_labelled
 from lpsr_train.plates.pairs import PlateSource, render_pair
 from lpsr_train.trainer import load_trained
 

@@ -34,8 +34,8 @@ class MovingAverage:
         decay = min(self.decay, (1 + step) / (10 + step))
         for average, current in zip(self.network.parameters(), network.parameters(), strict=True):
             average.lerp_(current.detach(), 1 - decay)
-        for average, current in zip(self.network.buffers(), network.buffers(), strict=True):
-            average.copy_(current)
+        for kept, buffer in zip(self.network.buffers(), network.buffers(), strict=True):
+            kept.copy_(buffer)
 
 
 def save(folder: Path, state: dict[str, Any]) -> Path:

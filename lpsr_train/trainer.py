@@ -91,6 +91,7 @@ class Trainer:
         self.weights = torch.ones(36, device=device)
         self.step = 0
         self.history: list[dict[str, Any]] = []
+        self.lineage: list[dict[str, Any]] = []
         self._sums: dict[str, float] = {}
         self._counted = 0
 
@@ -192,10 +193,10 @@ class Trainer:
             self.save()
             raise
 
-    def validate(self, samples: dict[Method, list[Sample]]) -> dict[str, Evaluation]:
+    def validate(self, samples: dict[Method, list[Sample]]) -> dict[Method, Evaluation]:
         """Reads validation plates with the averaged networks; updates weights, history, curves and sheets."""
         networks = {name: average.network for name, average in self.averages.items()}
-        found = {}
+        found: dict[Method, Evaluation] = {}
         for method, chosen in samples.items():
             if self.config.task == "sr":
                 found[method] = evaluate(chosen, networks["reader"], networks["generator"])
@@ -245,6 +246,7 @@ class Trainer:
                 "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
                 "weights": self.weights.cpu(),
                 "history": self.history,
+                "lineage": self.lineage,
             },
         )
 
@@ -276,7 +278,7 @@ class Trainer:
             self.averages[name].network.load_state_dict(saved["averages"][name])
             self.optimisers[name].load_state_dict(saved["optimisers"][name])
         self.weights = saved["weights"].to(self.device)
-        self.step, self.history = saved["step"], saved["history"]
+        self.step, self.history, self.lineage = saved["step"], saved["history"], saved["lineage"]
         return True
 
     def start_from(self, folder: Path) -> None:
@@ -286,6 +288,7 @@ class Trainer:
             LpsrError: that run's networks are of other sizes.
         """
         saved = state.load(folder)
+        self.lineage = [*saved["lineage"], {"config": saved["config"], "steps": saved["step"]}]
         for name, network in self.networks.items():
             if name in saved["averages"]:
                 try:
@@ -305,6 +308,7 @@ class Trained:
         generator: None for a run that trained a reader alone.
         reader: the reader.
         history: the run's validations.
+        lineage: the runs that this one began with, first to last: each one's configuration and steps.
     """
 
     config: TrainConfig
@@ -312,6 +316,7 @@ class Trained:
     generator: Generator | None
     reader: Reader
     history: tuple[dict[str, Any], ...]
+    lineage: tuple[dict[str, Any], ...] = ()
 
 
 def load_trained(folder: Path) -> Trained:
@@ -329,7 +334,7 @@ def load_trained(folder: Path) -> Trained:
         generator.eval()
     reader = Reader(reader_config(config.reader))
     reader.load_state_dict(saved["averages"]["reader"])
-    return Trained(config, saved["step"], generator, reader.eval(), tuple(saved["history"]))
+    return Trained(config, saved["step"], generator, reader.eval(), tuple(saved["history"]), tuple(saved["lineage"]))
 
 
 def _until(items: Iterator[Any], go_on: Callable[[], bool]) -> Iterator[Any]:

@@ -109,5 +109,6 @@ class DeformConv2d(nn.Module):
         field = self.offset_mask(x)
         offset, mask = field[:, : 2 * self.taps], torch.sigmoid(field[:, 2 * self.taps :])
         if torch.compiler.is_exporting():
-            return deform_conv2d_op(x, self.weight, offset, mask, self.bias, self.stride, self.padding, 1)
+            exported: Tensor = deform_conv2d_op(x, self.weight, offset, mask, self.bias, self.stride, self.padding, 1)
+            return exported
         return deform_conv2d(x, self.weight, offset, mask, self.bias, self.stride, self.padding)

@@ -39,7 +39,7 @@ def cost(network: nn.Module, example: Tensor) -> Cost:
             if isinstance(module, DeformConv2d):
                 total += 8 * module.taps * module.weight.shape[1] * output[0, 0].numel()
 
-    hooks = [module.register_forward_hook(count) for module in network.modules()]  # type: ignore[arg-type]
+    hooks = [module.register_forward_hook(count) for module in network.modules()]
     training = network.training
     try:
         with torch.no_grad():

@@ -173,14 +173,14 @@ def _brazilian_furniture(picture, small, style: PlateStyle, at, scale: float, rn
     cv2.rectangle(picture, at(4, 4), at(width - 4, height - 4), edge, line)
     if rng.random() < 0.92:  # the strip with state and municipality
         left, right = (0.16, 0.86) if style.rows == 1 else (0.14, 0.86)
-        top, bottom = (15.0, 36.0) if style.rows == 1 else (8.0, 24.0)
+        top, bottom = (22.0, 45.0) if style.rows == 1 else (8.0, 24.0)
         x0, x1 = left * width + float(rng.normal(0, 4)), right * width + float(rng.normal(0, 4))
         plain = float(rng.uniform(0.85, 1.15))
         shade = tuple(float(np.clip(c * plain, 0, 1)) for c in style.face)
         cv2.rectangle(picture, at(x0, top), at(x1, bottom), shade, -1)
         cv2.rectangle(picture, at(x0, top), at(x1, bottom), edge, max(line // 2, 1))
         length = min(len(style.strip) * float(rng.uniform(7.5, 11)), 0.92 * (x1 - x0))
-        tall = float(rng.uniform(10, 14)) * (1 if style.rows == 1 else 0.8)
+        tall = float(rng.uniform(11, 17)) * (1 if style.rows == 1 else 0.8)
         start = (x0 + x1 - length) / 2 + float(rng.normal(0, 8))
         left_px, middle_px = at(start, (top + bottom) / 2)
         write(small, style.strip, "mandatory", style.pen, left_px, middle_px, tall * scale, length * scale)
@@ -219,7 +219,7 @@ def _mercosur_furniture(picture, small, style: PlateStyle, at, scale: float, rng
 
 
 def _bolts(picture, style: PlateStyle, at, scale: float, rng: np.random.Generator) -> None:  # type: ignore[no-untyped-def]
-    places = [(118, 9), (282, 9), (108, 120), (292, 120)] if style.rows == 1 else [(50, 9), (150, 9)]
+    places = [(115, 14), (280, 14), (108, 119), (278, 119)] if style.rows == 1 else [(50, 9), (150, 9)]
     for x, y in places:
         if rng.random() < 0.75:
             shade = float(rng.uniform(0.02, 0.55))
@@ -229,7 +229,7 @@ def _bolts(picture, style: PlateStyle, at, scale: float, rng: np.random.Generato
             place = at(x + float(rng.normal(0, 4)), y + float(rng.normal(0, 2)))
             cv2.ellipse(picture, place, axes, 0, 0, 360, colour, -1, cv2.LINE_AA)
     if style.seal:
-        x, y = (40, 20) if style.rows == 1 else (20, 18)
+        x, y = (43, 24) if style.rows == 1 else (20, 18)
         place = at(x + float(rng.normal(0, 6)), y + float(rng.normal(0, 5)))
         radius = max(round(float(rng.uniform(6, 10)) * scale), 1)
         cv2.circle(picture, place, radius, style.seal, -1, cv2.LINE_AA)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import cv2
 import numpy as np
 
 from lpsr_core.degradation import SSIM_TARGET, Camera, Method, blur, blur_fast, camera, noise
+from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image, to_hr, to_lr
 from lpsr_train.plates.photograph import photograph, random_view
 from lpsr_train.plates.style import Country, random_style
@@ -78,6 +81,21 @@ def render_pair(source: PlateSource, seed: int, index: int) -> Pair:
     method = methods[int(rng.choice(len(methods), p=weights / weights.sum()))]
     low = _degrade(crop, method, source, rng)
     return Pair(crop, to_hr(crop), to_lr(low), style.text, country, method)
+
+
+def write_crops(folder: Path, count: int, seed: int, quality: int = 90) -> None:
+    """Writes HR crops at their own resolution as `TEXT.jpg`.
+
+    Raises:
+        LpsrError: a file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in range(count):
+        pair = render_pair(PlateSource(), seed, index)
+        bgr = cv2.cvtColor(pair.crop, cv2.COLOR_RGB2BGR)
+        path = folder / f"{pair.text}.jpg"
+        if not cv2.imwrite(str(path), bgr, [cv2.IMWRITE_JPEG_QUALITY, quality]):
+            raise LpsrError(f"{path}: cannot be written")
 
 
 def _degrade(crop: Image, method: Method, source: PlateSource, rng: np.random.Generator) -> Image:

@@ -89,6 +89,7 @@ def _light(picture: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
     tint = 1 + rng.normal(0, 0.06, 3)
     if rng.random() < 0.25:
         tint *= np.array([0.78, 0.92, 1.12]) if rng.random() < 0.6 else np.array([1.15, 0.95, 0.75])
+    field: NDArray
     if rng.random() < 0.15:  # night: a lamp lights a part of the plate
         level = rng.uniform(0.12, 0.4)
         x = np.linspace(-1, 1, width, dtype=np.float32) - np.float32(rng.normal(0, 0.4))
@@ -106,7 +107,7 @@ def _light(picture: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
         y = np.arange(height, dtype=np.float32)[:, None] - np.float32(rng.uniform(0, height))
         reach = np.float32(rng.uniform(0.05, 0.3) * width)
         lit = lit + (np.float32(rng.uniform(0.05, 0.5)) * np.exp(-(x * x + y * y) / (2 * reach * reach)))[..., None]
-    return lit  # type: ignore[no-any-return]
+    return lit
 
 
 def _shadow(width: int, height: int, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -141,6 +142,6 @@ def _expose(lit: NDArray[np.float32], view: View, rng: np.random.Generator) -> I
         picture = picture + np.float32(amount) * grain
     if rng.random() < 0.3:
         soft = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.7, 1.6)))
-        picture = picture + np.float32(rng.uniform(0.3, 1.5)) * (picture - soft)  # type: ignore[operator]
+        picture = picture + np.float32(rng.uniform(0.3, 1.5)) * (picture - soft)
     image: Image = np.rint(np.clip(picture, 0, 255)).astype(np.uint8)
     return jpeg(image, int(rng.integers(45, 97))) if rng.random() < 0.75 else image

@@ -186,7 +186,7 @@ def _compose(
         car = cv2.GaussianBlur(car, (0, 0), 0.35 / zoom)  # type: ignore[assignment]
     warped = cv2.warpAffine(car, matrix, config.size, flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0, 0))
     cover = warped[..., 3:]
-    picture = (background * (1 - cover) + warped[..., :3]) * 235
+    picture: NDArray = (background * (1 - cover) + warped[..., :3]) * 235
     picture = cv2.GaussianBlur(picture, (0, 0), 0.5)
     picture = picture + rng.normal(0, config.noise, picture.shape).astype(np.float32)
     image: Image = np.rint(picture.clip(0, 255)).astype(np.uint8)

@@ -52,7 +52,7 @@ def pen(typeface: Typeface, index: int) -> Pen:
     return Pen(
         stroke=float(np.clip(rng.normal(0.165 if typeface == "mandatory" else 0.15, 0.022), 0.10, 0.23)),
         contrast=float(rng.uniform(0.85, 1.05)),
-        roundness=float(rng.uniform(0.55, 1.3)),
+        roundness=float(rng.uniform(0.6, 1.4)),
         condensed=float(rng.uniform(0.88, 1.08)),
         wobble=float(rng.uniform(0, 0.018)),
     )

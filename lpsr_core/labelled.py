@@ -34,13 +34,16 @@ def load_labelled(folder: Path) -> list[Labelled]:
 
     Raises:
         UsageError: the folder does not exist.
-        LpsrError: it holds no picture, a label is not a plate's text, or a file that a label names is missing or
-            not a picture.
+        LpsrError: it holds no picture, its table cannot be read, a label is not a plate's text, or a file that a
+            label names is missing or not a picture.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
     table = folder / LABELS
-    found = _from_table(folder, table) if table.is_file() else _from_names(folder)
+    try:
+        found = _from_table(folder, table) if table.is_file() else _from_names(folder)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise LpsrError(f"{folder}: cannot be read: {error}") from None
     if not found:
         raise LpsrError(f"{folder}: no labelled pictures; name them after their plates, or add a {LABELS}")
     return found
@@ -63,10 +66,9 @@ def _from_table(folder: Path, table: Path) -> list[Labelled]:
             image = _read(files[name])
             if row.get("width"):
                 try:
-                    box = Box(*(float(row[key]) for key in ("x", "y", "width", "height")))
-                except (KeyError, TypeError, ValueError):
+                    image = Box(*(float(row[key]) for key in ("x", "y", "width", "height"))).crop(image)
+                except (KeyError, TypeError, ValueError, OverflowError):
                     raise LpsrError(f"{where}: x, y, width and height must all be numbers") from None
-                image = box.crop(image)
             found.append(Labelled(image, _text(row.get("text") or "", where), files[name]))
     return found
 
@@ -81,7 +83,10 @@ def _text(label: str, where: str) -> str:
 
 
 def _read(path: Path) -> Image:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    try:
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    except cv2.error:  # e.g. more pixels than OpenCV accepts
+        image = None
     if image is None:
         raise LpsrError(f"{path}: not a picture that can be read")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]

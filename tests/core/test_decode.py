@@ -1,0 +1,113 @@
+"""Decoding: layouts constrain by position, confidences are probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lpsr_core.alphabet import ALPHABET, CLASSES, IS_DIGIT, PLATE_LENGTH, encode
+from lpsr_core.decode import decode
+from lpsr_core.layouts import BRAZILIAN, DEFAULT_LAYOUTS, KNOWN_LAYOUTS, MERCOSUR, Layout, layout_of
+
+
+def spelled(text: str, mass: float = 0.99) -> np.ndarray:
+    """Log-probabilities that put `mass` on each of the text's characters and share the rest evenly."""
+    probs = np.full((PLATE_LENGTH, CLASSES), (1 - mass) / (CLASSES - 1))
+    probs[np.arange(PLATE_LENGTH), encode(text)] = mass
+    return np.log(probs)
+
+
+scores = st.integers(0, 2**32 - 1).map(lambda seed: np.random.default_rng(seed).normal(0, 3, (PLATE_LENGTH, CLASSES)))
+
+
+def test_a_clear_text_is_read_with_its_layout() -> None:
+    for text, layout in (("ABC1234", BRAZILIAN), ("ABC1D23", MERCOSUR)):
+        reading = decode(spelled(text))
+        assert (reading.text, reading.layout) == (text, layout)
+        assert reading.confidence > 0.9
+        assert "".join(position[0].character for position in reading.characters) == text
+
+
+def test_layouts_turn_lookalikes_into_what_the_position_allows() -> None:
+    probs = np.exp(spelled("ABC1234", 0.6))
+    probs[0] = 1e-6
+    probs[0, encode("8000000")[0]], probs[0, encode("BAAAAAA")[0]] = 0.7, 0.3
+    assert decode(np.log(probs)).text == "BBC1234"
+
+
+def test_a_layout_of_the_users_own_is_enough() -> None:
+    reading = decode(spelled("AB123CD"), [Layout("mine", "LLDDDLL")])
+    assert reading.text == "AB123CD"
+    assert reading.layout.name == "mine"
+
+
+def test_two_names_of_one_pattern_do_not_halve_the_confidence() -> None:
+    once, twice = (
+        decode(spelled("ABC1234"), [BRAZILIAN]),
+        decode(spelled("ABC1234"), [BRAZILIAN, Layout("u", "LLLDDDD")]),
+    )
+    assert twice.confidence == pytest.approx(once.confidence)
+
+
+@settings(max_examples=60, deadline=None)
+@given(scores)
+def test_every_reading_follows_its_layout(log_probs: np.ndarray) -> None:
+    reading = decode(log_probs)
+    assert reading.layout.fits(reading.text)
+    assert 0 <= reading.confidence <= 1
+    for position, allowed in zip(reading.characters, reading.layout.mask, strict=True):
+        assert all(allowed[ALPHABET.index(candidate.character)] for candidate in position)
+        probabilities = [candidate.probability for candidate in position]
+        assert probabilities == sorted(probabilities, reverse=True)
+        assert sum(probabilities) <= 1 + 1e-9
+
+
+@settings(max_examples=30, deadline=None)
+@given(scores, st.floats(-50, 50))
+def test_shifting_a_row_changes_nothing(log_probs: np.ndarray, shift: float) -> None:
+    """Sums over frames are not normalised; only differences within a position count."""
+    moved = log_probs.copy()
+    moved[3] += shift
+    first, second = decode(log_probs), decode(moved)
+    assert first.text == second.text
+    assert first.confidence == pytest.approx(second.confidence, abs=1e-9)
+
+
+@settings(max_examples=20, deadline=None)
+@given(scores)
+def test_confidence_is_the_share_among_all_texts_of_a_short_plate(log_probs: np.ndarray) -> None:
+    """Against enumeration, where all but two positions are certain."""
+    log_probs = log_probs.copy()
+    log_probs[2:] = spelled("XYZ1234", 1 - 1e-12)[2:]
+    reading = decode(log_probs, [BRAZILIAN])
+    letters = np.flatnonzero(~IS_DIGIT)
+    probs = np.exp(log_probs[:2, letters])
+    joint = np.outer(probs[0] / probs[0].sum(), probs[1] / probs[1].sum())
+    assert reading.confidence == pytest.approx(joint.max(), rel=1e-6)
+
+
+def test_wrong_shapes_and_nan_are_refused() -> None:
+    with pytest.raises(ValueError, match="7x36"):
+        decode(np.zeros((6, CLASSES)))
+    bad = np.zeros((PLATE_LENGTH, CLASSES))
+    bad[0, 0] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        decode(bad)
+
+
+def test_minus_infinity_everywhere_in_a_layout_still_decodes() -> None:
+    log_probs = np.full((PLATE_LENGTH, CLASSES), -np.inf)
+    log_probs[:, 0] = 0.0
+    assert len(decode(log_probs).text) == PLATE_LENGTH
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("ABC1234", "brazilian"), ("ABC1D23", "mercosur"), ("AB123CD", "argentina")]
+)
+def test_layout_of(text: str, name: str) -> None:
+    layout = layout_of(text, KNOWN_LAYOUTS.values())
+    assert layout is not None
+    assert layout.name == name
+    assert layout_of("1234567", DEFAULT_LAYOUTS) is None

@@ -1,0 +1,113 @@
+"""Derived precisions: types in the graph, figures on the card, gates that hold."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lpsr_core.cards import Precision, load_verified
+from lpsr_core.errors import LpsrError, UsageError
+from lpsr_export import build as builds
+from lpsr_export.build import BuildConfig, Gate, build
+from lpsr_export.graphs import load_graph
+
+
+def config(models: Path, out: Path, precision: Precision) -> BuildConfig:
+    return BuildConfig("tiny", precision, "onnxruntime", models, out, calibration_crops=8, check_crops=8)
+
+
+@pytest.fixture
+def no_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test networks are random: how well they survive a precision says nothing."""
+    monkeypatch.setattr(builds, "GATES", dict.fromkeys(builds.GATES, Gate(0.0, 0.0)))
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_a_precision_is_a_property_of_the_graph(
+    exported: Path, tmp_path: Path, precision: Precision, no_gate: None
+) -> None:
+    built = build(config(exported, tmp_path, precision))
+    assert [entry.path.name for entry in built] == [f"tiny-{role}-{precision}.onnx" for role in ("generator", "reader")]
+    for entry in built:
+        card = load_verified(entry.path)
+        assert card.precision == precision
+        assert set(card.metrics["against_fp32"]) >= {"psnr_db", "strings_agree_percent"}
+        model = load_graph(entry.path)
+        kinds = Counter(node.op_type for node in model.graph.node)
+        if precision == "fp16":
+            assert {initializer.data_type for initializer in model.graph.initializer} >= {10}  # FLOAT16
+        else:
+            assert kinds["QuantizeLinear"] > 10
+            assert kinds["DequantizeLinear"] > 10
+        assert kinds["DeformConv"] > 0
+        # Whatever is inside, the contract's input and output stay FP32.
+        assert {value.type.tensor_type.elem_type for value in (*model.graph.input, *model.graph.output)} == {1}
+    assert built[0].agreement.psnr is not None
+    assert built[0].agreement.psnr > 20
+
+
+def test_half_precision_changes_little(exported: Path, tmp_path: Path, no_gate: None) -> None:
+    generator, _ = build(config(exported, tmp_path, "fp16"))
+    assert generator.agreement.psnr is not None
+    assert generator.agreement.psnr > 45
+    assert generator.path.stat().st_size < 0.65 * (exported / "tiny-generator.onnx").stat().st_size
+
+
+def test_fp32_is_only_checked(exported: Path, tmp_path: Path) -> None:
+    for entry in build(config(exported, tmp_path, "fp32")):
+        assert entry.path.parent == exported
+        assert entry.agreement.difference == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_graph_that_misses_its_gate_is_not_left_behind(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(builds.GATES, "fp16", Gate(500.0, 1.0))
+    with pytest.raises(LpsrError, match="not written"):
+        build(config(exported, tmp_path, "fp16"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tensorrt_says_in_one_line_that_it_is_not_there(exported: Path, tmp_path: Path) -> None:
+    with pytest.raises(LpsrError, match="TensorRT") as error:
+        build(replace(config(exported, tmp_path, "fp16"), target="tensorrt"))
+    assert "\n" not in str(error.value)
+
+
+def test_missing_models_are_usage_errors(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no released graph"):
+        build(config(tmp_path, tmp_path, "fp16"))
+
+
+def test_a_changed_graph_is_refused(exported: Path, tmp_path: Path) -> None:
+    for path in exported.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    with (tmp_path / "tiny-reader.onnx").open("ab") as stream:
+        stream.write(b"x")
+    with pytest.raises(LpsrError, match="sha256"):
+        build(config(tmp_path, tmp_path, "fp16"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["build"], 2, "give one of --fp32, --fp16 and --int8"),
+        (["build", "--fp16", "--int8"], 2, "give one of"),
+        (["build", "--fp16", "--target", "toaster"], 2, "unknown target 'toaster'"),
+        (["build", "--fp16", "--models", "nowhere"], 2, "no released graph"),
+        (["build", "--fp16", "--target", "tensorrt"], 1, "not built by this version yet"),
+        (["onnx", "--weights", "nowhere"], 1, "no checkpoint"),
+    ],
+)
+def test_bad_calls_are_one_line(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
+    command = [sys.executable, "-m", "lpsr_export", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert done.stderr.strip().count("\n") == 0

@@ -1,0 +1,91 @@
+"""Exported graphs: the same numbers as PyTorch, standard operators alone, any batch, honest cards."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lpsr_core.cards import ModelCard, Role, load_verified
+from lpsr_core.contracts import CONTRACTS
+from lpsr_core.errors import LpsrError
+from lpsr_export.compare import compare_pictures, compare_readings
+from lpsr_export.graphs import GraphSession, load_graph
+
+ROLES: tuple[Role, ...] = ("generator", "reader")
+
+
+def test_graphs_and_cards_are_written(exported: Path) -> None:
+    names = sorted(path.name for path in exported.iterdir())
+    assert names == ["tiny-generator.json", "tiny-generator.onnx", "tiny-reader.json", "tiny-reader.onnx"]
+    card = load_verified(exported / "tiny-generator.onnx")
+    assert card.opset >= 19
+    assert card.made_by["training"]["generator"] == "lite"
+    assert card.metrics["against_pytorch"]["max_difference"] <= 1e-4
+    assert card.metrics["against_pytorch"]["strings_agree_percent"] == 100
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("batch", [1, 3, 64])
+def test_a_graph_computes_what_the_network_does(run: Path, exported: Path, role: Role, batch: int) -> None:
+    from lpsr_export.torch_to_onnx import run_torch
+    from lpsr_train.trainer import load_trained
+
+    trained = load_trained(run)
+    network = trained.generator if role == "generator" else trained.reader
+    assert network is not None
+    rng = np.random.default_rng(batch)
+    images = rng.random((batch, *CONTRACTS[role].input_shape), np.float32)
+    found = GraphSession(exported / f"tiny-{role}.onnx", role)(images)
+    assert found.shape == (batch, *CONTRACTS[role].output_shape)
+    assert np.abs(found - run_torch(network, images)).max() < 1e-4
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_only_standard_operators_and_deform_conv_as_one_node(exported: Path, role: Role) -> None:
+    model = load_graph(exported / f"tiny-{role}.onnx")
+    assert {entry.domain for entry in model.opset_import} <= {"", "ai.onnx"}
+    kinds = Counter(node.op_type for node in model.graph.node)
+    assert kinds["DeformConv"] == (8 if role == "generator" else 2)
+    assert "GridSample" not in kinds
+    assert not model.functions
+
+
+def test_graphs_name_no_file_of_the_exporting_machine(exported: Path) -> None:
+    for path in exported.glob("*.onnx"):
+        data = path.read_bytes()
+        assert b"site-packages" not in data
+        assert b"lpsr_train/" not in data
+
+
+def test_a_graph_that_differs_is_not_left_behind(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lpsr_export import release
+
+    monkeypatch.setattr(release, "LARGEST_DIFFERENCE", -1.0)
+    with pytest.raises(LpsrError, match="differs from PyTorch"):
+        release.export_run(run, tmp_path, "tiny", plates=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rates_on_a_card_rest_on_as_many_plates_as_asked_for(run: Path, tmp_path: Path) -> None:
+    from lpsr_export.release import export_run
+
+    exported = export_run(run, tmp_path, "tiny", plates=4)
+    metrics = json.loads((tmp_path / "tiny-reader.json").read_text())["metrics"]
+    for method in ("blur", "camera"):
+        assert metrics[f"rendered plates, {method}"]["sr"]["all"]["total"] == 4
+    assert all(isinstance(entry.card, ModelCard) for entry in exported)
+
+
+def test_agreement_counts_strings_and_measures_pictures() -> None:
+    first = np.zeros((2, 3, 32, 96), np.float32)
+    second = first + 0.1
+    agreement = compare_pictures(first, second, ["ABC1234", "XYZ1234"], ["ABC1234", "XYZ1235"])
+    assert agreement.strings == 0.5
+    assert agreement.psnr == pytest.approx(20, abs=1e-3)
+    assert agreement.difference == pytest.approx(0.1)
+    even = np.log(np.full((3, 7, 36), 1 / 36, np.float32))
+    assert compare_readings(even, even).strings == 1

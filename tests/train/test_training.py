@@ -1,0 +1,211 @@
+"""Training: it learns, stops, goes on where it was, and refuses what does not fit."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
+
+from lpsr_core.errors import LpsrError, UsageError  # noqa: E402
+from lpsr_train import pool as pools  # noqa: E402
+from lpsr_train.batches import to_batch  # noqa: E402
+from lpsr_train.config import PRESETS, TrainConfig, from_dict, load  # noqa: E402
+from lpsr_train.evaluation import evaluate  # noqa: E402
+from lpsr_train.plates.pairs import PlateSource  # noqa: E402
+from lpsr_train.pool import RECORD, Pool, render_pool  # noqa: E402
+from lpsr_train.trainer import Trainer, load_trained, validation_samples  # noqa: E402
+
+CPU = torch.device("cpu")
+SMALL = TrainConfig(
+    steps=4, batch=8, warmup=2, guide_from=1, validate_every=2, pairs=32, validation=6, open_share=0.0, bf16=False
+)
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
+    folder = tmp_path_factory.mktemp("pool")
+    patch = pytest.MonkeyPatch()
+    patch.setattr(pools, "SHARD", 16)
+    list(render_pool(folder, PlateSource(), 1, 32, 1))
+    yield Pool(folder)
+    patch.undo()
+
+
+def weights(trainer: Trainer) -> np.ndarray:
+    parts = [p.detach().numpy().ravel() for network in trainer.networks.values() for p in network.parameters()]
+    return np.concatenate(parts)
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(pool: Pool, tmp_path: Path) -> None:
+    whole = Trainer(SMALL, tmp_path / "whole", CPU)
+    whole.folder.mkdir()
+    whole.run(pool)
+
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    first = Trainer(SMALL, folder, CPU)
+
+    def stop(progress) -> None:
+        if progress.step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        first.run(pool, stop)
+    second = Trainer(SMALL, folder, CPU)
+    assert second.resume()
+    assert second.step == 3
+    second.run(pool)
+    # Dropout is drawn from PyTorch's own generator, which is not part of the run's state.
+    assert np.abs(weights(second) - weights(whole)).max() < 0.02
+    for name in ("checkpoint.pt", "curves.png", "samples.png"):
+        assert (folder / name).stat().st_size > 1000
+
+
+def test_the_reader_and_the_generator_both_learn(pool: Pool, tmp_path: Path) -> None:
+    """On one batch, again and again, both losses fall."""
+    trainer = Trainer(replace(SMALL, steps=1000, warmup=1), tmp_path, CPU)
+    batch = to_batch(pool.take(np.arange(8)), CPU)
+    losses = [trainer.train_step(batch) for _ in range(30)]
+    assert losses[-1]["reader"] < losses[0]["reader"] - 0.4
+    assert losses[-1]["pixel"] < losses[0]["pixel"]
+    assert losses[-1]["classification"] < losses[0]["classification"] - 0.2
+
+
+def test_the_generator_step_leaves_the_reader_alone(pool: Pool, tmp_path: Path) -> None:
+    trainer = Trainer(SMALL, tmp_path, CPU)
+    before = [p.detach().clone() for p in trainer.networks["reader"].parameters()]
+    trainer._generator_step(to_batch(pool.take(np.arange(4)), CPU))
+    after = list(trainer.networks["reader"].parameters())
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    assert all(p.requires_grad for p in after)
+
+
+def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_checkpoint(pool: Pool, tmp_path: Path) -> None:
+    trainer = Trainer(SMALL, tmp_path, CPU)
+    trainer.save()
+    kept = (tmp_path / "checkpoint.pt").read_bytes()
+    with torch.no_grad():
+        next(trainer.networks["reader"].parameters()).fill_(float("nan"))
+    with pytest.raises(LpsrError, match="not a number"):
+        trainer.train_step(to_batch(pool.take(np.arange(4)), CPU))
+    assert (tmp_path / "checkpoint.pt").read_bytes() == kept
+
+
+def test_a_run_of_another_configuration_is_not_resumed(tmp_path: Path) -> None:
+    Trainer(SMALL, tmp_path, CPU).save()
+    with pytest.raises(LpsrError, match="batch"):
+        Trainer(replace(SMALL, batch=6), tmp_path, CPU).resume()
+    assert Trainer(replace(SMALL, steps=9), tmp_path, CPU).resume(), "a longer run is the same run"
+
+
+def test_a_broken_checkpoint_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(LpsrError) as error:
+        load_trained(tmp_path)
+    assert "\n" not in str(error.value)
+    with pytest.raises(LpsrError, match="no checkpoint"):
+        load_trained(tmp_path / "nowhere")
+
+
+def test_trained_networks_come_back_as_they_were(tmp_path: Path) -> None:
+    trainer = Trainer(SMALL, tmp_path, CPU)
+    trainer.save()
+    trained = load_trained(tmp_path)
+    image = torch.rand(1, 3, 32, 96)
+    assert torch.equal(trained.reader(image), trainer.averages["reader"].network(image))
+    assert trained.generator is not None
+    assert trained.config == SMALL
+
+
+def test_the_lr_reader_trains_alone_and_starts_from_another_run(pool: Pool, tmp_path: Path) -> None:
+    Trainer(SMALL, tmp_path, CPU).save()
+    alone = Trainer(replace(SMALL, task="reader-lr"), tmp_path / "lr", CPU)
+    alone.start_from(tmp_path)
+    assert set(alone.networks) == {"reader"}
+    assert set(alone.train_step(to_batch(pool.take(np.arange(4)), CPU))) == {"reader"}
+
+
+def test_evaluation_counts_what_it_reads(tmp_path: Path) -> None:
+    samples = validation_samples("camera", 5)
+    trainer = Trainer(SMALL, tmp_path, CPU)
+    found = evaluate(samples, trainer.averages["reader"].network, trainer.averages["generator"].network, batch=2)
+    assert set(found.rates) == {"hr", "bicubic", "sr"}
+    assert found.sr.shape == (5, 32, 96, 3)
+    assert found.confusion.sum() == 5 * 7
+    assert all(rate.all.total == 5 for rate in found.rates.values())
+
+
+def test_pools_resume_and_are_not_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pools, "SHARD", 4)
+    source = PlateSource()
+    assert list(render_pool(tmp_path, source, 1, 8, 1)) == [0, 4, 8]
+    shard = tmp_path / "shard-00001.npy"
+    before = shard.read_bytes()
+    shard.unlink()
+    (tmp_path / "shard-00001.part").write_bytes(b"half")
+    assert list(render_pool(tmp_path, source, 1, 8, 1)) == [4, 8]
+    assert shard.read_bytes() == before
+    assert not list(tmp_path.glob("*.part"))
+    with pytest.raises(LpsrError, match="another source or seed"):
+        list(render_pool(tmp_path, source, 2, 8, 1))
+
+
+def test_batches_depend_on_seed_and_step_alone(pool: Pool) -> None:
+    def texts(start: int, count: int) -> list[bytes]:
+        batches = pool.batches(8, seed=3, start=start)
+        return [next(batches)["text"].tobytes() for _ in range(count)]
+
+    assert texts(0, 10)[6:] == texts(6, 4)
+    one_pass = np.concatenate([batch for batch, _ in zip(pool.batches(8, 3), range(4), strict=False)])
+    assert one_pass.dtype == RECORD
+    assert len({record["hr"].tobytes() for record in one_pass}) == 32, "a pass shows every plate once"
+
+
+def test_augmentation_changes_pictures_and_not_texts(pool: Pool) -> None:
+    records = pool.take(np.arange(32))
+    plain, changed = to_batch(records, CPU), to_batch(records, CPU, np.random.default_rng(1))
+    assert torch.equal(plain.target, changed.target)
+    assert not torch.equal(plain.lr, changed.lr)
+    assert 0 <= float(changed.lr.min()) <= float(changed.lr.max()) <= 1
+
+
+def test_configurations_from_toml(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text("steps = 7\ngenerator_rate = 1\n[losses]\nbeta = 0.25\n")
+    config = load(path, PRESETS["lite"])
+    assert (config.steps, config.generator_rate, config.losses.beta) == (7, 1.0, 0.25)
+    assert config.losses.pixel == PRESETS["lite"].losses.pixel
+    assert from_dict(config.as_dict()) == config
+    for text in ("stepz = 1", "steps = 'many'", "[losses]\ngamma = 1", "nonsense"):
+        path.write_text(text)
+        with pytest.raises(UsageError):
+            load(path, PRESETS["lite"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["fit", "--out", "x", "--preset", "huge"], 2, "unknown preset 'huge'"),
+        (["evaluate", "--weights", "nowhere"], 1, "no checkpoint"),
+        (["evaluate", "--weights", "x", "--degradation", "rain"], 2, "unknown degradation"),
+        (["fit", "--out", "x", "--config", "nowhere.toml"], 2, "no such configuration"),
+    ],
+)
+def test_bad_calls_are_one_line(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
+    command = [sys.executable, "-m", "lpsr_train", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert done.stderr.strip().count("\n") == 0
+
+
+def test_preview_draws_a_sheet(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "lpsr_train", "preview", "--out", "deep/sheet.png", "--count", "3"]
+    subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
+    assert (tmp_path / "deep" / "sheet.png").stat().st_size > 10_000
