@@ -20,6 +20,24 @@ app = typer.Typer(
     add_completion=False,
 )
 
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from lpsr_core import __version__
+
+        typer.echo(f"lpsr-export {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 

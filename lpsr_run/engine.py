@@ -8,10 +8,9 @@ from typing import Protocol
 
 from numpy.typing import NDArray
 
-from lpsr_core.alphabet import CLASSES, PLATE_LENGTH
+from lpsr_core import contracts
 from lpsr_core.cards import Role
 from lpsr_core.errors import LpsrError
-from lpsr_core.geometry import HR_SIZE, LR_SIZE
 
 
 @dataclass(frozen=True)
@@ -77,12 +76,11 @@ class Contract:
 
 
 CONTRACTS: dict[Role, Contract] = {
-    "generator": Contract(
-        TensorSpec("lr", (None, 3, LR_SIZE[1], LR_SIZE[0])), TensorSpec("sr", (None, 3, HR_SIZE[1], HR_SIZE[0]))
-    ),
-    "reader": Contract(
-        TensorSpec("image", (None, 3, HR_SIZE[1], HR_SIZE[0])), TensorSpec("log_probs", (None, PLATE_LENGTH, CLASSES))
-    ),
+    role: Contract(
+        TensorSpec(contract.input, (None, *contract.input_shape)),
+        TensorSpec(contract.output, (None, *contract.output_shape)),
+    )
+    for role, contract in contracts.CONTRACTS.items()
 }
 
 

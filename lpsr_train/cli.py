@@ -25,6 +25,24 @@ app = typer.Typer(
     add_completion=False,
 )
 
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from lpsr_core import __version__
+
+        typer.echo(f"lpsr-train {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -119,6 +137,8 @@ def _fit(run: TrainConfig, out: Path, pool: Path, init: Path | None, workers: in
             if trainer.history:
                 note += "  |  " + "  ".join(f"{name} {v:.1f} %" for name, v in trainer.history[-1]["rates"].items())
             bar.update(task, completed=step.step, note=note)
+            if not bar.console.is_terminal and step.step % 100 == 0:  # a bar leaves no trace in a log
+                bar.console.print(f"step {step.step}/{run.steps}  {note}", soft_wrap=True)
 
         with _stoppable():
             trainer.run(Pool(pool), listen)

@@ -1,0 +1,154 @@
+"""One benchmark from its configuration: opens what it names, runs the suites, and keeps what was measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from lpsr_bench.config import BenchConfig
+from lpsr_bench.machine import describe_machine, peak_resident_bytes
+from lpsr_bench.measure import Budget
+from lpsr_bench.networks import LR_READER, Networks, open_networks
+from lpsr_bench.results import Results, check_writable
+from lpsr_bench.samples import first_frame, load_plates, paint_frame, plates_folder, stand_in_crops
+from lpsr_bench.suites import measure_accuracy, measure_reference, measure_stages, measure_throughput
+from lpsr_bench.suites.common import Tell
+from lpsr_core.geometry import Image
+from lpsr_core.labelled import Labelled
+from lpsr_core.layouts import parse_layouts
+from lpsr_run.locate.classical import ClassicalLocator
+from lpsr_run.redact import redact
+
+_BUSY = 0.5
+"""Load average for every usable core from which timings are doubtful."""
+
+
+def run(config: BenchConfig) -> Results:
+    """Measures what the configuration asks for and writes the JSON file.
+
+    An interrupt ends it in good order: what was measured until then is written and returned.
+
+    Args:
+        config: checked.
+
+    Raises:
+        UsageError: the configuration names something that is not there.
+        LpsrError: a model cannot run, the plates cannot be read, or the file cannot be written. What was measured
+            before is in the file.
+    """
+    # Whatever may be mistyped first: it should be told before a model is loaded.
+    check_writable(Path(config.out))
+    plates, data = _plates(config)
+    frame = None if config.frame is None else first_frame(config.frame)
+    networks = open_networks(config)
+    results = _results(config, networks, data, plates)
+    start = time.perf_counter()
+    try:
+        with _progress() as tell:
+            _measure(results, networks, plates, frame, tell)
+        results.complete = True
+    except KeyboardInterrupt:
+        results.interrupted = True
+    finally:
+        results.seconds = time.perf_counter() - start
+        results.peak_resident_bytes = peak_resident_bytes()
+        results.write()
+    return results
+
+
+def _measure(results: Results, networks: Networks, plates: Sequence[Labelled], frame: Image | None, tell: Tell) -> None:
+    """Runs the suites one after the other; every result is kept as soon as it is there."""
+    config = results.config
+    layouts = parse_layouts(config.layouts)
+    budget = Budget(config.seconds, config.repeats)
+    crops = [plate.crop for plate in plates] or stand_in_crops(config.seed)
+    if "reference" in config.suites:
+        for run_ in measure_reference(networks, crops, config.plates, layouts, tell):
+            results.reference.append(run_)
+    if "throughput" in config.suites:
+        for entry in measure_throughput(networks, crops, config.batches, budget, layouts, tell):
+            results.throughput.append(entry)
+    if "stages" in config.suites:
+        picture = paint_frame(crops, config.seed) if frame is None else frame
+        for timing in measure_stages(
+            networks, ClassicalLocator(), picture, crops, config.batches, budget, layouts, tell
+        ):
+            results.stages.append(timing)
+    if "accuracy" in config.suites and plates:
+        results.accuracy = measure_accuracy(networks, plates, config.degradation, config.seed, layouts, tell)
+
+
+def _plates(config: BenchConfig) -> tuple[list[Labelled], dict[str, Any]]:
+    """The labelled plates, none if there are none and none were asked for, and what the JSON says of the data."""
+    folder = plates_folder() if config.data is None else Path(config.data)
+    plates = [] if folder is None else load_plates(folder, config.limit)
+    if config.data is not None:
+        name = config.data
+    else:
+        name = "noise in place of plates" if folder is None else "rendered plates of the project"
+    widths = [plate.crop.shape[1] for plate in plates]
+    return plates, {
+        "name": name,
+        "plates": len(plates),
+        "widths": [min(widths), max(widths)] if widths else None,
+        "frame": "painted, 1280x720" if config.frame is None else redact(config.frame),
+    }
+
+
+def _results(config: BenchConfig, networks: Networks, data: dict[str, Any], plates: Sequence[Labelled]) -> Results:
+    machine = describe_machine()
+    notes = []
+    load, cores = machine["load_average"], machine["usable_cores"]
+    if load is not None and load > _BUSY * cores:
+        notes.append(
+            f"the machine was busy before the benchmark (load {load:g} on {cores} cores): timings are doubtful"
+        )
+    if not plates:
+        notes.append("no labelled plates here: timed on noise, accuracy skipped; give a folder with --data")
+    elif "accuracy" in config.suites:
+        if config.data is None:
+            notes.append("the project's plates are rendered; the paper's are photographs: the rates do not compare")
+        if networks.lr_reader is None:
+            notes.append(
+                f"no released reader {LR_READER!r} at {config.precision}: the reader trained on LR pictures is left out"
+            )
+    return Results(
+        config=config,
+        date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        machine=machine,
+        models=networks.as_dict(),
+        data=data,
+        hardware=_hardware(machine, networks.generator.runtime, config.threads),
+        notes=notes,
+    )
+
+
+def _hardware(machine: dict[str, Any], runtime: str, threads: int) -> str:
+    """What ran the networks, in words."""
+    if "cpu" not in runtime and machine["gpu"]:
+        return f"{machine['gpu']}, {runtime}"
+    used = f"{threads} thread{'s' * (threads > 1)}" if threads else "threads as the runtime chooses"
+    return f"{machine['board'] or machine['cpu']}, {machine['usable_cores']} cores, {used}, {runtime}"
+
+
+@contextmanager
+def _progress() -> Iterator[Tell]:
+    """A bar on a terminal, nothing elsewhere; redrawn seldom, since it takes time from what is measured."""
+    console = Console(stderr=True, highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(
+        *columns, console=console, transient=True, refresh_per_second=2, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("")
+
+        def tell(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        yield tell

@@ -1,0 +1,120 @@
+"""How long a call takes: rounds after a warm-up, percentiles over all calls, the median over rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+Clock = Callable[[], float]
+"""Seconds from an arbitrary start."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much to measure.
+
+    Attributes:
+        seconds: all rounds together, not counting the warm-up; a round has at least one call, however long.
+        repeats: rounds.
+        warm_up: calls before the first round; a slow call is not repeated once `seconds` are over.
+    """
+
+    seconds: float = 3.0
+    repeats: int = 3
+    warm_up: int = 5
+
+
+@dataclass(frozen=True)
+class Percentiles:
+    """Of durations, in milliseconds."""
+
+    p50: float
+    p95: float
+    p99: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Percentiles:
+        """With linear interpolation between neighbours.
+
+        Args:
+            seconds: at least one duration.
+        """
+        return cls(*(1000 * float(value) for value in np.percentile(np.asarray(seconds, np.float64), (50, 95, 99))))
+
+    def as_dict(self) -> dict[str, float]:
+        """For JSON."""
+        return {name: round(getattr(self, name), 4) for name in ("p50", "p95", "p99")}
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What was measured of one call.
+
+    Attributes:
+        batch: crops that one call handles.
+        rounds: seconds of every call, by round.
+    """
+
+    batch: int
+    rounds: tuple[tuple[float, ...], ...]
+
+    @property
+    def calls(self) -> int:
+        return sum(map(len, self.rounds))
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """Crops a second of every round."""
+        return tuple(self.batch * len(calls) / sum(calls) for calls in self.rounds)
+
+    @property
+    def rate(self) -> float:
+        """Crops a second: the median of the rounds."""
+        return float(np.median(self.rates))
+
+    @property
+    def milliseconds(self) -> Percentiles:
+        """Of one call, over all rounds."""
+        return Percentiles.of([seconds for calls in self.rounds for seconds in calls])
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "batch": self.batch,
+            "calls": self.calls,
+            "crops_per_second": round(self.rate, 3),
+            "crops_per_second_by_round": [round(rate, 3) for rate in self.rates],
+            "milliseconds": self.milliseconds.as_dict(),
+        }
+
+
+def measure(call: Callable[[], object], batch: int, budget: Budget, clock: Clock = perf_counter) -> Timing:
+    """Calls again and again.
+
+    Args:
+        call: what to measure.
+        batch: crops that it handles.
+        budget: how much to measure.
+        clock: where the time comes from.
+    """
+    start = clock()
+    for _ in range(budget.warm_up):
+        call()
+        if clock() - start > budget.seconds:
+            break
+    rounds = []
+    for _ in range(budget.repeats):
+        calls: list[float] = []
+        spent = 0.0
+        while spent < budget.seconds / budget.repeats:
+            before = clock()
+            call()
+            # A clock too coarse to see a call must not divide by zero.
+            calls.append(max(clock() - before, 1e-9))
+            spent += calls[-1]
+        rounds.append(tuple(calls))
+    return Timing(batch, tuple(rounds))

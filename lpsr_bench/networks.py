@@ -1,0 +1,132 @@
+"""The networks under test, and the two ways through them that are timed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lpsr_bench.config import BenchConfig
+from lpsr_core.cards import Role
+from lpsr_core.decode import decode
+from lpsr_core.errors import LpsrError
+from lpsr_core.geometry import Image
+from lpsr_core.layouts import Layout
+from lpsr_run.backends import open_engine
+from lpsr_run.clock import StageClock
+from lpsr_run.engine import Engine, check_contract
+from lpsr_run.models import Model, find_model, released
+from lpsr_run.plate_reader import PlateReader
+
+Way = Literal["networks", "crop to string"]
+"""From the generator's input tensor to log-probabilities; or from a decoded crop in memory to its text."""
+WAYS: tuple[Way, ...] = ("networks", "crop to string")
+
+LR_READER = "lr"
+"""Released name of the reader that was trained on LR pictures."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A graph that is open."""
+
+    model: Model
+    engine: Engine
+
+    @property
+    def runtime(self) -> str:
+        """What runs it, e.g. `onnxruntime cpu`."""
+        return self.engine.name.removeprefix(str(self.model.path)).strip(" ()")
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "name": self.model.name,
+            "file": self.model.path.name,
+            "sha256": self.model.sha256,
+            "runtime": self.runtime,
+        }
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Generator and reader, and a reader trained on LR pictures where there is one."""
+
+    generator: Network
+    reader: Network
+    lr_reader: Network | None
+
+    def through(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The networks alone: float32[N, 3, 16, 48] -> float32[N, 7, 36]."""
+        enlarged = self.generator.engine.run({"lr": tensor})["sr"]
+        return self.reader.engine.run({"image": enlarged})["log_probs"]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON, by role."""
+        found = {"generator": self.generator.as_dict(), "reader": self.reader.as_dict()}
+        return found if self.lr_reader is None else {**found, "lr_reader": self.lr_reader.as_dict()}
+
+
+def open_networks(config: BenchConfig) -> Networks:
+    """Opens what a configuration names.
+
+    Raises:
+        UsageError: there is no such model.
+        LpsrError: a model cannot be loaded or has another form.
+    """
+
+    def network(choice: str, role: Role) -> Network:
+        model = find_model(choice, role, config.precision)
+        engine = open_engine(model.path, config.backend, config.threads)
+        check_contract(engine, role)
+        return Network(model, engine)
+
+    choice = config.lr_reader
+    if choice is None and (LR_READER, config.precision) in released("reader"):
+        choice = LR_READER
+    return Networks(
+        network(config.generator, "generator"),
+        network(config.reader, "reader"),
+        None if choice is None else network(choice, "reader"),
+    )
+
+
+class CropReader:
+    """Crops to texts, always through the generator, as the runtime does it; decoding is timed too.
+
+    Args:
+        networks: generator and reader.
+        batch: most crops in one forward pass.
+        layouts: that plates may follow.
+    """
+
+    def __init__(self, networks: Networks, batch: int, layouts: Sequence[Layout]) -> None:
+        self.clock = StageClock()
+        self._layouts = layouts
+        self._plates = PlateReader(networks.reader.engine, networks.generator.engine, "always", batch, self.clock)
+
+    def read(self, crops: Sequence[Image]) -> list[str]:
+        """The texts of N crops, uint8[H, W, 3] of any sizes."""
+        log_probs = self._plates.read(crops).log_probs
+        with self.clock.stage("decode"):
+            return [decode(row, self._layouts).text for row in log_probs]
+
+
+def texts_of(network: Network, tensor: NDArray[np.float32], layouts: Sequence[Layout]) -> list[str]:
+    """What a reader reads in pictures that have its size already.
+
+    Args:
+        network: a reader.
+        tensor: float32[N, 3, 32, 96], 0..1.
+        layouts: that plates may follow.
+
+    Raises:
+        LpsrError: the reader failed or gave NaN.
+    """
+    values = network.engine.run({"image": tensor})["log_probs"]
+    if np.isnan(values).any():
+        raise LpsrError(f"{network.engine.name}: the reader gave NaN; the model is broken, export it again")
+    return [decode(row, layouts).text for row in values]

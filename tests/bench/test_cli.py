@@ -1,0 +1,224 @@
+"""The command as a user calls it: tables, the JSON file, exit codes, one-line errors. No time is asserted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from toy_models import paint, save_image
+
+from lpsr_bench.suites.throughput import Throughput
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+TEXTS = ("ABC1234", "XYZ9Q87", "QQQ0A00", "JKL5M55")
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    """Runs the command within the test's process, in an empty folder."""
+    from lpsr_bench.cli import main
+
+    def call(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = ["lpsr-bench", *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", command)
+        monkeypatch.setenv("COLUMNS", "160")
+        (tmp_path / "work").mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / "work")
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            main()
+        out, err = capfd.readouterr()
+        return subprocess.CompletedProcess(command, int(caught.value.code or 0), out, err)
+
+    return call
+
+
+@pytest.fixture
+def plates(tmp_path: Path) -> Path:
+    """Four labelled plates, of which one is labelled with one wrong character and one with two."""
+    folder = tmp_path / "plates"
+    labels = dict(zip(TEXTS, (TEXTS[0], TEXTS[1], "QQQ0A01", "JKL5M66"), strict=True))
+    for text, label in labels.items():
+        save_image(folder / f"{label}.png", paint(text, 192))
+    return folder
+
+
+@pytest.fixture
+def options(models: Path) -> list[str]:
+    names = ["--generator", f"{models}/generator.onnx", "--reader", f"{models}/reader.onnx"]
+    return [*names, "--quick", "--backend", "onnxruntime", "--threads", "1"]
+
+
+def fails(result: subprocess.CompletedProcess[str], code: int, words: str) -> None:
+    assert result.returncode == code, result.stderr
+    assert words in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+
+
+def load(path: Path) -> dict[str, Any]:
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is not JSON")
+
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+    return found
+
+
+def test_everything(here: Command, options: list[str], models: Path, plates: Path, tmp_path: Path) -> None:
+    arguments = ["--data", plates, "--degradation", "none", "--lr-reader", models / "reader.onnx", "--plates", 5]
+    result = here(*arguments, *options)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""  # no progress bar without a terminal
+    for words in ("38 min", "33 h", "Quadro RTX 8000", "in proportion from 5", "throughput", "locate", "arXiv"):
+        assert words in result.stdout
+    report = load(tmp_path / "work" / "bench.json")
+    assert report["schema"] == 1
+    assert report["complete"] is True
+    assert report["interrupted"] is False
+    assert report["seconds"] > 0
+    assert {"cpu", "cores", "memory_bytes", "os", "load_average", "versions"} <= report["machine"].keys()
+    assert {"python", "numpy", "opencv"} <= report["machine"]["versions"].keys()
+    assert report["peak_resident_bytes"] is None or report["peak_resident_bytes"] > 1 << 20
+    assert {role: len(model["sha256"]) for role, model in report["models"].items()} == dict.fromkeys(
+        ("generator", "reader", "lr_reader"), 64
+    )
+    assert report["models"]["generator"]["runtime"] == "onnxruntime cpu"
+    assert report["models"]["generator"]["file"] == "generator.onnx"
+    assert report["config"]["threads"] == 1
+    assert report["data"]["plates"] == 4
+
+    assert [(run["way"], run["plates"]) for run in report["reference"]] == [("networks", 5), ("crop to string", 5)]
+    assert report["reference"][1]["stage_seconds"].keys() == {"preprocess", "generate", "read", "decode"}
+    ways = [(entry["batch"], entry["way"]) for entry in report["throughput"]]
+    assert ways == [(batch, way) for batch in (1, 8, 32) for way in ("networks", "crop to string")]
+    for entry in report["throughput"]:
+        assert entry["milliseconds"].keys() == {"p50", "p95", "p99"}
+        assert len(entry["crops_per_second_by_round"]) == 3
+    stages = [(entry["batch"], entry["stage"]) for entry in report["stages"]]
+    parts = ("preprocess", "generate", "read", "decode", "whole")
+    assert stages == [(1, "locate"), *((batch, part) for batch in (1, 8, 32) for part in parts)]
+
+    # The toy reader reads every picture right, so only the wrong labels count.
+    accuracy = report["accuracy"]
+    assert accuracy["plates"] == 4
+    assert accuracy["rates"].keys() == {"hr", "bicubic", "sr", "lr direct"}
+    for rate in accuracy["rates"].values():
+        assert [rate[name]["hits"] for name in ("all", "six", "five")] == [2, 3, 4]
+        assert rate["all"]["percent"] == 50
+        assert rate["all"]["interval"] == [15.0, 85.0]
+    assert accuracy["quality"]["sr"]["psnr_db"] > 15
+    assert 0 < accuracy["quality"]["bicubic"]["ssim"] <= 1
+
+
+def test_labels_of_a_table_and_a_limit(here: Command, options: list[str], tmp_path: Path) -> None:
+    scene = np.full((100, 300, 3), 60, np.uint8)
+    scene[20:60, 50:170] = paint("ABC1D23", 120, 40)
+    save_image(tmp_path / "data" / "scene.png", scene)
+    save_image(tmp_path / "data" / "crop.png", paint("XYZ9876"))
+    (tmp_path / "data" / "labels.csv").write_text(
+        "file,text,x,y,width,height\nscene.png,ABC-1D23,50,20,120,40\ncrop.png,xyz 9876,,,,\ncrop.png,AAA0000,,,,\n"
+    )
+    out = tmp_path / "new" / "a.json"
+    call = ["--data", tmp_path / "data", "--suite", "accuracy", "--degradation", "none", "--out", out, *options]
+    assert here(*call, "--limit", 2).returncode == 0
+    report = load(out)
+    assert report["accuracy"]["rates"]["hr"]["all"]["hits"] == 2
+    assert "lr direct" not in report["accuracy"]["rates"]
+    assert any("is left out" in note for note in report["notes"])
+    assert report["throughput"] == report["stages"] == report["reference"] == []
+
+
+def test_without_plates(here: Command, options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lpsr_bench.bench.plates_folder", lambda: None)
+    result = here("--suite", "reference", "--suite", "accuracy", "--plates", 2, *options)
+    assert result.returncode == 0, result.stderr
+    assert "accuracy skipped" in result.stdout
+    report = load(tmp_path / "work" / "bench.json")
+    assert report["accuracy"] is None
+    assert len(report["reference"]) == 2
+
+
+def test_an_interrupt_keeps_what_was_measured(
+    here: Command, options: list[str], plates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import lpsr_bench.bench as bench
+
+    original = bench.measure_throughput
+
+    def interrupted(*arguments: Any) -> Iterator[Throughput]:
+        yield next(iter(original(*arguments)))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench, "measure_throughput", interrupted)
+    call = ["--data", plates, "--suite", "throughput", "--suite", "accuracy", *options]
+    fails(here(*call), 130, "what was measured so far is kept")
+    report = load(tmp_path / "work" / "bench.json")
+    assert report["interrupted"] is True
+    assert report["complete"] is False
+    assert len(report["throughput"]) == 1
+    assert report["accuracy"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--suite", "speed"], 2, "--suite is one of reference, throughput"),
+        (["--precision", "fp8"], 2, "--precision is one of"),
+        (["--degradation", "rain"], 2, "--degradation is one of"),
+        (["--seconds", "0"], 2, "--seconds is more than 0"),
+        (["--plates", "0"], 2, "--plates is at least 1"),
+        (["--layouts", "moon"], 2, "unknown layout"),
+        (["--data", "{tmp}/none"], 2, "no such folder"),
+        (["--data", "{tmp}/empty"], 1, "no labelled pictures"),
+        (["--data", "{tmp}/mislabelled"], 1, "has 5 characters"),
+        (["--data", "{tmp}/broken"], 1, "ABC1234.png: not a picture"),
+        (["--data", "{tmp}/table"], 1, "no picture 'gone.png'"),
+        (["--data", "{tmp}/bytes"], 1, "cannot be read"),
+        (["--data", "{tmp}/pixel"], 1, "1x1 pixels are too few"),
+        (["--frame", "{tmp}/none.mp4"], 2, "no such file"),
+        (["--frame", "{tmp}/broken/ABC1234.png"], 1, "not an image"),
+        (["--out", "{tmp}/file/bench.json"], 1, "cannot be written"),
+        (["--out", "{tmp}/empty"], 1, "it is a folder"),
+    ],
+)
+def test_bad_input(here: Command, tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
+    for name in ("empty", "table", "bytes"):
+        (tmp_path / name).mkdir()
+    save_image(tmp_path / "mislabelled" / "plate.png", paint("ABC1234"))
+    save_image(tmp_path / "pixel" / "ABC1234.png", np.zeros((1, 1, 3), np.uint8))
+    save_image(tmp_path / "bytes" / "p.png", paint("ABC1234"))
+    (tmp_path / "bytes" / "labels.csv").write_bytes(b"file,text\np.png,\xff\xfe\n")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "ABC1234.png").write_bytes(b"no picture")
+    (tmp_path / "table" / "labels.csv").write_text("file,text\ngone.png,ABC1234\n")
+    (tmp_path / "file").touch()
+    given = [argument.replace("{tmp}", str(tmp_path)) for argument in arguments]
+    fails(here("--quick", *given), code, words)
+    assert not (tmp_path / "work" / "bench.json").exists()
+
+
+def test_bad_models(here: Command, options: list[str], models: Path, plates: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.onnx").write_text("no model")
+    call = ["--data", plates, *options]
+    fails(here(*call, "--generator", "nosuch"), 2, "no released generator 'nosuch'")
+    fails(here(*call, "--lr-reader", "nosuch"), 2, "no released reader 'nosuch'")
+    fails(here(*call, "--reader", tmp_path / "none.onnx"), 2, "no such model file")
+    fails(here(*call, "--reader", tmp_path / "broken.onnx"), 1, "not a model")
+    fails(here(*call, "--generator", models / "reader.onnx"), 1, "not a generator: expected lr")
+    fails(here(*call, "--backend", "tensorrt"), 1, "not built yet")
+
+
+def test_unknown_options_are_usage_errors(here: Command) -> None:
+    result = here("--bogus")
+    assert result.returncode == 2
+    assert "--bogus" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_version(here: Command) -> None:
+    assert here("--version").stdout.startswith("lpsr-bench 0")
