@@ -82,7 +82,7 @@ class PlateStyle:
 def random_text(country: Country, rng: np.random.Generator) -> str:
     """A plate's text with every letter equally likely: no state's prefixes are taught."""
     kinds = "LLLDDDD" if country == "brazilian" else "LLLDLDD"
-    return "".join(str(rng.choice(list(LETTERS if kind == "L" else DIGITS))) for kind in kinds)
+    return "".join(_one(rng, LETTERS if kind == "L" else DIGITS) for kind in kinds)
 
 
 def random_style(
@@ -123,7 +123,7 @@ def random_style(
         face=face,
         ink=ink,
         pen=int(rng.integers(PENS)),
-        open_typeface=str(rng.choice(list(open_typefaces))) if use_open else None,
+        open_typeface=_one(rng, open_typefaces) if use_open else None,
         glyph_height=float(rng.uniform(60, 68)),
         glyph_width=float(rng.uniform(0.94, 1.06)),
         pitch=float(rng.normal(47.5 if brazilian else 46.0, 0.6)),
@@ -168,9 +168,13 @@ def _seal(rng: np.random.Generator) -> Colour:
 
 def _strip(rng: np.random.Generator) -> str:
     """Two letters, a gap, and a word or three: the shape of UF-MUNICIPALITY."""
-    vowels, consonants = list("AEIOU"), list("BCDFGJLMNPRSTVZ")
     words = [
-        "".join(str(rng.choice(consonants)) + str(rng.choice(vowels)) for _ in range(int(rng.integers(1, 5))))
+        "".join(_one(rng, "BCDFGJLMNPRSTVZ") + _one(rng, "AEIOU") for _ in range(int(rng.integers(1, 5))))
         for _ in range(int(rng.integers(1, 4)))
     ]
-    return f"{rng.choice(list(LETTERS))}{rng.choice(list(LETTERS))}-{' '.join(words)}"[:24]
+    return f"{_one(rng, LETTERS)}{_one(rng, LETTERS)}-{' '.join(words)}"[:24]
+
+
+def _one(rng: np.random.Generator, items: Sequence[str]) -> str:
+    """`rng.choice`, which makes an array of the items first, five times as fast."""
+    return items[int(rng.integers(len(items)))]
