@@ -23,7 +23,7 @@ class ModelCard:
 
     Attributes:
         name: e.g. `lite`; the file is `<name>-<role>[-<precision>].onnx`.
-        role: what the graph does, and with it its contract (see `lpsr_run.engine`).
+        role: what the graph does, and with it its contract (see `lpsr_core.contracts`).
         precision: the type of its arithmetic.
         file: the graph's file name, beside the card.
         sha256: of the graph's bytes, in hexadecimal.
@@ -49,8 +49,11 @@ class ModelCard:
         """Writes the card beside its graph, replacing an older one atomically; returns its path."""
         path = card_path(folder / self.file)
         part = path.with_suffix(".json.part")
-        part.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        part.replace(path)
+        try:
+            part.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
         return path
 
     @classmethod
@@ -83,6 +86,13 @@ def card_path(graph: Path) -> Path:
 def graph_name(name: str, role: Role, precision: Precision = "fp32") -> str:
     """File name of a graph: `lite-generator.onnx`, `lite-generator-fp16.onnx`."""
     return f"{name}-{role}.onnx" if precision == "fp32" else f"{name}-{role}-{precision}.onnx"
+
+
+def released_folder() -> Path:
+    """Where the released graphs lie: in the installed package, or in a checkout at engines/models."""
+    root = Path(__file__).resolve().parent.parent
+    packaged = root / "lpsr_run" / "models"
+    return packaged if any(packaged.glob("*.onnx")) else root / "engines" / "models"
 
 
 def sha256(path: Path) -> str:

@@ -7,6 +7,8 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
+_INTERRUPTED = "interrupted; what was written so far is kept"
+
 
 class LpsrError(Exception):
     """A failure with a message for the user: what, where, what to do. Exit code 1."""
@@ -57,8 +59,13 @@ def run_command(command: Callable[[], object], argv: Sequence[str] | None = None
     try:
         command()
     except KeyboardInterrupt:
-        print("interrupted; what was written so far is kept", file=sys.stderr)
+        print(_INTERRUPTED, file=sys.stderr)
         raise SystemExit(130) from None
+    except SystemExit as stop:
+        # Typer turns Ctrl-C into an exit code without a word; so do our own commands with either signal.
+        if stop.code in (130, 143):  # SIGINT, SIGTERM
+            print(_INTERRUPTED, file=sys.stderr)
+        raise
     except BrokenPipeError:
         # The reader of our standard output went away (`| head`): nothing to report, and nowhere to report it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

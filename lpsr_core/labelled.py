@@ -55,22 +55,35 @@ def _from_names(folder: Path) -> list[Labelled]:
 
 
 def _from_table(folder: Path, table: Path) -> list[Labelled]:
-    files = {path.name: path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES}
+    files: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in SUFFIXES:
+            files.setdefault(path.name, []).append(path)
     found = []
-    with table.open(newline="", encoding="utf-8") as stream:
+    with table.open(newline="", encoding="utf-8-sig") as stream:  # spreadsheets put a mark before the first column
         for number, row in enumerate(csv.DictReader(stream), start=2):
             where = f"{table}, line {number}"
-            name = Path(row.get("file") or "").name
-            if name not in files:
-                raise LpsrError(f"{where}: no picture {name!r} in {folder} or below it")
-            image = _read(files[name])
+            path = _find(folder, row.get("file") or "", files, where)
+            image = _read(path)
             if row.get("width"):
                 try:
-                    image = Box(*(float(row[key]) for key in ("x", "y", "width", "height"))).crop(image)
+                    image = Box(*(float(row[key]) for key in ("x", "y", "width", "height"))).crop(image).copy()
                 except (KeyError, TypeError, ValueError, OverflowError):
                     raise LpsrError(f"{where}: x, y, width and height must all be numbers") from None
-            found.append(Labelled(image, _text(row.get("text") or "", where), files[name]))
+            found.append(Labelled(image, _text(row.get("text") or "", where), path))
     return found
+
+
+def _find(folder: Path, name: str, files: dict[str, list[Path]], where: str) -> Path:
+    """The picture that a label names: by its path from the folder, or by a name that is there once."""
+    if name and (folder / name).is_file():
+        return folder / name
+    candidates = files.get(Path(name).name, [])
+    if not candidates:
+        raise LpsrError(f"{where}: no picture {name!r} in {folder} or below it")
+    if len(candidates) > 1:
+        raise LpsrError(f"{where}: {len(candidates)} pictures are named {name!r}; give the path from {folder}")
+    return candidates[0]
 
 
 def _text(label: str, where: str) -> str:

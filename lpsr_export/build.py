@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,12 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from lpsr_core.cards import ROLES, ModelCard, Precision, Role, card_path, graph_name, load_verified, sha256
+from lpsr_core.cards import ROLES, ModelCard, Precision, Role, graph_name, load_verified, sha256
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Image
 from lpsr_export.compare import Agreement, compare_pictures, compare_readings, texts
 from lpsr_export.crops import CALIBRATION_SEED, CHECK_SEED, folder_crops, hr_batch, lr_batch, rendered_crops
-from lpsr_export.graphs import GraphSession, opset, save_graph
+from lpsr_export.graphs import GraphSession, opset, save_graph, staged
 from lpsr_export.precision import to_fp16, to_int8
 
 Target = Literal["onnxruntime", "tensorrt"]
@@ -36,7 +37,6 @@ class Gate:
 
 
 GATES: dict[Precision, Gate] = {
-    "fp32": Gate(90.0, 1.0),
     "fp16": Gate(45.0, 0.98),
     "int8": Gate(30.0, 0.90),
 }
@@ -85,13 +85,6 @@ class Built:
     agreement: Agreement
 
 
-def default_models() -> Path:
-    """Where the released graphs lie: in a checkout, or in the installed package."""
-    root = Path(__file__).resolve().parent.parent
-    checkout = root / "engines" / "models"
-    return checkout if checkout.is_dir() else root / "lpsr_run" / "models"
-
-
 def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> list[Built]:
     """Makes generator and reader in one precision, and holds them to the FP32 graphs.
 
@@ -120,7 +113,20 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> l
             if config.calibration
             else rendered_crops(config.calibration_crops, CALIBRATION_SEED)
         )
-    return [_build_one(config, role, sources[role], cards[role], reference, calibration, say) for role in ROLES]
+    with staged(config.out) as folder:
+        if config.precision == "fp32":
+            return [_copy(config, role, sources[role], cards[role], reference, folder) for role in ROLES]
+        return [
+            _build_one(config, role, sources[role], cards[role], reference, calibration, folder, say) for role in ROLES
+        ]
+
+
+def _copy(config: BuildConfig, role: Role, source: Path, card: ModelCard, reference: _Reference, folder: Path) -> Built:
+    """The FP32 graph itself, in another folder if one was given."""
+    if config.out.resolve() != source.parent.resolve():
+        shutil.copyfile(source, folder / source.name)
+        card.save(folder)
+    return Built(config.out / source.name, card, reference.compare(GraphSession(source, role), role))
 
 
 class _Reference:
@@ -148,29 +154,24 @@ def _build_one(
     card: ModelCard,
     reference: _Reference,
     calibration: list[Image],
+    folder: Path,
     say: Callable[[str], None],
 ) -> Built:
-    path = config.out / graph_name(config.name, role, config.precision)
-    if config.precision == "fp32":
-        return Built(source, card, reference.compare(GraphSession(source, role), role))
+    path = folder / graph_name(config.name, role, config.precision)
     say(f"{config.precision} {role}")
     if config.precision == "fp16":
         model = to_fp16(source)
     else:
         model = to_int8(source, role, lr_batch(calibration) if role == "generator" else hr_batch(calibration))
-    part = path.with_name(f".{path.name}")
-    try:
-        save_graph(model, part)
-        agreement = reference.compare(GraphSession(part, role), role)
-        gate = GATES[config.precision]
-        if agreement.strings < gate.strings or (agreement.psnr is not None and agreement.psnr < gate.psnr):
-            raise LpsrError(
-                f"{path.name}: {agreement} against FP32; at least {gate.psnr:g} dB and {100 * gate.strings:g} % "
-                "are wanted, so it was not written"
-            )
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    save_graph(model, path)
+    agreement = reference.compare(GraphSession(path, role), role)
+    gate = GATES[config.precision]
+    if agreement.strings < gate.strings or (agreement.psnr is not None and agreement.psnr < gate.psnr):
+        wanted = f"at least {gate.psnr:g} dB and " if agreement.psnr is not None else "at least "
+        raise LpsrError(
+            f"{path.name}: {agreement} against FP32; {wanted}{100 * gate.strings:g} % are wanted, "
+            "so nothing was written"
+        )
     derived = ModelCard(
         name=card.name,
         role=role,
@@ -182,6 +183,5 @@ def _build_one(
         made_by={"from": {"file": source.name, "sha256": card.sha256}, "build": config.as_dict()},
         metrics={"against_fp32": agreement.as_dict()},
     )
-    derived.save(config.out)
-    assert card_path(path).is_file()
-    return Built(path, derived, agreement)
+    derived.save(folder)
+    return Built(config.out / path.name, derived, agreement)

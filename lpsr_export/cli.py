@@ -18,6 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    rich_markup_mode=None,
 )
 
 
@@ -69,7 +70,9 @@ def onnx(
 
 @app.command()
 def build(
-    fp32: Annotated[bool, typer.Option("--fp32", help="Check the FP32 graphs as they are.")] = False,
+    fp32: Annotated[
+        bool, typer.Option("--fp32", help="The FP32 graphs as they are: checked, and copied to --out.")
+    ] = False,
     fp16: Annotated[bool, typer.Option("--fp16", help="Half precision.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="8-bit integers, with quantise and dequantise nodes.")] = False,
     target: Annotated[str, typer.Option(help="onnxruntime; tensorrt is not there yet.")] = "onnxruntime",
@@ -81,7 +84,8 @@ def build(
     debug: Debug = False,
 ) -> None:
     """Derives FP16 or INT8 graphs from the FP32 ones, compares them, and writes them with their cards."""
-    from lpsr_export.build import TARGETS, BuildConfig, default_models
+    from lpsr_core.cards import released_folder
+    from lpsr_export.build import TARGETS, BuildConfig
     from lpsr_export.build import build as run_build
 
     chosen: list[Precision] = [name for name, on in (("fp32", fp32), ("fp16", fp16), ("int8", int8)) if on]  # type: ignore[misc]
@@ -89,7 +93,7 @@ def build(
         raise UsageError("give one of --fp32, --fp16 and --int8")
     if target not in TARGETS:
         raise UsageError(f"unknown target {target!r}; there are: {', '.join(TARGETS)}")
-    folder = models or default_models()
+    folder = models or released_folder()
     config = BuildConfig(
         name=name,
         precision=chosen[0],

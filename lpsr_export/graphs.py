@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,9 +38,9 @@ def load_graph(path: Path) -> onnx.ModelProto:
     Raises:
         LpsrError: it is missing or not an ONNX file.
     """
+    onnx = import_onnx()
     try:
-        model: onnx.ModelProto = import_onnx().load(str(path))
-        return model
+        return onnx.load(str(path))
     except FileNotFoundError:
         raise LpsrError(f"{path}: no such model file") from None
     except Exception as error:  # protobuf's own errors have no common base
@@ -48,8 +51,26 @@ def save_graph(model: onnx.ModelProto, path: Path) -> None:
     """Writes a graph, replacing an older one only when the new one is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    part.write_bytes(model.SerializeToString())
-    part.replace(path)
+    try:
+        part.write_bytes(model.SerializeToString())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def staged(out: Path) -> Iterator[Path]:
+    """A folder beside `out` whose files move there together when all were written, and vanish otherwise.
+
+    Args:
+        out: where the files go; made when missing.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".staged-", dir=out) as folder:
+        yield Path(folder)
+        # Cards last: a graph without its card is told apart, a card without its graph is not.
+        for path in sorted(Path(folder).iterdir(), key=lambda path: (path.suffix == ".json", path.name)):
+            path.replace(out / path.name)
 
 
 def opset(model: onnx.ModelProto) -> int:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import MissingExtraError
-from lpsr_export.graphs import load_graph
+from lpsr_export.graphs import import_onnx, load_graph
 
 if TYPE_CHECKING:
     import onnx
@@ -61,6 +61,7 @@ def to_int8(path: Path, role: Role, calibration: NDArray[np.float32]) -> onnx.Mo
     Raises:
         MissingExtraError: ONNX Runtime is not installed.
     """
+    import_onnx()
     try:
         from onnxruntime import quantization
         from onnxruntime.quantization.shape_inference import quant_pre_process

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lpsr_core.cards import ModelCard, Role, graph_name, sha256
+from lpsr_core.cards import PRECISIONS, ModelCard, Role, card_path, graph_name, sha256
 from lpsr_core.errors import LpsrError, MissingExtraError
 from lpsr_export.compare import Agreement, compare_pictures, compare_readings, texts
 from lpsr_export.crops import CHECK_SEED, hr_batch, lr_batch, rendered_crops
-from lpsr_export.graphs import GraphSession, opset
+from lpsr_export.graphs import GraphSession, opset, staged
 
 if TYPE_CHECKING:
     from torch import nn
@@ -60,6 +60,7 @@ def export_run(
         networks["generator"] = trained.generator
     networks["reader"] = trained.reader
     made_by: dict[str, Any] = {"training": trained.config.as_dict(), "steps_trained": trained.step}
+    made_by["open_typefaces"] = list(trained.typefaces)
     if trained.lineage:
         made_by["begun_from"] = list(trained.lineage)
 
@@ -68,12 +69,25 @@ def export_run(
     crops = rendered_crops(CHECK_CROPS, CHECK_SEED)
     pictures = lr_batch(crops)
     exported = []
-    for role, network in networks.items():
-        say(f"exporting the {role}")
-        path = out / graph_name(name, role)
-        batch = pictures if role == "generator" else hr_batch(crops)
-        exported.append(_export_one(network, role, name, path, batch, trained.reader, made_by, metrics))
+    with staged(out) as folder:
+        for role, network in networks.items():
+            say(f"exporting the {role}")
+            path = folder / graph_name(name, role)
+            batch = pictures if role == "generator" else hr_batch(crops)
+            card, agreement = _export_one(network, role, name, path, batch, trained.reader, made_by, metrics)
+            exported.append(Exported(out / path.name, card, agreement))
+    for entry in exported:
+        _drop_derived(entry)
     return exported
+
+
+def _drop_derived(entry: Exported) -> None:
+    """Removes FP16 and INT8 graphs that were made from an earlier graph of this name."""
+    for precision in PRECISIONS[1:]:
+        path = entry.path.with_name(graph_name(entry.card.name, entry.card.role, precision))
+        if path.is_file() and ModelCard.load(card_path(path)).made_by["from"]["sha256"] != entry.card.sha256:
+            path.unlink()
+            card_path(path).unlink()
 
 
 def _export_one(
@@ -85,26 +99,21 @@ def _export_one(
     reader: nn.Module,
     made_by: dict[str, Any],
     metrics: dict[str, Any],
-) -> Exported:
+) -> tuple[ModelCard, Agreement]:
     from lpsr_export.torch_to_onnx import export, run_torch
 
-    part = path.with_name(f".{path.name}")
-    try:
-        model = export(network, role, part)
-        expected, found = run_torch(network, batch), GraphSession(part, role)(batch)
-        if role == "generator":
-            read = [texts(run_torch(reader, np.ascontiguousarray(picture))) for picture in (found, expected)]
-            agreement = compare_pictures(found, expected, *read)
-        else:
-            agreement = compare_readings(found, expected)
-        if agreement.difference > LARGEST_DIFFERENCE or agreement.strings < 1:
-            raise LpsrError(
-                f"{path}: the exported {role} differs from PyTorch by {agreement.difference:.2g} "
-                f"(at most {LARGEST_DIFFERENCE:g}) and reads {100 * agreement.strings:.1f} % alike; not written"
-            )
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    model = export(network, role, path)
+    expected, found = run_torch(network, batch), GraphSession(path, role)(batch)
+    if role == "generator":
+        read = [texts(run_torch(reader, np.ascontiguousarray(picture))) for picture in (found, expected)]
+        agreement = compare_pictures(found, expected, *read)
+    else:
+        agreement = compare_readings(found, expected)
+    if agreement.difference > LARGEST_DIFFERENCE or agreement.strings < 1:
+        raise LpsrError(
+            f"{path.name}: the exported {role} differs from PyTorch by {agreement.difference:.2g} "
+            f"(at most {LARGEST_DIFFERENCE:g}) and reads {100 * agreement.strings:.1f} % alike; nothing was written"
+        )
     card = ModelCard(
         name=name,
         role=role,
@@ -117,7 +126,7 @@ def _export_one(
         metrics={**metrics, "against_pytorch": agreement.as_dict()},
     )
     card.save(path.parent)
-    return Exported(path, card, agreement)
+    return card, agreement
 
 
 def _metrics(trained: Any, plates: int) -> dict[str, Any]:

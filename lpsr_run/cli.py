@@ -10,8 +10,6 @@ import typer
 from lpsr_core.errors import run_command
 
 # Plain text: usage errors and help stay readable in logs and in narrow terminals.
-_KEPT = "interrupted; what was written so far is kept"
-
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
@@ -145,13 +143,11 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
 
         summary = run(config, quiet)
     except KeyboardInterrupt:
-        typer.echo(_KEPT, err=True)
         return 130
     if not quiet:
         what = "plate" if summary.reads == 1 else "plates"
         typer.echo(f"{summary.reads} {what} read in {summary.seconds:.1f} s; {config.out}/reads.jsonl")
     if summary.stopped_by is not None:
-        typer.echo(_KEPT, err=True)
         return 128 + summary.stopped_by
     if summary.failures:
         count = len(summary.failures)

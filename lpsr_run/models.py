@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from lpsr_core.cards import PRECISIONS, ModelCard, Precision, Role, card_path, graph_name, load_verified, sha256
+from lpsr_core.cards import (
+    PRECISIONS,
+    ModelCard,
+    Precision,
+    Role,
+    card_path,
+    graph_name,
+    load_verified,
+    released_folder,
+    sha256,
+)
 from lpsr_core.errors import LpsrError, UsageError
 
 DEFAULT_MODEL = "lite"
@@ -35,10 +45,7 @@ class Model:
 
 def models_folder() -> Path:
     """Where the released graphs lie: in the installed package, or in a checkout at engines/models."""
-    packaged = Path(__file__).resolve().parent / "models"
-    if any(packaged.glob("*.onnx")):
-        return packaged
-    return Path(__file__).resolve().parent.parent / "engines" / "models"
+    return released_folder()
 
 
 def released(role: Role, folder: Path | None = None) -> list[tuple[str, Precision]]:

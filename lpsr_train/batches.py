@@ -31,8 +31,8 @@ def to_batch(records: NDArray, device: torch.device, rng: np.random.Generator | 
     Args:
         records: of `pool.RECORD`.
         device: where the tensors go.
-        rng: augments when given: contrast and brightness of both pictures (the paper's ±0.2), inversion of both,
-            and a little noise on the LR picture.
+        rng: augments when given: contrast (±0.2) and brightness (±0.12) of both pictures, inversion of both, and a
+            little noise on the LR picture. Sharpening, colour and gamma vary in the rendering already.
     """
 
     def tensor(name: str) -> Tensor:

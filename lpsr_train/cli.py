@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,6 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    rich_markup_mode=None,
 )
 
 
@@ -47,10 +49,9 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 
 
 def _need_torch() -> None:
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise MissingExtraError("PyTorch", "train") from None
+    for module, name in (("torch", "PyTorch"), ("matplotlib", "matplotlib")):
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtraError(name, "train")
 
 
 def _bar() -> Progress:
@@ -105,13 +106,14 @@ def fit(
     debug: Debug = False,
 ) -> None:
     """Trains a preset from rendered plates to averaged weights; resumes when run again."""
+    _need_torch()
     from lpsr_train.config import PRESETS, load
 
     if preset not in PRESETS:
         raise UsageError(f"unknown preset {preset!r}; there are: {', '.join(PRESETS)}")
     run = load(config, PRESETS[preset]) if config else PRESETS[preset]
     run = replace(run, steps=steps or run.steps, batch=batch or run.batch, pairs=pairs or run.pairs)
-    _need_torch()
+    run.check()
     _fit(run, out, pool or out / "pool", init, workers, device)
 
 
@@ -127,7 +129,8 @@ def _fit(run: TrainConfig, out: Path, pool: Path, init: Path | None, workers: in
     resumed = trainer.resume()
     if init and not resumed:
         trainer.start_from(init)
-    source = PlateSource(open_typefaces=open_typefaces(), open_share=run.open_share)
+    source = PlateSource(open_typefaces=open_typefaces() if run.open_share else (), open_share=run.open_share)
+    trainer.typefaces = tuple(Path(path).name for path in source.open_typefaces)
     _render(pool, source, run.seed, run.pairs, workers)
     with _bar() as bar:
         task = bar.add_task("train", total=run.steps, completed=trainer.step, note="")
@@ -140,21 +143,27 @@ def _fit(run: TrainConfig, out: Path, pool: Path, init: Path | None, workers: in
             if not bar.console.is_terminal and step.step % 100 == 0:  # a bar leaves no trace in a log
                 bar.console.print(f"step {step.step}/{run.steps}  {note}", soft_wrap=True)
 
-        with _stoppable():
-            trainer.run(Pool(pool), listen)
+        with _stop_request() as stop:
+            trainer.run(Pool(pool, run.pairs), listen, lambda: bool(stop))
+    if stop:
+        typer.echo(f"stopped after step {trainer.step}; run the same command again to go on", err=True)
+        raise typer.Exit(128 + stop[0])
     typer.echo(f"weights, curves and sample sheets: {out}")
 
 
 @contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    """Ctrl-C and a scheduler's SIGTERM both end a run with a checkpoint, also where a shell made SIGINT ignored."""
+def _stop_request() -> Iterator[list[int]]:
+    """Collects Ctrl-C and a scheduler's SIGTERM, so that a run ends between two steps; a second one is immediate."""
+    caught: list[int] = []
 
     def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield caught
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -219,6 +228,10 @@ def evaluate(
     data: Annotated[str, typer.Option(help="synthetic, or a folder of labelled plates.")] = "synthetic",
     degradation: Annotated[str, typer.Option(help="blur (the paper's), noise, camera, or none.")] = "blur",
     count: Annotated[int, typer.Option(help="Synthetic plates.", min=1)] = 2000,
+    rectified: Annotated[
+        float,
+        typer.Option(help="Share of synthetic plates cut out rectified and tight, as the paper's are.", min=0, max=1),
+    ] = 1.0,
     lr_weights: Annotated[Optional[Path], typer.Option(help="Run of a reader trained on LR.")] = None,  # noqa: UP045
     seed: Annotated[int, typer.Option(help="Seed of synthetic plates and of noise.", min=0)] = 7_000_004,
     sheet: Annotated[Optional[Path], typer.Option(help="PNG with LR / SR / HR of the first plates.")] = None,  # noqa: UP045
@@ -242,6 +255,7 @@ def evaluate(
             count,
             lr_weights,
             seed,
+            rectified,
             lambda done, total: bar.update(task, completed=done, total=total),
         )
     report.print()

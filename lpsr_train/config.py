@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from lpsr_core.errors import UsageError
-from lpsr_train.losses import LcoflConfig
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -16,6 +15,29 @@ else:
     import tomli as tomllib
 
 Task = Literal["sr", "reader-lr"]
+RESERVED_SEEDS = range(7_000_000, 7_000_100)
+"""Of plates to validate, calibrate and test with: no pool may be rendered with one of them."""
+
+
+@dataclass(frozen=True)
+class LcoflConfig:
+    """Weights of LCOFL's terms (see `losses`).
+
+    Attributes:
+        classification: of Eq. (1); 1 in the paper.
+        dissimilarity: of Eq. (4); 1 in the paper.
+        alpha: what a confused character adds to its weight.
+        beta: the layout penalty.
+        confusion: share of a character's plates that must be read as one other character to count as confused.
+        pixel: weight of a mean absolute error, which the paper does not have; 0 leaves it out.
+    """
+
+    classification: float = 1.0
+    dissimilarity: float = 1.0
+    alpha: float = 0.5
+    beta: float = 0.5
+    confusion: float = 0.25
+    pixel: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +91,21 @@ class TrainConfig:
         """For JSON and checkpoints."""
         return asdict(self)
 
+    def check(self) -> None:
+        """Makes sure that a run can be made of these values.
+
+        Raises:
+            UsageError: one of them is out of range; the line names it.
+        """
+        if self.task not in get_args(Task):
+            raise UsageError(f"unknown task {self.task!r}; there are: {', '.join(get_args(Task))}")
+        least = {"steps": 1, "batch": 2, "validate_every": 1, "pairs": 1, "validation": 1, "seed": 0, "warmup": 0}
+        for name, value in least.items():
+            if getattr(self, name) < value:
+                raise UsageError(f"training option {name!r} is at least {value}, not {getattr(self, name)}")
+        if self.seed in RESERVED_SEEDS:
+            raise UsageError(f"seed {self.seed} is kept for plates to test with; choose another")
+
 
 PRESETS: dict[str, TrainConfig] = {
     "lite": TrainConfig(),
@@ -93,7 +130,10 @@ def from_dict(values: dict[str, Any], base: TrainConfig | None = None) -> TrainC
             unknown = set(value) - names if isinstance(value, dict) else {str(value)}
             if unknown:
                 raise UsageError(f"unknown loss option {sorted(unknown)[0]!r}; there are: {', '.join(sorted(names))}")
-            value = replace(current, **{name: float(number) for name, number in value.items()})
+            try:
+                value = replace(current, **{name: float(number) for name, number in value.items()})
+            except (TypeError, ValueError):
+                raise UsageError(f"loss options are numbers, not {value!r}") from None
         elif isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         elif type(value) is not type(current):

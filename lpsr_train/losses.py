@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lpsr_core.alphabet import IS_DIGIT
+from lpsr_train.config import LcoflConfig
 
 
 def classification_loss(log_probs: Tensor, target: Tensor, weights: Tensor) -> Tensor:
@@ -86,27 +87,6 @@ def dissimilarity_loss(image: Tensor, reference: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class LcoflConfig:
-    """Weights of LCOFL's terms.
-
-    Attributes:
-        classification: of Eq. (1); 1 in the paper.
-        dissimilarity: of Eq. (4); 1 in the paper.
-        alpha: what a confused character adds to its weight.
-        beta: the layout penalty.
-        confusion: share of a character's plates that must be read as one other character to count as confused.
-        pixel: weight of a mean absolute error, which the paper does not have; 0 leaves it out.
-    """
-
-    classification: float = 1.0
-    dissimilarity: float = 1.0
-    alpha: float = 0.5
-    beta: float = 0.5
-    confusion: float = 0.25
-    pixel: float = 0.0
-
-
-@dataclass(frozen=True)
 class LcoflTerms:
     """The terms of one batch, each already weighted."""
 
@@ -115,10 +95,9 @@ class LcoflTerms:
     dissimilarity: Tensor
     pixel: Tensor
 
-    @property
-    def total(self) -> Tensor:
-        """Eq. (5), and the pixel term."""
-        return self.classification + self.layout + self.dissimilarity + self.pixel
+    def total(self, guide: float = 1.0) -> Tensor:
+        """Eq. (5), and the pixel term; `guide` (0..1) is how much the reader's two terms count yet."""
+        return guide * (self.classification + self.layout) + self.dissimilarity + self.pixel
 
 
 def lcofl(

@@ -12,6 +12,8 @@ import json
 import multiprocessing
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from pathlib import Path
 
@@ -44,13 +46,16 @@ class Pool:
 
     Args:
         folder: where the shards lie.
+        pairs: how many of them to use, rounded up to whole shards; None for all that are there.
 
     Raises:
         LpsrError: the folder holds no complete shard, or a shard of another form.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pairs: int | None = None) -> None:
         paths = sorted(folder.glob("shard-*.npy"))
+        if pairs is not None:
+            paths = paths[: -(-pairs // SHARD)]
         if not paths:
             raise LpsrError(f"{folder}: no rendered pairs here; make some with: lpsr-train render --out {folder}")
         self._shards = [_open(path) for path in paths]
@@ -67,6 +72,8 @@ class Pool:
             start: how many batches to skip, so that a resumed run goes on where it stopped.
         """
         per_pass = len(self) // size
+        if not per_pass:
+            raise LpsrError(f"a batch of {size} is more than the pool's {len(self)} pairs; render more, or take fewer")
         step = start
         while True:
             order = np.random.default_rng([seed, step // per_pass]).permutation(len(self))
@@ -112,10 +119,19 @@ def render_pool(folder: Path, source: PlateSource, seed: int, pairs: int, worker
             done += SHARD
             yield done
         return
-    with multiprocessing.get_context("spawn").Pool(workers, _ignore_interrupt) as processes:
-        for _ in processes.imap_unordered(_render_shard, jobs):
-            done += SHARD
-            yield done
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _ignore_interrupt) as processes:
+        try:
+            for future in as_completed([processes.submit(_render_shard, job) for job in jobs]):
+                future.result()
+                done += SHARD
+                yield done
+        except BrokenProcessPool:
+            raise LpsrError(
+                f"{folder}: a rendering process died, perhaps for want of memory; run again with fewer --workers"
+            ) from None
+        finally:
+            processes.shutdown(cancel_futures=True)
 
 
 def _path(folder: Path, number: int) -> Path:

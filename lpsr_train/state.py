@@ -42,11 +42,14 @@ def save(folder: Path, state: dict[str, Any]) -> Path:
     """Writes the checkpoint of a run, replacing the last one only when the new one is complete on disk."""
     path = folder / CHECKPOINT
     part = path.with_suffix(".part")
-    with part.open("wb") as stream:
-        torch.save({"schema": SCHEMA, **state}, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(path)
+    try:
+        with part.open("wb") as stream:
+            torch.save({"schema": SCHEMA, **state}, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
     return path
 
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from lpsr_core.degradation import Method
-from lpsr_core.errors import LpsrError
+from lpsr_core.errors import LpsrError, UsageError
 from lpsr_train import pictures, state
 from lpsr_train.batches import Batch, to_batch
 from lpsr_train.config import TrainConfig, from_dict
@@ -38,7 +38,7 @@ VALIDATION_METHODS: tuple[Method, ...] = ("blur", "camera")
 
 @dataclass(frozen=True)
 class Progress:
-    """What a listener is told after each step: the step, losses by name, and plates a second."""
+    """What a listener is told after each step: how many are done, and the step's losses by name."""
 
     step: int
     losses: dict[str, float]
@@ -59,6 +59,8 @@ def choose_device(name: str = "auto") -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.split(":")[0] not in ("cpu", "cuda"):
+        raise UsageError(f"unknown device {name!r}; give auto, cpu or cuda")
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise LpsrError("no CUDA device here; use --device cpu")
     return torch.device(name)
@@ -92,6 +94,8 @@ class Trainer:
         self.step = 0
         self.history: list[dict[str, Any]] = []
         self.lineage: list[dict[str, Any]] = []
+        self.typefaces: tuple[str, ...] = ()
+        """Open typefaces that the pool was drawn with, beside the project's own skeletons."""
         self._sums: dict[str, float] = {}
         self._counted = 0
 
@@ -130,8 +134,7 @@ class Trainer:
         terms = lcofl(self.config.losses, log_probs, batch.target, self.weights, sr.float(), batch.hr)
         start = max(self.config.guide_from, 1)
         guide = min(max((self.step - start) / start, 0.0), 1.0)
-        loss = terms.dissimilarity + terms.pixel + guide * (terms.classification + terms.layout)
-        self._update("generator", loss)
+        self._update("generator", terms.total(guide))
         reader.requires_grad_(True)
         losses = {
             "classification": float(terms.classification.detach()),
@@ -171,27 +174,31 @@ class Trainer:
 
     # -- the run -------------------------------------------------------------------------------------------------
 
-    def run(self, pool: Pool, listen: Callable[[Progress], None] = lambda _: None) -> None:
+    def run(
+        self, pool: Pool, listen: Callable[[Progress], None] = lambda _: None, stop: Callable[[], bool] = lambda: False
+    ) -> None:
         """Trains to the configured step, validating and saving on the way.
 
         Args:
             pool: the training pairs.
             listen: called after every step.
+            stop: asked between steps; when it says so, the run is saved and ends.
         """
         config = self.config
+        if self.step >= config.steps:
+            return
         samples = {method: validation_samples(method, config.validation) for method in VALIDATION_METHODS}
         batches = pool.batches(config.batch, config.seed, self.step)
-        try:
-            for records in _until(batches, lambda: self.step < config.steps):
-                rng = np.random.default_rng([config.seed, 1, self.step])
-                losses = self.train_step(to_batch(records, self.device, rng))
-                listen(Progress(self.step, losses))
-                if self.step % config.validate_every == 0 or self.step == config.steps:
-                    self.validate(samples)
-                    self.save()
-        except KeyboardInterrupt:
+        for records in _until(batches, lambda: self.step < config.steps and not stop()):
+            rng = np.random.default_rng([config.seed, 1, self.step])
+            losses = self.train_step(to_batch(records, self.device, rng))
+            listen(Progress(self.step, losses))
+            if self.step % config.validate_every == 0 or self.step == config.steps:
+                self.save()  # before anything that could fail, and again with what the validation found
+                self.validate(samples)
+                self.save()
+        if self.step < config.steps:
             self.save()
-            raise
 
     def validate(self, samples: dict[Method, list[Sample]]) -> dict[Method, Evaluation]:
         """Reads validation plates with the averaged networks; updates weights, history, curves and sheets."""
@@ -221,7 +228,7 @@ class Trainer:
     def _write_sheet(self, samples: dict[Method, list[Sample]], found: dict[Method, Evaluation]) -> None:
         rows = []
         for method, result in found.items():
-            for index in range(8):
+            for index in range(min(8, len(samples[method]))):
                 sample, text = samples[method][index], result.texts["sr"][index]
                 rows.append(
                     [
@@ -247,6 +254,8 @@ class Trainer:
                 "weights": self.weights.cpu(),
                 "history": self.history,
                 "lineage": self.lineage,
+                "rng": torch.get_rng_state(),
+                "typefaces": list(self.typefaces),
             },
         )
 
@@ -279,6 +288,8 @@ class Trainer:
             self.optimisers[name].load_state_dict(saved["optimisers"][name])
         self.weights = saved["weights"].to(self.device)
         self.step, self.history, self.lineage = saved["step"], saved["history"], saved["lineage"]
+        if "rng" in saved:
+            torch.set_rng_state(saved["rng"])  # of dropout
         return True
 
     def start_from(self, folder: Path) -> None:
@@ -309,6 +320,7 @@ class Trained:
         reader: the reader.
         history: the run's validations.
         lineage: the runs that this one began with, first to last: each one's configuration and steps.
+        typefaces: open typefaces that its pool was drawn with, beside the project's own skeletons.
     """
 
     config: TrainConfig
@@ -317,6 +329,7 @@ class Trained:
     reader: Reader
     history: tuple[dict[str, Any], ...]
     lineage: tuple[dict[str, Any], ...] = ()
+    typefaces: tuple[str, ...] = ()
 
 
 def load_trained(folder: Path) -> Trained:
@@ -334,7 +347,15 @@ def load_trained(folder: Path) -> Trained:
         generator.eval()
     reader = Reader(reader_config(config.reader))
     reader.load_state_dict(saved["averages"]["reader"])
-    return Trained(config, saved["step"], generator, reader.eval(), tuple(saved["history"]), tuple(saved["lineage"]))
+    return Trained(
+        config,
+        saved["step"],
+        generator,
+        reader.eval(),
+        tuple(saved["history"]),
+        tuple(saved["lineage"]),
+        tuple(saved["typefaces"]),
+    )
 
 
 def _until(items: Iterator[Any], go_on: Callable[[], bool]) -> Iterator[Any]:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from toy_models import make_generator, make_reader
+
+# Shared machines stall now and then; no test is about speed.
+settings.register_profile("lpsr", deadline=None)
+settings.load_profile("lpsr")
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import numpy as np
 from lpsr_core.degradation import SSIM_TARGET, Camera, Method, blur, blur_fast, camera, noise
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image, to_hr, to_lr
-from lpsr_train.plates.photograph import photograph, random_view
+from lpsr_train.plates.photograph import RECTIFIED, photograph, random_view
 from lpsr_train.plates.style import Country, random_style
 
 
@@ -23,6 +23,7 @@ class PlateSource:
     Attributes:
         countries: drawn evenly.
         motorcycles: share of two-row plates; the paper leaves them out.
+        rectified: share that is cut out rectified and tight, as the paper's plates are.
         open_typefaces: paths of installed typefaces that widen the variety.
         open_share: how often one replaces the project's own skeletons.
         degradations: weight of every way to make the LR picture.
@@ -33,6 +34,7 @@ class PlateSource:
 
     countries: tuple[Country, ...] = ("brazilian", "mercosur")
     motorcycles: float = 0.0
+    rectified: float = RECTIFIED
     open_typefaces: Sequence[str] = ()
     open_share: float = 0.0
     degradations: dict[Method, float] = field(
@@ -75,7 +77,7 @@ def render_pair(source: PlateSource, seed: int, index: int) -> Pair:
         open_share=source.open_share,
         motorcycles=source.motorcycles,
     )
-    crop = photograph(style, random_view(style, rng), rng)
+    crop = photograph(style, random_view(style, rng, source.rectified), rng)
     methods = list(source.degradations)
     weights = np.array([source.degradations[method] for method in methods], np.float64)
     method = methods[int(rng.choice(len(methods), p=weights / weights.sum()))]

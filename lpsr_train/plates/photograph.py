@@ -29,13 +29,17 @@ class View:
     size: tuple[int, int]
 
 
-def random_view(style: PlateStyle, rng: np.random.Generator) -> View:
-    """Draws a view: a third are rectified and tight as RodoSol's are, the rest as loose boxes cut them."""
+RECTIFIED = 0.33
+"""Share of plates that are cut out rectified and tight, as those of RodoSol are; the others as loose boxes cut them."""
+
+
+def random_view(style: PlateStyle, rng: np.random.Generator, rectified: float = RECTIFIED) -> View:
+    """Draws a view of a plate; `rectified` is the share that is cut out as RodoSol's plates are."""
     plate_width, plate_height = plate_size(style)
     width = float(np.exp(rng.uniform(np.log(105), np.log(430))))
     height = width * plate_height / plate_width
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
-    if rng.random() < 0.33:
+    if rng.random() < rectified:
         corners += rng.normal(0, 0.008 * width, (4, 2))
         margins = rng.uniform(-0.01, 0.03, 2) * width
     else:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lpsr_core.errors import MissingExtraError
 from lpsr_train.plates import fe, mandatory
 from lpsr_train.plates.strokes import Pen, rasterise
 
@@ -68,7 +69,10 @@ def skeleton_raster(typeface: Typeface, index: int, character: str) -> NDArray[n
 @cache
 def open_raster(path: str, character: str) -> NDArray[np.uint8]:
     """A character of an installed typeface, in the same form as `skeleton_raster`."""
-    from PIL import Image, ImageDraw, ImageFont
+    try:
+        from PIL import Image, ImageDraw, ImageFont
+    except ImportError:
+        raise MissingExtraError("Pillow", "train") from None
 
     font = ImageFont.truetype(path, 160)
     picture = Image.new("L", (260, 260), 0)

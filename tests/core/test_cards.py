@@ -91,7 +91,10 @@ def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_an_interrupt_says_that_nothing_is_lost() -> None:
-    script = "from lpsr_core.errors import run_command\ndef f(): raise KeyboardInterrupt\nrun_command(f, [])"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert done.returncode == 130
-    assert done.stderr == "interrupted; what was written so far is kept\n"
+    plain = "def f(): raise KeyboardInterrupt\n"
+    through_typer = "import typer\nf = typer.Typer()\n@f.command()\ndef g(): raise KeyboardInterrupt\n"
+    for program in (plain, through_typer):
+        script = f"from lpsr_core.errors import run_command\n{program}run_command(f, [])"
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+        assert done.returncode == 130
+        assert done.stderr == "interrupted; what was written so far is kept\n"

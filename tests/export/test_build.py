@@ -58,11 +58,13 @@ def test_half_precision_changes_little(exported: Path, tmp_path: Path, no_gate: 
     assert generator.path.stat().st_size < 0.65 * (exported / "tiny-generator.onnx").stat().st_size
 
 
-def test_fp32_is_only_checked(exported: Path, tmp_path: Path) -> None:
+def test_fp32_is_checked_and_copied(exported: Path, tmp_path: Path) -> None:
     for entry in build(config(exported, tmp_path, "fp32")):
-        assert entry.path.parent == exported
-        assert entry.agreement.difference == 0
-    assert list(tmp_path.iterdir()) == []
+        assert entry.path.parent == tmp_path
+        assert load_verified(entry.path) == load_verified(exported / entry.path.name)
+    before = sorted(exported.iterdir())
+    build(config(exported, exported, "fp32"))
+    assert sorted(exported.iterdir()) == before
 
 
 def test_a_graph_that_misses_its_gate_is_not_left_behind(

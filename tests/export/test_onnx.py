@@ -70,6 +70,21 @@ def test_a_graph_that_differs_is_not_left_behind(run: Path, tmp_path: Path, monk
     assert list(tmp_path.iterdir()) == []
 
 
+def test_exporting_again_drops_graphs_derived_from_the_old_ones(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lpsr_core.cards import sha256
+    from lpsr_export.release import export_run
+
+    stale = tmp_path / "tiny-reader-fp16.onnx"
+    stale.write_bytes(b"made from another graph")
+    made_by = {"from": {"file": "tiny-reader.onnx", "sha256": "0" * 64}}
+    ModelCard("tiny", "reader", "fp16", stale.name, sha256(stale), 1, 20, made_by).save(tmp_path)
+    export_run(run, tmp_path, "tiny", plates=0)
+    assert not stale.exists()
+    assert not stale.with_suffix(".json").exists()
+
+
 def test_rates_on_a_card_rest_on_as_many_plates_as_asked_for(run: Path, tmp_path: Path) -> None:
     from lpsr_export.release import export_run
 

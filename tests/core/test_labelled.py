@@ -1,0 +1,71 @@
+"""Labelled plates: names, tables, and one line for everything that is wrong with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from lpsr_core.errors import LpsrError, UsageError
+from lpsr_core.labelled import load_labelled
+
+
+def write(path: Path, shade: int = 90) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.full((30, 90, 3), shade, np.uint8))
+    return path
+
+
+def test_names_are_texts(tmp_path: Path) -> None:
+    write(tmp_path / "abc-1d23.png")
+    (plate,) = load_labelled(tmp_path)
+    assert plate.text == "ABC1D23"
+    assert plate.crop.shape == (30, 90, 3)
+
+
+def test_a_table_as_spreadsheets_save_it_cuts_boxes(tmp_path: Path) -> None:
+    write(tmp_path / "deep" / "1.png")
+    rows = "file,text,x,y,width,height\n1.png,ABC1234,10,5,30,10\n"
+    (tmp_path / "labels.csv").write_bytes(b"\xef\xbb\xbf" + rows.encode())
+    (plate,) = load_labelled(tmp_path)
+    assert plate.crop.shape == (10, 30, 3)
+    assert plate.crop.base is None, "the frame is not kept alive"
+
+
+def test_pictures_of_one_name_are_told_apart_by_their_paths(tmp_path: Path) -> None:
+    write(tmp_path / "a" / "1.png", 50)
+    write(tmp_path / "b" / "1.png", 200)
+    (tmp_path / "labels.csv").write_text("file,text\na/1.png,ABC1234\nb/1.png,XYZ1234\n")
+    first, second = load_labelled(tmp_path)
+    assert first.crop.mean() < 100 < second.crop.mean()
+    (tmp_path / "labels.csv").write_text("file,text\n1.png,ABC1234\n")
+    with pytest.raises(LpsrError, match="2 pictures are named"):
+        load_labelled(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("file,text\n2.png,ABC1234\n", "no picture"),
+        ("file,text\n1.png,ABC123\n", "has 6 characters"),
+        ("file,text\n1.png,ABC12?4\n", "alphabet"),
+        ("file,text,x,y,width,height\n1.png,ABC1234,a,b,c,d\n", "numbers"),
+        ("file,text\n", "no labelled pictures"),
+    ],
+)
+def test_wrong_tables_are_one_line(tmp_path: Path, table: str, words: str) -> None:
+    write(tmp_path / "1.png")
+    (tmp_path / "labels.csv").write_text(table)
+    with pytest.raises(LpsrError, match=words.replace("?", r"\?")) as error:
+        load_labelled(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_missing_folders_and_broken_pictures(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such folder"):
+        load_labelled(tmp_path / "nowhere")
+    (tmp_path / "ABC1234.png").write_bytes(b"not a picture")
+    with pytest.raises(LpsrError, match="not a picture"):
+        load_labelled(tmp_path)
