@@ -38,7 +38,8 @@ class Gate:
 
 GATES: dict[Precision, Gate] = {
     "fp16": Gate(45.0, 0.98),
-    "int8": Gate(30.0, 0.90),
+    # Every second check crop is degraded until hardly readable, where any change of the picture changes the string.
+    "int8": Gate(35.0, 0.75),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import tempfile
 import warnings
@@ -80,7 +82,7 @@ def to_int8(path: Path, role: Role, calibration: NDArray[np.float32]) -> onnx.Mo
             return next(self._batches, None)
 
     logging.getLogger().setLevel(logging.ERROR)  # it recommends preprocessing, which is what we have just done
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         prepared, quantised = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
         quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
         quantization.quantize_static(

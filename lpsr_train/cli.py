@@ -247,7 +247,7 @@ def evaluate(
     from lpsr_train.report import evaluate_run
 
     with _bar() as bar:
-        task = bar.add_task("plates", total=None, note="")
+        task = bar.add_task("plates", total=count, note="")
         report = evaluate_run(
             weights,
             data,

@@ -159,6 +159,36 @@ class ResidualModule(nn.Module):
         return self.pointwise(x)
 
 
+class BicubicTwice(nn.Module):
+    """Bicubic enlargement by two, as `F.interpolate` does it (a = -0.75), written as a convolution.
+
+    Each output pixel lies a quarter of an input pixel from the nearest one, so four fixed kernels of 5x5, one for
+    each place within an input pixel, are all that there is to it. Runtimes run convolutions fast; their resizing of
+    small pictures took a tenth of the generator's time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        a = -0.75
+
+        def weight(distance: float) -> float:
+            d = abs(distance)
+            if d <= 1:
+                return (a + 2) * d**3 - (a + 3) * d**2 + 1
+            return a * (d**3 - 5 * d**2 + 8 * d - 4) if d < 2 else 0.0
+
+        taps = torch.tensor([[weight(position - shift) for position in range(-2, 3)] for shift in (-0.25, 0.25)])
+        kernels = torch.einsum("yi,xj->yxij", taps, taps).reshape(4, 1, 5, 5)
+        self.register_buffer("kernels", kernels.repeat(3, 1, 1, 1), persistent=False)
+        self.kernels: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float32[N, 3, H, W] -> float32[N, 3, 2H, 2W]."""
+        with torch.autocast(x.device.type, enabled=False):
+            phases = F.conv2d(F.pad(x.float(), (2, 2, 2, 2), mode="replicate"), self.kernels, groups=3)
+        return F.pixel_shuffle(phases, 2)
+
+
 class Generator(nn.Module):
     """Makes a 32x96 plate of a 16x48 one.
 
@@ -187,6 +217,7 @@ class Generator(nn.Module):
         )
         self.refine = DenseNetwork(fine, config.fine_dense)
         self.exit = nn.Conv2d(fine, 3, 3, padding=1)
+        self.bicubic = BicubicTwice()
         # The first pictures are the bicubic ones, near enough.
         nn.init.normal_(self.exit.weight, std=1e-3)
         assert self.exit.bias is not None
@@ -204,6 +235,5 @@ class Generator(nn.Module):
         shallow = self.dense(self.entry(lr))
         deep = self.feature(self.attention(self.residual(shallow))) + shallow
         detail = self.exit(self.refine(self.enlarge(deep)))
-        bicubic = F.interpolate(lr.float(), scale_factor=2.0, mode="bicubic", align_corners=False)
-        sr = bicubic + detail.float()
+        sr = self.bicubic(lr) + detail.float()
         return sr if self.training else sr.clamp(0, 1)
