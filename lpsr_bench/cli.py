@@ -133,7 +133,6 @@ def _execute(given: dict[str, Any], quick: bool) -> int:
     print_results(results, Console(highlight=False, markup=False))
     typer.echo(f"written to {config.out}")
     if results.interrupted:
-        typer.echo("interrupted; what was measured so far is kept", err=True)
         return 130
     return 0
 

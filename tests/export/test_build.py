@@ -71,7 +71,7 @@ def test_a_graph_that_misses_its_gate_is_not_left_behind(
     exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(builds.GATES, "fp16", Gate(500.0, 1.0))
-    with pytest.raises(LpsrError, match="not written"):
+    with pytest.raises(LpsrError, match="nothing was written"):
         build(config(exported, tmp_path, "fp16"))
     assert list(tmp_path.iterdir()) == []
 

@@ -64,12 +64,13 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(pool: Pool, tmp_path: Path)
 
 def test_the_reader_and_the_generator_both_learn(pool: Pool, tmp_path: Path) -> None:
     """On one batch, again and again, both losses fall."""
-    trainer = Trainer(replace(SMALL, steps=1000, warmup=1), tmp_path, CPU)
+    trainer = Trainer(replace(SMALL, steps=1000, warmup=1, generator_rate=5e-4), tmp_path, CPU)
     batch = to_batch(pool.take(np.arange(8)), CPU)
     losses = [trainer.train_step(batch) for _ in range(30)]
     assert losses[-1]["reader"] < losses[0]["reader"] - 0.4
-    assert losses[-1]["pixel"] < losses[0]["pixel"]
-    assert losses[-1]["classification"] < losses[0]["classification"] - 0.2
+    terms = ("classification", "layout", "dissimilarity", "pixel")
+    first, last = (sum(entry[term] for term in terms) for entry in (losses[0], losses[-1]))
+    assert last < first - 0.2, "the generator's own loss, Eq. (5)"
 
 
 def test_the_generator_step_leaves_the_reader_alone(pool: Pool, tmp_path: Path) -> None:
@@ -113,7 +114,8 @@ def test_trained_networks_come_back_as_they_were(tmp_path: Path) -> None:
     trainer.save()
     trained = load_trained(tmp_path)
     image = torch.rand(1, 3, 32, 96)
-    assert torch.equal(trained.reader(image), trainer.averages["reader"].network(image))
+    # The same weights; another memory layout rounds a little differently.
+    assert torch.allclose(trained.reader(image), trainer.averages["reader"].network(image), atol=1e-4)
     assert trained.generator is not None
     assert trained.config == SMALL
 
