@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lpsr_core.cards import ROLES, ModelCard, Precision, Role, graph_name, load_verified, sha256
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Image
-from lpsr_export.compare import Agreement, compare_pictures, compare_readings, texts
+from lpsr_export.compare import Agreement, CheckedGraph, compare_pictures, compare_readings, texts
 from lpsr_export.crops import CALIBRATION_SEED, CHECK_SEED, folder_crops, hr_batch, lr_batch, rendered_crops
 from lpsr_export.graphs import GraphSession, opset, save_graph, staged
 from lpsr_export.precision import to_fp16, to_int8
@@ -77,16 +77,7 @@ class BuildConfig:
         }
 
 
-@dataclass(frozen=True)
-class Built:
-    """One graph of a build."""
-
-    path: Path
-    card: ModelCard
-    agreement: Agreement
-
-
-def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> list[Built]:
+def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> list[CheckedGraph]:
     """Makes generator and reader in one precision, and holds them to the FP32 graphs.
 
     Args:
@@ -122,12 +113,14 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> l
         ]
 
 
-def _copy(config: BuildConfig, role: Role, source: Path, card: ModelCard, reference: _Reference, folder: Path) -> Built:
+def _copy(
+    config: BuildConfig, role: Role, source: Path, card: ModelCard, reference: _Reference, folder: Path
+) -> CheckedGraph:
     """The FP32 graph itself, in another folder if one was given."""
     if config.out.resolve() != source.parent.resolve():
         shutil.copyfile(source, folder / source.name)
         card.save(folder)
-    return Built(config.out / source.name, card, reference.compare(GraphSession(source, role), role))
+    return CheckedGraph(config.out / source.name, card, reference.compare(GraphSession(source, role), role))
 
 
 class _Reference:
@@ -157,7 +150,7 @@ def _build_one(
     calibration: list[Image],
     folder: Path,
     say: Callable[[str], None],
-) -> Built:
+) -> CheckedGraph:
     path = folder / graph_name(config.name, role, config.precision)
     say(f"{config.precision} {role}")
     if config.precision == "fp16":
@@ -185,4 +178,4 @@ def _build_one(
         metrics={"against_fp32": agreement.as_dict()},
     )
     derived.save(folder)
-    return Built(config.out / path.name, derived, agreement)
+    return CheckedGraph(config.out / path.name, derived, agreement)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lpsr_core.cards import ModelCard
 from lpsr_core.decode import decode
 
 
@@ -39,6 +41,15 @@ class Agreement:
     def __str__(self) -> str:
         picture = "" if self.psnr is None else f"PSNR {self.psnr:.1f} dB, "
         return f"{picture}strings agree on {100 * self.strings:.1f} % of {self.crops} crops"
+
+
+@dataclass(frozen=True)
+class CheckedGraph:
+    """A graph that was written: its path, its card, and how far it is from what it was made of."""
+
+    path: Path
+    card: ModelCard
+    agreement: Agreement
 
 
 def texts(log_probs: NDArray[np.float32]) -> list[str]:

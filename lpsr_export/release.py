@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from lpsr_core.cards import PRECISIONS, ModelCard, Role, card_path, graph_name, sha256
 from lpsr_core.errors import LpsrError, MissingExtraError
-from lpsr_export.compare import Agreement, compare_pictures, compare_readings, texts
+from lpsr_export.compare import Agreement, CheckedGraph, compare_pictures, compare_readings, texts
 from lpsr_export.crops import CHECK_SEED, hr_batch, lr_batch, rendered_crops
 from lpsr_export.graphs import GraphSession, opset, staged
 
@@ -24,18 +23,9 @@ LARGEST_DIFFERENCE = 1e-4
 """Of the SR picture's full range, between PyTorch and the exported graph."""
 
 
-@dataclass(frozen=True)
-class Exported:
-    """One written graph: its path, its card, and how far it is from PyTorch."""
-
-    path: Path
-    card: ModelCard
-    agreement: Agreement
-
-
 def export_run(
     run: Path, out: Path, name: str, plates: int, say: Callable[[str], None] = lambda _: None
-) -> list[Exported]:
+) -> list[CheckedGraph]:
     """Exports every network of a training run and checks it against PyTorch.
 
     Args:
@@ -75,13 +65,13 @@ def export_run(
             path = folder / graph_name(name, role)
             batch = pictures if role == "generator" else hr_batch(crops)
             card, agreement = _export_one(network, role, name, path, batch, trained.reader, made_by, metrics)
-            exported.append(Exported(out / path.name, card, agreement))
+            exported.append(CheckedGraph(out / path.name, card, agreement))
     for entry in exported:
         _drop_derived(entry)
     return exported
 
 
-def _drop_derived(entry: Exported) -> None:
+def _drop_derived(entry: CheckedGraph) -> None:
     """Removes FP16 and INT8 graphs that were made from an earlier graph of this name."""
     for precision in PRECISIONS[1:]:
         path = entry.path.with_name(graph_name(entry.card.name, entry.card.role, precision))
