@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,17 +26,53 @@ class Labelled:
     path: Path
 
 
+@dataclass(frozen=True)
+class Label:
+    """A labelled plate whose picture is not read yet.
+
+    Attributes:
+        path: the picture.
+        text: the plate's text.
+        box: where the plate is in a larger picture; None when the picture is the plate.
+        split: what the table's column `split` says, or nothing.
+    """
+
+    path: Path
+    text: str
+    box: Box | None = None
+    split: str = ""
+
+    def read(self) -> Labelled:
+        """The plate.
+
+        Raises:
+            LpsrError: the file is not a picture.
+        """
+        image = read_picture(self.path)
+        return Labelled(image if self.box is None else self.box.crop(image).copy(), self.text, self.path)
+
+
 def load_labelled(folder: Path) -> list[Labelled]:
     """Reads labelled plates.
 
-    With a `labels.csv` (columns `file` and `text`, and for plates inside larger pictures `x`, `y`, `width` and
-    `height` in pixels), files are looked for in the folder and below it. Without one, every picture's name is its
-    text: `ABC1D23.png`.
+    Raises:
+        UsageError: the folder does not exist.
+        LpsrError: as `list_labelled`, or a file is not a picture.
+    """
+    return [label.read() for label in list_labelled(folder)]
+
+
+def list_labelled(folder: Path) -> list[Label]:
+    """Finds labelled plates, without reading their pictures.
+
+    With a `labels.csv` (columns `file` and `text`; for plates inside larger pictures `x`, `y`, `width` and `height` in
+    pixels; for plates divided already `split`), files are looked for in the folder and below it. Without one, every
+    picture's name is its text: `ABC1D23.png`.
 
     Raises:
         UsageError: the folder does not exist.
         LpsrError: it holds no picture, its table cannot be read, a label is not a plate's text, or a file that a
-            label names is missing or not a picture.
+            label names is missing.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
@@ -49,12 +86,12 @@ def load_labelled(folder: Path) -> list[Labelled]:
     return found
 
 
-def _from_names(folder: Path) -> list[Labelled]:
+def _from_names(folder: Path) -> list[Label]:
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    return [Labelled(_read(path), _text(path.stem, str(path)), path) for path in paths]
+    return [Label(path, plate_text(path.stem, str(path))) for path in paths]
 
 
-def _from_table(folder: Path, table: Path) -> list[Labelled]:
+def _from_table(folder: Path, table: Path) -> list[Label]:
     files: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in SUFFIXES:
@@ -64,13 +101,16 @@ def _from_table(folder: Path, table: Path) -> list[Labelled]:
         for number, row in enumerate(csv.DictReader(stream), start=2):
             where = f"{table}, line {number}"
             path = _find(folder, row.get("file") or "", files, where)
-            image = _read(path)
+            box = None
             if row.get("width"):
                 try:
-                    image = Box(*(float(row[key]) for key in ("x", "y", "width", "height"))).crop(image).copy()
-                except (KeyError, TypeError, ValueError, OverflowError):
-                    raise LpsrError(f"{where}: x, y, width and height must all be numbers") from None
-            found.append(Labelled(image, _text(row.get("text") or "", where), path))
+                    numbers = [float(row[key]) for key in ("x", "y", "width", "height")]
+                except (KeyError, TypeError, ValueError):
+                    numbers = [math.nan]
+                if not all(map(math.isfinite, numbers)):
+                    raise LpsrError(f"{where}: x, y, width and height must all be numbers")
+                box = Box(*numbers)
+            found.append(Label(path, plate_text(row.get("text") or "", where), box, (row.get("split") or "").strip()))
     return found
 
 
@@ -86,7 +126,16 @@ def _find(folder: Path, name: str, files: dict[str, list[Path]], where: str) -> 
     return candidates[0]
 
 
-def _text(label: str, where: str) -> str:
+def plate_text(label: str, where: str) -> str:
+    """A label in the project's form.
+
+    Args:
+        label: as people write it, e.g. `abc-1d23`.
+        where: leads the message, e.g. file and line.
+
+    Raises:
+        LpsrError: it is not a plate's text.
+    """
     text = normalise(label)
     try:
         encode(text)
@@ -95,7 +144,12 @@ def _text(label: str, where: str) -> str:
     return text
 
 
-def _read(path: Path) -> Image:
+def read_picture(path: Path) -> Image:
+    """Reads a picture as RGB, uint8[H, W, 3].
+
+    Raises:
+        LpsrError: the file is missing or not a picture.
+    """
     try:
         image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     except cv2.error:  # e.g. more pixels than OpenCV accepts

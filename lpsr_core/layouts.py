@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.alphabet import DIGITS, IS_DIGIT, LETTERS, PLATE_LENGTH
 from lpsr_core.errors import UsageError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 
 @dataclass(frozen=True)
@@ -25,8 +32,13 @@ class Layout:
     pattern: str
 
     def __post_init__(self) -> None:
-        if len(self.pattern) != PLATE_LENGTH or set(self.pattern) - set("LD"):
-            raise UsageError(f"layout {self.pattern!r} is not {PLATE_LENGTH} of the letters L and D, e.g. LLLDLDD")
+        if not self.pattern or set(self.pattern) - set("LD"):
+            raise UsageError(f"layout {self.pattern!r} is not made of the letters L and D, as LLLDLDD is")
+        if len(self.pattern) != PLATE_LENGTH:
+            raise UsageError(
+                f"layout {self.pattern!r} has {len(self.pattern)} characters; the networks read {PLATE_LENGTH}, "
+                "so only layouts of that length work"
+            )
 
     @property
     def mask(self) -> NDArray[np.bool_]:
@@ -51,25 +63,66 @@ KNOWN_LAYOUTS = {
         Layout("uruguay", "LLLDDDD"),
     )
 }
+"""By name. Argentina's plates before Mercosur (LLLDDD) have six characters, which the networks do not read."""
 
 
 def parse_layouts(names: Iterable[str]) -> tuple[Layout, ...]:
-    """Layouts from what a user types: known names, or patterns such as `LLDDDLL`.
+    """Layouts from what a user types: known names, patterns such as `LLDDDLL`, or TOML files of them.
 
     Raises:
-        UsageError: a word is neither.
+        UsageError: a word is none of these, or a file does not hold layouts.
     """
     found: list[Layout] = []
     for name in names:
         word = name.strip()
         if word.lower() in KNOWN_LAYOUTS:
             found.append(KNOWN_LAYOUTS[word.lower()])
+        elif word.lower().endswith(".toml"):
+            found.extend(load_layouts(Path(word)))
         elif word and not set(word.upper()) - set("LD"):
             found.append(Layout(word.upper(), word.upper()))
         else:
             known = ", ".join(KNOWN_LAYOUTS)
-            raise UsageError(f"unknown layout {name!r}; give one of {known}, or a pattern such as LLLDLDD")
+            raise UsageError(
+                f"unknown layout {name!r}; give one of {known}, a pattern such as LLLDLDD, or a TOML file of layouts"
+            )
     return tuple(found) or DEFAULT_LAYOUTS
+
+
+def load_layouts(path: Path) -> tuple[Layout, ...]:
+    """Reads a user's own layouts from a TOML file.
+
+        [[layout]]
+        name = "argentina"
+        pattern = "LLDDDLL"
+
+    Raises:
+        UsageError: the file cannot be read or holds something else.
+    """
+    try:
+        with path.open("rb") as stream:
+            values = tomllib.load(stream)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not TOML: {error}") from None
+    tables = values.get("layout")
+    if set(values) != {"layout"} or not isinstance(tables, list) or not tables:
+        raise UsageError(f"{path}: holds no layouts; write [[layout]] with a name and a pattern for each")
+    return tuple(_layout(table, f"{path}, layout {number}") for number, table in enumerate(tables, start=1))
+
+
+def _layout(table: object, where: str) -> Layout:
+    if (
+        not isinstance(table, dict)
+        or set(table) != {"name", "pattern"}
+        or not all(isinstance(value, str) and value for value in table.values())
+    ):
+        raise UsageError(f'{where}: needs a name and a pattern and nothing else, e.g. pattern = "LLDDDLL"')
+    try:
+        return Layout(table["name"], table["pattern"].upper())
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
 
 
 def layout_of(text: str, layouts: Iterable[Layout] = DEFAULT_LAYOUTS) -> Layout | None:

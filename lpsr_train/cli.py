@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import signal
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from lpsr_core.errors import MissingExtraError, UsageError, run_command
+from lpsr_train.data.cli import pairs
+from lpsr_train.terminal import Debug, progress_bar, stop_request
 
 if TYPE_CHECKING:
     from lpsr_train.config import TrainConfig
@@ -45,24 +43,10 @@ def options(
     pass
 
 
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-
-
 def _need_torch() -> None:
     for module, name in (("torch", "PyTorch"), ("matplotlib", "matplotlib")):
         if importlib.util.find_spec(module) is None:
             raise MissingExtraError(name, "train")
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
 
 
 @app.command()
@@ -85,7 +69,7 @@ def render(
 def _render(out: Path, source, seed: int, pairs: int, workers: int) -> None:  # type: ignore[no-untyped-def]
     from lpsr_train.pool import SHARD, render_pool
 
-    with _bar() as bar:
+    with progress_bar() as bar:
         task = bar.add_task("render", total=-(-pairs // SHARD) * SHARD, note="")
         for done in render_pool(out, source, seed, pairs, workers):
             bar.update(task, completed=done)
@@ -132,7 +116,7 @@ def _fit(run: TrainConfig, out: Path, pool: Path, init: Path | None, workers: in
     source = PlateSource(open_typefaces=open_typefaces() if run.open_share else (), open_share=run.open_share)
     trainer.typefaces = tuple(Path(path).name for path in source.open_typefaces)
     _render(pool, source, run.seed, run.pairs, workers)
-    with _bar() as bar:
+    with progress_bar() as bar:
         task = bar.add_task("train", total=run.steps, completed=trainer.step, note="")
 
         def listen(step: Step) -> None:
@@ -143,30 +127,12 @@ def _fit(run: TrainConfig, out: Path, pool: Path, init: Path | None, workers: in
             if not bar.console.is_terminal and step.step % 100 == 0:  # a bar leaves no trace in a log
                 bar.console.print(f"step {step.step}/{run.steps}  {note}", soft_wrap=True)
 
-        with _stop_request() as stop:
+        with stop_request() as stop:
             trainer.run(Pool(pool, run.pairs), listen, lambda: bool(stop))
     if stop:
         typer.echo(f"stopped after step {trainer.step}; run the same command again to go on", err=True)
         raise typer.Exit(128 + stop[0])
     typer.echo(f"weights, curves and sample sheets: {out}")
-
-
-@contextlib.contextmanager
-def _stop_request() -> Iterator[list[int]]:
-    """Collects Ctrl-C and a scheduler's SIGTERM, so that a run ends between two steps; a second one is immediate."""
-    caught: list[int] = []
-
-    def interrupt(number: int, frame: object) -> None:
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(number)
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @app.command()
@@ -228,6 +194,11 @@ def evaluate(
     data: Annotated[str, typer.Option(help="synthetic, or a folder of labelled plates.")] = "synthetic",
     degradation: Annotated[str, typer.Option(help="blur (the paper's), noise, camera, or none.")] = "blur",
     count: Annotated[int, typer.Option(help="Synthetic plates.", min=1)] = 2000,
+    pair_list: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--list", help="List of pairs (HR;LR;split) to take instead of --data."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Of the list: training, validation or testing.")] = "testing",
     rectified: Annotated[
         float,
         typer.Option(help="Share of synthetic plates cut out rectified and tight, as the paper's are.", min=0, max=1),
@@ -240,13 +211,17 @@ def evaluate(
 ) -> None:
     """Recognition rates for HR, bicubic, super-resolved and directly read LR plates, with 95 % intervals."""
     from lpsr_core.degradation import METHODS
+    from lpsr_train.data.sources import SPLITS
 
     if degradation not in METHODS:
         raise UsageError(f"unknown degradation {degradation!r}; there are: {', '.join(METHODS)}")
+    splits = {name: name for name in SPLITS}
+    if split not in splits:
+        raise UsageError(f"unknown split {split!r}; there are: {', '.join(SPLITS)}")
     _need_torch()
     from lpsr_train.report import evaluate_run
 
-    with _bar() as bar:
+    with progress_bar() as bar:
         task = bar.add_task("plates", total=count, note="")
         report = evaluate_run(
             weights,
@@ -257,6 +232,8 @@ def evaluate(
             seed,
             rectified,
             lambda done, total: bar.update(task, completed=done, total=total),
+            pair_list,
+            splits[split],
         )
     report.print()
     if sheet:
@@ -265,6 +242,9 @@ def evaluate(
     if json_out:
         report.write_json(json_out)
         typer.echo(f"figures: {json_out}")
+
+
+app.command()(pairs)
 
 
 def main() -> None:

@@ -8,12 +8,8 @@ be continued with anything else.
 
 from __future__ import annotations
 
-import json
-import multiprocessing
-import signal
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,6 +21,8 @@ from lpsr_core.alphabet import PLATE_LENGTH, encode
 from lpsr_core.degradation import METHODS
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import HR_SIZE, LR_SIZE
+from lpsr_train.claims import claim
+from lpsr_train.parallel import in_processes
 from lpsr_train.plates.pairs import PlateSource, render_pair
 
 SHARD = 4096
@@ -38,10 +36,43 @@ RECORD = np.dtype(
         ("method", np.uint8),
     ]
 )
-"""One pair: both pictures (RGB), the characters' class indices, and the index of the method in METHODS."""
+"""One pair: both pictures (RGB), the characters' class indices, and the index of the method in METHODS, or UNKNOWN."""
+
+UNKNOWN = 255
+"""The method of a pair that somebody else made."""
 
 
-class Pool:
+class Records(ABC):
+    """Pairs that training draws from, whatever they are made of."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many pairs there are."""
+
+    @abstractmethod
+    def take(self, indices: NDArray[np.integer]) -> NDArray:
+        """The records at these indices, of dtype RECORD."""
+
+    def batches(self, size: int, seed: int, start: int = 0) -> Iterator[NDArray]:
+        """Endless batches of records in a random order that depends on seed and step alone.
+
+        Args:
+            size: records a batch.
+            seed: of the order; every pass has another one.
+            start: how many batches to skip, so that a resumed run goes on where it stopped.
+        """
+        per_pass = len(self) // size
+        if not per_pass:
+            raise LpsrError(f"a batch of {size} is more than the pool's {len(self)} pairs; make more, or take fewer")
+        step = start
+        while True:
+            order = np.random.default_rng([seed, step // per_pass]).permutation(len(self))
+            for index in range(step % per_pass, per_pass):
+                yield self.take(np.sort(order[index * size : (index + 1) * size]))
+                step += 1
+
+
+class Pool(Records):
     """The shards of a folder, as one array of records.
 
     Args:
@@ -63,26 +94,7 @@ class Pool:
     def __len__(self) -> int:
         return SHARD * len(self._shards)
 
-    def batches(self, size: int, seed: int, start: int = 0) -> Iterator[NDArray]:
-        """Endless batches of records in a random order that depends on seed and step alone.
-
-        Args:
-            size: records a batch.
-            seed: of the order; every pass has another one.
-            start: how many batches to skip, so that a resumed run goes on where it stopped.
-        """
-        per_pass = len(self) // size
-        if not per_pass:
-            raise LpsrError(f"a batch of {size} is more than the pool's {len(self)} pairs; render more, or take fewer")
-        step = start
-        while True:
-            order = np.random.default_rng([seed, step // per_pass]).permutation(len(self))
-            for index in range(step % per_pass, per_pass):
-                yield self.take(np.sort(order[index * size : (index + 1) * size]))
-                step += 1
-
     def take(self, indices: NDArray[np.integer]) -> NDArray:
-        """The records at these indices, of dtype RECORD."""
         out = np.empty(len(indices), RECORD)
         shard, offset = np.divmod(indices, SHARD)
         for number in np.unique(shard):
@@ -107,31 +119,15 @@ def render_pool(folder: Path, source: PlateSource, seed: int, pairs: int, worker
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob("*.part"):
         leftover.unlink()
-    _claim(folder, source, seed)
+    claim(folder / "pool.json", {"seed": seed, "source": asdict(source)})
     numbers = range(-(-pairs // SHARD))
     missing = [number for number in numbers if not _path(folder, number).exists()]
     done = SHARD * (len(numbers) - len(missing))
     yield done
     jobs = [(folder, source, seed, number) for number in missing]
-    if workers <= 1:
-        for job in jobs:
-            _render_shard(job)
-            done += SHARD
-            yield done
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _ignore_interrupt) as processes:
-        try:
-            for future in as_completed([processes.submit(_render_shard, job) for job in jobs]):
-                future.result()
-                done += SHARD
-                yield done
-        except BrokenProcessPool:
-            raise LpsrError(
-                f"{folder}: a rendering process died, perhaps for want of memory; run again with fewer --workers"
-            ) from None
-        finally:
-            processes.shutdown(cancel_futures=True)
+    for _ in in_processes(_render_shard, jobs, workers, str(folder)):
+        done += SHARD
+        yield done
 
 
 def _path(folder: Path, number: int) -> Path:
@@ -146,21 +142,6 @@ def _open(path: Path) -> NDArray:
     if shard.dtype != RECORD or shard.shape != (SHARD,):
         raise LpsrError(f"{path}: a shard of another form; delete the folder and render again")
     return shard
-
-
-def _claim(folder: Path, source: PlateSource, seed: int) -> None:
-    """Writes down what the pool is made of, or checks that it is what was asked for."""
-    made_of = json.loads(json.dumps({"seed": seed, "source": asdict(source)}))
-    note = folder / "pool.json"
-    if not note.exists():
-        note.write_text(json.dumps(made_of, indent=2) + "\n", encoding="utf-8")
-    elif json.loads(note.read_text(encoding="utf-8")) != made_of:
-        raise LpsrError(f"{folder}: holds pairs of another source or seed (see {note.name}); choose another folder")
-
-
-def _ignore_interrupt() -> None:
-    # Ctrl-C reaches every process of the terminal; the parent alone decides what to do about it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _render_shard(job: tuple[Path, PlateSource, int, int]) -> None:

@@ -16,6 +16,8 @@ from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import to_hr, to_lr
 from lpsr_core.labelled import load_labelled
 from lpsr_train import pictures
+from lpsr_train.data.samples import list_samples
+from lpsr_train.data.sources import Split
 from lpsr_train.evaluation import Evaluation, Sample, evaluate
 from lpsr_train.plates.pairs import PlateSource, render_pair
 from lpsr_train.trainer import load_trained
@@ -93,6 +95,8 @@ def evaluate_run(
     seed: int,
     rectified: float,
     tell: Callable[[int, int], None] = lambda done, total: None,
+    pairs: Path | None = None,
+    split: Split = "testing",
 ) -> Report:
     """Evaluates a run.
 
@@ -105,6 +109,8 @@ def evaluate_run(
         seed: of synthetic plates and of noise.
         rectified: share of synthetic plates that are cut out rectified and tight, as the paper's are.
         tell: told how many of how many plates are degraded.
+        pairs: list of pairs, made already, to take instead of data and degradation (see `data.lists`).
+        split: which of them.
 
     Raises:
         LpsrError: the weights or the plates cannot be read.
@@ -114,7 +120,13 @@ def evaluate_run(
         raise LpsrError(f"{weights}: this run trained a reader alone; give it as --lr-weights beside a generator's")
     lr_reader = load_trained(lr_weights).reader if lr_weights else None
     samples = []
-    if data == "synthetic":
+    kind = f"{data}, {degradation}"
+    if pairs is not None:
+        samples = list_samples(pairs, split)
+        kind = f"{pairs}, {split}"
+        tell(len(samples), len(samples))
+    elif data == "synthetic":
+        kind = f"{data}, {100 * rectified:.0f} % rectified, {degradation}"
         source = PlateSource(rectified=rectified, degradations={degradation: 1.0}, easy=0.0, exact=True)
         for index in range(count):
             pair = render_pair(source, seed, index)
@@ -127,5 +139,4 @@ def evaluate_run(
             samples.append(Sample(to_lr(low), to_hr(plate.crop), plate.text))
             tell(index + 1, len(plates))
     result = evaluate(samples, trained.reader, trained.generator, lr_reader)
-    kind = f"{data}, {100 * rectified:.0f} % rectified" if data == "synthetic" else data
-    return Report(f"{weights} at step {trained.step}, {kind}, {degradation}", samples, result)
+    return Report(f"{weights} at step {trained.step}, {kind}", samples, result)

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from lpsr_core.alphabet import DIGITS, LETTERS
+from lpsr_core.layouts import KNOWN_LAYOUTS
 from lpsr_train.plates.typefaces import PENS
 
 Country = Literal["brazilian", "mercosur"]
@@ -79,10 +80,9 @@ class PlateStyle:
     frame: bool
 
 
-def random_text(country: Country, rng: np.random.Generator) -> str:
-    """A plate's text with every letter equally likely: no state's prefixes are taught."""
-    kinds = "LLLDDDD" if country == "brazilian" else "LLLDLDD"
-    return "".join(_one(rng, LETTERS if kind == "L" else DIGITS) for kind in kinds)
+def random_text(pattern: str, rng: np.random.Generator) -> str:
+    """A text of a layout's pattern of `L` and `D`, every letter equally likely: no state's prefixes are taught."""
+    return "".join(_one(rng, LETTERS if kind == "L" else DIGITS) for kind in pattern)
 
 
 def random_style(
@@ -92,6 +92,7 @@ def random_style(
     open_typefaces: Sequence[str] = (),
     open_share: float = 0.0,
     motorcycles: float = 0.0,
+    pattern: str | None = None,
 ) -> PlateStyle:
     """Draws a plate.
 
@@ -102,6 +103,7 @@ def random_style(
         open_typefaces: paths of typefaces that may replace the project's own skeletons.
         open_share: how often one does, 0..1.
         motorcycles: share of two-row plates.
+        pattern: of the text (see `lpsr_core.layouts`); the country's own when None.
     """
     if country is None:
         country = "brazilian" if rng.random() < 0.5 else "mercosur"
@@ -117,7 +119,7 @@ def random_style(
     ink = _jittered(ink, rng, 0.04)
     use_open = bool(open_typefaces) and rng.random() < open_share
     return PlateStyle(
-        text=text or random_text(country, rng),
+        text=text or random_text(pattern or KNOWN_LAYOUTS[country].pattern, rng),
         country=country,
         rows=rows,
         face=face,

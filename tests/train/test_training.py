@@ -152,7 +152,7 @@ def test_pools_resume_and_are_not_mixed(tmp_path: Path, monkeypatch: pytest.Monk
     assert list(render_pool(tmp_path, source, 1, 8, 1)) == [4, 8]
     assert shard.read_bytes() == before
     assert not list(tmp_path.glob("*.part"))
-    with pytest.raises(LpsrError, match="another source or seed"):
+    with pytest.raises(LpsrError, match="another source, seed or settings"):
         list(render_pool(tmp_path, source, 2, 8, 1))
 
 

@@ -1,0 +1,74 @@
+"""`lpsr-train pairs`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from lpsr_core.errors import UsageError
+from lpsr_train.terminal import Debug, progress_bar, stop_request
+
+
+def pairs(
+    data: Annotated[Path, typer.Option(help="RodoSol-ALPR, or a folder of labelled plates.")],
+    out: Annotated[Path, typer.Option(help="Folder of the pairs; run again to go on.")],
+    degradation: Annotated[str, typer.Option(help="blur (the paper's), noise, camera, or none.")] = "blur",
+    ssim: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="SSIM that blur and noise fall below [0.1].", min=0.01, max=0.99),
+    ] = None,
+    motorcycles: Annotated[bool, typer.Option("--motorcycles", help="Take RodoSol's two-row plates as well.")] = False,
+    shares: Annotated[
+        str, typer.Option(help="Training, validation and testing, of plates whose labels do not say.")
+    ] = "40,20,40",
+    absolute: Annotated[bool, typer.Option("--absolute", help="Write absolute paths into the list.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of noise, cameras and the division into splits.", min=0)] = 0,
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+    debug: Debug = False,
+) -> None:
+    """Makes HR-LR pairs of photographed plates, and their list; run again to go on."""
+    from lpsr_core.degradation import METHODS, SSIM_TARGET
+    from lpsr_train.data.make import PairSettings, make_pairs, write_pairs_list
+    from lpsr_train.data.sources import SPLITS, find_plates
+
+    methods = {name: name for name in METHODS}
+    if degradation not in methods:
+        raise UsageError(f"unknown degradation {degradation!r}; there are: {', '.join(METHODS)}")
+    if ssim is not None and degradation not in ("blur", "noise"):
+        raise UsageError(f"--ssim is for blur and noise; {degradation} does not stop at one")
+    if out.resolve().is_relative_to(data.resolve()):
+        raise UsageError(f"{out}: lies in the data that pairs are made of; choose another folder")
+    try:
+        numbers = [float(word) for word in shares.split(",")]
+    except ValueError:
+        raise UsageError(f"--shares are three numbers with commas, e.g. 40,20,40, not {shares!r}") from None
+    settings = PairSettings(methods[degradation], SSIM_TARGET if ssim is None else ssim, seed)
+    plates = find_plates(data, motorcycles, numbers, seed)
+
+    failed: dict[str, str] = {}
+    done = 0
+    with stop_request() as stop, progress_bar() as bar:
+        task = bar.add_task("pairs", total=len(plates), note="")
+        for made in make_pairs(out, plates, settings, workers):
+            done += 1
+            if made.problem:
+                failed[made.plate.name] = made.problem
+            bar.update(task, completed=done, note=f"{len(failed)} failed" if failed else "")
+            if stop:
+                break
+    for problem in failed.values():
+        typer.echo(f"error: {problem}", err=True)
+    if stop:
+        typer.echo(f"stopped after {done} of {len(plates)} pairs; run the same command again to go on", err=True)
+        raise typer.Exit(128 + stop[0])
+    good = [plate for plate in plates if plate.name not in failed]
+    if good:
+        counts = Counter(plate.split for plate in good)
+        parts = ", ".join(f"{split} {counts[split]}" for split in SPLITS)
+        typer.echo(f"{len(good)} pairs ({parts}): {write_pairs_list(out, good, absolute)}")
+    if failed:
+        typer.echo(f"{len(failed)} of {len(plates)} pictures left out", err=True)
+        raise typer.Exit(1)

@@ -1,0 +1,43 @@
+"""What the training commands share on the terminal: the bar, the way to stop, the common option."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def progress_bar() -> Progress:
+    """A bar with counts, times and a note; every task needs the field `note`."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+
+
+@contextlib.contextmanager
+def stop_request() -> Iterator[list[int]]:
+    """Collects Ctrl-C and a scheduler's SIGTERM, so that work ends between two steps; a second one is immediate."""
+    caught: list[int] = []
+
+    def interrupt(number: int, frame: object) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

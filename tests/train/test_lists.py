@@ -1,0 +1,186 @@
+"""Lists of pairs: written and read back, checked line by line, trained and evaluated on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+from street_pictures import save, street_picture
+from typer.testing import CliRunner
+
+from lpsr_core.alphabet import decode_indices
+from lpsr_core.errors import LpsrError, UsageError
+from lpsr_core.geometry import HR_SIZE, LR_SIZE, to_hr, to_lr
+from lpsr_core.labelled import read_picture
+from lpsr_train.data.lists import Entry, read_list, write_list
+from lpsr_train.data.records import PairPool
+from lpsr_train.data.sources import SPLITS
+from lpsr_train.pool import RECORD, UNKNOWN
+
+TEXTS = ("ABC1234", "XYZ1A23", "QWE0B99")
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """A list of three pairs, one for each split."""
+    entries = []
+    for number, (text, split) in enumerate(zip(TEXTS, SPLITS, strict=True)):
+        image = street_picture(number).image[60:100, 80:200]
+        hr = save(tmp_path / "hr" / f"{number}.png", image)
+        lr = save(tmp_path / "lr" / f"{number}.png", cv2.resize(image, (42, 14), interpolation=cv2.INTER_AREA))
+        hr.with_suffix(".txt").write_text(f"type: car\nplate: {text}\n")
+        entries.append(Entry(hr, lr, split))
+    write_list(tmp_path / "pairs.txt", entries)
+    return tmp_path / "pairs.txt"
+
+
+def test_what_is_written_is_read_back(pairs: Path) -> None:
+    assert pairs.read_text().splitlines()[1] == "hr/1.png;lr/1.png;validation"
+    found = read_list(pairs)
+    assert [pair.text for pair in found] == list(TEXTS)
+    assert [pair.split for pair in found] == list(SPLITS)
+    assert [pair.text for pair in read_list(pairs, "testing")] == ["QWE0B99"]
+    write_list(pairs, [Entry(pair.hr, pair.lr, pair.split) for pair in found], absolute=True)
+    assert pairs.read_text().startswith("/")
+    assert [pair.text for pair in read_list(pairs)] == list(TEXTS), "absolute paths are taken as they are"
+    assert not list(pairs.parent.glob("*.part"))
+
+
+def test_lists_of_other_systems_are_read(pairs: Path) -> None:
+    lines = pairs.read_text().replace(";", " ; ").replace("\n", "\r\n\r\n")
+    pairs.write_bytes(b"\xef\xbb\xbf" + lines.encode())
+    assert len(read_list(pairs)) == 3
+
+
+def test_a_split_becomes_records_at_the_networks_sizes(pairs: Path) -> None:
+    pool = PairPool.from_list(pairs, "validation")
+    (record,) = pool.take(np.arange(len(pool)))
+    assert record.dtype == RECORD
+    assert record["hr"].shape == (HR_SIZE[1], HR_SIZE[0], 3)
+    assert record["lr"].shape == (LR_SIZE[1], LR_SIZE[0], 3)
+    assert (record["hr"] == to_hr(read_picture(pairs.parent / "hr" / "1.png"))).all()
+    assert (record["lr"] == to_lr(read_picture(pairs.parent / "lr" / "1.png"))).all()
+    assert decode_indices(record["text"]) == "XYZ1A23"
+    assert record["method"] == UNKNOWN
+
+
+def test_batches_are_those_of_a_pool(pairs: Path) -> None:
+    pairs.write_text(pairs.read_text().replace("validation", "training").replace("testing", "training"))
+    pool = PairPool.from_list(pairs)
+    batches = pool.batches(1, seed=4)
+    first = [decode_indices(next(batches)["text"][0]) for _ in range(6)]
+    assert set(first[:3]) == set(first[3:]) == set(TEXTS), "each pass shows every pair once"
+    resumed = pool.batches(1, seed=4, start=2)
+    assert [decode_indices(next(resumed)["text"][0]) for _ in range(4)] == first[2:]
+    with pytest.raises(LpsrError, match="more than the pool"):
+        next(pool.batches(4, seed=4))
+
+
+def test_a_split_becomes_samples(pairs: Path) -> None:
+    pytest.importorskip("torch", reason="the evaluation needs PyTorch (the train extra)")
+    from lpsr_train.data.samples import list_samples
+
+    (sample,) = list_samples(pairs, "testing")
+    assert sample.text == "QWE0B99"
+    assert (sample.hr == to_hr(read_picture(pairs.parent / "hr" / "2.png"))).all()
+    assert sample.lr.shape == (16, 48, 3)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("hr/1.png;lr/1.png;validation", "hr/1.png;lr/1.png", "line 2: a line is HR;LR;split, not 'hr/1.png;lr/1.png'"),
+        ("hr/1.png;lr/1.png;validation", "hr/1.png;;validation", "line 2: a line is HR;LR;split"),
+        ("validation", "val", "line 2: 'val' is not a split; there are: training, validation, testing"),
+        ("hr/1.png", "hr/9.png", "line 2: no picture .*9.png"),
+        ("lr/1.png", "lr", "line 2: no picture .*lr"),
+        ("validation", "training", "no pairs of the split validation, only 2 of training, 1 of testing"),
+    ],
+)
+def test_wrong_lines_are_named(pairs: Path, old: str, new: str, words: str) -> None:
+    pairs.write_text(pairs.read_text().replace(old, new))
+    with pytest.raises(LpsrError, match=words) as error:
+        read_list(pairs, "validation")
+    assert str(pairs) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        (None, "line 2: .*1.txt: this label file is missing"),
+        ("plaque: ABC1234\n", "line 2: .*1.txt: has no line 'plate: ABC1D23'"),
+        ("plate: ABC123\n", "line 2: .*1.txt: plate text 'ABC123' has 6 characters"),
+        ("plate: ABC12?4\n", "line 2: .*1.txt: plate text .* the alphabet"),
+        (b"\xff\xfe\xfa", "line 2: .*1.txt: cannot be read"),
+    ],
+)
+def test_wrong_labels_are_named(pairs: Path, label: str | bytes | None, words: str) -> None:
+    path = pairs.parent / "hr" / "1.txt"
+    path.unlink()
+    if label is not None:
+        path.write_bytes(label if isinstance(label, bytes) else label.encode())
+    with pytest.raises(LpsrError, match=words) as error:
+        read_list(pairs)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        ((240, 80), "line 2: HR is 120x40 and LR 240x80 pixels; the order"),
+        ((42, 42), "the same plate in the same shape"),
+    ],
+)
+def test_pictures_that_are_no_pair_are_named(pairs: Path, size: tuple[int, int], words: str) -> None:
+    save(pairs.parent / "lr" / "1.png", np.zeros((size[1], size[0], 3), np.uint8))
+    with pytest.raises(LpsrError, match=words):
+        PairPool.from_list(pairs, "validation")
+    (pairs.parent / "lr" / "1.png").write_bytes(b"broken")
+    with pytest.raises(LpsrError, match=r"line 2: .*1.png: not a picture"):
+        PairPool.from_list(pairs, "validation")
+
+
+def test_missing_empty_and_unwritable_lists(pairs: Path) -> None:
+    with pytest.raises(UsageError, match="no such file"):
+        read_list(pairs.parent / "nowhere.txt")
+    before = pairs.read_bytes()
+    bad = save(pairs.parent / "hr" / "a;b.png", np.zeros((9, 27, 3), np.uint8))
+    with pytest.raises(LpsrError, match="semicolon"):
+        write_list(pairs, [Entry(bad, bad, "training")])
+    assert pairs.read_bytes() == before, "what was there stays"
+    pairs.write_text("\n")
+    with pytest.raises(LpsrError, match="no pairs"):
+        read_list(pairs)
+
+
+def test_evaluate_takes_a_list(pairs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the command line, with stand-ins for a run's networks."""
+    torch = pytest.importorskip("torch", reason="the evaluation needs PyTorch (the train extra)")
+    from lpsr_train import report
+    from lpsr_train.cli import app
+    from lpsr_train.evaluation import enlarge
+
+    class Stutter(torch.nn.Linear):
+        """Reads A as if it were everywhere."""
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            scores = torch.zeros(len(images), 7, 36)
+            scores[..., 10] = 5
+            return scores.log_softmax(2)
+
+    networks = SimpleNamespace(reader=Stutter(1, 1), generator=enlarge, step=7)
+    monkeypatch.setattr(report, "load_trained", lambda folder: networks)
+    figures = pairs.parent / "figures.json"
+    arguments = ["evaluate", "--weights", "run", "--list", str(pairs), "--split", "training", "--json", str(figures)]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    found = json.loads(figures.read_text())
+    assert found["plates"] == 1
+    assert found["title"] == f"run at step 7, {pairs}, training"
+    wrong = CliRunner().invoke(app, [*arguments, "--split", "test"])
+    assert "unknown split 'test'" in str(wrong.exception)
