@@ -1,12 +1,13 @@
 """How a sharp plate becomes an unreadable one.
 
-Three ways, all at the crop's own resolution and seeded; padding and resizing to 16x48 come after
+Four ways, all at the crop's own resolution and seeded; padding and resizing to 16x48 come after
 (`geometry.to_lr`):
 
 - `blur`: as the authors' released code does (Valfride/lpr-rsr-ext), the protocol of their evaluation.
 - `noise`: as section IV-A of the paper says: Gaussian noise and bicubic resizing by turns.
 - `camera`: what cheap surveillance cameras do: optics and motion blur, few pixels, sensor noise, unsharp
   masking with its halos, clipping, compression.
+- `hard`: one such camera, always the same, to compare by: 33 pixels across.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from numpy.typing import NDArray
 from lpsr_core.geometry import Image
 from lpsr_core.metrics import SsimReference, gray
 
-Method = Literal["blur", "noise", "camera", "none"]
-METHODS: tuple[Method, ...] = ("blur", "noise", "camera", "none")
+Method = Literal["blur", "noise", "camera", "none", "hard"]
+METHODS: tuple[Method, ...] = ("blur", "noise", "camera", "none", "hard")
 SSIM_TARGET = 0.1
 """SSIM (with `data_range=1`, see `metrics.ssim`) below which the paper's LR images lie."""
 _MAX_STEPS = 400
@@ -152,6 +153,10 @@ class Camera:
         )
 
 
+HARD = Camera(width=33, optics=0.025, noise=4, quality=50)
+"""The camera of `hard`."""
+
+
 def camera(crop: Image, settings: Camera, rng: np.random.Generator) -> Image:
     """The plate as a cheap camera delivers it.
 
@@ -200,7 +205,7 @@ def degrade(crop: Image, method: Method, rng: np.random.Generator, target: float
     """Degrades a crop by a named method; `camera` draws its settings from `rng`.
 
     Returns:
-        uint8[h, w, 3]; the crop's own size except for `camera`.
+        uint8[h, w, 3]; the crop's own size except for `camera` and `hard`.
     """
     if method == "blur":
         return blur(crop, target)
@@ -208,6 +213,8 @@ def degrade(crop: Image, method: Method, rng: np.random.Generator, target: float
         return noise(crop, rng, target)
     if method == "camera":
         return camera(crop, Camera.random(rng), rng)
+    if method == "hard":
+        return camera(crop, HARD, rng)
     return crop
 
 

@@ -45,6 +45,8 @@ def export_run(
     except ImportError:
         raise MissingExtraError("PyTorch", "train") from None
     trained = load_trained(run)
+    if trained.config.task == "sr3":
+        raise LpsrError(f"{run}: SR3 makes a picture in many passes from noise; only networks of one pass are exported")
     networks: dict[Role, nn.Module] = {}
     if trained.generator is not None:
         networks["generator"] = trained.generator

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from lpsr_core.errors import MissingExtraError, UsageError, run_command
+from lpsr_core.errors import UsageError, run_command
+from lpsr_train.comparison.cli import compare
 from lpsr_train.data.cli import pairs
-from lpsr_train.terminal import Debug, progress_bar, stop_request
+from lpsr_train.fuse_cli import fuse
+from lpsr_train.terminal import Debug, need_torch, progress_bar, stop_request
 
 if TYPE_CHECKING:
     from lpsr_train.config import TrainConfig
@@ -43,10 +44,8 @@ def options(
     pass
 
 
-def _need_torch() -> None:
-    for module, name in (("torch", "PyTorch"), ("matplotlib", "matplotlib")):
-        if importlib.util.find_spec(module) is None:
-            raise MissingExtraError(name, "train")
+ABLATION_SEED = 7_000_006
+"""Of the plates that the ablation is judged on: no pool is rendered with it."""
 
 
 @app.command()
@@ -78,30 +77,41 @@ def _render(out: Path, source, seed: int, pairs: int, workers: int) -> None:  # 
 @app.command()
 def fit(
     out: Annotated[Path, typer.Option(help="Folder of the run; run again to resume.")],
-    preset: Annotated[str, typer.Option(help="lite, or reader-lr for the LR baseline.")] = "lite",
+    preset: Annotated[
+        str, typer.Option(help="lite, base, paper, sr3, sr3-lite, reader-lr (the LR baseline) or judge.")
+    ] = "lite",
     config: Annotated[Optional[Path], typer.Option(help="TOML file with training options.")] = None,  # noqa: UP045
     steps: Annotated[Optional[int], typer.Option(help="Batches to train on.", min=1)] = None,  # noqa: UP045
     batch: Annotated[Optional[int], typer.Option(help="Plates a batch.", min=2)] = None,  # noqa: UP045
     pairs: Annotated[Optional[int], typer.Option(help="Pairs to render.", min=1)] = None,  # noqa: UP045
     pool: Annotated[Optional[Path], typer.Option(help="Folder of rendered pairs [OUT/pool].")] = None,  # noqa: UP045
     init: Annotated[Optional[Path], typer.Option(help="Run whose weights to begin with.")] = None,  # noqa: UP045
+    guide: Annotated[Optional[Path], typer.Option(help="Run whose reader guides, unchanged.")] = None,  # noqa: UP045
     workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 2,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     debug: Debug = False,
 ) -> None:
     """Trains a preset from rendered plates to averaged weights; resumes when run again."""
-    _need_torch()
+    need_torch()
     from lpsr_train.config import PRESETS, load
 
     if preset not in PRESETS:
         raise UsageError(f"unknown preset {preset!r}; there are: {', '.join(PRESETS)}")
     run = load(config, PRESETS[preset]) if config else PRESETS[preset]
     run = replace(run, steps=steps or run.steps, batch=batch or run.batch, pairs=pairs or run.pairs)
+    if guide:
+        from lpsr_train.trainer import load_trained
+
+        run = replace(run, guide="fixed", reader=load_trained(guide).config.reader)
+    elif run.guide == "fixed":
+        raise UsageError("a fixed guide comes from another run; name it with --guide")
     run.check()
-    _fit(run, out, pool or out / "pool", init, workers, device)
+    _fit(run, out, pool or out / "pool", init, guide, workers, device)
 
 
-def _fit(run: TrainConfig, out: Path, pool: Path, init: Path | None, workers: int, device: str) -> None:
+def _fit(
+    run: TrainConfig, out: Path, pool: Path, init: Path | None, guide: Path | None, workers: int, device: str
+) -> None:
     from lpsr_train.plates.pairs import PlateSource
     from lpsr_train.plates.typefaces import open_typefaces
     from lpsr_train.pool import Pool
@@ -113,6 +123,8 @@ def _fit(run: TrainConfig, out: Path, pool: Path, init: Path | None, workers: in
     resumed = trainer.resume()
     if init and not resumed:
         trainer.start_from(init)
+    if guide and not resumed:
+        trainer.take_guide(guide)
     source = PlateSource(open_typefaces=open_typefaces() if run.open_share else (), open_share=run.open_share)
     trainer.typefaces = tuple(Path(path).name for path in source.open_typefaces)
     _render(pool, source, run.seed, run.pairs, workers)
@@ -192,7 +204,7 @@ def video(
 def evaluate(
     weights: Annotated[Path, typer.Option(help="Folder of a training run.")],
     data: Annotated[str, typer.Option(help="synthetic, or a folder of labelled plates.")] = "synthetic",
-    degradation: Annotated[str, typer.Option(help="blur (the paper's), noise, camera, or none.")] = "blur",
+    degradation: Annotated[str, typer.Option(help="blur (the paper's), noise, camera, hard, or none.")] = "blur",
     count: Annotated[int, typer.Option(help="Synthetic plates.", min=1)] = 2000,
     pair_list: Annotated[
         Optional[Path],  # noqa: UP045
@@ -204,6 +216,7 @@ def evaluate(
         typer.Option(help="Share of synthetic plates cut out rectified and tight, as the paper's are.", min=0, max=1),
     ] = 1.0,
     lr_weights: Annotated[Optional[Path], typer.Option(help="Run of a reader trained on LR.")] = None,  # noqa: UP045
+    reader: Annotated[Optional[Path], typer.Option(help="Run whose reader judges [the run's own].")] = None,  # noqa: UP045
     seed: Annotated[int, typer.Option(help="Seed of synthetic plates and of noise.", min=0)] = 7_000_004,
     sheet: Annotated[Optional[Path], typer.Option(help="PNG with LR / SR / HR of the first plates.")] = None,  # noqa: UP045
     json_out: Annotated[Optional[Path], typer.Option("--json", help="File for the figures.")] = None,  # noqa: UP045
@@ -218,7 +231,7 @@ def evaluate(
     splits = {name: name for name in SPLITS}
     if split not in splits:
         raise UsageError(f"unknown split {split!r}; there are: {', '.join(SPLITS)}")
-    _need_torch()
+    need_torch()
     from lpsr_train.report import evaluate_run
 
     with progress_bar() as bar:
@@ -234,6 +247,7 @@ def evaluate(
             lambda done, total: bar.update(task, completed=done, total=total),
             pair_list,
             splits[split],
+            reader,
         )
     report.print()
     if sheet:
@@ -244,7 +258,73 @@ def evaluate(
         typer.echo(f"figures: {json_out}")
 
 
+@app.command()
+def describe(
+    preset: Annotated[str, typer.Argument(help="lite, base or paper; or a reader: lite, gp_lpr, multi-task.")],
+    reader: Annotated[bool, typer.Option("--reader", help="The reader of that name, not the generator.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Parameters and arithmetic of a preset's network, part by part."""
+    need_torch()
+    from rich.console import Console
+
+    from lpsr_train.networks.describe import describe_preset
+
+    Console().print(describe_preset(preset, reader))
+
+
+@app.command()
+def ablate(
+    out: Annotated[Path, typer.Option(help="Folder of the runs; run again to go on.")],
+    generator: Annotated[str, typer.Option(help="Preset of the generator.")] = "lite",
+    steps: Annotated[int, typer.Option(help="Batches of each run.", min=1)] = 2000,
+    batch: Annotated[int, typer.Option(help="Super-resolved plates a batch.", min=2)] = 48,
+    reader_steps: Annotated[int, typer.Option(help="Batches for the fixed guide and the judge.", min=1)] = 3000,
+    seeds: Annotated[int, typer.Option(help="Runs of each row.", min=1)] = 2,
+    pairs: Annotated[int, typer.Option(help="Pairs to render.", min=1)] = 81920,
+    plates: Annotated[int, typer.Option(help="Unseen plates to test on.", min=1)] = 2000,
+    pool: Annotated[Optional[Path], typer.Option(help="Folder of rendered pairs [OUT/pool].")] = None,  # noqa: UP045
+    workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 2,
+    debug: Debug = False,
+) -> None:
+    """Trains the eight rows of the paper's Table II and prints them beside the paper's; resumes when run again."""
+    need_torch()
+    from rich.console import Console
+
+    from lpsr_train.ablation import Budget, ablate, table
+    from lpsr_train.config import PRESETS
+    from lpsr_train.networks.presets import generator_config
+    from lpsr_train.plates.pairs import PlateSource
+    from lpsr_train.plates.typefaces import open_typefaces
+    from lpsr_train.trainer import validation_samples
+
+    generator_config(generator)
+    share, first = PRESETS["lite"].open_share, PRESETS["lite"].seed
+    budget = Budget(generator, steps, batch, reader_steps, tuple(range(first, first + seeds)), pairs, plates)
+    rendered = pool or out / "pool"
+    _render(rendered, PlateSource(open_typefaces=open_typefaces(), open_share=share), first, pairs, workers)
+    results = []
+    with progress_bar() as bar, stop_request() as stop:
+        task = bar.add_task("test plates", total=None, note="")
+        samples = validation_samples("blur", plates, ABLATION_SEED)
+
+        def listen(name: str, step: int, total: int) -> None:
+            bar.update(task, description=name, completed=step, total=total)
+
+        for result in ablate(out, rendered, budget, samples, listen, lambda: bool(stop)):
+            results.append(result)
+            bar.console.print(f"{result.row.name}: {result.pooled.all}", soft_wrap=True)
+    if results:
+        Console().print(table(results))
+    if stop:
+        typer.echo("stopped; run the same command again to go on", err=True)
+        raise typer.Exit(128 + stop[0])
+    typer.echo(f"figures: {out / 'results.json'}")
+
+
+app.command()(compare)
 app.command()(pairs)
+app.command()(fuse)
 
 
 def main() -> None:

@@ -14,7 +14,11 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-Task = Literal["sr", "reader-lr"]
+Task = Literal["sr", "sr3", "reader-lr", "reader-hr"]
+Schedule = Literal["alternate", "together"]
+Guide = Literal["gan", "fixed"]
+Loss = Literal["lcofl", "logits"]
+Decay = Literal["cosine", "plateau"]
 RESERVED_SEEDS = range(7_000_000, 7_000_100)
 """Of plates to validate, calibrate and test with: no pool may be rendered with one of them."""
 
@@ -45,14 +49,26 @@ class TrainConfig:
     """One training run.
 
     Attributes:
-        task: `sr` trains generator and reader in alternation; `reader-lr` trains a reader alone on bicubically
-            enlarged LR pictures, the baseline that the paper leaves out.
+        task: `sr` trains generator and reader; `sr3` trains the diffusion network that the paper compares with, which
+            has no reader; `reader-lr` trains a reader alone on bicubically enlarged LR pictures,
+            the baseline that the paper leaves out; `reader-hr` trains one on HR pictures, to guide or to judge.
+        guide: `gan` trains the reader along; `fixed` takes another run's reader as it is.
+        loss: `lcofl`, or `logits`, the loss of the network that the paper builds on.
+        schedule: `alternate` updates the generator through the frozen reader and then the reader on detached SR, as
+            the paper does; `together` updates both from one pass, which takes three quarters of the time.
+        real: share of a batch that shows the reader HR pictures; the rest is super-resolved.
         generator, reader: names of presets.
+        sampling_steps: of a picture of `sr3`, evenly spaced and without fresh noise; 0 takes all its steps with it.
+        archmod: the paper's changes to the generator; without them every attention module is its own, with depthwise
+            separable convolutions, as in the network that the paper builds on.
         steps: batches to train on.
         batch: plates a batch.
         generator_rate, reader_rate: peak learning rates of AdamW; warmed up and cosine decayed.
+        generator_betas: of the generator's optimiser.
         warmup: steps of the warm-up.
-        weight_decay: of AdamW.
+        decay: `cosine` over the run, or `plateau`: a rate falls to nine tenths when the recognition rate has not
+            risen for five validations, as in section IV-A.
+        weight_decay: of AdamW; 0 makes it Adam.
         clip: largest norm of a gradient.
         ema: decay of the moving average of the weights, which is what is evaluated and exported.
         smoothing: label smoothing of the reader's own loss.
@@ -63,17 +79,26 @@ class TrainConfig:
         validation: validation plates for each degradation.
         open_share: share of plates drawn with open typefaces, where the machine has them.
         seed: of the pool, the order, and the networks' first weights.
+        clahe: equalises the HR pictures' contrast (limit 4, 2x2 tiles), as the authors' code does.
         bf16: bfloat16 autocast.
     """
 
     task: Task = "sr"
+    guide: Guide = "gan"
+    loss: Loss = "lcofl"
+    schedule: Schedule = "together"
+    real: float = 0.25
     generator: str = "lite"
     reader: str = "lite"
+    sampling_steps: int = 20
+    archmod: bool = True
     steps: int = 12000
     batch: int = 64
     generator_rate: float = 1.5e-3
     reader_rate: float = 1.5e-3
+    generator_betas: tuple[float, float] = (0.9, 0.999)
     warmup: int = 200
+    decay: Decay = "cosine"
     weight_decay: float = 0.01
     clip: float = 1.0
     ema: float = 0.998
@@ -85,6 +110,7 @@ class TrainConfig:
     validation: int = 512
     open_share: float = 0.15
     seed: int = 20261123
+    clahe: bool = False
     bf16: bool = True
 
     def as_dict(self) -> dict[str, Any]:
@@ -97,8 +123,24 @@ class TrainConfig:
         Raises:
             UsageError: one of them is out of range; the line names it.
         """
-        if self.task not in get_args(Task):
-            raise UsageError(f"unknown task {self.task!r}; there are: {', '.join(get_args(Task))}")
+        for name, choices in (
+            ("task", Task),
+            ("guide", Guide),
+            ("loss", Loss),
+            ("schedule", Schedule),
+            ("decay", Decay),
+        ):
+            if getattr(self, name) not in get_args(choices):
+                known = ", ".join(get_args(choices))
+                raise UsageError(f"unknown {name} {getattr(self, name)!r}; there are: {known}")
+        if self.loss == "logits" and self.schedule == "together" and self.guide == "gan":
+            raise UsageError("the loss 'logits' needs the schedule 'alternate', or a fixed guide")
+        if self.task == "sr" and not 0 < round(self.real * self.batch) < self.batch:
+            raise UsageError(f"training option 'real' must leave a batch of {self.batch} some pictures of both kinds")
+        if self.task == "sr3" and self.guide == "fixed":
+            raise UsageError("SR3 learns without a guide; a guide is for the task sr")
+        if self.sampling_steps < 0:
+            raise UsageError(f"training option 'sampling_steps' is at least 0, not {self.sampling_steps}")
         least = {"steps": 1, "batch": 2, "validate_every": 1, "pairs": 1, "validation": 1, "seed": 0, "warmup": 0}
         for name, value in least.items():
             if getattr(self, name) < value:
@@ -109,7 +151,49 @@ class TrainConfig:
 
 PRESETS: dict[str, TrainConfig] = {
     "lite": TrainConfig(),
+    "base": TrainConfig(generator="base", generator_rate=5e-4, steps=100000, pairs=327680),
+    # Section IV-A, with the authors' optimiser.
+    "paper": TrainConfig(
+        generator="paper",
+        reader="gp_lpr",
+        schedule="alternate",
+        real=0.5,
+        batch=2,
+        steps=800000,
+        validate_every=4000,
+        generator_rate=1e-4,
+        reader_rate=1e-4,
+        generator_betas=(0.5, 0.555),
+        warmup=0,
+        decay="plateau",
+        weight_decay=0.0,
+        clahe=True,
+        losses=LcoflConfig(),
+    ),
+    # The optimiser of SR3's authors: Adam at 1e-4 after a warm-up of 10,000 steps.
+    "sr3": TrainConfig(
+        task="sr3",
+        generator="sr3",
+        sampling_steps=100,
+        steps=500000,
+        validate_every=10000,
+        generator_rate=1e-4,
+        warmup=10000,
+        weight_decay=0.0,
+        ema=0.9999,
+        validation=32,
+    ),
+    "sr3-lite": TrainConfig(
+        task="sr3",
+        generator="sr3-lite",
+        steps=20000,
+        validate_every=1000,
+        generator_rate=1e-3,
+        ema=0.999,
+        validation=32,
+    ),
     "reader-lr": TrainConfig(task="reader-lr", steps=3000),
+    "judge": TrainConfig(task="reader-hr", reader="multi-task", steps=4000, seed=20261124),
 }
 
 
@@ -134,6 +218,13 @@ def from_dict(values: dict[str, Any], base: TrainConfig | None = None) -> TrainC
                 value = replace(current, **{name: float(number) for name, number in value.items()})
             except (TypeError, ValueError):
                 raise UsageError(f"loss options are numbers, not {value!r}") from None
+        elif isinstance(current, tuple):
+            if not isinstance(value, (list, tuple)) or len(value) != len(current):
+                raise UsageError(f"training option {key!r} takes {len(current)} numbers, not {value!r}")
+            try:
+                value = tuple(float(number) for number in value)
+            except (TypeError, ValueError):
+                raise UsageError(f"training option {key!r} takes {len(current)} numbers, not {value!r}") from None
         elif isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         elif type(value) is not type(current):

@@ -67,7 +67,7 @@ def enlarge(lr: Tensor) -> Tensor:
 @torch.no_grad()
 def evaluate(
     samples: Sequence[Sample],
-    reader: nn.Module,
+    reader: nn.Module | None,
     generator: nn.Module | None = None,
     lr_reader: nn.Module | None = None,
     layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
@@ -77,13 +77,14 @@ def evaluate(
 
     Args:
         samples: at least one.
-        reader: reads HR, bicubic and SR pictures.
+        reader: reads HR, bicubic and SR pictures; None leaves them unread, and compares SR with HR alone.
         generator: makes the SR pictures; None takes the bicubic ones.
         lr_reader: a reader trained on bicubically enlarged LR pictures.
         layouts: of the decoder.
         batch: plates at a time.
     """
-    device = next(reader.parameters()).device
+    network = next(network for network in (reader, generator) if network is not None)
+    device = next(network.parameters()).device
     texts: dict[str, list[str]] = {}
     pictures = []
     confusion = np.zeros((CLASSES, CLASSES), np.int64)
@@ -93,7 +94,9 @@ def evaluate(
         bicubic = enlarge(lr)
         sr = generator(lr) if generator is not None else bicubic
         pictures.append(to_images(sr.cpu().numpy()))
-        forms = {"hr": (reader, hr), "bicubic": (reader, bicubic), "sr": (reader, sr)}
+        forms: dict[str, tuple[nn.Module, Tensor]] = {}
+        if reader is not None:
+            forms = {"hr": (reader, hr), "bicubic": (reader, bicubic), "sr": (reader, sr)}
         if lr_reader is not None:
             forms["lr direct"] = (lr_reader, bicubic)
         for name, (network, image) in forms.items():

@@ -6,7 +6,7 @@ only the last one reaches their generator; here all three do, through the reader
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +29,18 @@ def classification_loss(log_probs: Tensor, target: Tensor, weights: Tensor) -> T
     """
     picked = log_probs.gather(2, target.unsqueeze(2)).squeeze(2)
     return -(weights[target] * picked).mean()
+
+
+def reading_loss(log_probs: Tensor, target: Tensor, smoothing: float) -> Tensor:
+    """Cross-entropy with label smoothing, by which a reader learns.
+
+    Args:
+        log_probs: float[N, K, 36].
+        target: int64[N, K].
+        smoothing: share of the mass spread over all classes.
+    """
+    picked = log_probs.gather(2, target.unsqueeze(2)).mean()
+    return -((1 - smoothing) * picked + smoothing * log_probs.mean())
 
 
 def layout_loss(log_probs: Tensor, target: Tensor, beta: float) -> Tensor:
@@ -87,8 +99,13 @@ def dissimilarity_loss(image: Tensor, reference: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class LcoflTerms:
-    """The terms of one batch, each already weighted."""
+class LossTerms:
+    """The terms of one batch's loss, each already weighted.
+
+    Attributes:
+        classification, layout: what a reader thinks of the pictures.
+        dissimilarity, pixel: how they differ from the HR pictures.
+    """
 
     classification: Tensor
     layout: Tensor
@@ -99,10 +116,12 @@ class LcoflTerms:
         """Eq. (5), and the pixel term; `guide` (0..1) is how much the reader's two terms count yet."""
         return guide * (self.classification + self.layout) + self.dissimilarity + self.pixel
 
+    def as_dict(self) -> dict[str, float]:
+        """The values by name, without their gradients."""
+        return {entry.name: float(getattr(self, entry.name).detach()) for entry in fields(self)}
 
-def lcofl(
-    config: LcoflConfig, log_probs: Tensor, target: Tensor, weights: Tensor, sr: Tensor, hr: Tensor
-) -> LcoflTerms:
+
+def lcofl(config: LcoflConfig, log_probs: Tensor, target: Tensor, weights: Tensor, sr: Tensor, hr: Tensor) -> LossTerms:
     """LCOFL of one batch.
 
     Args:
@@ -112,12 +131,33 @@ def lcofl(
         weights: float[36], see `character_weights`.
         sr, hr: float[N, 3, H, W] in 0..1.
     """
-    return LcoflTerms(
+    return LossTerms(
         config.classification * classification_loss(log_probs, target, weights),
         layout_loss(log_probs, target, config.beta),
         config.dissimilarity * dissimilarity_loss(sr, hr),
         config.pixel * F.l1_loss(sr, hr),
     )
+
+
+def logit_loss(log_probs: Tensor, wanted: Tensor, sr: Tensor, hr: Tensor) -> LossTerms:
+    """The loss of the work that the paper builds on (Nascimento et al., 2023): pixels, and a fixed OCR's answers.
+
+    Args:
+        log_probs: float[N, K, 36], what the OCR makes of `sr`.
+        wanted: float[N, K, 36], what it makes of `hr`.
+        sr, hr: float[N, 3, H, W] in 0..1.
+
+    Returns:
+        Mean squared error of the pixels, and mean absolute error of the OCR's answers, relative to the mean over all
+        classes as logits are (their common constant is lost in the log-probabilities, and carries nothing).
+    """
+    zero = sr.new_zeros(())
+
+    def logits(values: Tensor) -> Tensor:
+        return values - values.mean(dim=2, keepdim=True)
+
+    difference = (logits(log_probs) - logits(wanted)).abs().mean()
+    return LossTerms(difference, zero, zero, F.mse_loss(sr, hr))
 
 
 def character_weights(confusion: Tensor, config: LcoflConfig) -> Tensor:

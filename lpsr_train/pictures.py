@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,8 @@ def write_curves(path: Path, history: Sequence[dict[str, Any]]) -> None:
 
     Args:
         path: PNG to write.
-        history: one entry a validation: `step`, `losses` (name -> mean) and `rates` (name -> percent all seven).
+        history: one entry a validation: `step`, `losses` (name -> mean) and `rates` (name -> percent all seven, or
+            SSIM in percent where nothing is read).
     """
     import matplotlib
 
@@ -76,8 +77,13 @@ def write_curves(path: Path, history: Sequence[dict[str, Any]]) -> None:
     losses.legend()
     for name in history[-1]["rates"]:
         rates.plot(steps, [entry["rates"].get(name, float("nan")) for entry in history], label=name, marker=".")
-    rates.set(xlabel="step", ylabel="plates with all seven right, %", ylim=(0, 100), title="Validation")
+    rates.set(xlabel="step", ylabel=_rates_label(history[-1]["rates"]), ylim=(0, 100), title="Validation")
     rates.grid(alpha=0.3)
     rates.legend()
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
+
+
+def _rates_label(rates: Iterable[str]) -> str:
+    read = not all(name.startswith("ssim") for name in rates)
+    return "plates with all seven right, %" if read else "likeness to HR, %"

@@ -97,6 +97,7 @@ def evaluate_run(
     tell: Callable[[int, int], None] = lambda done, total: None,
     pairs: Path | None = None,
     split: Split = "testing",
+    reader: Path | None = None,
 ) -> Report:
     """Evaluates a run.
 
@@ -111,14 +112,41 @@ def evaluate_run(
         tell: told how many of how many plates are degraded.
         pairs: list of pairs, made already, to take instead of data and degradation (see `data.lists`).
         split: which of them.
+        reader: run whose reader judges in place of the run's own.
 
     Raises:
-        LpsrError: the weights or the plates cannot be read.
+        LpsrError: the weights or the plates cannot be read, or no run has a reader.
     """
     trained = load_trained(weights)
     if trained.generator is None:
         raise LpsrError(f"{weights}: this run trained a reader alone; give it as --lr-weights beside a generator's")
+    judge = load_trained(reader).reader if reader else trained.reader
     lr_reader = load_trained(lr_weights).reader if lr_weights else None
+    samples, kind = gather_samples(data, degradation, count, seed, rectified, tell, pairs, split)
+    if reader:
+        kind += f", read by {reader}"
+    result = evaluate(samples, judge, trained.generator, lr_reader)
+    return Report(f"{weights} at step {trained.step}, {kind}", samples, result)
+
+
+def gather_samples(
+    data: str,
+    degradation: Method,
+    count: int,
+    seed: int,
+    rectified: float,
+    tell: Callable[[int, int], None],
+    pairs: Path | None,
+    split: Split,
+) -> tuple[list[Sample], str]:
+    """The plates that networks are judged on, and a few words on what they are.
+
+    Args:
+        data, degradation, count, seed, rectified, tell, pairs, split: as in `evaluate_run`.
+
+    Raises:
+        LpsrError: the plates cannot be read.
+    """
     samples = []
     kind = f"{data}, {degradation}"
     if pairs is not None:
@@ -138,5 +166,4 @@ def evaluate_run(
             low = degrade(plate.crop, degradation, np.random.default_rng([seed, index]))
             samples.append(Sample(to_lr(low), to_hr(plate.crop), plate.text))
             tell(index + 1, len(plates))
-    result = evaluate(samples, trained.reader, trained.generator, lr_reader)
-    return Report(f"{weights} at step {trained.step}, {kind}", samples, result)
+    return samples, kind

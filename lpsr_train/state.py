@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lpsr_core.errors import LpsrError
 
 CHECKPOINT = "checkpoint.pt"
-SCHEMA = 1
+SCHEMA = 2
 
 
 class MovingAverage:

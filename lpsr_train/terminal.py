@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import signal
 from collections.abc import Iterator
 from typing import Annotated
@@ -10,7 +11,20 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from lpsr_core.errors import MissingExtraError
+
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def need_torch() -> None:
+    """Makes sure of what training and evaluation import.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    for module, name in (("torch", "PyTorch"), ("matplotlib", "matplotlib")):
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtraError(name, "train")
 
 
 def progress_bar() -> Progress:

@@ -1,16 +1,16 @@
-"""Trains generator and reader in alternation, as section IV-A of the paper does with its GAN-style discriminator.
+"""Trains a task's networks: the loop, the optimisers, validation, and what is kept on disk.
 
-Each step, the generator learns through the frozen reader (LCOFL) on half of the batch, then the reader learns on
-those detached SR pictures and on the HR pictures of the other half. Batches depend on seed and step alone, so a
-resumed run draws what it would have drawn. What is evaluated, drawn and exported are moving averages of the weights.
+Batches depend on seed and step alone, so a resumed run draws what it would have drawn. What is evaluated, drawn and
+exported are moving averages of the weights.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,10 @@ from lpsr_core.errors import LpsrError, UsageError
 from lpsr_train import pictures, state
 from lpsr_train.batches import Batch, to_batch
 from lpsr_train.config import TrainConfig, from_dict
-from lpsr_train.evaluation import Evaluation, Sample, enlarge, evaluate
-from lpsr_train.losses import character_weights, lcofl
-from lpsr_train.networks.generator import Generator
-from lpsr_train.networks.presets import generator_config, reader_config
-from lpsr_train.networks.reader import Reader
+from lpsr_train.evaluation import Evaluation, Sample
 from lpsr_train.plates.pairs import PlateSource, render_pair
 from lpsr_train.pool import Pool
+from lpsr_train.tasks import Moment, make_task
 
 VALIDATION_SEED = 7_000_001
 """Never the seed of a pool: validation plates are unseen."""
@@ -44,11 +41,35 @@ class Progress:
     losses: dict[str, float]
 
 
-def validation_samples(method: Method, count: int, seed: int = VALIDATION_SEED) -> list[Sample]:
+@dataclass(frozen=True)
+class Plateau:
+    """A learning rate that falls when the recognition rate no longer rises (section IV-A).
+
+    Attributes:
+        factor: of the peak rate.
+        best: highest rate yet, in percent.
+        stale: validations since.
+    """
+
+    factor: float = 1.0
+    best: float = -1.0
+    stale: int = 0
+
+    def after(self, rate: float, patience: int = 5, fall: float = 0.9) -> Plateau:
+        """What one more validation makes of it."""
+        if rate > self.best:
+            return Plateau(self.factor, rate, 0)
+        if self.stale + 1 < patience:
+            return replace(self, stale=self.stale + 1)
+        return Plateau(self.factor * fall, self.best, 0)
+
+
+@functools.lru_cache(maxsize=4)
+def validation_samples(method: Method, count: int, seed: int = VALIDATION_SEED) -> tuple[Sample, ...]:
     """Unseen plates of both layouts, degraded one way; `blur` exactly as the paper's evaluation does."""
     source = PlateSource(degradations={method: 1.0}, easy=0.0, exact=True)
     pairs = (render_pair(source, seed, index) for index in range(count))
-    return [Sample(pair.lr, pair.hr, pair.text) for pair in pairs]
+    return tuple(Sample(pair.lr, pair.hr, pair.text) for pair in pairs)
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -78,19 +99,15 @@ class Trainer:
     def __init__(self, config: TrainConfig, folder: Path, device: torch.device) -> None:
         self.config, self.folder, self.device = config, folder, device
         torch.manual_seed(config.seed)
-        self.networks: dict[str, nn.Module] = {}
-        if config.task == "sr":
-            self.networks["generator"] = Generator(generator_config(config.generator))
-        self.networks["reader"] = Reader(reader_config(config.reader))
-        rates = {"generator": config.generator_rate, "reader": config.reader_rate}
+        self.task = make_task(config)
+        self.networks = self.task.networks
         for network in self.networks.values():
             network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.averages = {name: state.MovingAverage(network, config.ema) for name, network in self.networks.items()}
-        self.optimisers = {
-            name: torch.optim.AdamW(network.parameters(), lr=rates[name], weight_decay=config.weight_decay)
-            for name, network in self.networks.items()
-        }
-        self.weights = torch.ones(36, device=device)
+        self._carry(self.task.carried)
+        learning = {name: self.networks[name] for name in self.task.learning}
+        self.averages = {name: state.MovingAverage(network, config.ema) for name, network in learning.items()}
+        self.optimisers = {name: self._optimiser(name, network) for name, network in learning.items()}
+        self.plateau = Plateau()
         self.step = 0
         self.history: list[dict[str, Any]] = []
         self.lineage: list[dict[str, Any]] = []
@@ -105,14 +122,8 @@ class Trainer:
         """One update of every network; returns the losses."""
         for name, optimiser in self.optimisers.items():
             for group in optimiser.param_groups:
-                group["lr"] = self._rate(getattr(self.config, f"{name}_rate"))
-        if self.config.task == "sr":
-            # One half is super-resolved, the other shows the reader what is real: no plate is used twice a step.
-            half = len(batch.target) // 2
-            losses, sr = self._generator_step(Batch(batch.lr[:half], batch.hr[:half], batch.target[:half]))
-            losses["reader"] = self._reader_step(torch.cat([sr.clamp(0, 1), batch.hr[half:]]), batch.target)
-        else:
-            losses = {"reader": self._reader_step(enlarge(batch.lr), batch.target)}
+                group["lr"] = self._rate(self._peak(name))
+        losses = self.task.train_step(batch, self.moment())
         if not all(math.isfinite(value) for value in losses.values()):
             raise LpsrError(
                 f"step {self.step}: the loss is not a number; the last good checkpoint is kept in {self.folder}, "
@@ -126,51 +137,42 @@ class Trainer:
         self._counted += 1
         return losses
 
-    def _generator_step(self, batch: Batch) -> tuple[dict[str, float], Tensor]:
-        generator, reader = self.networks["generator"].train(), self.networks["reader"].eval().requires_grad_(False)
-        with self._autocast():
-            sr = generator(batch.lr)
-            log_probs = reader(sr)
-        terms = lcofl(self.config.losses, log_probs, batch.target, self.weights, sr.float(), batch.hr)
-        start = max(self.config.guide_from, 1)
-        guide = min(max((self.step - start) / start, 0.0), 1.0)
-        self._update("generator", terms.total(guide))
-        reader.requires_grad_(True)
-        losses = {
-            "classification": float(terms.classification.detach()),
-            "layout": float(terms.layout.detach()),
-            "dissimilarity": float(terms.dissimilarity.detach()),
-            "pixel": float(terms.pixel.detach()),
-        }
-        return losses, sr.detach()
+    def moment(self) -> Moment:
+        """What the task needs of this trainer to take its next step."""
+        return Moment(self.step, self._autocast, self._update)
 
-    def _reader_step(self, images: Tensor, target: Tensor) -> float:
-        reader = self.networks["reader"].train()
-        with self._autocast():
-            log_probs = reader(images.contiguous(memory_format=torch.channels_last))
-        picked = log_probs.gather(2, target.unsqueeze(2)).mean()
-        loss = -((1 - self.config.smoothing) * picked + self.config.smoothing * log_probs.mean())
-        self._update("reader", loss)
-        return float(loss.detach())
-
-    def _update(self, name: str, loss: Tensor) -> None:
-        optimiser = self.optimisers[name]
-        optimiser.zero_grad(set_to_none=True)
+    def _update(self, loss: Tensor, *names: str) -> None:
+        for name in names:
+            self.optimisers[name].zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.networks[name].parameters(), self.config.clip)
-        # A single overflowing batch is passed over; a loss that is not a number ends the run.
-        if torch.isfinite(norm):
-            optimiser.step()
+        for name in names:
+            norm = nn.utils.clip_grad_norm_(self.networks[name].parameters(), self.config.clip)
+            # A single overflowing batch is passed over; a loss that is not a number ends the run.
+            if torch.isfinite(norm):
+                self.optimisers[name].step()
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         if not self.config.bf16:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16)
 
+    def _optimiser(self, name: str, network: nn.Module) -> torch.optim.Optimizer:
+        betas = self.config.generator_betas if name == "generator" else (0.9, 0.999)
+        rate, decay = self._peak(name), self.config.weight_decay
+        return torch.optim.AdamW(network.parameters(), lr=rate, betas=betas, weight_decay=decay)
+
+    def _peak(self, name: str) -> float:
+        return self.config.generator_rate if name == "generator" else self.config.reader_rate
+
     def _rate(self, peak: float) -> float:
         warm = min((self.step + 1) / max(self.config.warmup, 1), 1.0)
+        if self.config.decay == "plateau":
+            return peak * warm * self.plateau.factor
         share = min(self.step / max(self.config.steps, 1), 1.0)
         return peak * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+
+    def _carry(self, tensors: dict[str, Tensor]) -> None:
+        self.task.carried.update({name: tensor.to(self.device) for name, tensor in tensors.items()})
 
     # -- the run -------------------------------------------------------------------------------------------------
 
@@ -191,7 +193,7 @@ class Trainer:
         batches = pool.batches(config.batch, config.seed, self.step)
         for records in _until(batches, lambda: self.step < config.steps and not stop()):
             rng = np.random.default_rng([config.seed, 1, self.step])
-            losses = self.train_step(to_batch(records, self.device, rng))
+            losses = self.train_step(to_batch(records, self.device, rng, config.clahe))
             listen(Progress(self.step, losses))
             if self.step % config.validate_every == 0 or self.step == config.steps:
                 self.save()  # before anything that could fail, and again with what the validation found
@@ -200,24 +202,13 @@ class Trainer:
         if self.step < config.steps:
             self.save()
 
-    def validate(self, samples: dict[Method, list[Sample]]) -> dict[Method, Evaluation]:
+    def validate(self, samples: Mapping[Method, Sequence[Sample]]) -> dict[Method, Evaluation]:
         """Reads validation plates with the averaged networks; updates weights, history, curves and sheets."""
-        networks = {name: average.network for name, average in self.averages.items()}
-        found: dict[Method, Evaluation] = {}
-        for method, chosen in samples.items():
-            if self.config.task == "sr":
-                found[method] = evaluate(chosen, networks["reader"], networks["generator"])
-            else:
-                found[method] = evaluate(chosen, networks["reader"])
-        rates = {}
-        for method, result in found.items():
-            name = "sr" if self.config.task == "sr" else "lr direct"
-            rates[f"{name}, {method}"] = result.rates["sr"].all.percent
-        if self.config.task == "sr":
-            rates["hr"] = next(iter(found.values())).rates["hr"].all.percent
-            confusion = sum(torch.from_numpy(result.confusion) for result in found.values())
-            assert isinstance(confusion, Tensor)
-            self.weights = character_weights(confusion.float(), self.config.losses).to(self.device)
+        networks = {**self.networks, **{name: average.network for name, average in self.averages.items()}}
+        networks = {name: network.eval() for name, network in networks.items()}
+        found = {method: self.task.evaluate(chosen, networks) for method, chosen in samples.items()}
+        rates = self.task.conclude(found)
+        self.plateau = self.plateau.after(next(iter(rates.values())))
         means = {name: total / max(self._counted, 1) for name, total in self._sums.items()}
         self.history.append({"step": self.step, "losses": means, "rates": rates})
         self._sums, self._counted = {}, 0
@@ -225,15 +216,16 @@ class Trainer:
         self._write_sheet(samples, found)
         return found
 
-    def _write_sheet(self, samples: dict[Method, list[Sample]], found: dict[Method, Evaluation]) -> None:
+    def _write_sheet(self, samples: Mapping[Method, Sequence[Sample]], found: dict[Method, Evaluation]) -> None:
         rows = []
         for method, result in found.items():
             for index in range(min(8, len(samples[method]))):
-                sample, text = samples[method][index], result.texts["sr"][index]
+                sample, texts = samples[method][index], result.texts.get("sr")
+                text = texts[index] if texts else ""
                 rows.append(
                     [
                         pictures.tile(sample.lr, f"LR, {method}"),
-                        pictures.tile(result.sr[index], f"SR  {text}", text == sample.text),
+                        pictures.tile(result.sr[index], f"SR  {text}", text == sample.text if texts else None),
                         pictures.tile(sample.hr, f"HR  {sample.text}"),
                     ]
                 )
@@ -249,15 +241,21 @@ class Trainer:
                 "config": self.config.as_dict(),
                 "step": self.step,
                 "networks": {name: state.cpu_state(network) for name, network in self.networks.items()},
-                "averages": {name: state.cpu_state(average.network) for name, average in self.averages.items()},
+                "averages": self._averaged(),
                 "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
-                "weights": self.weights.cpu(),
+                "carried": {name: tensor.cpu() for name, tensor in self.task.carried.items()},
+                "plateau": asdict(self.plateau),
                 "history": self.history,
                 "lineage": self.lineage,
                 "rng": torch.get_rng_state(),
                 "typefaces": list(self.typefaces),
             },
         )
+
+    def _averaged(self) -> dict[str, dict[str, Tensor]]:
+        """The weights that are evaluated and exported; a fixed network's are its own."""
+        networks = {**self.networks, **{name: average.network for name, average in self.averages.items()}}
+        return {name: state.cpu_state(network) for name, network in networks.items()}
 
     def resume(self) -> bool:
         """Takes up the checkpoint in the folder, when there is one.
@@ -272,10 +270,11 @@ class Trainer:
             return False
         saved = state.load(self.folder)
         # A longer or shorter run is the same run; its learning rate follows the new length from here on.
+        before = from_dict(saved["config"]).as_dict()
         different = [
             key
             for key, value in self.config.as_dict().items()
-            if key not in ("steps", "validate_every") and saved["config"].get(key) != value
+            if key not in ("steps", "validate_every", "sampling_steps") and before[key] != value
         ]
         if different:
             raise LpsrError(
@@ -284,9 +283,11 @@ class Trainer:
             )
         for name, network in self.networks.items():
             network.load_state_dict(saved["networks"][name])
-            self.averages[name].network.load_state_dict(saved["averages"][name])
+        for name, average in self.averages.items():
+            average.network.load_state_dict(saved["averages"][name])
             self.optimisers[name].load_state_dict(saved["optimisers"][name])
-        self.weights = saved["weights"].to(self.device)
+        self._carry(saved["carried"])
+        self.plateau = Plateau(**saved["plateau"])
         self.step, self.history, self.lineage = saved["step"], saved["history"], saved["lineage"]
         if "rng" in saved:
             torch.set_rng_state(saved["rng"])  # of dropout
@@ -300,13 +301,28 @@ class Trainer:
         """
         saved = state.load(folder)
         self.lineage = [*saved["lineage"], {"config": saved["config"], "steps": saved["step"]}]
-        for name, network in self.networks.items():
+        for name in self.networks:
             if name in saved["averages"]:
-                try:
-                    network.load_state_dict(saved["averages"][name])
-                    self.averages[name].network.load_state_dict(saved["averages"][name])
-                except RuntimeError:
-                    raise LpsrError(f"{folder}: its {name} is of another size; use the same preset") from None
+                self._begin(name, saved["averages"][name], folder)
+
+    def take_guide(self, folder: Path) -> None:
+        """Takes another run's reader as the fixed guide.
+
+        Raises:
+            LpsrError: its reader is of another preset, or it has none.
+        """
+        averages = state.load(folder)["averages"]
+        if "reader" not in averages:
+            raise LpsrError(f"{folder}: this run has no reader, so it cannot guide")
+        self._begin("reader", averages["reader"], folder)
+
+    def _begin(self, name: str, weights: dict[str, Tensor], folder: Path) -> None:
+        try:
+            self.networks[name].load_state_dict(weights)
+            if name in self.averages:
+                self.averages[name].network.load_state_dict(weights)
+        except RuntimeError:
+            raise LpsrError(f"{folder}: its {name} is of another size; use the same preset") from None
 
 
 @dataclass(frozen=True)
@@ -317,7 +333,7 @@ class Trained:
         config: the run.
         step: how far it came.
         generator: None for a run that trained a reader alone.
-        reader: the reader.
+        own_reader: None for a diffusion network, which learns without one.
         history: the run's validations.
         lineage: the runs that this one began with, first to last: each one's configuration and steps.
         typefaces: open typefaces that its pool was drawn with, beside the project's own skeletons.
@@ -325,11 +341,22 @@ class Trained:
 
     config: TrainConfig
     step: int
-    generator: Generator | None
-    reader: Reader
+    generator: nn.Module | None
+    own_reader: nn.Module | None
     history: tuple[dict[str, Any], ...]
     lineage: tuple[dict[str, Any], ...] = ()
     typefaces: tuple[str, ...] = ()
+
+    @property
+    def reader(self) -> nn.Module:
+        """The run's reader.
+
+        Raises:
+            LpsrError: it has none.
+        """
+        if self.own_reader is None:
+            raise LpsrError(f"a run of task {self.config.task} has no reader; name a run that has one with --reader")
+        return self.own_reader
 
 
 def load_trained(folder: Path) -> Trained:
@@ -340,18 +367,18 @@ def load_trained(folder: Path) -> Trained:
     """
     saved = state.load(folder)
     config = from_dict(saved["config"])
-    generator = None
-    if "generator" in saved["averages"]:
-        generator = Generator(generator_config(config.generator))
-        generator.load_state_dict(saved["averages"]["generator"])
-        generator.eval()
-    reader = Reader(reader_config(config.reader))
-    reader.load_state_dict(saved["averages"]["reader"])
+    networks = make_task(config).networks
+    try:
+        for name, network in networks.items():
+            network.load_state_dict(saved["averages"][name])
+            network.eval()
+    except (KeyError, RuntimeError):
+        raise LpsrError(f"{folder}: its networks are not those of the presets it names; train again") from None
     return Trained(
         config,
         saved["step"],
-        generator,
-        reader.eval(),
+        networks.get("generator"),
+        networks.get("reader"),
         tuple(saved["history"]),
         tuple(saved["lineage"]),
         tuple(saved["typefaces"]),

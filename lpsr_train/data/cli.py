@@ -15,7 +15,7 @@ from lpsr_train.terminal import Debug, progress_bar, stop_request
 def pairs(
     data: Annotated[Path, typer.Option(help="RodoSol-ALPR, or a folder of labelled plates.")],
     out: Annotated[Path, typer.Option(help="Folder of the pairs; run again to go on.")],
-    degradation: Annotated[str, typer.Option(help="blur (the paper's), noise, camera, or none.")] = "blur",
+    degradation: Annotated[str, typer.Option(help="blur (the paper's), noise, camera, hard, or none.")] = "blur",
     ssim: Annotated[
         Optional[float],  # noqa: UP045
         typer.Option(help="SSIM that blur and noise fall below [0.1].", min=0.01, max=0.99),

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from lpsr_train.networks.deform import DeformConv2d
 
 
-def depthwise_separable(in_channels: int, out_channels: int, kernel_size: int) -> nn.Sequential:
-    """A depthwise convolution followed by a pointwise one, at the same size."""
+def depthwise_separable(in_channels: int, out_channels: int, kernel_size: int, stride: int = 1) -> nn.Sequential:
+    """A depthwise convolution followed by a pointwise one, at the same size or a fraction of it."""
     return nn.Sequential(
-        nn.Conv2d(in_channels, in_channels, kernel_size, padding=kernel_size // 2, groups=in_channels),
+        nn.Conv2d(in_channels, in_channels, kernel_size, stride, padding=kernel_size // 2, groups=in_channels),
         nn.Conv2d(in_channels, out_channels, 1),
     )
 
@@ -44,9 +44,11 @@ class ThreeFoldAttention(nn.Module):
         width: channels inside the module.
         deformable: deformable convolutions in the Channel and Positional units (the paper's ArchMod), or
             depthwise separable ones as in the network it builds on (PLNET).
+        stride: 2 finds the gate at half resolution and rearranges channels into its pixels; deformable convolutions
+            then cost a quarter.
     """
 
-    def __init__(self, channels: int, width: int, deformable: bool = True) -> None:
+    def __init__(self, channels: int, width: int, deformable: bool = True, stride: int = 1) -> None:
         super().__init__()
 
         def convolution(in_channels: int, out_channels: int) -> nn.Module:
@@ -54,7 +56,7 @@ class ThreeFoldAttention(nn.Module):
                 return DeformConv2d(in_channels, out_channels)
             return depthwise_separable(in_channels, out_channels, 3)
 
-        self.entry = nn.Sequential(depthwise_separable(channels, width, 3), nn.ReLU())
+        self.entry = nn.Sequential(depthwise_separable(channels, width, 3, stride), nn.ReLU())
         self.geometry = GeometricalPerceptionUnit(width, 2 * width)
         self.average, self.maximum = nn.AvgPool2d(2), nn.MaxPool2d(2)
         self.positional = nn.Sequential(
@@ -67,10 +69,13 @@ class ThreeFoldAttention(nn.Module):
             nn.PixelShuffle(2),
             convolution(2 * width, width),
         )
-        self.exit = depthwise_separable(2 * width, channels, 3)
+        self.exit = nn.Sequential(
+            depthwise_separable(2 * width, stride * stride * channels, 3),
+            nn.PixelShuffle(stride) if stride > 1 else nn.Identity(),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, C, H, W] -> [N, C, H, W]; H and W even."""
+        """[N, C, H, W] -> [N, C, H, W]; H and W multiples of twice the stride."""
         inner = self.entry(x)
         channel = torch.cat([self.channel(inner), inner], dim=1)
         positional = self.positional(torch.cat([self.average(inner), self.maximum(inner)], dim=1))

@@ -1,13 +1,20 @@
-"""What a network costs: parameters and arithmetic."""
+"""What a network costs: parameters and arithmetic, by part."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from rich.table import Table
 from torch import Tensor, nn
 
+from lpsr_core.geometry import HR_SIZE, LR_SIZE
 from lpsr_train.networks.deform import DeformConv2d
+from lpsr_train.networks.generator import Generator
+from lpsr_train.networks.presets import GENERATORS, generator_config
+from lpsr_train.networks.readers import make_reader
 
 
 @dataclass(frozen=True)
@@ -18,28 +25,64 @@ class Cost:
     flop: int
 
 
+@dataclass(frozen=True)
+class Part:
+    """A child of a network.
+
+    Attributes:
+        name: its attribute in the network.
+        kind: its class.
+        calls: how often one forward pass runs it; a shared part runs more than once.
+        cost: of all calls together; parameters are counted once.
+    """
+
+    name: str
+    kind: str
+    calls: int
+    cost: Cost
+
+
 def cost(network: nn.Module, example: Tensor) -> Cost:
     """Counts a network's parameters and the arithmetic of its convolutions and linear layers.
 
     Args:
         network: any network made of this package's layers.
-        example: one input, [1, ...]; its values do not matter.
+        example: one input, [1, ...]; its values do not matter, and it may lie on the `meta` device as the network may.
     """
-    total = 0
+    found = parts(network, example)
+    return Cost(sum(parameter.numel() for parameter in network.parameters()), sum(part.cost.flop for part in found))
+
+
+def parts(network: nn.Module, example: Tensor) -> list[Part]:
+    """Cost of every child of a network, in the order of its attributes.
+
+    What runs inside another child, as the shared attention module does, counts as its own part and not the other's.
+
+    Args:
+        network, example: as in `cost`.
+    """
+    children = list(_children(network))
+    flop = {name: 0 for name, _ in children}
+    calls = dict(flop)
+    running: list[str] = []
+
+    def enter(name: str) -> Callable[..., None]:
+        def hook(*_: Any) -> None:
+            running.append(name)
+            calls[name] += 1
+
+        return hook
+
+    def leave(*_: Any) -> None:
+        running.pop()
 
     def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal total
-        if isinstance(module, nn.Linear):
-            total += 2 * output.numel() * module.in_features
-        elif isinstance(module, nn.ConvTranspose2d):
-            total += 2 * inputs[0].numel() * module.weight[0].numel()
-        elif isinstance(module, (nn.Conv2d, DeformConv2d)):
-            # A deformable convolution also blends four neighbours for each of its samples.
-            total += 2 * output.numel() * module.weight[0].numel()
-            if isinstance(module, DeformConv2d):
-                total += 8 * module.taps * module.weight.shape[1] * output[0, 0].numel()
+        flop[running[-1]] += _arithmetic(module, inputs[0], output)
 
-    hooks = [module.register_forward_hook(count) for module in network.modules()]
+    # A leaf's own hook must run before that of the child it may be.
+    hooks = [module.register_forward_hook(count) for module in network.modules() if module is not network]
+    for name, child in children:
+        hooks += [child.register_forward_pre_hook(enter(name)), child.register_forward_hook(leave)]
     training = network.training
     try:
         with torch.no_grad():
@@ -48,4 +91,61 @@ def cost(network: nn.Module, example: Tensor) -> Cost:
         network.train(training)
         for hook in hooks:
             hook.remove()
-    return Cost(sum(parameter.numel() for parameter in network.parameters()), total)
+    seen: set[int] = set()
+    found = []
+    owned = {id(parameter): name for name, child in children for parameter in child.parameters()}
+    for name, child in children:
+        mine = [p for p in child.parameters() if owned[id(p)] == name and id(p) not in seen]
+        seen.update(id(parameter) for parameter in mine)
+        count_ = sum(parameter.numel() for parameter in mine)
+        found.append(Part(name, type(child).__name__, calls[name], Cost(count_, flop[name])))
+    return found
+
+
+def _children(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """The network's children; a list of modules is never run itself, so its members stand for it."""
+    for name, child in network.named_children():
+        if isinstance(child, nn.ModuleList):
+            yield from ((f"{name}.{index}", member) for index, member in enumerate(child))
+        else:
+            yield name, child
+
+
+def describe_preset(name: str, reader: bool = False) -> Table:
+    """The table of a preset's parts; nothing is computed, so the largest takes no memory.
+
+    Args:
+        name: of a generator, or of a reader when so asked or when no generator has that name.
+        reader: the reader of that name.
+
+    Raises:
+        UsageError: there is no preset of that name.
+    """
+    width, height = HR_SIZE if reader or name not in GENERATORS else LR_SIZE
+    with torch.device("meta"):
+        network = make_reader(name) if (width, height) == HR_SIZE else Generator(generator_config(name))
+        found = parts(network, torch.empty(1, 3, height, width))
+    title = f"{type(network).__name__} {name}: one plate of {height}x{width}"
+    table = Table("part", "kind", "runs", "parameters", "MFLOP", title=title, show_footer=False)
+    for part in found:
+        table.add_row(
+            part.name, part.kind, *map(str, (part.calls, f"{part.cost.parameters:,}", f"{part.cost.flop / 1e6:,.1f}"))
+        )
+    total = sum(parameter.numel() for parameter in network.parameters())
+    table.add_section()
+    table.add_row("all", "", "", f"{total:,}", f"{sum(part.cost.flop for part in found) / 1e6:,.1f}")
+    return table
+
+
+def _arithmetic(module: nn.Module, given: Tensor, output: Tensor) -> int:
+    if isinstance(module, nn.Linear):
+        return 2 * output.numel() * module.in_features
+    if isinstance(module, nn.ConvTranspose2d):
+        return 2 * given.numel() * module.weight[0].numel()
+    if isinstance(module, nn.Conv2d):
+        return 2 * output.numel() * module.weight[0].numel()
+    if isinstance(module, DeformConv2d):
+        # A deformable convolution also blends four neighbours for each of its samples.
+        blending = 8 * module.taps * module.weight.shape[1] * output[0, 0].numel()
+        return 2 * output.numel() * module.weight[0].numel() + blending
+    return 0

@@ -10,6 +10,8 @@ output is bicubic + residual clamped to 0..1 instead of a sigmoid of the sum, wh
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -17,6 +19,9 @@ from torch import Tensor, nn
 from lpsr_train.networks.attention import ThreeFoldAttention, depthwise_separable
 from lpsr_train.networks.deform import DeformConv2d
 from lpsr_train.networks.presets import DenseSize, GeneratorConfig
+
+Attention = Callable[[], nn.Module]
+"""Gives every place its attention module: the shared one, or one of its own."""
 
 
 class DenseBlock(nn.Module):
@@ -91,7 +96,7 @@ class Autoencoder(nn.Module):
 
 
 class AdaptiveResidualBlock(nn.Module):
-    """A bottleneck with the shared attention inside, and an adaptive path of pooled features beside it."""
+    """A bottleneck with attention inside, and an adaptive path of pooled features beside it."""
 
     def __init__(self, channels: int, width: int, attention: nn.Module, deformable: bool) -> None:
         super().__init__()
@@ -122,11 +127,11 @@ class AdaptiveResidualBlock(nn.Module):
 class ConcatenationBlock(nn.Module):
     """Residual concatenation block (RCB): each layer's output is concatenated to its input, doubling the width."""
 
-    def __init__(self, channels: int, config: GeneratorConfig, attention: nn.Module) -> None:
+    def __init__(self, channels: int, config: GeneratorConfig, attention: Attention) -> None:
         super().__init__()
         layers = config.residual_layers
         self.layers = nn.ModuleList(
-            AdaptiveResidualBlock(2**index * channels, config.features, attention, config.deformable_residual)
+            AdaptiveResidualBlock(2**index * channels, config.features, attention(), config.deformable_residual)
             for index in range(layers)
         )
         widths = [2 ** (index + 1) * channels for index in range(layers)]
@@ -144,7 +149,7 @@ class ConcatenationBlock(nn.Module):
 class ResidualModule(nn.Module):
     """The chain of residual concatenation blocks, each twice as wide as the one before."""
 
-    def __init__(self, config: GeneratorConfig, attention: nn.Module) -> None:
+    def __init__(self, config: GeneratorConfig, attention: Attention) -> None:
         super().__init__()
         features = config.features
         self.blocks = nn.ModuleList(
@@ -184,7 +189,7 @@ class BicubicTwice(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """float32[N, 3, H, W] -> float32[N, 3, 2H, 2W]."""
-        with torch.autocast(x.device.type, enabled=False):
+        with torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False):
             phases = F.conv2d(F.pad(x.float(), (2, 2, 2, 2), mode="replicate"), self.kernels, groups=3)
         return F.pixel_shuffle(phases, 2)
 
@@ -201,14 +206,15 @@ class Generator(nn.Module):
         self.config = config
         features, fine = config.features, config.fine_features
 
-        def attention() -> ThreeFoldAttention:
-            return ThreeFoldAttention(features, config.attention_width, config.deformable)
+        def own() -> ThreeFoldAttention:
+            return ThreeFoldAttention(features, config.attention_width, config.deformable, config.attention_stride)
 
-        shared = attention()
+        shared = own()
+        attention: Attention = (lambda: shared) if config.shared_attention else own
         self.entry = Autoencoder(features)
         self.dense = DenseNetwork(features, config.dense)
-        self.residual = ResidualModule(config, shared)
-        self.attention = shared if config.shared_attention else attention()
+        self.residual = ResidualModule(config, attention)
+        self.attention = attention()
         self.feature = nn.Conv2d(features, features, 3, padding=1)
         self.enlarge = nn.Sequential(
             nn.Conv2d(features, features, 3, padding=1),

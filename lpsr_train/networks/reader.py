@@ -25,14 +25,43 @@ GRID = (HR_SIZE[1] // 4, HR_SIZE[0] // 4)
 """Height and width of the encoder's output."""
 
 
-def convolution(in_channels: int, out_channels: int, deformable: bool = False) -> nn.Sequential:
+def convolution(in_channels: int, out_channels: int, deformable: bool = False, stride: int = 1) -> nn.Sequential:
     """3x3 convolution, batch normalisation, ReLU."""
     layer: nn.Module = (
-        DeformConv2d(in_channels, out_channels)
+        DeformConv2d(in_channels, out_channels, stride=stride)
         if deformable
-        else nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+        else nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
     )
     return nn.Sequential(layer, nn.BatchNorm2d(out_channels), nn.ReLU())
+
+
+class Residual(nn.Module):
+    """A convolution whose result is added to its input."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = convolution(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, C, H, W] -> the same shape."""
+        return x + self.body(x)
+
+
+def encoder(config: ReaderConfig) -> nn.Sequential:
+    """The convolutional encoder: [N, 3, 32, 96] -> [N, C, 8, 24]."""
+    layers: list[nn.Module] = []
+    before = 3
+    for index, (channels, depth) in enumerate(zip(config.stages, config.depth, strict=True)):
+        if config.strided:
+            layers.append(convolution(before, channels, stride=2))
+            layers.extend(Residual(channels) for _ in range(depth - 1))
+        else:
+            if index:
+                layers.append(nn.MaxPool2d(2))
+            layers.append(convolution(before, channels))
+            layers.extend(convolution(channels, channels) for _ in range(depth - 1))
+        before = channels
+    return nn.Sequential(*layers)
 
 
 def position_code(channels: int) -> Tensor:
@@ -131,15 +160,8 @@ class Reader(nn.Module):
     def __init__(self, config: ReaderConfig) -> None:
         super().__init__()
         self.config = config
-        layers: list[nn.Module] = []
-        before = 3
-        for index, (channels, depth) in enumerate(zip(config.stages, config.depth, strict=True)):
-            if index:
-                layers.append(nn.MaxPool2d(2))
-            for _ in range(depth):
-                layers.append(convolution(before, channels))
-                before = channels
-        self.encoder = nn.Sequential(*layers)
+        self.encoder = encoder(config)
+        before = config.stages[-1]
         self.layers = nn.ModuleList(
             GlobalLayer(before, config.heads, config.inner, config.dropout) for _ in range(config.encoder_layers)
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from lpsr_core.degradation import SSIM_TARGET, Camera, Method, blur, blur_fast, camera, noise
+from lpsr_core.degradation import SSIM_TARGET, Method, blur, blur_fast, degrade, noise
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image, to_hr, to_lr
 from lpsr_train.plates.photograph import RECTIFIED, photograph, random_view
@@ -101,10 +101,8 @@ def write_crops(folder: Path, count: int, seed: int, quality: int = 90) -> None:
 
 
 def _degrade(crop: Image, method: Method, source: PlateSource, rng: np.random.Generator) -> Image:
-    if method == "none":
-        return crop
-    if method == "camera":
-        return camera(crop, Camera.random(rng), rng)
+    if method not in ("blur", "noise"):
+        return degrade(crop, method, rng)
     target = source.target
     if source.easy > 0 and rng.random() < source.easy:
         target = float(rng.uniform(source.target, 0.75))

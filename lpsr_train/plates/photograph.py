@@ -94,13 +94,13 @@ def _light(picture: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
     if rng.random() < 0.25:
         tint *= np.array([0.78, 0.92, 1.12]) if rng.random() < 0.6 else np.array([1.15, 0.95, 0.75])
     field: NDArray
-    if rng.random() < 0.15:  # night: a lamp lights a part of the plate
+    if rng.random() < 0.1:  # night: a lamp lights a part of the plate
         level = rng.uniform(0.12, 0.4)
         x = np.linspace(-1, 1, width, dtype=np.float32) - np.float32(rng.normal(0, 0.4))
         y = np.linspace(-1, 1, height, dtype=np.float32)[:, None] - np.float32(rng.normal(0, 0.4))
         field = 1 + np.float32(rng.uniform(0, 1.5)) * np.exp(-(x * x + y * y) / np.float32(rng.uniform(0.3, 1.5)))
     else:
-        level = float(np.exp(rng.uniform(np.log(0.28), np.log(1.15))))
+        level = float(np.exp(rng.uniform(np.log(0.42), np.log(1.4))))
         cells = 1 + rng.normal(0, rng.uniform(0.02, 0.2), (2, 3))
         field = cv2.resize(cells.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     if rng.random() < 0.18:
@@ -130,14 +130,14 @@ def _expose(lit: NDArray[np.float32], view: View, rng: np.random.Generator) -> I
     """Lens, sensor, tone curve and compression of a decent camera."""
     gamma = rng.uniform(0.8, 1.25)
     gain = rng.uniform(0.95, 1.25) if rng.random() < 0.85 else rng.uniform(1.3, 2.0)
-    floor = rng.uniform(0, 0.14) if rng.random() < 0.4 else 0.0  # haze lifts the blacks
+    floor = rng.uniform(0, 0.14) if rng.random() < 0.3 else 0.0  # haze lifts the blacks
     picture = lit * np.float32(gain)
     np.clip(picture, 0, 1, out=picture)
     np.power(picture, np.float32(gamma), out=picture)
     picture *= np.float32(1 - floor)
     picture += np.float32(floor)
     picture *= 255
-    sigma = float(rng.uniform(0.0012, 0.0075)) * view.width
+    sigma = float(rng.uniform(0.0008, 0.005)) * view.width
     if rng.random() < 0.12:
         sigma *= 1.8
     if sigma > 0.35:

@@ -12,10 +12,10 @@ torch = pytest.importorskip("torch", reason="networks need PyTorch (the train ex
 from lpsr_core.errors import UsageError  # noqa: E402
 from lpsr_train.networks.attention import ThreeFoldAttention  # noqa: E402
 from lpsr_train.networks.deform import DeformConv2d, deform_conv2d  # noqa: E402
-from lpsr_train.networks.describe import cost  # noqa: E402
+from lpsr_train.networks.describe import cost, parts  # noqa: E402
 from lpsr_train.networks.generator import Generator  # noqa: E402
 from lpsr_train.networks.presets import GENERATORS, READERS, generator_config  # noqa: E402
-from lpsr_train.networks.reader import Reader  # noqa: E402
+from lpsr_train.networks.readers import make_reader  # noqa: E402
 
 
 def reference(x, weight, offset, mask, bias, stride, padding, dilation):
@@ -97,7 +97,38 @@ def test_lite_keeps_its_budget() -> None:
     generator = cost(Generator(GENERATORS["lite"]), torch.zeros(1, 3, 16, 48))
     assert generator.parameters <= 1_500_000
     assert generator.flop <= 2_000_000_000
-    assert cost(Reader(READERS["lite"]), torch.zeros(1, 3, 32, 96)).flop <= 1_000_000_000
+    assert cost(make_reader("lite"), torch.zeros(1, 3, 32, 96)).flop <= 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most", "gflop"), [("base", 2e6, 12e6, 40), ("paper", 163e6, 165e6, 496), ("lite", 0, 1.5e6, 2)]
+)
+def test_presets_are_as_large_as_they_say(name: str, least: float, most: float, gflop: float) -> None:
+    """`paper` is the size of the released code: 164 M parameters and 495 GFLOP a plate."""
+    with torch.device("meta"):
+        found = cost(Generator(GENERATORS[name]), torch.zeros(1, 3, 16, 48))
+    assert least <= found.parameters <= most
+    assert found.flop <= gflop * 1e9
+    assert name != "paper" or found.flop > 494e9
+
+
+@pytest.mark.parametrize("network", ["lite", "reader"])
+def test_parts_add_up_to_the_whole(network: str) -> None:
+    made, size = (Generator(GENERATORS["lite"]), (16, 48)) if network == "lite" else (make_reader("lite"), (32, 96))
+    found = parts(made, torch.zeros(1, 3, *size))
+    assert sum(part.cost.parameters for part in found) == sum(p.numel() for p in made.parameters())
+    by_name = {part.name: part for part in found}
+    if network == "lite":
+        assert by_name["attention"].calls == 2, "shared: it also runs inside the residual module"
+        # A 1x1 convolution of 2F to F channels: two operations a weight and pixel.
+        alone = cost(torch.nn.Sequential(made.residual.pointwise), torch.zeros(1, 64, 16, 48))
+        assert alone.flop == 2 * 64 * 32 * 16 * 48
+
+
+def test_without_archmod_nothing_is_shared_or_deformable() -> None:
+    plain = generator_config("paper", archmod=False)
+    assert (plain.shared_attention, plain.deformable, plain.deformable_residual) == (False, False, False)
+    assert generator_config("paper").deformable_residual
 
 
 def test_the_generator_doubles_the_size_and_stays_in_range() -> None:
@@ -127,8 +158,8 @@ def test_one_attention_module_serves_everywhere() -> None:
     shared = Generator(replace(GENERATORS["lite"], residual_layers=2))
     assert len(modules(shared)) == 1
     assert shared.attention is modules(shared.residual)[0]
-    own = Generator(replace(GENERATORS["lite"], shared_attention=False))
-    assert len(modules(own)) == 2
+    own = Generator(replace(GENERATORS["lite"], residual_layers=2, shared_attention=False))
+    assert len(modules(own)) == 3, "every place has its own"
 
 
 def test_deformable_convolutions_are_a_switch() -> None:
@@ -142,7 +173,7 @@ def test_deformable_convolutions_are_a_switch() -> None:
 
 @pytest.mark.parametrize("name", READERS)
 def test_readers_give_log_probabilities(name: str) -> None:
-    reader = Reader(READERS[name]).eval()
+    reader = make_reader(name).eval()
     scores = reader(torch.rand(2, 3, 32, 96))
     assert scores.shape == (2, 7, 36)
     assert torch.allclose(scores.exp().sum(dim=2), torch.ones(2, 7), atol=1e-5)

@@ -14,12 +14,14 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch (the train e
 
 from lpsr_core.errors import LpsrError, UsageError  # noqa: E402
 from lpsr_train import pool as pools  # noqa: E402
-from lpsr_train.batches import to_batch  # noqa: E402
-from lpsr_train.config import PRESETS, TrainConfig, from_dict, load  # noqa: E402
+from lpsr_train.batches import Batch, to_batch  # noqa: E402
+from lpsr_train.config import PRESETS, Schedule, TrainConfig, from_dict, load  # noqa: E402
 from lpsr_train.evaluation import evaluate  # noqa: E402
+from lpsr_train.losses import lcofl, reading_loss  # noqa: E402
 from lpsr_train.plates.pairs import PlateSource  # noqa: E402
 from lpsr_train.pool import RECORD, Pool, render_pool  # noqa: E402
-from lpsr_train.trainer import Trainer, load_trained, validation_samples  # noqa: E402
+from lpsr_train.tasks import SuperResolution  # noqa: E402
+from lpsr_train.trainer import Plateau, Trainer, load_trained, validation_samples  # noqa: E402
 
 CPU = torch.device("cpu")
 SMALL = TrainConfig(
@@ -62,9 +64,11 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(pool: Pool, tmp_path: Path)
         assert (folder / name).stat().st_size > 1000
 
 
-def test_the_reader_and_the_generator_both_learn(pool: Pool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("schedule", ["alternate", "together"])
+def test_the_reader_and_the_generator_both_learn(pool: Pool, tmp_path: Path, schedule: Schedule) -> None:
     """On one batch, again and again, both losses fall."""
-    trainer = Trainer(replace(SMALL, steps=1000, warmup=1, generator_rate=5e-4), tmp_path, CPU)
+    config = replace(SMALL, steps=1000, warmup=1, generator_rate=5e-4, schedule=schedule)
+    trainer = Trainer(config, tmp_path, CPU)
     batch = to_batch(pool.take(np.arange(8)), CPU)
     losses = [trainer.train_step(batch) for _ in range(30)]
     assert losses[-1]["reader"] < losses[0]["reader"] - 0.4
@@ -76,10 +80,40 @@ def test_the_reader_and_the_generator_both_learn(pool: Pool, tmp_path: Path) -> 
 def test_the_generator_step_leaves_the_reader_alone(pool: Pool, tmp_path: Path) -> None:
     trainer = Trainer(SMALL, tmp_path, CPU)
     before = [p.detach().clone() for p in trainer.networks["reader"].parameters()]
-    trainer._generator_step(to_batch(pool.take(np.arange(4)), CPU))
+    task = trainer.task
+    assert isinstance(task, SuperResolution)
+    task.generator_step(to_batch(pool.take(np.arange(4)), CPU), trainer.moment())
     after = list(trainer.networks["reader"].parameters())
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
     assert all(p.requires_grad for p in after)
+
+
+def test_a_joint_step_gives_each_network_the_gradient_of_the_sum(pool: Pool, tmp_path: Path) -> None:
+    """LCOFL of the super-resolved share, and the reader's cross-entropy of all pictures, those in 0..1."""
+    config = replace(SMALL, clip=1e9, guide_from=1, real=0.5)
+    trainer = Trainer(config, tmp_path, CPU)
+    trainer.step = 10  # past the ramp
+    batch = to_batch(pool.take(np.arange(8)), CPU)
+    poor = Batch(batch.lr[:4], batch.hr[:4], batch.target[:4])
+    generator, reader = trainer.networks["generator"].train(), trainer.networks["reader"].train()
+    for network in (generator, reader):
+        network.requires_grad_(True)
+    sr = generator(poor.lr)
+    clamped = sr + (sr.clamp(0, 1) - sr).detach()
+    log_probs = reader(torch.cat([clamped, batch.hr[4:]]))
+    expected = lcofl(config.losses, log_probs[:4], poor.target, torch.ones(36), sr, poor.hr).total()
+    expected = expected + reading_loss(log_probs, batch.target, config.smoothing)
+    parameters = [*generator.parameters(), *reader.parameters()]
+    wanted = torch.autograd.grad(expected, parameters, allow_unused=True)
+    for optimiser in trainer.optimisers.values():
+        optimiser.step = lambda *_: None  # type: ignore[method-assign]
+    task = trainer.task
+    assert isinstance(task, SuperResolution)
+    task.joint_step(poor, batch.hr[4:], batch.target, trainer.moment())
+    for parameter, gradient in zip(parameters, wanted, strict=True):
+        if gradient is not None:
+            assert parameter.grad is not None
+            assert torch.allclose(parameter.grad, gradient, rtol=1e-3, atol=1e-6)
 
 
 def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_checkpoint(pool: Pool, tmp_path: Path) -> None:
@@ -129,6 +163,42 @@ def test_the_lr_reader_trains_alone_and_starts_from_another_run(pool: Pool, tmp_
     assert all(torch.equal(value, saved[name]) for name, value in alone.networks["reader"].state_dict().items())
     assert alone.lineage == [{"config": SMALL.as_dict(), "steps": 0}]
     assert set(alone.train_step(to_batch(pool.take(np.arange(4)), CPU))) == {"reader"}
+
+
+def test_a_fixed_guide_stays_as_it_is(pool: Pool, tmp_path: Path) -> None:
+    """The loss of PLNET: pixels and the answers of an OCR that was trained before."""
+    judge = Trainer(replace(SMALL, task="reader-hr", reader="multi-task"), tmp_path / "judge", CPU)
+    judge.folder.mkdir()
+    batch = to_batch(pool.take(np.arange(8)), CPU)
+    assert set(judge.train_step(batch)) == {"reader"}
+    judge.save()
+    for loss in ("logits", "lcofl"):
+        run = replace(SMALL, guide="fixed", loss=loss, reader="multi-task")
+        trainer = Trainer(run, tmp_path / loss, CPU)
+        trainer.folder.mkdir()
+        trainer.take_guide(judge.folder)
+        guide = load_trained(judge.folder).reader.state_dict()
+        before = trainer.networks["generator"].exit.weight.detach().clone()
+        losses = [trainer.train_step(batch) for _ in range(3)]
+        assert losses[-1]["pixel"] < 1
+        assert losses[-1]["classification"] > 0
+        assert not torch.equal(before, trainer.networks["generator"].exit.weight)
+        kept = trainer.networks["reader"].state_dict()
+        assert all(torch.equal(value, kept[name]) for name, value in guide.items())
+        trainer.save()
+        assert Trainer(run, trainer.folder, CPU).resume()
+        again = load_trained(trainer.folder).reader.state_dict()
+        assert all(torch.equal(value, again[name]) for name, value in guide.items())
+
+
+def test_the_rate_falls_after_five_validations_without_a_gain() -> None:
+    plateau = Plateau()
+    for rate in (10, 20, 15, 15, 15, 15):
+        plateau = plateau.after(rate)
+        assert plateau.factor == 1
+    plateau = plateau.after(20)
+    assert plateau.factor == pytest.approx(0.9)
+    assert plateau.after(21).best == 21
 
 
 def test_evaluation_counts_what_it_reads(tmp_path: Path) -> None:
@@ -195,7 +265,10 @@ def test_configurations_from_toml(tmp_path: Path) -> None:
             load(path, PRESETS["lite"])
 
 
-@pytest.mark.parametrize("change", [{"task": "foo"}, {"batch": 1}, {"validate_every": 0}, {"seed": 7_000_001}])
+@pytest.mark.parametrize(
+    "change",
+    [{"task": "foo"}, {"batch": 1}, {"validate_every": 0}, {"seed": 7_000_001}, {"schedule": "x"}, {"real": 0.0}],
+)
 def test_impossible_runs_are_refused(change: dict) -> None:
     with pytest.raises(UsageError):
         replace(SMALL, **change).check()

@@ -1,0 +1,244 @@
+"""The paper's Table II: every component on and off, trained alike, judged by a reader that guided none of them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from lpsr_core.metrics import RecognitionRate, recognition_rate
+from lpsr_train.claims import claim
+from lpsr_train.config import PRESETS, TrainConfig
+from lpsr_train.evaluation import Sample, evaluate
+from lpsr_train.pool import Pool
+from lpsr_train.trainer import Progress, Trainer, load_trained
+
+PAPER = {
+    (False, False, False): 39.0,
+    (True, True, False): 45.9,
+    (False, True, False): 47.6,
+    (True, False, False): 47.7,
+    (False, False, True): 48.2,
+    (False, True, True): 49.2,
+    (True, False, True): 49.4,
+    (True, True, True): 49.8,
+}
+"""Recognition rate, %, on the paper's 4,000 test plates, by (ArchMod, GAN-style, LCOFL)."""
+GUIDE_SEED, JUDGE_SEED = 20261125, 20261126
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every row is given.
+
+    Attributes:
+        generator: preset.
+        steps: batches.
+        batch: super-resolved plates a batch.
+        reader_steps, reader_batch: for the fixed guide and for the judge.
+        seeds: one run each.
+        pairs: rendered pairs.
+        plates: to test on.
+        validations: how often each run validates, which is when the confused characters of LCOFL are found.
+        validation: plates for each of them and each degradation.
+    """
+
+    generator: str
+    steps: int
+    batch: int
+    reader_steps: int
+    seeds: tuple[int, ...]
+    pairs: int
+    plates: int
+    validations: int = 5
+    validation: int = 128
+    reader_batch: int = 64
+
+    @property
+    def validate_every(self) -> int:
+        """Steps between validations."""
+        return max(self.steps // self.validations, 1)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One combination of the paper's components.
+
+    Attributes:
+        archmod: shared attention with deformable convolutions.
+        gan: GP_LPR trained along, or a fixed multi-task OCR.
+        lcofl: the paper's loss, or that of the network it builds on.
+    """
+
+    archmod: bool
+    gan: bool
+    lcofl: bool
+
+    @property
+    def name(self) -> str:
+        """As the paper calls it."""
+        parts = {"ArchMod": self.archmod, "GAN-style": self.gan, "LCOFL": self.lcofl}
+        missing = [part for part, there in parts.items() if not there]
+        return "Proposed" + (f" (w/o {', '.join(missing)})" if missing else "")
+
+    @property
+    def folder(self) -> str:
+        """Where its runs lie."""
+        parts = {"archmod": self.archmod, "gan": self.gan, "lcofl": self.lcofl}
+        return "-".join([part for part, there in parts.items() if there] or ["none"])
+
+    def config(self, budget: Budget, seed: int) -> TrainConfig:
+        """The run of one seed. All rows see the same number of LR plates, in the same order."""
+        base = PRESETS["lite"]
+        batch, real = budget.batch, base.real
+        if self.gan:  # the reader is shown real plates beside them
+            batch = round(budget.batch / (1 - real))
+            real = 1 - budget.batch / batch
+        return replace(
+            base,
+            generator=budget.generator,
+            archmod=self.archmod,
+            reader="lite" if self.gan else "multi-task",
+            guide="gan" if self.gan else "fixed",
+            loss="lcofl" if self.lcofl else "logits",
+            schedule="alternate",
+            batch=batch,
+            real=real,
+            steps=budget.steps,
+            validate_every=budget.validate_every,
+            validation=budget.validation,
+            pairs=budget.pairs,
+            seed=seed,
+        )
+
+
+ROWS = tuple(
+    sorted(
+        (Row(*switches) for switches in itertools.product((False, True), repeat=3)),
+        key=lambda row: PAPER[row.archmod, row.gan, row.lcofl],
+    )
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a row reached.
+
+    Attributes:
+        row: which.
+        seeds: recognition rate of each seed's run.
+        pooled: of all of them together.
+    """
+
+    row: Row
+    seeds: dict[int, RecognitionRate]
+    pooled: RecognitionRate
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "row": self.row.name,
+            **asdict(self.row),
+            "paper_percent": PAPER[self.row.archmod, self.row.gan, self.row.lcofl],
+            "pooled": self.pooled.as_dict(),
+            "seeds": {str(seed): rate.as_dict() for seed, rate in self.seeds.items()},
+        }
+
+
+Listen = Callable[[str, int, int], None]
+
+
+def ablate(
+    out: Path, pool: Path, budget: Budget, samples: Sequence[Sample], listen: Listen, stop: Callable[[], bool]
+) -> Iterator[Result]:
+    """Trains what is missing, row by row, and yields each row's result; run again to go on.
+
+    Args:
+        out: folder of the runs; `results.json` is written into it after every row.
+        pool: rendered pairs.
+        budget: what every row is given.
+        samples: unseen test plates.
+        listen: told the run's name, its step and its last step.
+        stop: asked between steps.
+
+    Raises:
+        LpsrError: the folder holds rows of another budget.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    claim(out / "budget.json", asdict(budget))
+    records = Pool(pool, budget.pairs)
+    guide, judge = out / "guide", out / "judge"
+    for folder, seed in ((guide, GUIDE_SEED), (judge, JUDGE_SEED)):
+        config = replace(
+            PRESETS["judge"],
+            steps=budget.reader_steps,
+            batch=budget.reader_batch,
+            validate_every=budget.reader_steps,
+            validation=budget.validation,
+            pairs=budget.pairs,
+            seed=seed,
+        )
+        if not _train(config, folder, records, None, listen, stop):
+            return
+    reader = load_trained(judge).reader
+    results: list[Result] = []
+    for row in ROWS:
+        rates: dict[int, RecognitionRate] = {}
+        texts: list[str] = []
+        for seed in budget.seeds:
+            folder = out / "rows" / f"{row.folder}-{seed}"
+            if not _train(row.config(budget, seed), folder, records, None if row.gan else guide, listen, stop):
+                return
+            read = evaluate(samples, reader, load_trained(folder).generator).texts["sr"]
+            rates[seed] = recognition_rate(read, [sample.text for sample in samples])
+            texts.extend(read)
+        pooled = recognition_rate(texts, [sample.text for sample in samples] * len(budget.seeds))
+        results.append(Result(row, rates, pooled))
+        _write(out / "results.json", {"budget": asdict(budget), "rows": [result.as_dict() for result in results]})
+        yield results[-1]
+
+
+def table(results: Sequence[Result]) -> Table:
+    """The rows beside the paper's."""
+    columns = ("approach", "paper, %", "ours, all 7, % [95 %]", ">= 6, %", ">= 5, %", "by seed, %")
+    shown = Table(*columns, title="Table II, read by an independent multi-task OCR")
+    for result in results:
+        row, rate = result.row, result.pooled
+        seeds = [seed.all.percent for seed in result.seeds.values()]
+        spread = ", ".join(f"{percent:.1f}" for percent in seeds) + f" (sd {np.std(seeds):.1f})"
+        paper = PAPER[row.archmod, row.gan, row.lcofl]
+        shown.add_row(
+            row.name, f"{paper:.1f}", str(rate.all), f"{rate.six.percent:.1f}", f"{rate.five.percent:.1f}", spread
+        )
+    return shown
+
+
+def _train(
+    config: TrainConfig, folder: Path, pool: Pool, guide: Path | None, listen: Listen, stop: Callable[[], bool]
+) -> bool:
+    """Trains a run to its end; False when it was stopped before."""
+    from lpsr_train.trainer import choose_device
+
+    config.check()
+    folder.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(config, folder, choose_device())
+    if not trainer.resume() and guide is not None:
+        trainer.take_guide(guide)
+
+    def tell(progress: Progress) -> None:
+        listen(folder.name, progress.step, config.steps)
+
+    trainer.run(pool, tell, stop)
+    return trainer.step >= config.steps
+
+
+def _write(path: Path, values: Any) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    part.replace(path)

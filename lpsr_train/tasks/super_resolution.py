@@ -1,0 +1,114 @@
+"""Trains the generator, and with it the reader that guides it (sections III and IV-A of the paper)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lpsr_core.degradation import Method
+from lpsr_train.batches import Batch
+from lpsr_train.config import TrainConfig
+from lpsr_train.evaluation import Evaluation, Sample, evaluate
+from lpsr_train.losses import LossTerms, character_weights, lcofl, logit_loss, reading_loss
+from lpsr_train.networks.generator import Generator
+from lpsr_train.networks.presets import generator_config
+from lpsr_train.networks.readers import make_reader
+from lpsr_train.tasks.task import Moment
+
+
+class SuperResolution:
+    """Generator and guide.
+
+    One share of a batch is super-resolved and the HR pictures of the other show the reader what is real. In
+    alternation, the generator learns through the frozen reader, then the reader learns on those detached SR pictures
+    and on the HR ones. Together, both learn from one pass over the sum of the same losses. A fixed guide does not
+    learn; then the whole batch is super-resolved.
+    """
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.config = config
+        self.networks: dict[str, nn.Module] = {
+            "generator": Generator(generator_config(config.generator, config.archmod)),
+            "reader": make_reader(config.reader),
+        }
+        fixed = config.guide == "fixed"
+        self.learning: tuple[str, ...] = ("generator",) if fixed else ("generator", "reader")
+        self.carried = {"weights": torch.ones(36)}
+
+    def train_step(self, batch: Batch, moment: Moment) -> dict[str, float]:
+        """One update of the generator, and of the reader unless it is fixed."""
+        if self.config.guide == "fixed":
+            return self.generator_step(batch, moment)[0]
+        # No plate is used twice a step.
+        fake = len(batch.target) - round(self.config.real * len(batch.target))
+        poor = Batch(batch.lr[:fake], batch.hr[:fake], batch.target[:fake])
+        if self.config.schedule == "together":
+            return self.joint_step(poor, batch.hr[fake:], batch.target, moment)
+        losses, sr = self.generator_step(poor, moment)
+        losses["reader"] = self.reader_step(torch.cat([sr.clamp(0, 1), batch.hr[fake:]]), batch.target, moment)
+        return losses
+
+    def generator_step(self, batch: Batch, moment: Moment) -> tuple[dict[str, float], Tensor]:
+        """Updates the generator through the frozen reader; returns the losses and the detached SR pictures."""
+        generator, reader = self.networks["generator"].train(), self.networks["reader"].eval()
+        learns = [parameter for parameter in reader.parameters() if parameter.requires_grad]
+        reader.requires_grad_(False)
+        with moment.autocast():
+            sr = generator(batch.lr)
+            log_probs = reader(sr)
+        terms = self._terms(log_probs, batch, sr)
+        moment.update(terms.total(self._guidance(moment.step)), "generator")
+        for parameter in learns:
+            parameter.requires_grad_(True)
+        return terms.as_dict(), sr.detach()
+
+    def reader_step(self, images: Tensor, target: Tensor, moment: Moment) -> float:
+        """Updates the reader on SR and HR pictures alike; returns its loss."""
+        with moment.autocast():
+            log_probs = self.networks["reader"].train()(images.contiguous(memory_format=torch.channels_last))
+        loss = reading_loss(log_probs, target, self.config.smoothing)
+        moment.update(loss, "reader")
+        return float(loss.detach())
+
+    def joint_step(self, batch: Batch, real: Tensor, target: Tensor, moment: Moment) -> dict[str, float]:
+        """Updates both from one pass; `target` holds the texts of the batch and then those of the HR pictures."""
+        generator, reader = self.networks["generator"].train(), self.networks["reader"].train()
+        with moment.autocast():
+            sr = generator(batch.lr)
+            # What the reader is shown lies in 0..1, as it will when it is used; gradients pass as if it did not.
+            shown = sr + (sr.clamp(0, 1) - sr).detach()
+            log_probs = reader(torch.cat([shown, real]).contiguous(memory_format=torch.channels_last))
+        terms = self._terms(log_probs[: len(sr)], batch, sr)
+        reading = reading_loss(log_probs, target, self.config.smoothing)
+        moment.update(terms.total(self._guidance(moment.step)) + reading, "generator", "reader")
+        return {**terms.as_dict(), "reader": float(reading.detach())}
+
+    def evaluate(self, samples: Sequence[Sample], networks: Mapping[str, nn.Module]) -> Evaluation:
+        """Reads HR, bicubic and SR pictures."""
+        return evaluate(samples, networks["reader"], networks["generator"])
+
+    def conclude(self, found: Mapping[Method, Evaluation]) -> dict[str, float]:
+        """Rates by degradation; the characters that are confused weigh more from here on."""
+        confusion = torch.from_numpy(sum(result.confusion for result in found.values()))
+        weights = character_weights(confusion.float(), self.config.losses)
+        self.carried["weights"] = weights.to(self.carried["weights"].device)
+        rates = {f"sr, {method}": result.rates["sr"].all.percent for method, result in found.items()}
+        return {**rates, "hr": next(iter(found.values())).rates["hr"].all.percent}
+
+    def _terms(self, log_probs: Tensor, batch: Batch, sr: Tensor) -> LossTerms:
+        if self.config.loss == "lcofl":
+            weights = self.carried["weights"]
+            return lcofl(self.config.losses, log_probs, batch.target, weights, sr.float(), batch.hr)
+        reader = self.networks["reader"]
+        training = reader.training
+        with torch.no_grad():
+            wanted = reader.eval()(batch.hr)
+        reader.train(training)
+        return logit_loss(log_probs, wanted, sr.float(), batch.hr)
+
+    def _guidance(self, step: int) -> float:
+        """How much the reader's judgement of SR pictures counts yet, 0..1."""
+        start = max(self.config.guide_from, 1)
+        return min(max((step - start) / start, 0.0), 1.0)

@@ -1,0 +1,61 @@
+"""What the trainer asks of a task."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from lpsr_core.degradation import Method
+from lpsr_train.batches import Batch
+from lpsr_train.evaluation import Evaluation, Sample
+
+Autocast = Callable[[], contextlib.AbstractContextManager[Any]]
+
+
+class Update(Protocol):
+    """Carries a loss back and takes one optimiser step of the named networks."""
+
+    def __call__(self, loss: Tensor, *names: str) -> None:
+        """Does so."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a task needs of its trainer to take a step.
+
+    Attributes:
+        step: how many steps have been taken.
+        autocast: the context in which networks run.
+        update: carries a loss back.
+    """
+
+    step: int
+    autocast: Autocast
+    update: Update
+
+
+class Task(Protocol):
+    """Networks and the losses they learn by.
+
+    Attributes:
+        networks: all that a checkpoint holds, by name; `reader` and `generator` are exported.
+        learning: names of those that are trained.
+        carried: tensors that a checkpoint holds beside the weights.
+    """
+
+    networks: dict[str, nn.Module]
+    learning: tuple[str, ...]
+    carried: dict[str, Tensor]
+
+    def train_step(self, batch: Batch, moment: Moment) -> dict[str, float]:
+        """One update of every learning network; returns the losses by name."""
+
+    def evaluate(self, samples: Sequence[Sample], networks: Mapping[str, nn.Module]) -> Evaluation:
+        """Reads samples with the averaged networks."""
+
+    def conclude(self, found: Mapping[Method, Evaluation]) -> dict[str, float]:
+        """What a validation found, as rates in percent by name, the one to be raised first; may adapt the losses."""
