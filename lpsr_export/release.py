@@ -128,7 +128,8 @@ def _metrics(trained: Any, plates: int) -> dict[str, Any]:
 
     found = {}
     for method in VALIDATION_METHODS:
-        result = evaluate(validation_samples(method, plates, CHECK_SEED), trained.reader, trained.generator)
+        samples = validation_samples(method, plates, CHECK_SEED, trained.config.patterns)
+        result = evaluate(samples, trained.reader, trained.generator, layouts=trained.config.plate_layouts)
         rates: dict[str, Any] = {form: rate.as_dict() for form, rate in result.rates.items()}
         if trained.generator is None:  # such a reader is for enlarged LR pictures only
             rates = {"lr direct": rates["bicubic"]}

@@ -16,7 +16,7 @@ from lpsr_core.metrics import RecognitionRate, recognition_rate
 from lpsr_train.claims import claim
 from lpsr_train.config import PRESETS, TrainConfig
 from lpsr_train.evaluation import Sample, evaluate
-from lpsr_train.pool import Pool
+from lpsr_train.pool import Pool, Records
 from lpsr_train.trainer import Progress, Trainer, load_trained
 
 PAPER = {
@@ -220,7 +220,7 @@ def table(results: Sequence[Result]) -> Table:
 
 
 def _train(
-    config: TrainConfig, folder: Path, pool: Pool, guide: Path | None, listen: Listen, stop: Callable[[], bool]
+    config: TrainConfig, folder: Path, pool: Records, guide: Path | None, listen: Listen, stop: Callable[[], bool]
 ) -> bool:
     """Trains a run to its end; False when it was stopped before."""
     from lpsr_train.trainer import choose_device

@@ -15,7 +15,9 @@ from lpsr_train.fuse_cli import fuse
 from lpsr_train.terminal import Debug, need_torch, progress_bar, stop_request
 
 if TYPE_CHECKING:
-    from lpsr_train.config import TrainConfig
+    from lpsr_train.evaluation import Sample
+    from lpsr_train.pool import Records
+    from lpsr_train.trainer import Trainer
 
 app = typer.Typer(
     name="lpsr-train",
@@ -85,20 +87,28 @@ def fit(
     batch: Annotated[Optional[int], typer.Option(help="Plates a batch.", min=2)] = None,  # noqa: UP045
     pairs: Annotated[Optional[int], typer.Option(help="Pairs to render.", min=1)] = None,  # noqa: UP045
     pool: Annotated[Optional[Path], typer.Option(help="Folder of rendered pairs [OUT/pool].")] = None,  # noqa: UP045
+    pair_list: Annotated[Optional[Path], typer.Option("--list", help="Train on a list of HR;LR;split.")] = None,  # noqa: UP045
+    layouts: Annotated[str, typer.Option(help="Layouts of the plates, such as argentina,LLDDDLL.")] = "",
     init: Annotated[Optional[Path], typer.Option(help="Run whose weights to begin with.")] = None,  # noqa: UP045
     guide: Annotated[Optional[Path], typer.Option(help="Run whose reader guides, unchanged.")] = None,  # noqa: UP045
     workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 2,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     debug: Debug = False,
 ) -> None:
-    """Trains a preset from rendered plates to averaged weights; resumes when run again."""
+    """Trains a preset to averaged weights, on rendered plates or a list of pairs; resumes when run again."""
     need_torch()
     from lpsr_train.config import PRESETS, load
+    from lpsr_train.data.lists import describe_list
+    from lpsr_train.data.records import PairPool
+    from lpsr_train.data.samples import list_samples
+    from lpsr_train.trainer import Progress as Step
+    from lpsr_train.trainer import Trainer, choose_device
 
     if preset not in PRESETS:
         raise UsageError(f"unknown preset {preset!r}; there are: {', '.join(PRESETS)}")
     run = load(config, PRESETS[preset]) if config else PRESETS[preset]
     run = replace(run, steps=steps or run.steps, batch=batch or run.batch, pairs=pairs or run.pairs)
+    run = replace(run, layouts=layouts or run.layouts, data=describe_list(pair_list) if pair_list else "")
     if guide:
         from lpsr_train.trainer import load_trained
 
@@ -106,28 +116,19 @@ def fit(
     elif run.guide == "fixed":
         raise UsageError("a fixed guide comes from another run; name it with --guide")
     run.check()
-    _fit(run, out, pool or out / "pool", init, guide, workers, device)
-
-
-def _fit(
-    run: TrainConfig, out: Path, pool: Path, init: Path | None, guide: Path | None, workers: int, device: str
-) -> None:
-    from lpsr_train.plates.pairs import PlateSource
-    from lpsr_train.plates.typefaces import open_typefaces
-    from lpsr_train.pool import Pool
-    from lpsr_train.trainer import Progress as Step
-    from lpsr_train.trainer import Trainer, choose_device
-
     out.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(run, out, choose_device(device))
-    resumed = trainer.resume()
-    if init and not resumed:
-        trainer.start_from(init)
-    if guide and not resumed:
-        trainer.take_guide(guide)
-    source = PlateSource(open_typefaces=open_typefaces() if run.open_share else (), open_share=run.open_share)
-    trainer.typefaces = tuple(Path(path).name for path in source.open_typefaces)
-    _render(pool, source, run.seed, run.pairs, workers)
+    if not trainer.resume():
+        if init:
+            trainer.start_from(init)
+        if guide:
+            trainer.take_guide(guide)
+    samples: dict[str, list[Sample]] | None = None
+    if pair_list:
+        records: Records = PairPool.from_list(pair_list, "training")
+        samples = {"validation": list_samples(pair_list, "validation")}
+    else:
+        records = _rendered(trainer, pool or out / "pool", workers)
     with progress_bar() as bar:
         task = bar.add_task("train", total=run.steps, completed=trainer.step, note="")
 
@@ -140,11 +141,28 @@ def _fit(
                 bar.console.print(f"step {step.step}/{run.steps}  {note}", soft_wrap=True)
 
         with stop_request() as stop:
-            trainer.run(Pool(pool, run.pairs), listen, lambda: bool(stop))
+            trainer.run(records, listen, lambda: bool(stop), samples)
     if stop:
         typer.echo(f"stopped after step {trainer.step}; run the same command again to go on", err=True)
         raise typer.Exit(128 + stop[0])
     typer.echo(f"weights, curves and sample sheets: {out}")
+
+
+def _rendered(trainer: Trainer, folder: Path, workers: int) -> Records:
+    """The pool of a run, rendered as far as it is missing."""
+    from lpsr_train.plates.pairs import PlateSource
+    from lpsr_train.plates.typefaces import open_typefaces
+    from lpsr_train.pool import Pool
+
+    run = trainer.config
+    source = PlateSource(
+        open_typefaces=open_typefaces() if run.open_share else (),
+        open_share=run.open_share,
+        patterns=run.patterns,
+    )
+    trainer.typefaces = tuple(Path(path).name for path in source.open_typefaces)
+    _render(folder, source, run.seed, run.pairs, workers)
+    return Pool(folder, run.pairs)
 
 
 @app.command()
@@ -153,14 +171,17 @@ def preview(
     count: Annotated[int, typer.Option(help="Pairs to draw.", min=1, max=400)] = 24,
     seed: Annotated[int, typer.Option(help="Seed of the pairs.", min=0)] = 1,
     motorcycles: Annotated[float, typer.Option(help="Share of two-row plates.", min=0, max=1)] = 0.0,
+    layouts: Annotated[str, typer.Option(help="Layouts of the plates [each country's own].")] = "",
     debug: Debug = False,
 ) -> None:
     """Draws a contact sheet of LR / HR pairs with their texts."""
     from lpsr_core.geometry import pad_to_plate
+    from lpsr_core.layouts import parse_layouts
     from lpsr_train import pictures
     from lpsr_train.plates.pairs import PlateSource, render_pair
 
-    source = PlateSource(motorcycles=motorcycles)
+    patterns = tuple(layout.pattern for layout in parse_layouts(layouts.split(","))) if layouts else ()
+    source = PlateSource(motorcycles=motorcycles, patterns=patterns)
     tiles = []
     for index in range(count):
         pair = render_pair(source, seed, index)

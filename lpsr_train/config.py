@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from lpsr_core.errors import UsageError
+from lpsr_core.layouts import Layout, parse_layouts
+from lpsr_train.plates import DRAWING
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -75,6 +77,10 @@ class TrainConfig:
         guide_from: step at which the reader's judgement of SR pictures starts to count, ramped over as many again.
         losses: LCOFL's weights.
         validate_every: steps between validations, checkpoints and pictures: an epoch of the paper.
+        data: the pair list that was trained on, with its sha256; empty for rendered plates.
+        layouts: that plates follow, as `lpsr_core.layouts.parse_layouts` takes them, joined by commas; empty for the
+            Brazilian ones. Rendered plates are given texts of these.
+        drawing: version of the renderer.
         pairs: rendered pairs in the pool.
         validation: validation plates for each degradation.
         open_share: share of plates drawn with open typefaces, where the machine has them.
@@ -106,12 +112,29 @@ class TrainConfig:
     guide_from: int = 300
     losses: LcoflConfig = field(default_factory=lambda: LcoflConfig(pixel=1.5))
     validate_every: int = 500
+    data: str = ""
+    layouts: str = ""
+    drawing: int = DRAWING
     pairs: int = 163840
     validation: int = 512
     open_share: float = 0.15
     seed: int = 20261123
     clahe: bool = False
     bf16: bool = True
+
+    @property
+    def plate_layouts(self) -> tuple[Layout, ...]:
+        """What the layouts stand for.
+
+        Raises:
+            UsageError: one of them is unknown.
+        """
+        return parse_layouts(word for word in self.layouts.split(",") if word.strip())
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """Patterns that rendered texts follow; none leaves each country its own."""
+        return tuple(layout.pattern for layout in self.plate_layouts) if self.layouts else ()
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON and checkpoints."""
@@ -141,6 +164,7 @@ class TrainConfig:
             raise UsageError("SR3 learns without a guide; a guide is for the task sr")
         if self.sampling_steps < 0:
             raise UsageError(f"training option 'sampling_steps' is at least 0, not {self.sampling_steps}")
+        _ = self.plate_layouts
         least = {"steps": 1, "batch": 2, "validate_every": 1, "pairs": 1, "validation": 1, "seed": 0, "warmup": 0}
         for name, value in least.items():
             if getattr(self, name) < value:

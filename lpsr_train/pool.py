@@ -23,6 +23,7 @@ from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import HR_SIZE, LR_SIZE
 from lpsr_train.claims import claim
 from lpsr_train.parallel import in_processes
+from lpsr_train.plates import DRAWING
 from lpsr_train.plates.pairs import PlateSource, render_pair
 
 SHARD = 4096
@@ -114,12 +115,12 @@ def render_pool(folder: Path, source: PlateSource, seed: int, pairs: int, worker
         workers: processes.
 
     Raises:
-        LpsrError: the folder holds a pool of another source or seed.
+        LpsrError: the folder holds a pool of another source, seed or drawing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob("*.part"):
         leftover.unlink()
-    claim(folder / "pool.json", {"seed": seed, "source": asdict(source)})
+    claim(folder / "pool.json", {"drawing": DRAWING, "seed": seed, "source": asdict(source)})
     numbers = range(-(-pairs // SHARD))
     missing = [number for number in numbers if not _path(folder, number).exists()]
     done = SHARD * (len(numbers) - len(missing))

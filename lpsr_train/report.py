@@ -125,7 +125,7 @@ def evaluate_run(
     samples, kind = gather_samples(data, degradation, count, seed, rectified, tell, pairs, split)
     if reader:
         kind += f", read by {reader}"
-    result = evaluate(samples, judge, trained.generator, lr_reader)
+    result = evaluate(samples, judge, trained.generator, lr_reader, trained.config.plate_layouts)
     return Report(f"{weights} at step {trained.step}, {kind}", samples, result)
 
 

@@ -25,7 +25,7 @@ from lpsr_train.batches import Batch, to_batch
 from lpsr_train.config import TrainConfig, from_dict
 from lpsr_train.evaluation import Evaluation, Sample
 from lpsr_train.plates.pairs import PlateSource, render_pair
-from lpsr_train.pool import Pool
+from lpsr_train.pool import Records
 from lpsr_train.tasks import Moment, make_task
 
 VALIDATION_SEED = 7_000_001
@@ -65,9 +65,11 @@ class Plateau:
 
 
 @functools.lru_cache(maxsize=4)
-def validation_samples(method: Method, count: int, seed: int = VALIDATION_SEED) -> tuple[Sample, ...]:
+def validation_samples(
+    method: Method, count: int, seed: int = VALIDATION_SEED, patterns: tuple[str, ...] = ()
+) -> tuple[Sample, ...]:
     """Unseen plates of both layouts, degraded one way; `blur` exactly as the paper's evaluation does."""
-    source = PlateSource(degradations={method: 1.0}, easy=0.0, exact=True)
+    source = PlateSource(degradations={method: 1.0}, easy=0.0, exact=True, patterns=patterns)
     pairs = (render_pair(source, seed, index) for index in range(count))
     return tuple(Sample(pair.lr, pair.hr, pair.text) for pair in pairs)
 
@@ -177,7 +179,11 @@ class Trainer:
     # -- the run -------------------------------------------------------------------------------------------------
 
     def run(
-        self, pool: Pool, listen: Callable[[Progress], None] = lambda _: None, stop: Callable[[], bool] = lambda: False
+        self,
+        pool: Records,
+        listen: Callable[[Progress], None] = lambda _: None,
+        stop: Callable[[], bool] = lambda: False,
+        samples: Mapping[str, Sequence[Sample]] | None = None,
     ) -> None:
         """Trains to the configured step, validating and saving on the way.
 
@@ -185,11 +191,16 @@ class Trainer:
             pool: the training pairs.
             listen: called after every step.
             stop: asked between steps; when it says so, the run is saved and ends.
+            samples: sets of plates to validate on, by name; rendered ones for each of VALIDATION_METHODS when None.
         """
         config = self.config
         if self.step >= config.steps:
             return
-        samples = {method: validation_samples(method, config.validation) for method in VALIDATION_METHODS}
+        if samples is None:
+            samples = {
+                method: validation_samples(method, config.validation, patterns=config.patterns)
+                for method in VALIDATION_METHODS
+            }
         batches = pool.batches(config.batch, config.seed, self.step)
         for records in _until(batches, lambda: self.step < config.steps and not stop()):
             rng = np.random.default_rng([config.seed, 1, self.step])
@@ -202,7 +213,7 @@ class Trainer:
         if self.step < config.steps:
             self.save()
 
-    def validate(self, samples: Mapping[Method, Sequence[Sample]]) -> dict[Method, Evaluation]:
+    def validate(self, samples: Mapping[str, Sequence[Sample]]) -> dict[str, Evaluation]:
         """Reads validation plates with the averaged networks; updates weights, history, curves and sheets."""
         networks = {**self.networks, **{name: average.network for name, average in self.averages.items()}}
         networks = {name: network.eval() for name, network in networks.items()}
@@ -216,7 +227,7 @@ class Trainer:
         self._write_sheet(samples, found)
         return found
 
-    def _write_sheet(self, samples: Mapping[Method, Sequence[Sample]], found: dict[Method, Evaluation]) -> None:
+    def _write_sheet(self, samples: Mapping[str, Sequence[Sample]], found: dict[str, Evaluation]) -> None:
         rows = []
         for method, result in found.items():
             for index in range(min(8, len(samples[method]))):

@@ -6,12 +6,13 @@ Paths are taken from the list's folder unless they are absolute. `HR` with the s
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lpsr_core.errors import LpsrError
+from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Image
 from lpsr_core.labelled import read_picture
 from lpsr_train.data.labels import LABEL, read_fields, text_of
@@ -128,3 +129,14 @@ def _check(hr: Path, lr: Path, split: Split, where: str) -> ListedPair:
     except LpsrError as error:
         raise LpsrError(f"{where}: {error}") from None
     return ListedPair(hr, lr, split, text, where)
+
+
+def describe_list(path: Path) -> str:
+    """A list's name and the beginning of its sha256, by which a run remembers what it was trained on.
+
+    Raises:
+        UsageError: the list does not exist.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path}: no such pair list")
+    return f"{path.name} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"

@@ -23,6 +23,7 @@ class PlateSource:
     Attributes:
         countries: drawn evenly.
         motorcycles: share of two-row plates; the paper leaves them out.
+        patterns: of texts (see `lpsr_core.layouts`), drawn evenly; each country's own when there are none.
         rectified: share that is cut out rectified and tight, as the paper's plates are.
         open_typefaces: paths of installed typefaces that widen the variety.
         open_share: how often one replaces the project's own skeletons.
@@ -43,6 +44,7 @@ class PlateSource:
     easy: float = 0.2
     target: float = SSIM_TARGET
     exact: bool = False
+    patterns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,14 @@ def render_pair(source: PlateSource, seed: int, index: int) -> Pair:
     """Renders one pair; the same source, seed and index give the same bytes, in any order and process."""
     rng = np.random.default_rng([seed, index])
     country = source.countries[int(rng.integers(len(source.countries)))]
+    pattern = source.patterns[int(rng.integers(len(source.patterns)))] if source.patterns else None
     style = random_style(
         rng,
         country=country,
         open_typefaces=source.open_typefaces,
         open_share=source.open_share,
         motorcycles=source.motorcycles,
+        pattern=pattern,
     )
     crop = photograph(style, random_view(style, rng, source.rectified), rng)
     methods = list(source.degradations)

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from torch import Tensor, nn
 
-from lpsr_core.degradation import Method
 from lpsr_train.batches import Batch
 from lpsr_train.config import TrainConfig
 from lpsr_train.evaluation import Evaluation, Sample, evaluate
@@ -42,6 +41,6 @@ class Diffusion:
         """Makes SR pictures and compares them with HR; nothing is read."""
         return evaluate(samples, None, networks["generator"])
 
-    def conclude(self, found: Mapping[Method, Evaluation]) -> dict[str, float]:
+    def conclude(self, found: Mapping[str, Evaluation]) -> dict[str, float]:
         """Similarity (SSIM) of SR to HR in percent, by degradation."""
         return {f"ssim, {method}": 100 * result.ssim for method, result in found.items()}

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lpsr_core.degradation import Method
 from lpsr_train.batches import Batch
 from lpsr_train.config import TrainConfig
 from lpsr_train.evaluation import Evaluation, Sample, enlarge, evaluate
@@ -41,9 +40,9 @@ class Reading:
 
     def evaluate(self, samples: Sequence[Sample], networks: Mapping[str, nn.Module]) -> Evaluation:
         """Reads HR and bicubic pictures."""
-        return evaluate(samples, networks["reader"])
+        return evaluate(samples, networks["reader"], layouts=self.config.plate_layouts)
 
-    def conclude(self, found: Mapping[Method, Evaluation]) -> dict[str, float]:
+    def conclude(self, found: Mapping[str, Evaluation]) -> dict[str, float]:
         """Rates of what the reader is for."""
         if self.config.task == "reader-lr":
             return {f"lr direct, {method}": result.rates["sr"].all.percent for method, result in found.items()}

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from lpsr_core.degradation import Method
 from lpsr_train.batches import Batch
 from lpsr_train.config import TrainConfig
 from lpsr_train.evaluation import Evaluation, Sample, evaluate
@@ -87,9 +86,9 @@ class SuperResolution:
 
     def evaluate(self, samples: Sequence[Sample], networks: Mapping[str, nn.Module]) -> Evaluation:
         """Reads HR, bicubic and SR pictures."""
-        return evaluate(samples, networks["reader"], networks["generator"])
+        return evaluate(samples, networks["reader"], networks["generator"], layouts=self.config.plate_layouts)
 
-    def conclude(self, found: Mapping[Method, Evaluation]) -> dict[str, float]:
+    def conclude(self, found: Mapping[str, Evaluation]) -> dict[str, float]:
         """Rates by degradation; the characters that are confused weigh more from here on."""
         confusion = torch.from_numpy(sum(result.confusion for result in found.values()))
         weights = character_weights(confusion.float(), self.config.losses)

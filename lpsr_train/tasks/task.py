@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from lpsr_core.degradation import Method
 from lpsr_train.batches import Batch
 from lpsr_train.evaluation import Evaluation, Sample
 
@@ -57,5 +56,8 @@ class Task(Protocol):
     def evaluate(self, samples: Sequence[Sample], networks: Mapping[str, nn.Module]) -> Evaluation:
         """Reads samples with the averaged networks."""
 
-    def conclude(self, found: Mapping[Method, Evaluation]) -> dict[str, float]:
-        """What a validation found, as rates in percent by name, the one to be raised first; may adapt the losses."""
+    def conclude(self, found: Mapping[str, Evaluation]) -> dict[str, float]:
+        """What a validation found on each set of plates, as rates in percent by name, the one to be raised first.
+
+        May adapt the losses.
+        """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -184,3 +186,25 @@ def test_evaluate_takes_a_list(pairs: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert found["title"] == f"run at step 7, {pairs}, training"
     wrong = CliRunner().invoke(app, [*arguments, "--split", "test"])
     assert "unknown split 'test'" in str(wrong.exception)
+
+
+def test_fit_trains_on_a_list_and_knows_it_again(pairs: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
+    from lpsr_train.trainer import load_trained
+
+    lines = pairs.read_text().splitlines()
+    pairs.write_text("\n".join([*lines, next(line for line in lines if line.endswith("training"))]) + "\n")
+    options = tmp_path / "run.toml"
+    options.write_text("warmup = 1\nvalidate_every = 1\nreal = 0.5\nbf16 = false\n")
+    command = [sys.executable, "-m", "lpsr_train", "fit", "--list", str(pairs), "--out", str(tmp_path / "run")]
+    command += ["--config", str(options), "--steps", "1", "--batch", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    trained = load_trained(tmp_path / "run")
+    assert trained.step == 1
+    assert trained.config.data.startswith(pairs.name + " sha256:")
+    assert set(trained.history[-1]["rates"]) == {"sr, validation", "hr"}
+    pairs.write_text(pairs.read_text() + "\n")
+    changed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert changed.returncode == 1
+    assert "another data" in changed.stderr
