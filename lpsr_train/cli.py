@@ -240,6 +240,8 @@ def evaluate(
     reader: Annotated[Optional[Path], typer.Option(help="Run whose reader judges [the run's own].")] = None,  # noqa: UP045
     seed: Annotated[int, typer.Option(help="Seed of synthetic plates and of noise.", min=0)] = 7_000_004,
     sheet: Annotated[Optional[Path], typer.Option(help="PNG with LR / SR / HR of the first plates.")] = None,  # noqa: UP045
+    worst: Annotated[Optional[Path], typer.Option(help="PNG with the ten plates read worst.")] = None,  # noqa: UP045
+    confusion: Annotated[Optional[Path], typer.Option(help="PNG of the confused characters.")] = None,  # noqa: UP045
     json_out: Annotated[Optional[Path], typer.Option("--json", help="File for the figures.")] = None,  # noqa: UP045
     debug: Debug = False,
 ) -> None:
@@ -253,6 +255,7 @@ def evaluate(
     if split not in splits:
         raise UsageError(f"unknown split {split!r}; there are: {', '.join(SPLITS)}")
     need_torch()
+    from lpsr_train.pictures import write_confusion
     from lpsr_train.report import evaluate_run
 
     with progress_bar() as bar:
@@ -274,6 +277,12 @@ def evaluate(
     if sheet:
         report.write_sheet(sheet)
         typer.echo(f"contact sheet: {sheet}")
+    if worst:
+        report.write_worst(worst)
+        typer.echo(f"plates read worst: {worst}")
+    if confusion:
+        write_confusion(confusion, report.result.confusion)
+        typer.echo(f"confused characters: {confusion}")
     if json_out:
         report.write_json(json_out)
         typer.echo(f"figures: {json_out}")

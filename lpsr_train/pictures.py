@@ -8,12 +8,16 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from lpsr_core.alphabet import ALPHABET, CLASSES
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image
 
 _TILE = (288, 96)
 _LABEL = 22
+_NOTABLE = 5.0
+"""Share of a character's plates, in percent, from which on a confusion is written out."""
 
 
 def tile(image: Image, label: str, good: bool | None = None) -> Image:
@@ -81,6 +85,35 @@ def write_curves(path: Path, history: Sequence[dict[str, Any]]) -> None:
     rates.grid(alpha=0.3)
     rates.legend()
     figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+
+
+def write_confusion(path: Path, confusion: NDArray[np.integer]) -> None:
+    """Plots which characters were read as which.
+
+    Args:
+        path: PNG to write.
+        confusion: int[36, 36], counts; rows are true classes, columns what was read.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    shares = 100 * confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    wrong = shares - np.diag(np.diag(shares))
+    figure, axes = pyplot.subplots(figsize=(10, 9), constrained_layout=True)
+    picture = axes.imshow(wrong, cmap="magma_r", vmin=0, vmax=max(float(wrong.max()), 1.0))
+    axes.set_xticks(range(CLASSES), ALPHABET)
+    axes.set_yticks(range(CLASSES), ALPHABET)
+    axes.set(xlabel="read", ylabel="true", title="Characters read wrongly; the diagonal is left out")
+    for row, column in np.argwhere(wrong >= _NOTABLE):
+        share = wrong[row, column]
+        colour = "white" if share > wrong.max() / 2 else "black"
+        axes.text(column, row, f"{share:.0f}", ha="center", va="center", fontsize=7, color=colour)
+    figure.colorbar(picture, label="share of the true character, %", shrink=0.7)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110, format="png")
     pyplot.close(figure)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from lpsr_core.degradation import Method, degrade
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import to_hr, to_lr
 from lpsr_core.labelled import load_labelled
+from lpsr_core.metrics import characters_right
 from lpsr_train import pictures
 from lpsr_train.data.samples import list_samples
 from lpsr_train.data.sources import Split
@@ -60,9 +61,24 @@ class Report:
 
     def write_sheet(self, path: Path) -> None:
         """Writes LR, SR and HR of the first plates side by side."""
+        self._write_plates(path, range(min(_SHEET, len(self.samples))))
+
+    def write_worst(self, path: Path, count: int = 10) -> None:
+        """Writes LR, SR and HR of the plates with the fewest characters right.
+
+        Raises:
+            LpsrError: nothing was read.
+        """
+        if "sr" not in self.result.texts:
+            raise LpsrError("without a reader there are no worst plates; name a run with one as --reader")
+        read = zip(self.result.texts["sr"], self.samples, strict=True)
+        hits = [characters_right(text, sample.text) for text, sample in read]
+        self._write_plates(path, sorted(range(len(hits)), key=lambda index: hits[index])[:count])
+
+    def _write_plates(self, path: Path, indices: Iterable[int]) -> None:
         rows = []
-        for index, sample in enumerate(self.samples[:_SHEET]):
-            text = self.result.texts["sr"][index]
+        for index in indices:
+            sample, text = self.samples[index], self.result.texts["sr"][index]
             rows.append(
                 [
                     pictures.tile(sample.lr, "LR"),
