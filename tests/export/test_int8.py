@@ -1,0 +1,62 @@
+"""Which layers INT8 graphs keep in floating point: the harmful ones, and as few as it takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lpsr_export.crops import lr_batch, rendered_crops
+from lpsr_export.int8 import Quantiser, choose_layers
+
+
+class Scripted:
+    """Stands for a quantiser; its graph is the set of layers that are left out."""
+
+    layers = ("first", "second", "third", "fourth")
+
+    def graph(self, keep=()):
+        return frozenset(keep)
+
+
+HARM = {"first": 1.0, "second": 4.0, "third": 3.0, "fourth": 2.0}
+
+
+def harm(kept: frozenset[str]) -> float:
+    return sum(HARM[layer] for layer in Scripted.layers if layer not in kept)
+
+
+@pytest.mark.parametrize(("bearable", "kept"), [(10, []), (9, ["second"]), (3, ["second", "third"]), (0, list(HARM))])
+def test_the_most_harmful_layers_are_left_out_and_no_more(bearable: float, kept: list[str]) -> None:
+    said: list[str] = []
+    choice = choose_layers(Scripted(), harm, lambda model: harm(model) <= bearable, said.append)
+    assert set(choice.kept) == set(kept)
+    assert choice.model == frozenset(kept)
+    assert choice.layers == 4
+    assert list(choice.kept.values()) == sorted(choice.kept.values(), reverse=True), "worst first"
+    assert bool(said) == bool(kept), "a graph that is good as it is needs no measuring"
+
+
+def test_layers_are_left_out_by_name_and_those_that_place_samples_always(exported: Path) -> None:
+    quantiser = Quantiser(exported / "tiny-generator.onnx", "generator", lr_batch(rendered_crops(4, 1)))
+
+    def quantised(model) -> set[str]:
+        makers = {output: node.op_type for node in model.graph.node for output in node.output}
+        return {
+            node.name for node in model.graph.node if node.input and makers.get(node.input[0]) == "DequantizeLinear"
+        }
+
+    everything = quantiser.graph()
+    assert set(quantiser.layers) <= quantised(everything)
+    left = quantiser.layers[:2]
+    assert not set(left) & quantised(quantiser.graph(left))
+    placing = {node.input[2] for node in everything.graph.node if node.op_type == "DeformConv"}
+    assert placing
+    assert not quantiser._never & set(quantiser.layers)
+    assert len(quantiser._never) >= 4
+    floats = {tensor.name for tensor in everything.graph.initializer if tensor.data_type == 1}
+    for node in everything.graph.node:
+        if node.name in quantiser._never:
+            assert node.input[1] in floats
+    assert np.isfinite([range_.range_value[1] for range_ in quantiser._ranges.data.values()]).all()
