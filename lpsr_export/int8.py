@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS
-from lpsr_core.errors import MissingExtraError
+from lpsr_core.errors import LpsrError, MissingExtraError
 from lpsr_export.graphs import import_onnx, load_graph
 
 if TYPE_CHECKING:
@@ -138,6 +138,9 @@ def choose_layers(
         error: how far a graph is from FP32.
         good: whether a graph is near enough; with nothing quantised it is not asked.
         say: told what is being done.
+
+    Raises:
+        LpsrError: nothing can be quantised.
     """
     model = quantiser.graph()
     if good(model):
@@ -155,6 +158,8 @@ def choose_layers(
             high = middle
         else:
             low = middle
+    if high == len(ranked):
+        raise LpsrError("no layer survives eight bits within the gate; nothing was written")
     kept = {layer: harm[layer] for layer in ranked[:high]}
     return Choice(quantiser.graph(kept), kept, len(ranked))
 

@@ -131,8 +131,10 @@ def _metrics(trained: Any, plates: int) -> dict[str, Any]:
         samples = validation_samples(method, plates, CHECK_SEED, trained.config.patterns)
         result = evaluate(samples, trained.reader, trained.generator, layouts=trained.config.plate_layouts)
         rates: dict[str, Any] = {form: rate.as_dict() for form, rate in result.rates.items()}
-        if trained.generator is None:  # such a reader is for enlarged LR pictures only
+        if trained.config.task == "reader-lr":
             rates = {"lr direct": rates["bicubic"]}
+        elif trained.generator is None:
+            rates.pop("sr")
         else:
             rates["psnr_db"], rates["ssim"] = round(result.psnr, 3), round(result.ssim, 4)
         found[f"rendered plates, {method}"] = rates

@@ -46,10 +46,6 @@ def options(
     pass
 
 
-ABLATION_SEED = 7_000_006
-"""Of the plates that the ablation is judged on: no pool is rendered with it."""
-
-
 @app.command()
 def render(
     out: Annotated[Path, typer.Option(help="Folder of the pool.")],
@@ -97,22 +93,27 @@ def fit(
 ) -> None:
     """Trains a preset to averaged weights, on rendered plates or a list of pairs; resumes when run again."""
     need_torch()
+    from lpsr_core.layouts import parse_layouts
     from lpsr_train.config import PRESETS, load
     from lpsr_train.data.lists import describe_list
     from lpsr_train.data.records import PairPool
     from lpsr_train.data.samples import list_samples
+    from lpsr_train.state import identify
     from lpsr_train.trainer import Progress as Step
-    from lpsr_train.trainer import Trainer, choose_device
+    from lpsr_train.trainer import Trainer, choose_device, load_trained
 
     if preset not in PRESETS:
         raise UsageError(f"unknown preset {preset!r}; there are: {', '.join(PRESETS)}")
     run = load(config, PRESETS[preset]) if config else PRESETS[preset]
     run = replace(run, steps=steps or run.steps, batch=batch or run.batch, pairs=pairs or run.pairs)
-    run = replace(run, layouts=layouts or run.layouts, data=describe_list(pair_list) if pair_list else "")
+    words = [word for word in (layouts or run.layouts).split(",") if word.strip()]
+    # Patterns, so that the run means the same wherever it is read from.
+    patterns = ",".join(layout.pattern for layout in parse_layouts(words)) if words else ""
+    run = replace(run, layouts=patterns, data=describe_list(pair_list) if pair_list else "")
+    if pair_list and (pool or pairs):
+        raise UsageError("--list brings its own pairs; leave --pool and --pairs out")
     if guide:
-        from lpsr_train.trainer import load_trained
-
-        run = replace(run, guide="fixed", reader=load_trained(guide).config.reader)
+        run = replace(run, guide="fixed", guide_run=identify(guide), reader=load_trained(guide).config.reader)
     elif run.guide == "fixed":
         raise UsageError("a fixed guide comes from another run; name it with --guide")
     run.check()
@@ -126,7 +127,7 @@ def fit(
     samples: dict[str, list[Sample]] | None = None
     if pair_list:
         records: Records = PairPool.from_list(pair_list, "training")
-        samples = {"validation": list_samples(pair_list, "validation")}
+        samples = {"validation": list_samples(pair_list, "validation")[: run.validation]}
     else:
         records = _rendered(trainer, pool or out / "pool", workers)
     with progress_bar() as bar:
@@ -321,7 +322,7 @@ def ablate(
     need_torch()
     from rich.console import Console
 
-    from lpsr_train.ablation import Budget, ablate, table
+    from lpsr_train.ablation import TEST_SEED, Budget, ablate, table
     from lpsr_train.config import PRESETS
     from lpsr_train.networks.presets import generator_config
     from lpsr_train.plates.pairs import PlateSource
@@ -336,14 +337,14 @@ def ablate(
     results = []
     with progress_bar() as bar, stop_request() as stop:
         task = bar.add_task("test plates", total=None, note="")
-        samples = validation_samples("blur", plates, ABLATION_SEED)
+        samples = validation_samples("blur", plates, TEST_SEED, rectified=1.0)
 
         def listen(name: str, step: int, total: int) -> None:
             bar.update(task, description=name, completed=step, total=total)
 
         for result in ablate(out, rendered, budget, samples, listen, lambda: bool(stop)):
             results.append(result)
-            bar.console.print(f"{result.row.name}: {result.pooled.all}", soft_wrap=True)
+            bar.console.print(f"{result.row.name}: {result.percent:.1f} %", soft_wrap=True)
     if results:
         Console().print(table(results))
     if stop:

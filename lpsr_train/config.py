@@ -55,6 +55,7 @@ class TrainConfig:
             has no reader; `reader-lr` trains a reader alone on bicubically enlarged LR pictures,
             the baseline that the paper leaves out; `reader-hr` trains one on HR pictures, to guide or to judge.
         guide: `gan` trains the reader along; `fixed` takes another run's reader as it is.
+        guide_run: which run that was; empty without one.
         loss: `lcofl`, or `logits`, the loss of the network that the paper builds on.
         schedule: `alternate` updates the generator through the frozen reader and then the reader on detached SR, as
             the paper does; `together` updates both from one pass, which takes three quarters of the time.
@@ -91,6 +92,7 @@ class TrainConfig:
 
     task: Task = "sr"
     guide: Guide = "gan"
+    guide_run: str = ""
     loss: Loss = "lcofl"
     schedule: Schedule = "together"
     real: float = 0.25
@@ -158,7 +160,9 @@ class TrainConfig:
                 raise UsageError(f"unknown {name} {getattr(self, name)!r}; there are: {known}")
         if self.loss == "logits" and self.schedule == "together" and self.guide == "gan":
             raise UsageError("the loss 'logits' needs the schedule 'alternate', or a fixed guide")
-        if self.task == "sr" and not 0 < round(self.real * self.batch) < self.batch:
+        if self.guide == "fixed" and self.task != "sr":
+            raise UsageError(f"a fixed guide is for the task sr, not for {self.task}")
+        if self.task == "sr" and self.guide == "gan" and not 0 < round(self.real * self.batch) < self.batch:
             raise UsageError(f"training option 'real' must leave a batch of {self.batch} some pictures of both kinds")
         if self.task == "sr3" and self.guide == "fixed":
             raise UsageError("SR3 learns without a guide; a guide is for the task sr")

@@ -28,29 +28,36 @@ def fuse(
         str, typer.Option(help="synthetic, a folder of labelled plates, or tracks (a folder or CSV file).")
     ] = "synthetic",
     tracks: Annotated[bool, typer.Option("--tracks", help="DATA holds tracks, with their own frames.")] = False,
-    degradation: Annotated[str, typer.Option(help="blur (the paper's), noise, camera, hard, or none.")] = "hard",
+    degradation: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="blur (the paper's), noise, camera, hard, or none [hard]."),
+    ] = None,
+    reader: Annotated[Optional[Path], typer.Option(help="Run whose reader judges [the run's own].")] = None,  # noqa: UP045
     count: Annotated[int, typer.Option(help="Synthetic plates.", min=1)] = 500,
     seed: Annotated[int, typer.Option(help="Seed of plates, shifts and noise.", min=0)] = 7_000_007,
     json_out: Annotated[Optional[Path], typer.Option("--json", help="File for the figures.")] = None,  # noqa: UP045
     debug: Debug = False,
 ) -> None:
     """Recognition rates from one, three and five frames of each plate, their log-probabilities added up."""
-    if degradation not in METHODS:
+    if degradation is not None and degradation not in METHODS:
         raise UsageError(f"unknown degradation {degradation!r}; there are: {', '.join(METHODS)}")
     need_torch()
     from lpsr_train.fusion import fused_rates
     from lpsr_train.trainer import load_trained
 
+    if tracks and degradation is not None:
+        raise UsageError("tracks have their own frames; leave --degradation out, or --tracks")
     trained = load_trained(weights)
     if trained.generator is None:
         raise LpsrError(f"{weights}: this run trained a reader alone; name one with a generator")
+    run, judge = trained.config, load_trained(reader).reader if reader else trained.reader
     with progress_bar() as bar:
         task = bar.add_task("frames", total=None, note="")
         plates = []
-        for plate in _tracks(Path(data)) if tracks else _made(data, degradation, count, seed):
+        for plate in _tracks(Path(data)) if tracks else _made(data, degradation or "hard", count, seed, run.patterns):
             plates.append(plate)
             bar.update(task, completed=len(plates))
-    rates = fused_rates(plates, trained.reader, trained.generator, COUNTS)
+    rates = fused_rates(plates, judge, trained.generator, COUNTS, run.plate_layouts)
     table = Table("frames", "all 7, % [95 %]", ">= 6, % [95 %]", ">= 5, % [95 %]", title=f"{weights}, {data}")
     for frames, rate in rates.items():
         table.add_row(str(frames), str(rate.all), str(rate.six), str(rate.five))
@@ -62,14 +69,14 @@ def fuse(
         typer.echo(f"figures: {json_out}")
 
 
-def _made(data: str, degradation: Method, count: int, seed: int) -> Iterator[Frames]:
+def _made(data: str, degradation: Method, count: int, seed: int, patterns: tuple[str, ...]) -> Iterator[Frames]:
     """Frames made of sharp crops, each shifted and degraded in its own way."""
     from lpsr_core.labelled import load_labelled
     from lpsr_train.fusion import Frames, shaken
     from lpsr_train.plates.pairs import PlateSource, render_pair
 
     if data == "synthetic":
-        pairs = (render_pair(PlateSource(), seed, index) for index in range(count))
+        pairs = (render_pair(PlateSource(patterns=patterns), seed, index) for index in range(count))
         sharp = ((pair.crop, pair.text) for pair in pairs)
     else:
         sharp = ((plate.crop, plate.text) for plate in load_labelled(Path(data)))

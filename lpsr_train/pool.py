@@ -69,7 +69,7 @@ class Records(ABC):
         while True:
             order = np.random.default_rng([seed, step // per_pass]).permutation(len(self))
             for index in range(step % per_pass, per_pass):
-                yield self.take(np.sort(order[index * size : (index + 1) * size]))
+                yield self.take(order[index * size : (index + 1) * size])
                 step += 1
 
 

@@ -64,13 +64,7 @@ class Report:
         self._write_plates(path, range(min(_SHEET, len(self.samples))))
 
     def write_worst(self, path: Path, count: int = 10) -> None:
-        """Writes LR, SR and HR of the plates with the fewest characters right.
-
-        Raises:
-            LpsrError: nothing was read.
-        """
-        if "sr" not in self.result.texts:
-            raise LpsrError("without a reader there are no worst plates; name a run with one as --reader")
+        """Writes LR, SR and HR of the plates with the fewest characters right."""
         read = zip(self.result.texts["sr"], self.samples, strict=True)
         hits = [characters_right(text, sample.text) for text, sample in read]
         self._write_plates(path, sorted(range(len(hits)), key=lambda index: hits[index])[:count])
@@ -135,12 +129,20 @@ def evaluate_run(
     """
     trained = load_trained(weights)
     if trained.generator is None:
-        raise LpsrError(f"{weights}: this run trained a reader alone; give it as --lr-weights beside a generator's")
+        option = "--lr-weights" if trained.config.task == "reader-lr" else "--reader"
+        raise LpsrError(f"{weights}: this run trained a reader alone; give it as {option} beside a generator's")
     judge = load_trained(reader).reader if reader else trained.reader
-    lr_reader = load_trained(lr_weights).reader if lr_weights else None
-    samples, kind = gather_samples(data, degradation, count, seed, rectified, tell, pairs, split)
+    lr_run = load_trained(lr_weights) if lr_weights else None
+    if lr_run and lr_run.config.task != "reader-lr":
+        raise LpsrError(
+            f"{lr_weights}: this run's reader was not trained on LR pictures; "
+            "train one with: lpsr-train fit --preset reader-lr"
+        )
+    patterns = trained.config.patterns
+    samples, kind = gather_samples(data, degradation, count, seed, rectified, tell, pairs, split, patterns)
     if reader:
         kind += f", read by {reader}"
+    lr_reader = lr_run.reader if lr_run else None
     result = evaluate(samples, judge, trained.generator, lr_reader, trained.config.plate_layouts)
     return Report(f"{weights} at step {trained.step}, {kind}", samples, result)
 
@@ -154,11 +156,13 @@ def gather_samples(
     tell: Callable[[int, int], None],
     pairs: Path | None,
     split: Split,
+    patterns: tuple[str, ...] = (),
 ) -> tuple[list[Sample], str]:
     """The plates that networks are judged on, and a few words on what they are.
 
     Args:
         data, degradation, count, seed, rectified, tell, pairs, split: as in `evaluate_run`.
+        patterns: of rendered texts; each country's own when there are none.
 
     Raises:
         LpsrError: the plates cannot be read.
@@ -171,7 +175,9 @@ def gather_samples(
         tell(len(samples), len(samples))
     elif data == "synthetic":
         kind = f"{data}, {100 * rectified:.0f} % rectified, {degradation}"
-        source = PlateSource(rectified=rectified, degradations={degradation: 1.0}, easy=0.0, exact=True)
+        source = PlateSource(
+            rectified=rectified, degradations={degradation: 1.0}, easy=0.0, exact=True, patterns=patterns
+        )
         for index in range(count):
             pair = render_pair(source, seed, index)
             samples.append(Sample(pair.lr, pair.hr, pair.text))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,16 @@ def load(folder: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or state.get("schema") != SCHEMA:
         raise LpsrError(f"{path}: not a checkpoint of this version (schema {SCHEMA}); train again")
     return state
+
+
+def identify(folder: Path) -> str:
+    """A run's folder name and the beginning of its checkpoint's sha256, by which another run remembers it.
+
+    Raises:
+        LpsrError: it holds no checkpoint.
+    """
+    load(folder)
+    return f"{folder.name} sha256:{hashlib.sha256((folder / CHECKPOINT).read_bytes()).hexdigest()[:16]}"
 
 
 def cpu_state(network: nn.Module) -> dict[str, Tensor]:

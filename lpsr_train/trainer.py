@@ -25,6 +25,7 @@ from lpsr_train.batches import Batch, to_batch
 from lpsr_train.config import TrainConfig, from_dict
 from lpsr_train.evaluation import Evaluation, Sample
 from lpsr_train.plates.pairs import PlateSource, render_pair
+from lpsr_train.plates.photograph import RECTIFIED
 from lpsr_train.pool import Records
 from lpsr_train.tasks import Moment, make_task
 
@@ -66,10 +67,14 @@ class Plateau:
 
 @functools.lru_cache(maxsize=4)
 def validation_samples(
-    method: Method, count: int, seed: int = VALIDATION_SEED, patterns: tuple[str, ...] = ()
+    method: Method,
+    count: int,
+    seed: int = VALIDATION_SEED,
+    patterns: tuple[str, ...] = (),
+    rectified: float = RECTIFIED,
 ) -> tuple[Sample, ...]:
     """Unseen plates of both layouts, degraded one way; `blur` exactly as the paper's evaluation does."""
-    source = PlateSource(degradations={method: 1.0}, easy=0.0, exact=True, patterns=patterns)
+    source = PlateSource(degradations={method: 1.0}, easy=0.0, exact=True, patterns=patterns, rectified=rectified)
     pairs = (render_pair(source, seed, index) for index in range(count))
     return tuple(Sample(pair.lr, pair.hr, pair.text) for pair in pairs)
 
@@ -128,8 +133,8 @@ class Trainer:
         losses = self.task.train_step(batch, self.moment())
         if not all(math.isfinite(value) for value in losses.values()):
             raise LpsrError(
-                f"step {self.step}: the loss is not a number; the last good checkpoint is kept in {self.folder}, "
-                "go on from it with a smaller learning rate"
+                f"step {self.step}: the loss is not a number; the last good checkpoint is kept in {self.folder}; "
+                f"begin another run from it with --init {self.folder} and smaller learning rates"
             )
         self.step += 1
         for name, average in self.averages.items():
@@ -201,6 +206,9 @@ class Trainer:
                 method: validation_samples(method, config.validation, patterns=config.patterns)
                 for method in VALIDATION_METHODS
             }
+        due = self.step and self.step % config.validate_every == 0
+        if due and (not self.history or self.history[-1]["step"] < self.step):
+            self.validate(samples)  # the run was killed before it could
         batches = pool.batches(config.batch, config.seed, self.step)
         for records in _until(batches, lambda: self.step < config.steps and not stop()):
             rng = np.random.default_rng([config.seed, 1, self.step])
@@ -312,7 +320,7 @@ class Trainer:
         """
         saved = state.load(folder)
         self.lineage = [*saved["lineage"], {"config": saved["config"], "steps": saved["step"]}]
-        for name in self.networks:
+        for name in self.task.learning:
             if name in saved["averages"]:
                 self._begin(name, saved["averages"][name], folder)
 

@@ -51,17 +51,25 @@ def compare(
 
     chosen = choose_device(device)
     contenders = load_contenders(weights, sampling_steps, chosen)
-    judge = load_trained(reader).reader.to(chosen)
+    judging = load_trained(reader)
+    judge, run = judging.reader.to(chosen), judging.config
     with progress_bar() as bar:
         rendering = bar.add_task("plates", total=count, note="")
 
         def rendered(done: int, total: int) -> None:
             bar.update(rendering, completed=done, total=total)
 
-        samples, kind = gather_samples(data, methods[degradation], count, seed, 1.0, rendered, pair_list, splits[split])
+        samples, kind = gather_samples(
+            data, methods[degradation], count, seed, 1.0, rendered, pair_list, splits[split], run.patterns
+        )
         bars = {entry.name: bar.add_task(entry.name, total=len(samples), note="") for entry in contenders}
         rows = measure(
-            contenders, judge, samples, timed, lambda name, done, total: bar.update(bars[name], completed=done)
+            contenders,
+            judge,
+            samples,
+            timed,
+            run.plate_layouts,
+            lambda name, done, total: bar.update(bars[name], completed=done),
         )
     machine = (
         torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else f"cpu (threads: {torch.get_num_threads()})"

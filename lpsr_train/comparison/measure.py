@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import to_tensor
-from lpsr_core.metrics import RecognitionRate, recognition_rate
+from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
+from lpsr_core.metrics import RecognitionRate
 from lpsr_train.evaluation import Sample, enlarge, evaluate
 from lpsr_train.networks.sr3 import Sr3
 from lpsr_train.trainer import load_trained
@@ -96,6 +97,7 @@ def measure(
     judge: nn.Module,
     samples: Sequence[Sample],
     timed: int,
+    layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
     tell: Callable[[str, int, int], None] = lambda name, done, total: None,
 ) -> list[Row]:
     """Rows of HR, bicubic and every contender's pictures, in this order.
@@ -105,11 +107,11 @@ def measure(
         judge: the reader of all pictures.
         samples: at least one plate.
         timed: plates on the clock, at least one; fewer are there when there are fewer samples.
+        layouts: of the decoder.
         tell: told how many of how many plates a contender has super-resolved.
     """
     device = next(judge.parameters()).device
-    truths = [sample.text for sample in samples]
-    plain = evaluate(samples, judge, batch=_BATCH)
+    plain = evaluate(samples, judge, layouts=layouts, batch=_BATCH)
     rows = [
         Row("HR", plain.rates["hr"]),
         Row(
@@ -128,13 +130,11 @@ def measure(
 
         hook = contender.generator.register_forward_hook(count)
         try:
-            result = evaluate(samples, judge, contender.generator, batch=_BATCH)
+            result = evaluate(samples, judge, contender.generator, layouts=layouts, batch=_BATCH)
         finally:
             hook.remove()
-        rate = recognition_rate(result.texts["sr"], truths)
-        rows.append(
-            Row(contender.name, rate, result.psnr, result.ssim, seconds, contender.parameters, contender.passes)
-        )
+        rate, parameters = result.rates["sr"], contender.parameters
+        rows.append(Row(contender.name, rate, result.psnr, result.ssim, seconds, parameters, contender.passes))
     return rows
 
 

@@ -57,7 +57,7 @@ class SuperResolution:
         with moment.autocast():
             sr = generator(batch.lr)
             log_probs = reader(sr)
-        terms = self._terms(log_probs, batch, sr)
+        terms = self._terms(log_probs, batch, sr, moment)
         moment.update(terms.total(self._guidance(moment.step)), "generator")
         for parameter in learns:
             parameter.requires_grad_(True)
@@ -79,7 +79,7 @@ class SuperResolution:
             # What the reader is shown lies in 0..1, as it will when it is used; gradients pass as if it did not.
             shown = sr + (sr.clamp(0, 1) - sr).detach()
             log_probs = reader(torch.cat([shown, real]).contiguous(memory_format=torch.channels_last))
-        terms = self._terms(log_probs[: len(sr)], batch, sr)
+        terms = self._terms(log_probs[: len(sr)], batch, sr, moment)
         reading = reading_loss(log_probs, target, self.config.smoothing)
         moment.update(terms.total(self._guidance(moment.step)) + reading, "generator", "reader")
         return {**terms.as_dict(), "reader": float(reading.detach())}
@@ -96,13 +96,13 @@ class SuperResolution:
         rates = {f"sr, {method}": result.rates["sr"].all.percent for method, result in found.items()}
         return {**rates, "hr": next(iter(found.values())).rates["hr"].all.percent}
 
-    def _terms(self, log_probs: Tensor, batch: Batch, sr: Tensor) -> LossTerms:
+    def _terms(self, log_probs: Tensor, batch: Batch, sr: Tensor, moment: Moment) -> LossTerms:
         if self.config.loss == "lcofl":
             weights = self.carried["weights"]
             return lcofl(self.config.losses, log_probs, batch.target, weights, sr.float(), batch.hr)
         reader = self.networks["reader"]
         training = reader.training
-        with torch.no_grad():
+        with torch.no_grad(), moment.autocast():
             wanted = reader.eval()(batch.hr)
         reader.train(training)
         return logit_loss(log_probs, wanted, sr.float(), batch.hr)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lpsr_core.errors import LpsrError
 from lpsr_export.crops import lr_batch, rendered_crops
 from lpsr_export.int8 import Quantiser, choose_layers
 
@@ -27,7 +28,7 @@ def harm(kept: frozenset[str]) -> float:
     return sum(HARM[layer] for layer in Scripted.layers if layer not in kept)
 
 
-@pytest.mark.parametrize(("bearable", "kept"), [(10, []), (9, ["second"]), (3, ["second", "third"]), (0, list(HARM))])
+@pytest.mark.parametrize(("bearable", "kept"), [(10, []), (9, ["second"]), (3, ["second", "third"])])
 def test_the_most_harmful_layers_are_left_out_and_no_more(bearable: float, kept: list[str]) -> None:
     said: list[str] = []
     choice = choose_layers(Scripted(), harm, lambda model: harm(model) <= bearable, said.append)
@@ -36,6 +37,11 @@ def test_the_most_harmful_layers_are_left_out_and_no_more(bearable: float, kept:
     assert choice.layers == 4
     assert list(choice.kept.values()) == sorted(choice.kept.values(), reverse=True), "worst first"
     assert bool(said) == bool(kept), "a graph that is good as it is needs no measuring"
+
+
+def test_a_graph_with_nothing_quantised_is_not_called_int8() -> None:
+    with pytest.raises(LpsrError, match="no layer survives"):
+        choose_layers(Scripted(), harm, lambda model: harm(model) <= 0)
 
 
 def test_layers_are_left_out_by_name_and_those_that_place_samples_always(exported: Path) -> None:

@@ -6,13 +6,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
 
 from lpsr_core.errors import LpsrError
 from lpsr_train import pool as pools
-from lpsr_train.ablation import PAPER, ROWS, Budget, ablate, table
+from lpsr_train.ablation import PAPER, ROWS, Budget, Result, ablate, table
 from lpsr_train.networks.presets import generator_config
 from lpsr_train.plates.pairs import PlateSource
 from lpsr_train.pool import render_pool
@@ -49,6 +50,20 @@ def test_rows_differ_in_their_components_alone() -> None:
         assert (config.loss == "lcofl") == row.lcofl
 
 
+def test_seeds_read_the_same_plates_and_do_not_count_as_more() -> None:
+    """Two runs that agree on every plate leave the interval of one."""
+    one = np.random.default_rng(1).random((1, 400)) < 0.5
+    single = Result.of(ROWS[0], {}, one)
+    twice = Result.of(ROWS[0], {}, np.repeat(one, 2, axis=0))
+    assert twice.interval == single.interval
+    assert single.interval[1] - single.interval[0] == pytest.approx(2 * 1.96 * 100 * np.sqrt(0.25 / 400), rel=0.1)
+    assert single.spread is None
+    assert twice.spread == 0
+    apart = Result.of(ROWS[0], {}, np.array([[True] * 3 + [False], [True] + [False] * 3]))
+    assert apart.percent == 50
+    assert apart.spread == pytest.approx(np.std([75, 25], ddof=1))
+
+
 def test_the_table_is_trained_stopped_and_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pools, "SHARD", 8)
     list(render_pool(tmp_path / "pool", PlateSource(), 1, 8, 1))
@@ -70,7 +85,8 @@ def test_the_table_is_trained_stopped_and_finished(tmp_path: Path, monkeypatch: 
     assert len(before) == 4
     saved = json.loads((tmp_path / "out" / "results.json").read_text())
     assert [row["row"] for row in saved["rows"]] == [row.name for row in ROWS]
-    assert saved["rows"][0]["pooled"]["all"]["total"] == 2
+    assert saved["rows"][0]["seeds"]["5"]["all"]["total"] == 2
+    assert saved["rows"][0]["spread"] is None
     assert table(done).row_count == 8
     with pytest.raises(LpsrError, match="another source, seed or settings"):
         list(ablate(tmp_path / "out", tmp_path / "pool", replace(BUDGET, steps=2), samples, listen, lambda: False))

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
 
 from lpsr_core.alphabet import encode  # noqa: E402
 from lpsr_core.errors import LpsrError  # noqa: E402
+from lpsr_train.cli import app  # noqa: E402
+from lpsr_train.config import TrainConfig  # noqa: E402
 from lpsr_train.fusion import Frames, fused_rates, shaken  # noqa: E402
 from lpsr_train.plates.pairs import PlateSource, render_pair  # noqa: E402
+from lpsr_train.trainer import Trainer  # noqa: E402
 
 TRUTH = "ABC1D23"
 
@@ -57,3 +66,19 @@ def test_frames_of_a_crop_differ_and_repeat() -> None:
     assert not (first[0] == first[1]).all()
     still = [frame.astype(float).ravel() for frame in shaken(crop, "none", 2, np.random.default_rng(4))]
     assert 0.5 < np.corrcoef(still)[0, 1] < 0.9999, "moved a little, and still the same plate"
+
+
+def test_the_command_fuses_and_refuses(tmp_path: Path) -> None:
+    config = TrainConfig(batch=8, bf16=False)
+    Trainer(config, tmp_path, torch.device("cpu")).save()
+    out = tmp_path / "fused.json"
+    options = ["fuse", "--weights", str(tmp_path), "--count", "2", "--degradation", "camera", "--json", str(out)]
+    done = CliRunner().invoke(app, options)
+    assert done.exit_code == 0, done.output
+    assert set(json.loads(out.read_text())["frames"]) == {"1", "3", "5"}
+    command = [sys.executable, "-m", "lpsr_train", "fuse", "--weights", str(tmp_path), "--tracks", "--data", "nowhere"]
+    for more, code, words in (([], 2, "no such folder"), (["--degradation", "blur"], 2, "have their own frames")):
+        failed = subprocess.run([*command, *more], capture_output=True, text=True, check=False)
+        assert failed.returncode == code, failed.stderr
+        assert words in failed.stderr
+        assert failed.stderr.strip().count("\n") == 0

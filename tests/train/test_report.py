@@ -10,7 +10,6 @@ import pytest
 
 pytest.importorskip("torch", reason="the evaluation needs PyTorch (the train extra)")
 
-from lpsr_core.errors import LpsrError
 from lpsr_train.evaluation import Evaluation, Sample
 from lpsr_train.pictures import write_confusion
 from lpsr_train.report import Report
@@ -35,11 +34,6 @@ def test_the_worst_plates_come_first(tmp_path: Path) -> None:
     sheet = cv2.imread(str(path))
     plates = [int(sheet[50, x, 0]) for x in (150, 1000)]
     assert plates == [80, 160], "no character right, then six; the plate read rightly is not among the two"
-
-
-def test_without_a_reader_there_are_no_worst_plates(tmp_path: Path) -> None:
-    with pytest.raises(LpsrError, match="--reader"):
-        report({}).write_worst(tmp_path / "worst.png")
 
 
 def test_confusions_are_drawn_where_they_are(tmp_path: Path) -> None:

@@ -237,6 +237,18 @@ def test_batches_depend_on_seed_and_step_alone(pool: Pool) -> None:
     assert len({record["hr"].tobytes() for record in one_pass}) == 32, "a pass shows every plate once"
 
 
+def test_every_place_of_a_batch_draws_from_the_whole_pool(pool: Pool) -> None:
+    """The first plates of a batch are super-resolved and the last are shown as they are."""
+    batches = pool.batches(8, seed=3)
+    texts = [next(batches)["text"] for _ in range(40)]
+    first = {row[0].tobytes() for row in texts}
+    last = {row[-1].tobytes() for row in texts}
+    everything = {row.tobytes() for row in pool.take(np.arange(32))["text"]}
+    assert len(first & everything) > 18
+    assert len(last & everything) > 18
+    assert len(first & last) > 8
+
+
 def test_augmentation_changes_pictures_and_not_texts(pool: Pool) -> None:
     records = pool.take(np.arange(32))
     plain, changed = to_batch(records, CPU), to_batch(records, CPU, np.random.default_rng(1))
