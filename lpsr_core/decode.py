@@ -85,5 +85,11 @@ def decode(
     return Reading(decode_indices(chosen), layout, min(confidence, 1.0), characters)
 
 
+def log_softmax(scores: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Scores as log-probabilities: float[..., 36] -> float32[..., 36], each row with a mass of one."""
+    values = np.asarray(scores, np.float64)
+    return (values - _logsumexp(values)).astype(np.float32)
+
+
 def _logsumexp(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.logaddexp.reduce(values, axis=-1, keepdims=True)

@@ -201,6 +201,18 @@ def to_hr(crop: Image) -> Image:
     return resize(pad_to_plate(crop), HR_SIZE)
 
 
+def with_margin(crop: Image, share: float) -> Image:
+    """A crop with its outermost pixels repeated around it, as if it had been cut less tightly.
+
+    Args:
+        crop: uint8[H, W, 3].
+        share: of the width added on the left and on the right, and of the height above and below.
+    """
+    height, width = crop.shape[:2]
+    up, left = round(share * height), round(share * width)
+    return cv2.copyMakeBorder(crop, up, up, left, left, cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+
+
 def to_tensor(images: Sequence[Image] | Image) -> NDArray[np.float32]:
     """A batch of equally large images as the networks take them.
 

@@ -10,13 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.alphabet import CLASSES, PLATE_LENGTH
+from lpsr_core.decode import log_softmax
 from lpsr_core.errors import LpsrError
-from lpsr_core.geometry import HR_SIZE, LR_SIZE, Image, to_hr, to_images, to_lr, to_tensor
+from lpsr_core.geometry import HR_SIZE, LR_SIZE, Image, to_hr, to_images, to_lr, to_tensor, with_margin
 from lpsr_run.clock import StageClock
 from lpsr_run.engine import Engine, check_contract
 
 SuperResolve = Literal["auto", "always", "never"]
 SUPER_RESOLVE: tuple[SuperResolve, ...] = get_args(SuperResolve)
+MARGIN = 0.03
+"""Crops that are read directly are read a second time with so much of their size added on every side, and the two
+log-probabilities averaged: boxes differ in how tightly they hold the plate, and two views of it err less than one."""
 DIRECT_WIDTH = HR_SIZE[0]
 """Crops at least this wide, in pixels, have all that the generator could give: `auto` reads them directly."""
 
@@ -101,8 +105,10 @@ class PlateReader:
         for chosen in self._batches(np.flatnonzero(~through)):
             with self.clock.stage("preprocess"):
                 large = [to_hr(crops[index]) for index in chosen]
-                tensor = to_tensor(large)
-            log_probs[chosen] = self._log_probs(tensor)
+                looser = [to_hr(with_margin(crops[index], MARGIN)) for index in chosen]
+                tensor = to_tensor([*large, *looser])
+            tight, loose = np.split(self._log_probs(tensor), 2)
+            log_probs[chosen] = log_softmax((tight + loose) / 2)
             for index, image in zip(chosen, large, strict=True):
                 inputs[index] = image
         seen = tuple(image for image in inputs if image is not None)

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from conftest import paint
 
-from lpsr_core.decode import decode
+from lpsr_core.decode import decode, log_softmax
 from lpsr_core.errors import LpsrError
+from lpsr_core.geometry import to_hr, to_tensor, with_margin
 from lpsr_run.backends import open_engine
 from lpsr_run.clock import StageClock
-from lpsr_run.plate_reader import PlateReader, SuperResolve
+from lpsr_run.plate_reader import MARGIN, PlateReader, SuperResolve
 
 TEXTS = ["ABC1234", "XYZ9Q87", "QQQ0A00", "KLM5555", "ZZZ9Z99", "AAA0000", "RST1B23", "BCD2E46", "FGH8I90"]
 WIDTHS = [120, 40, 96, 95, 200, 48, 33, 300, 60]
@@ -37,6 +38,18 @@ def test_the_batch_does_not_change_the_result(models: Path) -> None:
     crops = [paint(text, width) for text, width in zip(TEXTS, WIDTHS, strict=True)]
     one, many = make(models, batch=1).read(crops), make(models, batch=64).read(crops)
     np.testing.assert_allclose(one.log_probs, many.log_probs, atol=1e-3)
+
+
+def test_wide_crops_are_read_in_two_views(models: Path) -> None:
+    crop = np.random.default_rng(3).integers(0, 256, (66, 200, 3)).astype(np.uint8)
+    reader = open_engine(models / "reader.onnx", "onnxruntime", 1)
+    tight, loose = (
+        reader.run({"image": to_tensor([to_hr(view)])})["log_probs"][0] for view in (crop, with_margin(crop, MARGIN))
+    )
+    found = make(models).read([crop]).log_probs[0]
+    assert not np.allclose(tight, loose, atol=1e-4)
+    np.testing.assert_allclose(found, log_softmax((tight + loose) / 2), atol=1e-5)
+    np.testing.assert_allclose(np.exp(found).sum(axis=1), 1, atol=1e-5)
 
 
 def test_super_resolution_can_be_forced_and_forbidden(models: Path) -> None:
