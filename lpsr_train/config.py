@@ -164,8 +164,6 @@ class TrainConfig:
             raise UsageError(f"a fixed guide is for the task sr, not for {self.task}")
         if self.task == "sr" and self.guide == "gan" and not 0 < round(self.real * self.batch) < self.batch:
             raise UsageError(f"training option 'real' must leave a batch of {self.batch} some pictures of both kinds")
-        if self.task == "sr3" and self.guide == "fixed":
-            raise UsageError("SR3 learns without a guide; a guide is for the task sr")
         if self.sampling_steps < 0:
             raise UsageError(f"training option 'sampling_steps' is at least 0, not {self.sampling_steps}")
         _ = self.plate_layouts

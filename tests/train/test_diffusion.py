@@ -235,7 +235,7 @@ def test_a_run_is_not_exported(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"guide": "fixed"}, "without a guide"), ({"sampling_steps": -1}, "at least 0")],
+    [({"guide": "fixed"}, "not for sr3"), ({"sampling_steps": -1}, "at least 0")],
 )
 def test_impossible_runs_are_refused(change: dict, words: str) -> None:
     with pytest.raises(UsageError, match=words):

@@ -18,6 +18,7 @@ from lpsr_core.alphabet import decode_indices
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import HR_SIZE, LR_SIZE, to_hr, to_lr
 from lpsr_core.labelled import read_picture
+from lpsr_train.config import TrainConfig
 from lpsr_train.data.lists import Entry, read_list, write_list
 from lpsr_train.data.records import PairPool
 from lpsr_train.data.sources import SPLITS
@@ -175,7 +176,7 @@ def test_evaluate_takes_a_list(pairs: Path, monkeypatch: pytest.MonkeyPatch) -> 
             scores[..., 10] = 5
             return scores.log_softmax(2)
 
-    networks = SimpleNamespace(reader=Stutter(1, 1), generator=enlarge, step=7)
+    networks = SimpleNamespace(reader=Stutter(1, 1), generator=enlarge, step=7, config=TrainConfig())
     monkeypatch.setattr(report, "load_trained", lambda folder: networks)
     figures = pairs.parent / "figures.json"
     arguments = ["evaluate", "--weights", "run", "--list", str(pairs), "--split", "training", "--json", str(figures)]
