@@ -40,7 +40,7 @@ def bench(
         ),
     ] = None,
     degradation: Annotated[
-        str | None, typer.Option(metavar="blur|noise|camera|none", help="How LR pictures are made (default blur).")
+        str | None, typer.Option(metavar="blur|noise|camera|none|hard", help="How LR pictures are made (default blur).")
     ] = None,
     layouts: Annotated[
         str | None,
