@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from lpsr_core.metrics import RecognitionRate, recognition_rate
 from lpsr_train.claims import claim
 from lpsr_train.config import PRESETS, TrainConfig
 from lpsr_train.evaluation import Sample, evaluate
+from lpsr_train.jsonfile import write_json
 from lpsr_train.pool import Pool, Records
 from lpsr_train.trainer import Progress, Trainer, load_trained
 
@@ -229,7 +229,7 @@ def ablate(
             rates[seed] = recognition_rate(read, truths)
             right.append([text == truth for text, truth in zip(read, truths, strict=True)])
         results.append(Result.of(row, rates, np.array(right)))
-        _write(out / "results.json", {"budget": asdict(budget), "rows": [result.as_dict() for result in results]})
+        write_json(out / "results.json", {"budget": asdict(budget), "rows": [result.as_dict() for result in results]})
         yield results[-1]
 
 
@@ -264,9 +264,3 @@ def _train(
 
     trainer.run(pool, tell, stop)
     return trainer.step >= config.steps
-
-
-def _write(path: Path, values: Any) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-    part.replace(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lpsr_core.errors import LpsrError
+from lpsr_train.jsonfile import write_json
 
 
 def claim(note: Path, made_of: Mapping[str, Any]) -> None:
@@ -22,9 +23,7 @@ def claim(note: Path, made_of: Mapping[str, Any]) -> None:
     """
     wanted = json.loads(json.dumps(made_of))
     if not note.exists():
-        part = note.with_suffix(".part")
-        part.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
-        part.replace(note)
+        write_json(note, wanted)
         return
     try:
         found = json.loads(note.read_text(encoding="utf-8"))

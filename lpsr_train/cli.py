@@ -12,7 +12,7 @@ from lpsr_core.errors import UsageError, run_command
 from lpsr_train.comparison.cli import compare
 from lpsr_train.data.cli import pairs
 from lpsr_train.fuse_cli import fuse
-from lpsr_train.terminal import Debug, need_torch, progress_bar, stop_request
+from lpsr_train.terminal import Debug, choice, need_torch, progress_bar, stop_request
 
 if TYPE_CHECKING:
     from lpsr_train.evaluation import Sample
@@ -250,11 +250,7 @@ def evaluate(
     from lpsr_core.degradation import METHODS
     from lpsr_train.data.sources import SPLITS
 
-    if degradation not in METHODS:
-        raise UsageError(f"unknown degradation {degradation!r}; there are: {', '.join(METHODS)}")
-    splits = {name: name for name in SPLITS}
-    if split not in splits:
-        raise UsageError(f"unknown split {split!r}; there are: {', '.join(SPLITS)}")
+    method, part = choice(degradation, METHODS, "degradation"), choice(split, SPLITS, "split")
     need_torch()
     from lpsr_train.pictures import write_confusion
     from lpsr_train.report import evaluate_run
@@ -264,14 +260,14 @@ def evaluate(
         report = evaluate_run(
             weights,
             data,
-            degradation,
+            method,
             count,
             lr_weights,
             seed,
             rectified,
             lambda done, total: bar.update(task, completed=done, total=total),
             pair_list,
-            splits[split],
+            part,
             reader,
         )
     report.print()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -14,7 +13,8 @@ from rich.table import Table
 
 from lpsr_core.degradation import METHODS, Method
 from lpsr_core.errors import LpsrError, UsageError
-from lpsr_train.terminal import Debug, need_torch, progress_bar
+from lpsr_train.jsonfile import write_json
+from lpsr_train.terminal import Debug, choice, need_torch, progress_bar
 
 if TYPE_CHECKING:
     from lpsr_train.fusion import Frames
@@ -39,8 +39,7 @@ def fuse(
     debug: Debug = False,
 ) -> None:
     """Recognition rates from one, three and five frames of each plate, their log-probabilities added up."""
-    if degradation is not None and degradation not in METHODS:
-        raise UsageError(f"unknown degradation {degradation!r}; there are: {', '.join(METHODS)}")
+    method = choice("hard" if degradation is None else degradation, METHODS, "degradation")
     need_torch()
     from lpsr_train.fusion import fused_rates
     from lpsr_train.trainer import load_trained
@@ -54,7 +53,7 @@ def fuse(
     with progress_bar() as bar:
         task = bar.add_task("frames", total=None, note="")
         plates = []
-        for plate in _tracks(Path(data)) if tracks else _made(data, degradation or "hard", count, seed, run.patterns):
+        for plate in _tracks(Path(data)) if tracks else _made(data, method, count, seed, run.patterns):
             plates.append(plate)
             bar.update(task, completed=len(plates))
     rates = fused_rates(plates, judge, trained.generator, COUNTS, run.plate_layouts)
@@ -64,8 +63,7 @@ def fuse(
     Console().print(table)
     if json_out:
         figures = {"data": data, "plates": len(plates), "frames": {n: rate.as_dict() for n, rate in rates.items()}}
-        json_out.parent.mkdir(parents=True, exist_ok=True)
-        json_out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        write_json(json_out, figures)
         typer.echo(f"figures: {json_out}")
 
 

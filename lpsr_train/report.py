@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from lpsr_train import pictures
 from lpsr_train.data.samples import list_samples
 from lpsr_train.data.sources import Split
 from lpsr_train.evaluation import Evaluation, Sample, evaluate
+from lpsr_train.jsonfile import write_json
 from lpsr_train.plates.pairs import PlateSource, render_pair
 from lpsr_train.trainer import load_trained
 
@@ -92,8 +92,7 @@ class Report:
             "ssim": self.result.ssim,
             "rates": {name: rate.as_dict() for name, rate in self.result.rates.items()},
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        write_json(path, figures)
 
 
 def evaluate_run(

@@ -7,8 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from lpsr_core.errors import UsageError
-from lpsr_train.terminal import Debug, need_torch, progress_bar
+from lpsr_train.terminal import Debug, choice, need_torch, progress_bar
 
 
 def compare(
@@ -36,11 +35,7 @@ def compare(
     from lpsr_core.degradation import METHODS
     from lpsr_train.data.sources import SPLITS
 
-    methods, splits = {name: name for name in METHODS}, {name: name for name in SPLITS}
-    if degradation not in methods:
-        raise UsageError(f"unknown degradation {degradation!r}; there are: {', '.join(METHODS)}")
-    if split not in splits:
-        raise UsageError(f"unknown split {split!r}; there are: {', '.join(SPLITS)}")
+    method, part = choice(degradation, METHODS, "degradation"), choice(split, SPLITS, "split")
     need_torch()
     import torch
 
@@ -59,9 +54,7 @@ def compare(
         def rendered(done: int, total: int) -> None:
             bar.update(rendering, completed=done, total=total)
 
-        samples, kind = gather_samples(
-            data, methods[degradation], count, seed, 1.0, rendered, pair_list, splits[split], run.patterns
-        )
+        samples, kind = gather_samples(data, method, count, seed, 1.0, rendered, pair_list, part, run.patterns)
         bars = {entry.name: bar.add_task(entry.name, total=len(samples), note="") for entry in contenders}
         rows = measure(
             contenders,

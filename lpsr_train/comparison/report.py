@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.table import Table
 
 from lpsr_train.comparison.measure import Row
 from lpsr_train.comparison.paper import HARDWARE, PLATES, ROWS
+from lpsr_train.jsonfile import write_json
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,7 @@ class Comparison:
 
     def write_json(self, path: Path) -> None:
         """Writes the figures."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.as_dict(), indent=2) + "\n", encoding="utf-8")
+        write_json(path, self.as_dict())
 
 
 def _label(row: Row) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Optional
 import typer
 
 from lpsr_core.errors import UsageError
-from lpsr_train.terminal import Debug, progress_bar, stop_request
+from lpsr_train.terminal import Debug, choice, progress_bar, stop_request
 
 
 def pairs(
@@ -34,10 +34,8 @@ def pairs(
     from lpsr_train.data.make import PairSettings, make_pairs, write_pairs_list
     from lpsr_train.data.sources import SPLITS, find_plates
 
-    methods = {name: name for name in METHODS}
-    if degradation not in methods:
-        raise UsageError(f"unknown degradation {degradation!r}; there are: {', '.join(METHODS)}")
-    if ssim is not None and degradation not in ("blur", "noise"):
+    method = choice(degradation, METHODS, "degradation")
+    if ssim is not None and method not in ("blur", "noise"):
         raise UsageError(f"--ssim is for blur and noise; {degradation} does not stop at one")
     if out.resolve().is_relative_to(data.resolve()):
         raise UsageError(f"{out}: lies in the data that pairs are made of; choose another folder")
@@ -45,7 +43,7 @@ def pairs(
         numbers = [float(word) for word in shares.split(",")]
     except ValueError:
         raise UsageError(f"--shares are three numbers with commas, e.g. 40,20,40, not {shares!r}") from None
-    settings = PairSettings(methods[degradation], SSIM_TARGET if ssim is None else ssim, seed)
+    settings = PairSettings(method, SSIM_TARGET if ssim is None else ssim, seed)
     plates = find_plates(data, motorcycles, numbers, seed)
 
     failed: dict[str, str] = {}

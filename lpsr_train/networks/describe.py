@@ -121,9 +121,10 @@ def describe_preset(name: str, reader: bool = False) -> Table:
     Raises:
         UsageError: there is no preset of that name.
     """
-    width, height = HR_SIZE if reader or name not in GENERATORS else LR_SIZE
+    reading = reader or name not in GENERATORS
+    width, height = HR_SIZE if reading else LR_SIZE
     with torch.device("meta"):
-        network = make_reader(name) if (width, height) == HR_SIZE else Generator(generator_config(name))
+        network = make_reader(name) if reading else Generator(generator_config(name))
         found = parts(network, torch.empty(1, 3, height, width))
     title = f"{type(network).__name__} {name}: one plate of {height}x{width}"
     table = Table("part", "kind", "runs", "parameters", "MFLOP", title=title, show_footer=False)

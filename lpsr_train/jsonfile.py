@@ -1,0 +1,15 @@
+"""Figures and notes on disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Writes plain values as indented JSON, whole or not at all, making the folder when it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    part.replace(path)
