@@ -8,8 +8,12 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor
+
+SHIFT = (2, 1)
+"""How far augmentation moves an LR picture at most, across and down, in its pixels; the HR picture moves with it."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,8 @@ def to_batch(
     Args:
         records: of `pool.RECORD`.
         device: where the tensors go.
-        rng: augments when given: contrast (±0.2), brightness (±0.12), tint and gamma of both pictures, inversion of
-            both, and sharpening or a little noise of the LR picture.
+        rng: augments when given: place (see SHIFT; edges are repeated), contrast (±0.2), brightness (±0.12), tint and
+            gamma of both pictures, inversion of both, and sharpening or a little noise of the LR picture.
         clahe: equalises the contrast of the HR pictures, as the authors' code does.
     """
 
@@ -47,6 +51,8 @@ def to_batch(
     if clahe:
         records = records.copy()
         records["hr"] = [_equalised(picture) for picture in records["hr"]]
+    if rng is not None:
+        records = _moved(records, rng)
     lr, hr = tensor("lr"), tensor("hr")
     target = torch.from_numpy(records["text"].astype(np.int64)).to(device)
     if rng is not None:
@@ -82,3 +88,17 @@ def _equalised(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB)
     lab[..., 0] = cv2.createCLAHE(4.0, (2, 2)).apply(lab[..., 0])
     return cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)  # type: ignore[return-value]
+
+
+def _moved(records: NDArray, rng: np.random.Generator) -> NDArray:
+    """Each pair's pictures moved by whole LR pixels, together."""
+    across, down = (rng.integers(-limit, limit + 1, len(records)) for limit in SHIFT)
+    moved = records.copy()
+    for name, scale in (("lr", 1), ("hr", 2)):
+        x, y = scale * SHIFT[0], scale * SHIFT[1]
+        size = records[name].shape[1:3]
+        padded = np.pad(records[name], ((0, 0), (y, y), (x, x), (0, 0)), mode="edge")
+        places = sliding_window_view(padded, size, axis=(1, 2))
+        chosen = places[np.arange(len(records)), y + scale * down, x + scale * across]
+        moved[name] = np.moveaxis(chosen, 1, 3)
+    return moved

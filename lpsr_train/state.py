@@ -88,3 +88,13 @@ def identify(folder: Path) -> str:
 def cpu_state(network: nn.Module) -> dict[str, Tensor]:
     """A network's weights as they are stored."""
     return {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+
+
+def identities(network: nn.Module) -> dict[str, Tensor]:
+    """Weights of the layers that start as the identity (`starts_as_identity`): a network without them is its equal."""
+    return {
+        f"{prefix}.{name}": tensor
+        for prefix, module in network.named_modules()
+        if getattr(module, "starts_as_identity", False)
+        for name, tensor in module.state_dict().items()
+    }

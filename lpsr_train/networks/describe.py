@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from lpsr_core.geometry import HR_SIZE, LR_SIZE
 from lpsr_train.networks.deform import DeformConv2d
 from lpsr_train.networks.generator import Generator
-from lpsr_train.networks.presets import GENERATORS, generator_config
+from lpsr_train.networks.presets import GENERATORS, SR3S, generator_config, sr3_config
 from lpsr_train.networks.readers import make_reader
+from lpsr_train.networks.sr3 import Denoiser
 
 
 @dataclass(frozen=True)
@@ -111,24 +112,39 @@ def _children(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             yield name, child
 
 
+class OnePass(Denoiser):
+    """SR3's U-Net, run once: [N, 3, 32, 96] -> the same shape."""
+
+    def forward(self, noisy: Tensor, *_: Tensor) -> Tensor:
+        return super().forward(noisy, noisy, torch.empty(len(noisy), device=noisy.device))
+
+
 def describe_preset(name: str, reader: bool = False) -> Table:
     """The table of a preset's parts; nothing is computed, so the largest takes no memory.
 
     Args:
-        name: of a generator, or of a reader when so asked or when no generator has that name.
+        name: of a generator or of SR3, or of a reader when so asked or when no other network has that name.
         reader: the reader of that name.
 
     Raises:
         UsageError: there is no preset of that name.
     """
-    reading = reader or name not in GENERATORS
-    width, height = HR_SIZE if reading else LR_SIZE
+    network: nn.Module
     with torch.device("meta"):
-        network = make_reader(name) if reading else Generator(generator_config(name))
+        if name in SR3S:
+            network = OnePass(sr3_config(name))
+            kind, size, what = "SR3", HR_SIZE, "one of the passes for a plate"
+        elif reader or name not in GENERATORS:
+            network = make_reader(name)
+            kind, size, what = type(network).__name__, HR_SIZE, "one plate"
+        else:
+            network = Generator(generator_config(name))
+            kind, size, what = "Generator", LR_SIZE, "one plate"
+        width, height = size
         found = parts(network, torch.empty(1, 3, height, width))
-    title = f"{type(network).__name__} {name}: one plate of {height}x{width}"
+    title = f"{kind} {name}: {what} of {height}x{width}"
     table = Table("part", "kind", "runs", "parameters", "MFLOP", title=title, show_footer=False)
-    for part in found:
+    for part in (part for part in found if part.kind != nn.Identity.__name__):
         table.add_row(
             part.name, part.kind, *map(str, (part.calls, f"{part.cost.parameters:,}", f"{part.cost.flop / 1e6:,.1f}"))
         )

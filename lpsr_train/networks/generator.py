@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lpsr_train.networks.attention import ThreeFoldAttention, depthwise_separable
+from lpsr_train.networks.context import Context
 from lpsr_train.networks.deform import DeformConv2d
 from lpsr_train.networks.presets import DenseSize, GeneratorConfig
 
@@ -213,6 +214,7 @@ class Generator(nn.Module):
         attention: Attention = (lambda: shared) if config.shared_attention else own
         self.entry = Autoencoder(features)
         self.dense = DenseNetwork(features, config.dense)
+        self.context = Context(features, config.context) if config.context else nn.Identity()
         self.residual = ResidualModule(config, attention)
         self.attention = attention()
         self.feature = nn.Conv2d(features, features, 3, padding=1)
@@ -238,7 +240,7 @@ class Generator(nn.Module):
         Returns:
             float[N, 3, 32, 96]; clamped to 0..1, except in training, where a clamp would stop gradients.
         """
-        shallow = self.dense(self.entry(lr))
+        shallow = self.context(self.dense(self.entry(lr)))
         deep = self.feature(self.attention(self.residual(shallow))) + shallow
         detail = self.exit(self.refine(self.enlarge(deep)))
         sr = self.bicubic(lr) + detail.float()

@@ -41,6 +41,7 @@ class GeneratorConfig:
         shared_attention: one attention module everywhere (ArchMod), or every place has its own.
         deformable: deformable convolutions in the attention module (ArchMod).
         deformable_residual: deformable convolutions in the residual blocks too, as in the authors' code.
+        context: channels at half and quarter resolution of a `context.Context`; none in the paper.
     """
 
     features: int
@@ -54,6 +55,7 @@ class GeneratorConfig:
     shared_attention: bool = True
     deformable: bool = True
     deformable_residual: bool = False
+    context: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,10 @@ class ReaderConfig:
         dropout: in the global perception module.
         strided: every stage begins with a convolution of stride 2 in place of pooling, so that nothing is computed
             at full resolution, and its other convolutions are added to what they start from.
+        context: channels at half the encoder's resolution, and so on, of a `context.Context`; none in GP_LPR.
+        character_layers: layers in which the characters found look at each other and at the plate; 0 in GP_LPR.
+        character_heads: of their attentions.
+        character_inner: width of their feed-forward parts.
     """
 
     stages: tuple[int, ...]
@@ -81,6 +87,10 @@ class ReaderConfig:
     spatial: tuple[int, int]
     dropout: float = 0.1
     strided: bool = False
+    context: tuple[int, ...] = ()
+    character_layers: int = 0
+    character_heads: int = 4
+    character_inner: int = 384
 
 
 @dataclass(frozen=True)
@@ -157,12 +167,13 @@ GENERATORS: dict[str, GeneratorConfig] = {
     "lite": GeneratorConfig(
         features=32,
         fine_features=8,
-        dense=DenseSize(blocks=3, layers=2, growth=48, shallow_kernel=1),
+        dense=DenseSize(blocks=1, layers=2, growth=48, shallow_kernel=1),
         fine_dense=DenseSize(blocks=1, layers=1, growth=8),
         residual_blocks=1,
         residual_layers=1,
         attention_width=4,
         attention_stride=2,
+        context=(96, 160),
     ),
 }
 
@@ -171,7 +182,16 @@ READERS: dict[str, ReaderConfig | MultiTaskConfig] = {
     "gp_lpr": ReaderConfig((16, 32, 64), (2, 2, 2), heads=2, inner=256, encoder_layers=2, spatial=(256, 128)),
     # Wider where it is cheap and narrower where it is dear.
     "lite": ReaderConfig(
-        (32, 96), (2, 4), heads=2, inner=192, encoder_layers=1, spatial=(48, 48), dropout=0.0, strided=True
+        (32, 96),
+        (2, 3),
+        heads=2,
+        inner=192,
+        encoder_layers=1,
+        spatial=(48, 48),
+        dropout=0.0,
+        strided=True,
+        context=(160,),
+        character_layers=2,
     ),
     "multi-task": MultiTaskConfig((32, 64, 96), neck=32, hidden=96),
 }

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 from lpsr_core.alphabet import CLASSES, PLATE_LENGTH
 from lpsr_core.geometry import HR_SIZE
+from lpsr_train.networks.characters import CharacterLayer
+from lpsr_train.networks.context import Context
 from lpsr_train.networks.deform import DeformConv2d
 from lpsr_train.networks.presets import ReaderConfig
 
@@ -162,11 +164,16 @@ class Reader(nn.Module):
         self.config = config
         self.encoder = encoder(config)
         before = config.stages[-1]
+        self.context = Context(before, config.context, norm=True) if config.context else nn.Identity()
         self.layers = nn.ModuleList(
             GlobalLayer(before, config.heads, config.inner, config.dropout) for _ in range(config.encoder_layers)
         )
         self.norm = nn.LayerNorm(before)
         self.attention = SpatialAttention(before, config.spatial)
+        self.character_layers = nn.ModuleList(
+            CharacterLayer(before, config.character_heads, config.character_inner)
+            for _ in range(config.character_layers)
+        )
         self.classify = nn.Linear(before, CLASSES)
         self.register_buffer("positions", position_code(before), persistent=False)
         self.positions: Tensor
@@ -180,11 +187,14 @@ class Reader(nn.Module):
         Returns:
             float32[N, 7, 36]: log-probabilities of each position's classes.
         """
-        features = self.encoder(image - 0.5)
+        features = self.context(self.encoder(image - 0.5))
         batch, channels, height, width = features.shape
         tokens = features.flatten(2).transpose(1, 2) + self.positions
         for layer in self.layers:
             tokens = layer(tokens)
         tokens = self.norm(tokens)
         features = tokens.transpose(1, 2).reshape(batch, channels, height, width)
-        return F.log_softmax(self.classify(self.attention(features)).float(), dim=-1)
+        characters = self.attention(features)
+        for layer in self.character_layers:
+            characters = layer(characters, tokens)
+        return F.log_softmax(self.classify(characters).float(), dim=-1)

@@ -11,8 +11,10 @@ torch = pytest.importorskip("torch", reason="networks need PyTorch (the train ex
 
 from lpsr_core.errors import UsageError  # noqa: E402
 from lpsr_train.networks.attention import ThreeFoldAttention  # noqa: E402
+from lpsr_train.networks.characters import CharacterLayer  # noqa: E402
+from lpsr_train.networks.context import Context  # noqa: E402
 from lpsr_train.networks.deform import DeformConv2d, deform_conv2d  # noqa: E402
-from lpsr_train.networks.describe import cost, parts  # noqa: E402
+from lpsr_train.networks.describe import cost, describe_preset, parts  # noqa: E402
 from lpsr_train.networks.generator import Generator  # noqa: E402
 from lpsr_train.networks.presets import GENERATORS, READERS, generator_config  # noqa: E402
 from lpsr_train.networks.readers import make_reader  # noqa: E402
@@ -177,6 +179,40 @@ def test_readers_give_log_probabilities(name: str) -> None:
     scores = reader(torch.rand(2, 3, 32, 96))
     assert scores.shape == (2, 7, 36)
     assert torch.allclose(scores.exp().sum(dim=2), torch.ones(2, 7), atol=1e-5)
+
+
+def test_context_and_character_layers_start_as_the_identity() -> None:
+    torch.manual_seed(2)
+    x, characters, plate = torch.rand(2, 8, 8, 12), torch.rand(2, 7, 8), torch.rand(2, 20, 8)
+    context, layer = Context(8, (6, 10)), CharacterLayer(8, 2, 16)
+    assert torch.equal(context(x), x)
+    assert torch.equal(layer(characters, plate), characters)
+    for last in (context.up[0], layer.look.merge):
+        torch.nn.init.normal_(last.weight)
+    assert not torch.equal(context(x), x)
+    assert not torch.equal(layer(characters, plate), characters)
+
+
+def test_context_sees_far_across_the_plate() -> None:
+    torch.manual_seed(3)
+    context = Context(4, (6, 6))
+    for module in context.modules():
+        if isinstance(module, torch.nn.Conv2d) and not module.weight.any():
+            torch.nn.init.normal_(module.weight, std=0.3)
+    x = torch.rand(1, 4, 16, 48)
+    moved = x.clone()
+    moved[..., 0] += 1
+    reached = (context(moved) - context(x)).abs().sum(dim=(0, 1, 2)) > 0
+    assert reached[12]
+    assert not reached[40:].any()
+
+
+@pytest.mark.parametrize(("name", "title"), [("lite", "Generator lite"), ("gp_lpr", "Reader gp_lpr"), ("sr3", "SR3")])
+def test_every_network_can_be_described(name: str, title: str) -> None:
+    table = describe_preset(name)
+    assert title in str(table.title)
+    assert "Identity" not in list(table.columns[1].cells)
+    assert list(table.columns[3].cells)[-1] != "0"
 
 
 def test_unknown_presets_name_the_known_ones() -> None:
