@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -37,7 +40,9 @@ def in_processes(function: Callable[[Job], Result], jobs: Sequence[Job], workers
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _begin) as processes:
         try:
-            for future in as_completed([processes.submit(function, job) for job in jobs]):
+            with _uninterrupted():  # workers begin here
+                futures = [processes.submit(function, job) for job in jobs]
+            for future in as_completed(futures):
                 yield future.result()
         except BrokenProcessPool:
             raise LpsrError(
@@ -47,7 +52,26 @@ def in_processes(function: Callable[[Job], Result], jobs: Sequence[Job], workers
             processes.shutdown(cancel_futures=True)
 
 
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Holds Ctrl-C back, for good in the processes that begin meanwhile.
+
+    It reaches every process of the terminal, and the parent alone decides what to do about it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin() -> None:
-    # Ctrl-C reaches every process of the terminal; the parent alone decides what to do about it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
+    threading.Thread(target=_leave_with_the_parent, daemon=True).start()
+
+
+def _leave_with_the_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "this runs in a worker"
+    parent.join()
+    os._exit(1)
