@@ -108,14 +108,15 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> l
             raise UsageError(f"{path}: no released graph here; export one with: lpsr-export onnx --out {config.models}")
     cards = {role: load_verified(path) for role, path in sources.items()}
     say("preparing crops")
-    crops = rendered_crops(config.check_crops, CHECK_SEED)
+    patterns = trained_patterns(cards["generator"])
+    crops = rendered_crops(config.check_crops, CHECK_SEED, patterns)
     reference = _Reference(sources, crops)
     calibration: _Reference | None = None
     if config.precision == "int8":
         chosen = (
             folder_crops(config.calibration, config.calibration_crops)
             if config.calibration
-            else rendered_crops(config.calibration_crops, CALIBRATION_SEED)
+            else rendered_crops(config.calibration_crops, CALIBRATION_SEED, patterns)
         )
         calibration = _Reference(sources, chosen)
     with staged(config.out) as folder:
@@ -124,6 +125,12 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> l
         return [
             _build_one(config, role, sources[role], cards[role], reference, calibration, folder, say) for role in ROLES
         ]
+
+
+def trained_patterns(card: ModelCard) -> tuple[str, ...]:
+    """Patterns of the texts that a model was trained on, as its card tells; none for each country's own."""
+    words = str(card.made_by.get("training", {}).get("layouts", "")).split(",")
+    return tuple(word for word in words if word)
 
 
 def _copy(

@@ -48,6 +48,10 @@ def onnx(
     out: Annotated[Path, typer.Option(help="Folder of the graphs.")] = Path("engines/models"),
     name: Annotated[str, typer.Option(help="Name of the models.")] = "lite",
     plates: Annotated[int, typer.Option(help="Unseen plates that the card's rates rest on; 0 for none.", min=0)] = 500,
+    reader: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Run whose reader judges the pictures for the card [the run's own]."),
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Exports the networks of a run as ONNX graphs with cards, checked against PyTorch on 64 crops."""
@@ -55,7 +59,7 @@ def onnx(
 
     console = Console(stderr=True)
     with console.status("loading") as status:
-        exported = export_run(weights, out, name, plates, status.update)
+        exported = export_run(weights, out, name, plates, status.update, reader)
     table = Table("graph", "parameters", "largest difference", "strings agree")
     for entry in exported:
         agreement = entry.agreement

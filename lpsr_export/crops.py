@@ -17,9 +17,15 @@ CHECK_SEED = 7_000_003
 """Neither of them the seed of a training pool or of each other."""
 
 
-def rendered_crops(count: int, seed: int) -> list[Image]:
-    """HR crops of rendered plates at their own resolution and, every second one, degraded to 16x48."""
-    source = PlateSource()
+def rendered_crops(count: int, seed: int, patterns: tuple[str, ...] = ()) -> list[Image]:
+    """HR crops of rendered plates at their own resolution and, every second one, degraded to 16x48.
+
+    Args:
+        count: how many.
+        seed: of the plates.
+        patterns: of their texts; each country's own when there are none.
+    """
+    source = PlateSource(patterns=patterns)
     pairs = [render_pair(source, seed, index) for index in range(count)]
     return [pair.lr if index % 2 == 0 else pair.crop for index, pair in enumerate(pairs)]
 

@@ -24,7 +24,12 @@ LARGEST_DIFFERENCE = 1e-4
 
 
 def export_run(
-    run: Path, out: Path, name: str, plates: int, say: Callable[[str], None] = lambda _: None
+    run: Path,
+    out: Path,
+    name: str,
+    plates: int,
+    say: Callable[[str], None] = lambda _: None,
+    judge: Path | None = None,
 ) -> list[CheckedGraph]:
     """Exports every network of a training run and checks it against PyTorch.
 
@@ -35,12 +40,14 @@ def export_run(
         plates: how many unseen rendered plates, for each degradation, the card's recognition rates rest on;
             0 leaves them out.
         say: told what is being done.
+        judge: run whose reader the card's rates of pictures rest on; the run's own, which guided them, when None.
 
     Raises:
-        LpsrError: the run holds no weights, or a graph differs from PyTorch by more than it may; then that graph
-            is not left behind.
+        LpsrError: the run holds no weights, the judge has no reader, or a graph differs from PyTorch by more than it
+            may; then that graph is not left behind.
     """
     try:
+        from lpsr_train.state import identify
         from lpsr_train.trainer import load_trained
     except ImportError:
         raise MissingExtraError("PyTorch", "train") from None
@@ -57,8 +64,12 @@ def export_run(
         made_by["begun_from"] = list(trained.lineage)
 
     say("measuring recognition rates" if plates else "exporting")
-    metrics = _metrics(trained, plates) if plates else {}
-    crops = rendered_crops(CHECK_CROPS, CHECK_SEED)
+    metrics: dict[str, Any] = {}
+    if plates:
+        reader = load_trained(judge).reader if judge else trained.reader
+        metrics = {"read by": identify(judge) if judge else "the run's own reader"}
+        metrics |= _metrics(trained, reader, plates)
+    crops = rendered_crops(CHECK_CROPS, CHECK_SEED, trained.config.patterns)
     pictures = lr_batch(crops)
     exported = []
     with staged(out) as folder:
@@ -121,7 +132,7 @@ def _export_one(
     return card, agreement
 
 
-def _metrics(trained: Any, plates: int) -> dict[str, Any]:
+def _metrics(trained: Any, reader: nn.Module, plates: int) -> dict[str, Any]:
     """Recognition rates on unseen rendered plates, by degradation."""
     from lpsr_train.evaluation import evaluate
     from lpsr_train.trainer import VALIDATION_METHODS, validation_samples
@@ -129,7 +140,7 @@ def _metrics(trained: Any, plates: int) -> dict[str, Any]:
     found = {}
     for method in VALIDATION_METHODS:
         samples = validation_samples(method, plates, CHECK_SEED, trained.config.patterns)
-        result = evaluate(samples, trained.reader, trained.generator, layouts=trained.config.plate_layouts)
+        result = evaluate(samples, reader, trained.generator, layouts=trained.config.plate_layouts)
         rates: dict[str, Any] = {form: rate.as_dict() for form, rate in result.rates.items()}
         if trained.config.task == "reader-lr":
             rates = {"lr direct": rates["bicubic"]}

@@ -183,7 +183,13 @@ Listen = Callable[[str, int, int], None]
 
 
 def ablate(
-    out: Path, pool: Path, budget: Budget, samples: Sequence[Sample], listen: Listen, stop: Callable[[], bool]
+    out: Path,
+    pool: Path,
+    budget: Budget,
+    samples: Sequence[Sample],
+    listen: Listen,
+    stop: Callable[[], bool],
+    typefaces: tuple[str, ...] = (),
 ) -> Iterator[Result]:
     """Trains what is missing, row by row, and yields each row's result; run again to go on.
 
@@ -194,10 +200,15 @@ def ablate(
         samples: unseen test plates.
         listen: told the run's name, its step and its last step.
         stop: asked between steps.
+        typefaces: open ones that the pool was drawn with, for the runs to remember.
 
     Raises:
         LpsrError: the folder holds rows of another budget.
     """
+
+    def fit(config: TrainConfig, folder: Path, guide: Path | None) -> bool:
+        return _train(config, folder, records, guide, listen, stop, typefaces)
+
     for row in ROWS:
         row.config(budget, budget.seeds[0]).check()
     out.mkdir(parents=True, exist_ok=True)
@@ -214,7 +225,7 @@ def ablate(
             pairs=budget.pairs,
             seed=seed,
         )
-        if not _train(config, folder, records, None, listen, stop):
+        if not fit(config, folder, None):
             return
     reader, truths = load_trained(judge).reader, [sample.text for sample in samples]
     results: list[Result] = []
@@ -223,7 +234,7 @@ def ablate(
         right = []
         for seed in budget.seeds:
             folder = out / "rows" / f"{row.folder}-{seed}"
-            if not _train(row.config(budget, seed), folder, records, None if row.gan else guide, listen, stop):
+            if not fit(row.config(budget, seed), folder, None if row.gan else guide):
                 return
             read = evaluate(samples, reader, load_trained(folder).generator).texts["sr"]
             rates[seed] = recognition_rate(read, truths)
@@ -248,7 +259,13 @@ def table(results: Sequence[Result]) -> Table:
 
 
 def _train(
-    config: TrainConfig, folder: Path, pool: Records, guide: Path | None, listen: Listen, stop: Callable[[], bool]
+    config: TrainConfig,
+    folder: Path,
+    pool: Records,
+    guide: Path | None,
+    listen: Listen,
+    stop: Callable[[], bool],
+    typefaces: tuple[str, ...],
 ) -> bool:
     """Trains a run to its end; False when it was stopped before."""
     from lpsr_train.trainer import choose_device
@@ -256,6 +273,7 @@ def _train(
     config.check()
     folder.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(config, folder, choose_device())
+    trainer.typefaces = typefaces
     if not trainer.resume() and guide is not None:
         trainer.take_guide(guide)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +16,10 @@ from lpsr_core.decode import decode
 from lpsr_core.geometry import Image, to_images, to_tensor
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
 from lpsr_core.metrics import RecognitionRate, psnr, recognition_rate, ssim
+
+FORMS = ("hr", "lr", "bicubic", "lr direct", "sr")
+"""What is read of a plate: the original, LR pixels repeated, LR enlarged bicubically, that by a reader trained for it,
+and super-resolved."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Evaluation:
 
     Attributes:
         truths: the true texts.
-        texts: for every input (`hr`, `bicubic`, `sr`, and `lr direct` where there is a reader for it) the texts read.
+        texts: for every form of the plates that was read (see `FORMS`) the texts.
         sr: uint8[N, 32, 96, 3].
         confusion: int64[36, 36], true class by class read from `sr`.
         psnr, ssim: means of SR against HR, in dB and -1..1.
@@ -72,16 +76,18 @@ def evaluate(
     lr_reader: nn.Module | None = None,
     layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
     batch: int = 64,
+    forms: Collection[str] = ("hr", "bicubic", "sr"),
 ) -> Evaluation:
-    """Reads samples in every form.
+    """Reads samples in several forms.
 
     Args:
         samples: at least one.
-        reader: reads HR, bicubic and SR pictures; None leaves them unread, and compares SR with HR alone.
+        reader: reads all forms but `lr direct`; None leaves them unread, and compares SR with HR alone.
         generator: makes the SR pictures; None takes the bicubic ones.
-        lr_reader: a reader trained on bicubically enlarged LR pictures.
+        lr_reader: a reader trained on bicubically enlarged LR pictures, for the form `lr direct`.
         layouts: of the decoder.
         batch: plates at a time.
+        forms: of FORMS, those that are read.
     """
     network = next(network for network in (reader, generator) if network is not None)
     device = next(network.parameters()).device
@@ -94,13 +100,13 @@ def evaluate(
         bicubic = enlarge(lr)
         sr = generator(lr) if generator is not None else bicubic
         pictures.append(to_images(sr.cpu().numpy()))
-        forms: dict[str, tuple[nn.Module, Tensor]] = {}
-        if reader is not None:
-            forms = {"hr": (reader, hr), "bicubic": (reader, bicubic), "sr": (reader, sr)}
-        if lr_reader is not None:
-            forms["lr direct"] = (lr_reader, bicubic)
-        for name, (network, image) in forms.items():
-            scores = network(image).cpu().numpy()
+        repeated = F.interpolate(lr, scale_factor=2.0, mode="nearest")
+        made = {"hr": hr, "lr": repeated, "bicubic": bicubic, "lr direct": bicubic, "sr": sr}
+        for name in forms:
+            judge = lr_reader if name == "lr direct" else reader
+            if judge is None:
+                continue
+            scores = judge(made[name]).cpu().numpy()
             texts.setdefault(name, []).extend(decode(row, layouts).text for row in scores)
             if name == "sr":
                 truth = np.array([encode(sample.text) for sample in part])

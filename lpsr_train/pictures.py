@@ -35,6 +35,23 @@ def tile(image: Image, label: str, good: bool | None = None) -> Image:
     return np.vstack([enlarged, strip])
 
 
+def plate_row(
+    lr: Image, made: Sequence[tuple[str, Image, str | None]], hr: Image, truth: str, note: str = ""
+) -> list[Image]:
+    """Tiles of one plate: LR, what was made of it, and HR.
+
+    Args:
+        lr, hr: uint8[H, W, 3].
+        made: name of a picture, the picture, and what was read of it, or None where nobody read.
+        truth: the plate's text.
+        note: beside LR.
+    """
+    tiles = [tile(lr, f"LR{note}")]
+    for name, picture, text in made:
+        tiles.append(tile(picture, f"{name}  {text or ''}", None if text is None else text == truth))
+    return [*tiles, tile(hr, f"HR  {truth}")]
+
+
 def sheet(rows: Sequence[Sequence[Image]], gap: int = 4) -> Image:
     """Lays equally large tiles out in rows; short rows are filled up."""
     columns = max(len(row) for row in rows)

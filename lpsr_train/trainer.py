@@ -240,14 +240,8 @@ class Trainer:
         for method, result in found.items():
             for index in range(min(8, len(samples[method]))):
                 sample, texts = samples[method][index], result.texts.get("sr")
-                text = texts[index] if texts else ""
-                rows.append(
-                    [
-                        pictures.tile(sample.lr, f"LR, {method}"),
-                        pictures.tile(result.sr[index], f"SR  {text}", text == sample.text if texts else None),
-                        pictures.tile(sample.hr, f"HR  {sample.text}"),
-                    ]
-                )
+                made = [("SR", result.sr[index], texts[index] if texts else None)]
+                rows.append(pictures.plate_row(sample.lr, made, sample.hr, sample.text, f", {method}"))
         pictures.write_png(self.folder / "samples.png", pictures.sheet(rows))
 
     # -- on disk -------------------------------------------------------------------------------------------------
@@ -265,6 +259,7 @@ class Trainer:
                 "carried": {name: tensor.cpu() for name, tensor in self.task.carried.items()},
                 "plateau": asdict(self.plateau),
                 "history": self.history,
+                "sums": {"counted": self._counted, "losses": dict(self._sums)},
                 "lineage": self.lineage,
                 "rng": torch.get_rng_state(),
                 "typefaces": list(self.typefaces),
@@ -308,12 +303,16 @@ class Trainer:
         self._carry(saved["carried"])
         self.plateau = Plateau(**saved["plateau"])
         self.step, self.history, self.lineage = saved["step"], saved["history"], saved["lineage"]
+        if "sums" in saved:
+            self._counted, self._sums = saved["sums"]["counted"], dict(saved["sums"]["losses"])
         if "rng" in saved:
             torch.set_rng_state(saved["rng"])  # of dropout
         return True
 
     def start_from(self, folder: Path) -> None:
         """Begins with the averaged weights of another run, for the networks that both have.
+
+        These networks may have layers more that start as the identity.
 
         Raises:
             LpsrError: that run's networks are of other sizes.
@@ -336,10 +335,12 @@ class Trainer:
         self._begin("reader", averages["reader"], folder)
 
     def _begin(self, name: str, weights: dict[str, Tensor], folder: Path) -> None:
+        network = self.networks[name]
         try:
-            self.networks[name].load_state_dict(weights)
+            # Layers that change nothing at first may be new.
+            network.load_state_dict({**state.identities(network), **weights})
             if name in self.averages:
-                self.averages[name].network.load_state_dict(weights)
+                self.averages[name].network.load_state_dict(network.state_dict())
         except RuntimeError:
             raise LpsrError(f"{folder}: its {name} is of another size; use the same preset") from None
 

@@ -8,16 +8,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lpsr_core.errors import LpsrError, UsageError
-from lpsr_core.geometry import to_tensor
+from lpsr_core.geometry import Image, to_tensor
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
 from lpsr_core.metrics import RecognitionRate
-from lpsr_train.evaluation import Sample, enlarge, evaluate
+from lpsr_train.evaluation import Evaluation, Sample, enlarge, evaluate
 from lpsr_train.networks.sr3 import Sr3
-from lpsr_train.trainer import load_trained
+from lpsr_train.trainer import Trained, load_trained
 
 WARM_UP = 2
 """Plates super-resolved before the clock starts."""
@@ -29,11 +31,13 @@ class Contender:
     """A generator that takes part.
 
     Attributes:
-        name: the run's folder and step.
+        name: as the user calls it, or the run's folder and step.
+        run: what was trained.
         generator: in evaluation mode.
     """
 
     name: str
+    run: Trained
     generator: nn.Module
 
     @property
@@ -51,76 +55,111 @@ class Row:
     """What was measured of one kind of picture.
 
     Attributes:
-        name: of the pictures.
+        name: of the pictures, as in the paper's tables.
         rate: how much of them is read.
-        psnr, ssim: means against HR, in dB and -1..1; None for HR itself.
-        seconds: for one plate at batch 1, median; None where nothing is computed.
-        parameters, passes: of the network, where there is one.
+        texts: what is read of each plate.
+        psnr, ssim: means against HR, in dB and -1..1; None for HR itself, and where nothing is made for people.
+        seconds: for one plate at batch 1, median; None where nothing is computed or the clock did not run.
+        contender: whose pictures they are, or None.
+        pictures: uint8[N, 32, 96, 3], a contender's.
+        confusion: int64[36, 36], true class by class read, of a contender's pictures.
     """
 
     name: str
     rate: RecognitionRate
+    texts: tuple[str, ...]
     psnr: float | None = None
     ssim: float | None = None
     seconds: float | None = None
-    parameters: int | None = None
-    passes: int | None = None
+    contender: Contender | None = None
+    pictures: Image | None = None
+    confusion: NDArray[np.int64] | None = None
 
 
-def load_contenders(weights: Sequence[Path], sampling_steps: int | None, device: torch.device) -> list[Contender]:
+def load_contenders(weights: Sequence[str], sampling_steps: int | None, device: torch.device) -> list[Contender]:
     """The generators of runs.
 
     Args:
-        weights: folders of the runs.
+        weights: folders of the runs, each as `FOLDER` or `NAME=FOLDER`.
         sampling_steps: of diffusion networks, in place of the runs' own; 0 takes all.
         device: where they compute.
 
     Raises:
         LpsrError: a run cannot be loaded or trained a reader alone.
-        UsageError: sampling steps were given and no run is of a diffusion network, or there are not so many.
+        UsageError: two have one name, or sampling steps were given and no run is of a diffusion network, or there are
+            not so many.
     """
-    found = []
-    for folder in weights:
+    found: list[Contender] = []
+    for entry in weights:
+        name, _, path = entry.rpartition("=")
+        folder = Path(path)
         trained = load_trained(folder)
         if trained.generator is None:
-            raise LpsrError(f"{folder}: this run trained a reader alone, so it makes no pictures to compare")
+            option = "--lr-weights" if trained.config.task == "reader-lr" else "--reader"
+            raise LpsrError(f"{folder}: this run trained a reader alone; give it as {option} beside a generator's")
         if sampling_steps is not None and isinstance(trained.generator, Sr3):
             trained.generator.take_steps(sampling_steps)
-        found.append(Contender(f"{folder} at step {trained.step}", trained.generator.to(device)))
+        name = name or f"{folder} at step {trained.step}"
+        if any(other.name == name for other in found):
+            raise UsageError(f"two runs are called {name!r}; name them with --weights NAME=FOLDER")
+        found.append(Contender(name, trained, trained.generator.to(device)))
     if sampling_steps is not None and not any(isinstance(entry.generator, Sr3) for entry in found):
         raise UsageError("--sampling-steps is for runs of SR3, and none of these is one")
     return found
+
+
+def load_lr_reader(folder: Path, device: torch.device) -> nn.Module:
+    """The reader of a run that was trained on LR pictures.
+
+    Raises:
+        LpsrError: it was trained on others, or cannot be loaded.
+    """
+    trained = load_trained(folder)
+    if trained.config.task != "reader-lr":
+        raise LpsrError(
+            f"{folder}: this run's reader was not trained on LR pictures; "
+            "train one with: lpsr-train fit --preset reader-lr"
+        )
+    return trained.reader.to(device)
 
 
 def measure(
     contenders: Sequence[Contender],
     judge: nn.Module,
     samples: Sequence[Sample],
-    timed: int,
+    timed: int = 0,
     layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
+    lr_reader: nn.Module | None = None,
     tell: Callable[[str, int, int], None] = lambda name, done, total: None,
 ) -> list[Row]:
-    """Rows of HR, bicubic and every contender's pictures, in this order.
+    """Rows of HR, LR, bicubic, LR read directly where there is a reader for it, and every contender's pictures.
 
     Args:
         contenders: any number.
         judge: the reader of all pictures.
         samples: at least one plate.
-        timed: plates on the clock, at least one; fewer are there when there are fewer samples.
+        timed: plates on the clock; fewer are there when there are fewer samples, 0 leaves the time out.
         layouts: of the decoder.
+        lr_reader: trained on bicubically enlarged LR pictures.
         tell: told how many of how many plates a contender has super-resolved.
     """
     device = next(judge.parameters()).device
-    plain = evaluate(samples, judge, layouts=layouts, batch=_BATCH)
+
+    def clock(generator: Callable[[Tensor], Tensor]) -> float | None:
+        return seconds_a_plate(generator, samples, timed, device) if timed else None
+
+    forms = ("hr", "lr", "bicubic", *(["lr direct"] if lr_reader is not None else []))
+    plain = evaluate(samples, judge, lr_reader=lr_reader, layouts=layouts, batch=_BATCH, forms=forms)
     rows = [
-        Row("HR", plain.rates["hr"]),
-        Row(
-            "bicubic", plain.rates["bicubic"], plain.psnr, plain.ssim, seconds_a_plate(enlarge, samples, timed, device)
-        ),
+        _row("HR (original images)", plain, "hr"),
+        _row("LR (degraded images)", plain, "lr"),
+        _row("LR, bicubic", plain, "bicubic", plain.psnr, plain.ssim, clock(enlarge)),
     ]
+    if lr_reader is not None:
+        rows.append(_row("LR, read by a reader trained for it", plain, "lr direct"))
     for contender in contenders:
         tell(contender.name, 0, len(samples))
-        seconds = seconds_a_plate(contender.generator, samples, timed, device)
+        seconds = clock(contender.generator)
         done = 0
 
         def count(_: nn.Module, __: object, sr: Tensor, name: str = contender.name) -> None:
@@ -130,12 +169,25 @@ def measure(
 
         hook = contender.generator.register_forward_hook(count)
         try:
-            result = evaluate(samples, judge, contender.generator, layouts=layouts, batch=_BATCH)
+            found = evaluate(samples, judge, contender.generator, layouts=layouts, batch=_BATCH, forms=("sr",))
         finally:
             hook.remove()
-        rate, parameters = result.rates["sr"], contender.parameters
-        rows.append(Row(contender.name, rate, result.psnr, result.ssim, seconds, parameters, contender.passes))
+        name = f"LR + SR ({contender.name})"
+        rows.append(_row(name, found, "sr", found.psnr, found.ssim, seconds, contender))
     return rows
+
+
+def _row(
+    name: str,
+    found: Evaluation,
+    form: str,
+    psnr: float | None = None,
+    ssim: float | None = None,
+    seconds: float | None = None,
+    contender: Contender | None = None,
+) -> Row:
+    shown = (found.sr, found.confusion) if contender else (None, None)
+    return Row(name, found.rates[form], found.texts[form], psnr, ssim, seconds, contender, *shown)
 
 
 @torch.no_grad()

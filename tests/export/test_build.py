@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from lpsr_core.cards import Precision, load_verified
+from lpsr_core.cards import ModelCard, Precision, load_verified
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_export import build as builds
-from lpsr_export.build import BuildConfig, Gate, build
+from lpsr_export.build import BuildConfig, Gate, build, trained_patterns
 from lpsr_export.graphs import load_graph
 
 
@@ -65,6 +65,14 @@ def test_fp32_is_checked_and_copied(exported: Path, tmp_path: Path) -> None:
     before = sorted(exported.iterdir())
     build(config(exported, exported, "fp32"))
     assert sorted(exported.iterdir()) == before
+
+
+def test_crops_follow_the_layouts_that_the_model_was_trained_on(exported: Path) -> None:
+    card = ModelCard.load(exported / "tiny-generator.json")
+    assert trained_patterns(card) == ()
+    argentine = replace(card, made_by={"training": {"layouts": "LLDDDLL,LLLDDD?"}})
+    assert trained_patterns(argentine) == ("LLDDDLL", "LLLDDD?")
+    assert trained_patterns(replace(card, made_by={})) == ()
 
 
 def test_a_graph_that_misses_its_gate_is_not_left_behind(

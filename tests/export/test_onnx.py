@@ -92,7 +92,11 @@ def test_rates_on_a_card_rest_on_as_many_plates_as_asked_for(run: Path, tmp_path
     metrics = json.loads((tmp_path / "tiny-reader.json").read_text())["metrics"]
     for method in ("blur", "camera"):
         assert metrics[f"rendered plates, {method}"]["sr"]["all"]["total"] == 4
+    assert metrics["read by"] == "the run's own reader"
     assert all(isinstance(entry.card, ModelCard) for entry in exported)
+    export_run(run, tmp_path, "tiny", plates=2, judge=run)
+    metrics = json.loads((tmp_path / "tiny-reader.json").read_text())["metrics"]
+    assert metrics["read by"].startswith(f"{run.name} sha256:")
 
 
 def test_agreement_counts_strings_and_measures_pictures() -> None:

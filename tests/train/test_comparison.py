@@ -1,4 +1,4 @@
-"""`lpsr-train compare` on runs that have learned nothing: the table, the figures, and what it refuses."""
+"""`lpsr-train evaluate` on runs that have learned nothing: tables, figures, sheets, and what it refuses."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -31,6 +33,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "ours": PRESETS["lite"],
         "sr3": replace(PRESETS["sr3-lite"], sampling_steps=2),
         "judge": PRESETS["judge"],
+        "lr": PRESETS["reader-lr"],
     }
     for name, config in configs.items():
         (folder / name).mkdir()
@@ -44,40 +47,51 @@ def lpsr_train(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_runs_are_compared_on_the_same_plates(runs: Path) -> None:
-    arguments = ["compare", "--weights", "ours", "--weights", "sr3", "--reader", "judge", "--count", "4"]
-    done = lpsr_train(*arguments, "--timed", "2", "--json", "deep/figures.json", cwd=runs)
+    arguments = ["evaluate", "--weights", "Ours=ours", "--weights", "sr3", "--reader", "judge", "--lr-weights", "lr"]
+    pictures = ["--sheet", "out/sheet.png", "--worst", "out/worst.png", "--confusion", "out/confusion.png"]
+    done = lpsr_train(*arguments, *pictures, "--count", "4", "--time", "2", "--json", "deep/figures.json", cwd=runs)
     assert done.returncode == 0, done.stderr
     assert "33 h" in done.stdout
     assert "38 min" in done.stdout
     figures = json.loads((runs / "deep" / "figures.json").read_text())
     assert (figures["plates"], figures["plates_timed"]) == (4, 2)
     rows = {row["pictures"]: row for row in figures["rows"]}
-    assert list(rows) == ["HR", "bicubic", "ours at step 0", "sr3 at step 0"]
+    hr, lr, bicubic, _, ours, sr3 = rows
+    assert (hr, lr, bicubic) == ("HR (original images)", "LR (degraded images)", "LR, bicubic")
+    assert (ours, sr3) == ("LR + SR (Ours)", "LR + SR (sr3 at step 0)")
     for row in rows.values():
         low, high = row["rates"]["all"]["interval"]
         assert 0 <= low <= row["rates"]["all"]["percent"] <= high <= 100
         assert row["rates"]["five"]["total"] == 4
-    assert rows["HR"]["seconds_a_plate"] is None
-    assert [rows[name]["passes"] for name in list(rows)[2:]] == [1, 2]
-    sr3 = rows["sr3 at step 0"]
-    assert sr3["seconds_4000_plates"] == pytest.approx(4000 * sr3["seconds_a_plate"])
-    assert rows["ours at step 0"]["psnr_db"] == pytest.approx(rows["bicubic"]["psnr_db"], abs=0.5)
-    assert sr3["psnr_db"] < rows["bicubic"]["psnr_db"], "noise that nothing was learned to remove"
+    assert [rows[name]["seconds_a_plate"] is None for name in rows] == [True, True, False, True, False, False]
+    assert [rows[name]["passes"] for name in rows] == [None] * 4 + [1, 2]
+    assert rows[sr3]["seconds_4000_plates"] == pytest.approx(4000 * rows[sr3]["seconds_a_plate"])
+    assert rows[ours]["psnr_db"] == pytest.approx(rows[bicubic]["psnr_db"], abs=0.5)
+    assert rows[sr3]["psnr_db"] < rows[bicubic]["psnr_db"], "noise that nothing was learned to remove"
     by_name = {row["name"]: row["seconds"] for row in figures["paper"]["rows"]}
-    assert (by_name["SR3"], by_name["proposed"]) == (33 * 3600, 38 * 60)
+    assert (by_name["LR + SR (SR3)"], by_name["LR + SR (proposed)"]) == (33 * 3600, 38 * 60)
+    sheet = cv2.imread(str(runs / "out" / "sheet.png"))
+    assert sheet.shape[:2] == (4 * (96 + 22 + 4) + 4, 4 * (288 + 4) + 4), "four rows of LR, both SR, and HR"
+    assert (runs / "out" / "worst.png").is_file()
+    assert (runs / "out" / "confusion.png").is_file()
 
 
-def test_another_runs_reader_judges_an_evaluation(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(runs)
-    arguments = ["evaluate", "--weights", "sr3", "--count", "2"]
-    alone = lpsr_train(*arguments, cwd=runs)
+def test_a_run_without_a_reader_needs_a_judge(runs: Path) -> None:
+    alone = lpsr_train("evaluate", "--weights", "sr3", "--count", "2", cwd=runs)
     assert alone.returncode == 1
     assert alone.stderr == "error: a run of task sr3 has no reader; name a run that has one with --reader\n"
-    judged = CliRunner().invoke(app, [*arguments, "--reader", "judge", "--json", "judged.json"])
-    assert judged.exit_code == 0, judged.output
-    found = json.loads((runs / "judged.json").read_text())
-    assert found["title"].endswith("read by judge")
-    assert set(found["rates"]) == {"hr", "bicubic", "sr"}
+
+
+def test_a_list_is_read_beside_table_iii(runs: Path, tmp_path: Path) -> None:
+    hr, lr = np.full((64, 192, 3), 90, np.uint8), np.full((16, 48, 3), 90, np.uint8)
+    for name, picture in (("hr.png", hr), ("lr.png", lr)):
+        cv2.imwrite(str(tmp_path / name), picture)
+    (tmp_path / "hr.txt").write_text("plate: ABC1D23\n")
+    (tmp_path / "pairs.txt").write_text("hr.png;lr.png;testing\n")
+    done = lpsr_train("evaluate", "--weights", str(runs / "ours"), "--list", "pairs.txt", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Table III" in done.stdout
+    assert "39.5" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -86,14 +100,21 @@ def test_another_runs_reader_judges_an_evaluation(runs: Path, monkeypatch: pytes
         (["--weights", "ours", "--reader", "sr3"], LpsrError, "has no reader"),
         (["--weights", "nowhere", "--reader", "judge"], LpsrError, "no checkpoint"),
         (["--weights", "ours", "--reader", "judge", "--degradation", "rain"], UsageError, "unknown degradation"),
-        (["--weights", "ours", "--reader", "judge", "--split", "test"], UsageError, "unknown split"),
+        (["--weights", "ours", "--list", "x.txt", "--split", "test"], UsageError, "unknown split"),
+        (["--weights", "ours", "--split", "testing"], UsageError, "--split is of a list"),
+        (["--weights", "ours", "--list", "x.txt", "--degradation", "blur"], UsageError, "leave --degradation out"),
+        (["--weights", "ours", "--table", "II"], UsageError, "unknown table"),
+        (["--weights", "a=ours", "--weights", "a=sr3"], UsageError, "two runs are called 'a'"),
+        (["--weights", "ours", "--lr-weights", "judge"], LpsrError, "was not trained on LR pictures"),
+        (["--weights", "lr", "--reader", "judge"], LpsrError, "give it as --lr-weights"),
     ],
 )
 def test_bad_calls_are_one_line(
     runs: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], error: type[LpsrError], words: str
 ) -> None:
     monkeypatch.chdir(runs)
-    done = CliRunner().invoke(app, ["compare", *arguments, "--count", "1"])
+    count = [] if "--list" in arguments else ["--count", "1"]
+    done = CliRunner().invoke(app, ["evaluate", *arguments, *count])
     assert type(done.exception) is error
     assert words in str(done.exception)
     assert "\n" not in str(done.exception)
@@ -101,12 +122,12 @@ def test_bad_calls_are_one_line(
 
 def test_only_generators_take_part_and_only_sr3_in_steps(runs: Path) -> None:
     with pytest.raises(LpsrError, match="trained a reader alone"):
-        load_contenders([runs / "judge"], None, CPU)
+        load_contenders([str(runs / "judge")], None, CPU)
     with pytest.raises(UsageError, match="none of these"):
-        load_contenders([runs / "ours"], 5, CPU)
+        load_contenders([str(runs / "ours")], 5, CPU)
     with pytest.raises(UsageError, match="0 \\(all\\) to 2000"):
-        load_contenders([runs / "sr3"], 2001, CPU)
-    found = load_contenders([runs / "ours", runs / "sr3"], 0, CPU)
+        load_contenders([str(runs / "sr3")], 2001, CPU)
+    found = load_contenders([str(runs / "ours"), str(runs / "sr3")], 0, CPU)
     assert [contender.passes for contender in found] == [1, 2000]
 
 

@@ -164,9 +164,13 @@ def test_missing_empty_and_unwritable_lists(pairs: Path) -> None:
 def test_evaluate_takes_a_list(pairs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the command line, with stand-ins for a run's networks."""
     torch = pytest.importorskip("torch", reason="the evaluation needs PyTorch (the train extra)")
-    from lpsr_train import report
     from lpsr_train.cli import app
+    from lpsr_train.comparison import measure
     from lpsr_train.evaluation import enlarge
+
+    class Enlarge(torch.nn.Module):
+        def forward(self, lr: torch.Tensor) -> torch.Tensor:
+            return enlarge(lr)
 
     class Stutter(torch.nn.Linear):
         """Reads A as if it were everywhere."""
@@ -176,15 +180,16 @@ def test_evaluate_takes_a_list(pairs: Path, monkeypatch: pytest.MonkeyPatch) -> 
             scores[..., 10] = 5
             return scores.log_softmax(2)
 
-    networks = SimpleNamespace(reader=Stutter(1, 1), generator=enlarge, step=7, config=TrainConfig())
-    monkeypatch.setattr(report, "load_trained", lambda folder: networks)
+    networks = SimpleNamespace(reader=Stutter(1, 1), generator=Enlarge(), step=7, config=TrainConfig())
+    monkeypatch.setattr(measure, "load_trained", lambda folder: networks)
     figures = pairs.parent / "figures.json"
     arguments = ["evaluate", "--weights", "run", "--list", str(pairs), "--split", "training", "--json", str(figures)]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
     found = json.loads(figures.read_text())
     assert found["plates"] == 1
-    assert found["title"] == f"run at step 7, {pairs}, training"
+    assert found["title"] == f"{pairs}, training, read by the reader that guided the first run"
+    assert found["rows"][-1]["pictures"] == "LR + SR (run at step 7)"
     wrong = CliRunner().invoke(app, [*arguments, "--split", "test"])
     assert "unknown split 'test'" in str(wrong.exception)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import cv2
 import numpy as np
@@ -10,27 +11,26 @@ import pytest
 
 pytest.importorskip("torch", reason="the evaluation needs PyTorch (the train extra)")
 
-from lpsr_train.evaluation import Evaluation, Sample
+from lpsr_core.metrics import recognition_rate
+from lpsr_train.comparison.measure import Contender, Row
+from lpsr_train.comparison.report import Comparison
+from lpsr_train.evaluation import Sample
 from lpsr_train.pictures import write_confusion
-from lpsr_train.report import Report
 
 TRUTHS = ("ABC1234", "ABC1235", "ABC1236")
 TEXTS = ("ABC1234", "XYZ9876", "ABC1239")
 
 
-def report(texts: dict[str, tuple[str, ...]]) -> Report:
-    """Three plates, each of one brightness."""
-    samples = [
+def test_the_worst_plates_come_first(tmp_path: Path) -> None:
+    samples = [  # each of one brightness
         Sample(np.full((16, 48, 3), 80 * n, np.uint8), np.full((32, 96, 3), 80 * n, np.uint8), text)
         for n, text in enumerate(TRUTHS)
     ]
-    sr = np.stack([sample.hr for sample in samples])
-    return Report("three", samples, Evaluation(TRUTHS, texts, sr, np.zeros((36, 36), np.int64), 30.0, 0.9))
-
-
-def test_the_worst_plates_come_first(tmp_path: Path) -> None:
+    contender = MagicMock(Contender)
+    pictures = np.stack([sample.hr for sample in samples])
+    row = Row("ours", recognition_rate(TEXTS, TRUTHS), TEXTS, contender=contender, pictures=pictures)
     path = tmp_path / "deep" / "worst.png"
-    report({"sr": TEXTS}).write_worst(path, count=2)
+    Comparison("three", samples, 0, "", [row], "I").write_worst(path, count=2)
     sheet = cv2.imread(str(path))
     plates = [int(sheet[50, x, 0]) for x in (150, 1000)]
     assert plates == [80, 160], "no character right, then six; the plate read rightly is not among the two"

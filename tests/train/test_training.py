@@ -13,11 +13,13 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
 
 from lpsr_core.errors import LpsrError, UsageError  # noqa: E402
+from lpsr_train import batches  # noqa: E402
 from lpsr_train import pool as pools  # noqa: E402
 from lpsr_train.batches import Batch, to_batch  # noqa: E402
 from lpsr_train.config import PRESETS, Schedule, TrainConfig, from_dict, load  # noqa: E402
 from lpsr_train.evaluation import evaluate  # noqa: E402
 from lpsr_train.losses import lcofl, reading_loss  # noqa: E402
+from lpsr_train.networks import presets  # noqa: E402
 from lpsr_train.plates.pairs import PlateSource  # noqa: E402
 from lpsr_train.pool import RECORD, Pool, render_pool  # noqa: E402
 from lpsr_train.tasks import SuperResolution  # noqa: E402
@@ -163,6 +165,55 @@ def test_the_lr_reader_trains_alone_and_starts_from_another_run(pool: Pool, tmp_
     assert all(torch.equal(value, saved[name]) for name, value in alone.networks["reader"].state_dict().items())
     assert alone.lineage == [{"config": SMALL.as_dict(), "steps": 0}]
     assert set(alone.train_step(to_batch(pool.take(np.arange(4)), CPU))) == {"reader"}
+
+
+def test_a_run_may_begin_with_one_that_lacks_layers_which_change_nothing(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grown = presets.READERS["lite"]
+    monkeypatch.setitem(presets.READERS, "lite", replace(grown, character_layers=0, context=()))
+    before = Trainer(SMALL, tmp_path, CPU)
+    before.save()
+    monkeypatch.setitem(presets.READERS, "lite", grown)
+    after = Trainer(replace(SMALL, task="reader-hr"), tmp_path / "grown", CPU)
+    after.start_from(tmp_path)
+    image = torch.rand(2, 3, 32, 96)
+    for network in (after.networks["reader"], after.averages["reader"].network):
+        expected = before.averages["reader"].network(image)
+        assert torch.allclose(network.eval()(image), expected, atol=1e-4)
+    monkeypatch.setitem(presets.READERS, "lite", replace(grown, inner=96))
+    with pytest.raises(LpsrError, match="of another size"):
+        Trainer(replace(SMALL, task="reader-hr"), tmp_path / "other", CPU).start_from(tmp_path)
+
+
+def test_a_resumed_run_averages_its_losses_over_the_whole_interval(pool: Pool, tmp_path: Path) -> None:
+    first = Trainer(SMALL, tmp_path, CPU)
+    found = [first.train_step(to_batch(pool.take(np.arange(4)), CPU)) for _ in range(2)]
+    first.save()
+    second = Trainer(SMALL, tmp_path, CPU)
+    second.resume()
+    found.append(second.train_step(to_batch(pool.take(np.arange(4)), CPU)))
+    second.validate({"blur": validation_samples("camera", 2)})
+    mean = np.mean([losses["reader"] for losses in found])
+    assert second.history[-1]["losses"]["reader"] == pytest.approx(mean)
+
+
+def test_shifts_move_both_pictures_together(pool: Pool) -> None:
+    records = pool.take(np.arange(32))
+    moved = batches._moved(records, np.random.default_rng(3))
+    found = set()
+    for before, after in zip(records, moved, strict=True):
+        fits = [
+            (x, y)
+            for x in range(-2, 3)
+            for y in range(-1, 2)
+            if np.array_equal(after["lr"][2:-2, 3:-3], before["lr"][2 + y : 14 + y, 3 + x : 45 + x])
+            and np.array_equal(after["hr"][4:-4, 6:-6], before["hr"][4 + 2 * y : 28 + 2 * y, 6 + 2 * x : 90 + 2 * x])
+        ]
+        assert fits
+        found.update(fits[:1])
+    assert len(found) > 6
+    assert np.array_equal(moved["text"], records["text"])
 
 
 def test_a_fixed_guide_stays_as_it_is(pool: Pool, tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""`lpsr-train fit`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from lpsr_core.errors import UsageError
+from lpsr_train.terminal import Debug, need_torch
+
+if TYPE_CHECKING:
+    from lpsr_train.evaluation import Sample
+    from lpsr_train.pool import Records
+
+
+def fit(
+    out: Annotated[Path, typer.Option(help="Folder of the run; run again to resume.")],
+    preset: Annotated[
+        str, typer.Option(help="lite, base, paper, sr3, sr3-lite, reader-lr (the LR baseline) or judge.")
+    ] = "lite",
+    config: Annotated[Optional[Path], typer.Option(help="TOML file with training options.")] = None,  # noqa: UP045
+    steps: Annotated[Optional[int], typer.Option(help="Batches to train on.", min=1)] = None,  # noqa: UP045
+    batch: Annotated[Optional[int], typer.Option(help="Plates a batch.", min=2)] = None,  # noqa: UP045
+    pairs: Annotated[Optional[int], typer.Option(help="Pairs to render.", min=1)] = None,  # noqa: UP045
+    pool: Annotated[Optional[Path], typer.Option(help="Folder of rendered pairs [OUT/pool].")] = None,  # noqa: UP045
+    pair_list: Annotated[Optional[Path], typer.Option("--list", help="Train on a list of HR;LR;split.")] = None,  # noqa: UP045
+    layouts: Annotated[str, typer.Option(help="Layouts of the plates, such as argentina,LLDDDLL.")] = "",
+    init: Annotated[Optional[Path], typer.Option(help="Run whose weights to begin with.")] = None,  # noqa: UP045
+    guide: Annotated[Optional[Path], typer.Option(help="Run whose reader guides, unchanged.")] = None,  # noqa: UP045
+    workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 2,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    debug: Debug = False,
+) -> None:
+    """Trains a preset to averaged weights, on rendered plates or a list of pairs; resumes when run again."""
+    need_torch()
+    from lpsr_core.layouts import parse_layouts
+    from lpsr_train.config import PRESETS, load
+    from lpsr_train.data.lists import describe_list
+    from lpsr_train.data.records import PairPool
+    from lpsr_train.data.samples import list_samples
+    from lpsr_train.fitting import rendered_pool, train
+    from lpsr_train.state import identify
+    from lpsr_train.trainer import Trainer, choose_device, load_trained
+
+    if preset not in PRESETS:
+        raise UsageError(f"unknown preset {preset!r}; there are: {', '.join(PRESETS)}")
+    run = load(config, PRESETS[preset]) if config else PRESETS[preset]
+    run = replace(run, steps=steps or run.steps, batch=batch or run.batch, pairs=pairs or run.pairs)
+    words = [word for word in (layouts or run.layouts).split(",") if word.strip()]
+    # Patterns, so that the run means the same wherever it is read from.
+    patterns = ",".join(layout.pattern for layout in parse_layouts(words)) if words else ""
+    run = replace(run, layouts=patterns, data=describe_list(pair_list) if pair_list else "")
+    if pair_list and (pool or pairs):
+        raise UsageError("--list brings its own pairs; leave --pool and --pairs out")
+    if guide:
+        run = replace(run, guide="fixed", guide_run=identify(guide), reader=load_trained(guide).config.reader)
+    elif run.guide == "fixed":
+        raise UsageError("a fixed guide comes from another run; name it with --guide")
+    run.check()
+    out.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(run, out, choose_device(device))
+    if not trainer.resume():
+        if init:
+            trainer.start_from(init)
+        if guide:
+            trainer.take_guide(guide)
+    samples: dict[str, list[Sample]] | None = None
+    records: Records
+    if pair_list:
+        records = PairPool.from_list(pair_list, "training")
+        samples = {"validation": list_samples(pair_list, "validation")[: run.validation]}
+    else:
+        records, trainer.typefaces = rendered_pool(run, pool or out / "pool", workers)
+    stopped = train(trainer, records, samples)
+    if stopped:
+        typer.echo(f"stopped after step {trainer.step}; run the same command again to go on", err=True)
+        raise typer.Exit(128 + stopped)
+    typer.echo(f"weights, curves and sample sheets: {out}")

@@ -1,0 +1,94 @@
+"""Rendering and training on the terminal, with bars, for every command that does them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lpsr_train.plates.pairs import PlateSource
+from lpsr_train.plates.typefaces import open_typefaces
+from lpsr_train.pool import SHARD, Pool, Records, render_pool
+from lpsr_train.terminal import progress_bar, stop_request
+
+if TYPE_CHECKING:
+    from lpsr_train.config import TrainConfig
+    from lpsr_train.evaluation import Sample
+    from lpsr_train.trainer import Progress, Trainer
+
+_LOGGED = 100
+"""Steps between lines where there is no terminal to show a bar."""
+
+
+def training_source(open_share: float, patterns: tuple[str, ...] = ()) -> PlateSource:
+    """Plates to train on, some of them in the open typefaces of this machine.
+
+    Args:
+        open_share: how many.
+        patterns: of texts; each country's own when there are none.
+    """
+    typefaces = open_typefaces() if open_share else ()
+    return PlateSource(open_typefaces=typefaces, open_share=open_share, patterns=patterns)
+
+
+def render(folder: Path, source: PlateSource, seed: int, pairs: int, workers: int) -> None:
+    """Renders what a pool lacks.
+
+    Raises:
+        LpsrError: the folder holds another pool.
+    """
+    with progress_bar() as bar:
+        task = bar.add_task("render", total=-(-pairs // SHARD) * SHARD, note="")
+        for done in render_pool(folder, source, seed, pairs, workers):
+            bar.update(task, completed=done)
+
+
+def rendered_pool(config: TrainConfig, folder: Path, workers: int) -> tuple[Pool, tuple[str, ...]]:
+    """The pool of a run, rendered as far as it is missing, and names of the open typefaces that it was drawn with.
+
+    Raises:
+        LpsrError: the folder holds another pool.
+    """
+    source = training_source(config.open_share, config.patterns)
+    render(folder, source, config.seed, config.pairs, workers)
+    return Pool(folder, config.pairs), typeface_names(source)
+
+
+def typeface_names(source: PlateSource) -> tuple[str, ...]:
+    """Of the open typefaces, without their folders."""
+    return tuple(Path(path).name for path in source.open_typefaces)
+
+
+def train(
+    trainer: Trainer, records: Records, samples: Mapping[str, Sequence[Sample]] | None = None, name: str = "train"
+) -> int:
+    """Trains to the end of the run, or until Ctrl-C or SIGTERM.
+
+    Args:
+        trainer: at any step.
+        records: to train on.
+        samples: to validate on; rendered plates when None.
+        name: shown before the bar.
+
+    Returns:
+        0, or the number of the signal that stopped it.
+    """
+    steps, batch = trainer.config.steps, trainer.config.batch
+    first, start = trainer.step, time.monotonic()
+    with progress_bar() as bar:
+        task = bar.add_task(name, total=steps, completed=first, note="")
+
+        def listen(step: Progress) -> None:
+            speed = (step.step - first) * batch / (time.monotonic() - start)
+            note = f"{speed:.0f} plates/s  " + "  ".join(f"{term} {value:.3f}" for term, value in step.losses.items())
+            if trainer.history:
+                rates = trainer.history[-1]["rates"]
+                note += "  |  " + "  ".join(f"{what} {value:.1f} %" for what, value in rates.items())
+            bar.update(task, completed=step.step, note=note)
+            if not bar.console.is_terminal and step.step % _LOGGED == 0:  # a bar leaves no trace in a log
+                bar.console.print(f"step {step.step}/{steps}  {note}", soft_wrap=True)
+
+        with stop_request() as stop:
+            trainer.run(records, listen, lambda: bool(stop), samples)
+    return stop[0] if stop else 0

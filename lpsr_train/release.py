@@ -1,0 +1,59 @@
+"""Everything that is released, from seed to model card: the commands that make it, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+CARD_PLATES = 500
+"""Plates of each degradation that a card's rates rest on."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a release is made with.
+
+    Attributes:
+        out: folder of runs, pools and figures.
+        models: folder of the graphs and their cards.
+        plates: unseen plates that figures rest on.
+        device: auto, cpu or cuda.
+        workers: processes that render.
+        steps, pairs: of every run, for a rehearsal; each preset's own when None.
+    """
+
+    out: Path
+    models: Path
+    plates: int = 4000
+    device: str = "auto"
+    workers: int = 2
+    steps: int | None = None
+    pairs: int | None = None
+
+    def commands(self) -> Iterator[list[str]]:
+        """Each command as module and arguments; those that train go on where they were stopped.
+
+        The judge is trained on plates that the others never see, so that it shares nothing with the guide.
+        """
+        lite, lr, judge = (self.out / name for name in ("lite", "lr", "judge"))
+        yield self._fit("lite", lite, self.out / "pool")
+        yield self._fit("reader-lr", lr, self.out / "pool")
+        yield self._fit("judge", judge, self.out / "pool-judge")
+        runs = ["--weights", f"lite={lite}", "--lr-weights", str(lr), "--reader", str(judge)]
+        figures = ["--json", str(self.out / "figures.json"), "--sheet", str(self.out / "sheet.png")]
+        yield ["lpsr_train", "evaluate", *runs, "--count", str(self.plates), "--device", self.device, *figures]
+        for name, run in (("lite", lite), ("lr", lr)):
+            yield [
+                *("lpsr_export", "onnx", "--weights", str(run), "--name", name),
+                *("--out", str(self.models), "--plates", str(min(self.plates, CARD_PLATES))),
+                *(("--reader", str(judge)) if name == "lite" else ()),
+            ]
+
+    def _fit(self, preset: str, run: Path, pool: Path) -> list[str]:
+        command = ["lpsr_train", "fit", "--preset", preset, "--out", str(run), "--pool", str(pool)]
+        command += ["--device", self.device, "--workers", str(self.workers)]
+        for option, value in (("--steps", self.steps), ("--pairs", self.pairs)):
+            if value is not None:
+                command += [option, str(value)]
+        return command

@@ -1,0 +1,57 @@
+"""`lpsr-train release`."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from lpsr_train.terminal import Debug, need_torch
+
+
+def release(
+    out: Annotated[Path, typer.Option(help="Folder of runs, pools and figures; run again to go on.")],
+    models: Annotated[Optional[Path], typer.Option(help="Folder of the graphs and cards [OUT/models].")] = None,  # noqa: UP045
+    plates: Annotated[int, typer.Option(help="Unseen plates that the figures rest on.", min=1)] = 4000,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 2,
+    steps: Annotated[Optional[int], typer.Option(help="Batches of every run, for a rehearsal.", min=1)] = None,  # noqa: UP045
+    pairs: Annotated[Optional[int], typer.Option(help="Pairs of every pool, for a rehearsal.", min=1)] = None,  # noqa: UP045
+    debug: Debug = False,
+) -> None:
+    """Trains everything that is released, judges it, and exports it with its cards; goes on when run again.
+
+    Prints each command that it runs, as you would type it.
+    """
+    need_torch()
+    from lpsr_train.release import Recipe
+
+    recipe = Recipe(out, models or out / "models", plates, device, workers, steps, pairs)
+    for module, *arguments in recipe.commands():
+        typer.echo(f"$ {module.replace('_', '-')} {shlex.join(arguments)}")
+        code = _run(module, *arguments)
+        if code:
+            typer.echo(f"{arguments[0]} ended with exit code {code}; run the same command again to go on", err=True)
+            raise typer.Exit(code)
+    typer.echo(f"graphs and cards: {recipe.models}; figures: {out / 'figures.json'}")
+
+
+def _run(module: str, *arguments: str) -> int:
+    """Runs a command to its end; Ctrl-C reaches it from the terminal, SIGTERM is passed on, and it ends by itself."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the child's own handler saves what it has
+    try:
+        with subprocess.Popen([sys.executable, "-m", module, *arguments], preexec_fn=_hear) as child:
+            signal.signal(signal.SIGTERM, lambda number, frame: child.terminate())
+            return child.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _hear() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,0 +1,92 @@
+"""`lpsr-train release`: from nothing to graphs with cards, by the commands that it prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
+pytest.importorskip("onnx", reason="the export needs onnx (the train extra)")
+
+from lpsr_core.cards import ModelCard
+from lpsr_core.cards import sha256 as sha256_of
+from lpsr_export import cli as export_cli
+from lpsr_train import cli as train_cli
+from lpsr_train import config, fitting, pool, release_cli
+from lpsr_train.release import Recipe
+
+
+def test_a_rehearsal_leaves_graphs_cards_and_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = {name: replace(preset, batch=8, validation=4) for name, preset in config.PRESETS.items()}
+    monkeypatch.setattr(config, "PRESETS", small)
+    for module in (pool, fitting):
+        monkeypatch.setattr(module, "SHARD", 16)
+    ran = []
+
+    def run(module: str, *arguments: str) -> int:
+        ran.append(arguments[0])
+        apps = {"lpsr_train": train_cli.app, "lpsr_export": export_cli.app}
+        done = CliRunner().invoke(apps[module], arguments, catch_exceptions=False)
+        return done.exit_code
+
+    monkeypatch.setattr(release_cli, "_run", run)
+    options = ["--out", str(tmp_path), "--plates", "4", "--steps", "2", "--pairs", "16", "--workers", "1"]
+    done = CliRunner().invoke(train_cli.app, ["release", *options], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert ran == ["fit", "fit", "fit", "evaluate", "onnx", "onnx"]
+    assert done.output.count("\n$ lpsr-train fit --preset") + done.output.startswith("$ lpsr-train fit") == 3
+    names = {"lite-generator.onnx", "lite-reader.onnx", "lr-reader.onnx"}
+    assert {path.name for path in (tmp_path / "models").glob("*.onnx")} == names
+    for name in names:
+        card = ModelCard.load((tmp_path / "models" / name).with_suffix(".json"))
+        assert card.sha256 == sha256_of(tmp_path / "models" / name)
+        assert card.made_by["steps_trained"] == 2
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["plates"] == 4
+    assert figures["title"].endswith(f"read by {tmp_path / 'judge'}")
+
+
+def test_a_step_that_fails_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = []
+    monkeypatch.setattr(release_cli, "_run", lambda *command: ran.append(command) or 130)
+    done = CliRunner().invoke(train_cli.app, ["release", "--out", str(tmp_path)])
+    assert (done.exit_code, len(ran)) == (130, 1)
+    assert "run the same command again" in done.output
+
+
+def test_the_judge_shares_no_plate_with_the_guide(tmp_path: Path) -> None:
+    fits = [command for command in Recipe(tmp_path, tmp_path).commands() if "fit" in command]
+    pools = {command[command.index("--preset") + 1]: command[command.index("--pool") + 1] for command in fits}
+    assert pools["judge"] not in (pools["lite"], pools["reader-lr"])
+    assert config.PRESETS["judge"].seed != config.PRESETS["lite"].seed
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_reaches_the_command_that_runs(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "child.py").write_text(
+        "import signal, sys, time, pathlib\n"
+        "def end(number, frame): sys.exit(128 + number)\n"
+        "[signal.signal(n, end) for n in (signal.SIGINT, signal.SIGTERM)]\n"
+        "pathlib.Path('ready').touch()\ntime.sleep(60)\n"
+    )
+    parent = "import sys; from lpsr_train.release_cli import _run; sys.exit(_run('child'))"
+    with subprocess.Popen([sys.executable, "-c", parent], cwd=tmp_path, start_new_session=True) as process:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "ready").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        time.sleep(0.2)
+        if number == signal.SIGINT:  # as a terminal does it, to all of them
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        assert process.wait(30) == 128 + number
