@@ -18,6 +18,8 @@ from lpsr_train.evaluation import Sample
 from lpsr_train.jsonfile import write_json
 
 _SHEET = 24
+_WIDTH = 160
+"""Columns of a table that is written to a file."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Comparison:
     def print(self) -> None:
         """Writes the table to the terminal."""
         console = Console()
+        if not console.is_terminal:
+            console = Console(width=_WIDTH)  # nobody's window is too small
         console.print(self.as_table())
         clock = (
             f"Time: the generator alone in PyTorch at batch 1 on {self.machine}, median of {self.timed} plates; "
