@@ -86,8 +86,13 @@ def identify(folder: Path) -> str:
 
 
 def cpu_state(network: nn.Module) -> dict[str, Tensor]:
-    """A network's weights as they are stored."""
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    """A network's weights as they are stored: once, however many names a shared module has."""
+    stored: dict[tuple[int, torch.Size], Tensor] = {}
+    found = {}
+    for name, tensor in network.state_dict().items():
+        key = (tensor.data_ptr(), tensor.shape)
+        found[name] = stored.setdefault(key, tensor.detach().cpu().contiguous())
+    return found
 
 
 def identities(network: nn.Module) -> dict[str, Tensor]:

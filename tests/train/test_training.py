@@ -13,13 +13,14 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
 
 from lpsr_core.errors import LpsrError, UsageError  # noqa: E402
-from lpsr_train import batches  # noqa: E402
+from lpsr_train import batches, state  # noqa: E402
 from lpsr_train import pool as pools  # noqa: E402
 from lpsr_train.batches import Batch, to_batch  # noqa: E402
 from lpsr_train.config import PRESETS, Schedule, TrainConfig, from_dict, load  # noqa: E402
 from lpsr_train.evaluation import evaluate  # noqa: E402
 from lpsr_train.losses import lcofl, reading_loss  # noqa: E402
 from lpsr_train.networks import presets  # noqa: E402
+from lpsr_train.networks.generator import Generator  # noqa: E402
 from lpsr_train.plates.pairs import PlateSource  # noqa: E402
 from lpsr_train.pool import RECORD, Pool, render_pool  # noqa: E402
 from lpsr_train.tasks import SuperResolution  # noqa: E402
@@ -184,6 +185,22 @@ def test_a_run_may_begin_with_one_that_lacks_layers_which_change_nothing(
     monkeypatch.setitem(presets.READERS, "lite", replace(grown, inner=96))
     with pytest.raises(LpsrError, match="of another size"):
         Trainer(replace(SMALL, task="reader-hr"), tmp_path / "other", CPU).start_from(tmp_path)
+
+
+def test_a_shared_module_is_stored_once(tmp_path: Path) -> None:
+    config = replace(presets.GENERATORS["lite"], residual_layers=3)
+    shared, own = (Generator(replace(config, shared_attention=share)) for share in (True, False))
+    for network in (shared, own):
+        network.to(memory_format=torch.channels_last)
+    stored = {network: state.cpu_state(network) for network in (shared, own)}
+    weight = "attention.entry.0.0.weight"
+    twin = next(name for name in stored[shared] if name.startswith("residual.") and name.endswith(".entry.0.0.weight"))
+    assert stored[shared][twin].data_ptr() == stored[shared][weight].data_ptr()
+    assert stored[own][twin].data_ptr() != stored[own][weight].data_ptr()
+    other = Generator(config)
+    other.load_state_dict(stored[shared])
+    x = torch.rand(1, 3, 16, 48)
+    assert torch.allclose(other.eval()(x), shared.eval()(x), atol=1e-5)
 
 
 def test_a_resumed_run_averages_its_losses_over_the_whole_interval(pool: Pool, tmp_path: Path) -> None:
