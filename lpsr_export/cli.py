@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lpsr_core.cards import Precision
+from lpsr_core.choices import choice
 from lpsr_core.errors import UsageError, run_command
 
 app = typer.Typer(
@@ -95,13 +96,11 @@ def build(
     chosen: list[Precision] = [name for name, on in (("fp32", fp32), ("fp16", fp16), ("int8", int8)) if on]  # type: ignore[misc]
     if len(chosen) != 1:
         raise UsageError("give one of --fp32, --fp16 and --int8")
-    if target not in TARGETS:
-        raise UsageError(f"unknown target {target!r}; there are: {', '.join(TARGETS)}")
     folder = models or released_folder()
     config = BuildConfig(
         name=name,
         precision=chosen[0],
-        target=target,
+        target=choice(target, TARGETS, "target"),
         models=folder,
         out=out or folder,
         calibration=calibration,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -29,16 +30,15 @@ def ablate(
 
     from lpsr_train.ablation import TEST_SEED, Budget, ablate, table
     from lpsr_train.config import PRESETS
-    from lpsr_train.fitting import render, training_source, typeface_names
+    from lpsr_train.fitting import rendered_pool
     from lpsr_train.networks.presets import generator_config
     from lpsr_train.trainer import validation_samples
 
     generator_config(generator)
-    share, first = PRESETS["lite"].open_share, PRESETS["lite"].seed
+    run = replace(PRESETS["lite"], pairs=pairs)
+    first = run.seed
     budget = Budget(generator, steps, batch, reader_steps, tuple(range(first, first + seeds)), pairs, plates)
-    rendered = pool or out / "pool"
-    source = training_source(share)
-    render(rendered, source, first, pairs, workers)
+    records, typefaces = rendered_pool(run, pool or out / "pool", workers)
     results = []
     with progress_bar() as bar, stop_request() as stop:
         task = bar.add_task("test plates", total=None, note="")
@@ -47,7 +47,7 @@ def ablate(
         def listen(name: str, step: int, total: int) -> None:
             bar.update(task, description=name, completed=step, total=total)
 
-        for result in ablate(out, rendered, budget, samples, listen, lambda: bool(stop), typeface_names(source)):
+        for result in ablate(out, records, budget, samples, listen, lambda: bool(stop), typefaces):
             results.append(result)
             bar.console.print(f"{result.row.name}: {result.percent:.1f} %", soft_wrap=True)
     if results:

@@ -17,7 +17,7 @@ from lpsr_train.claims import claim
 from lpsr_train.config import PRESETS, TrainConfig
 from lpsr_train.evaluation import Sample, evaluate
 from lpsr_train.jsonfile import write_json
-from lpsr_train.pool import Pool, Records
+from lpsr_train.pool import Records
 from lpsr_train.trainer import Progress, Trainer, load_trained
 
 PAPER = {
@@ -184,7 +184,7 @@ Listen = Callable[[str, int, int], None]
 
 def ablate(
     out: Path,
-    pool: Path,
+    records: Records,
     budget: Budget,
     samples: Sequence[Sample],
     listen: Listen,
@@ -195,7 +195,7 @@ def ablate(
 
     Args:
         out: folder of the runs; `results.json` is written into it after every row.
-        pool: rendered pairs.
+        records: rendered pairs.
         budget: what every row is given.
         samples: unseen test plates.
         listen: told the run's name, its step and its last step.
@@ -213,7 +213,6 @@ def ablate(
         row.config(budget, budget.seeds[0]).check()
     out.mkdir(parents=True, exist_ok=True)
     claim(out / "budget.json", asdict(budget))
-    records = Pool(pool, budget.pairs)
     guide, judge = out / "guide", out / "judge"
     for folder, seed in ((guide, GUIDE_SEED), (judge, JUDGE_SEED)):
         config = replace(
@@ -261,7 +260,7 @@ def table(results: Sequence[Result]) -> Table:
 def _train(
     config: TrainConfig,
     folder: Path,
-    pool: Records,
+    records: Records,
     guide: Path | None,
     listen: Listen,
     stop: Callable[[], bool],
@@ -280,5 +279,5 @@ def _train(
     def tell(progress: Progress) -> None:
         listen(folder.name, progress.step, config.steps)
 
-    trainer.run(pool, tell, stop)
+    trainer.run(records, tell, stop)
     return trainer.step >= config.steps

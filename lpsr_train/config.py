@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from lpsr_core.choices import choice
 from lpsr_core.errors import UsageError
 from lpsr_core.layouts import Layout, parse_layouts
 from lpsr_train.plates import DRAWING
@@ -155,9 +156,7 @@ class TrainConfig:
             ("schedule", Schedule),
             ("decay", Decay),
         ):
-            if getattr(self, name) not in get_args(choices):
-                known = ", ".join(get_args(choices))
-                raise UsageError(f"unknown {name} {getattr(self, name)!r}; there are: {known}")
+            choice(getattr(self, name), get_args(choices), name)
         if self.loss == "logits" and self.schedule == "together" and self.guide == "gan":
             raise UsageError("the loss 'logits' needs the schedule 'alternate', or a fixed guide")
         if self.guide == "fixed" and self.task != "sr":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from lpsr_core.choices import choice
 from lpsr_core.errors import UsageError
 from lpsr_train.terminal import Debug, need_torch
 
@@ -45,9 +46,8 @@ def fit(
     from lpsr_train.state import identify
     from lpsr_train.trainer import Trainer, choose_device, load_trained
 
-    if preset not in PRESETS:
-        raise UsageError(f"unknown preset {preset!r}; there are: {', '.join(PRESETS)}")
-    run = load(config, PRESETS[preset]) if config else PRESETS[preset]
+    run = PRESETS[choice(preset, PRESETS, "preset")]
+    run = load(config, run) if config else run
     run = replace(run, steps=steps or run.steps, batch=batch or run.batch, pairs=pairs or run.pairs)
     words = [word for word in (layouts or run.layouts).split(",") if word.strip()]
     # Patterns, so that the run means the same wherever it is read from.

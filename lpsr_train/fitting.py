@@ -52,12 +52,7 @@ def rendered_pool(config: TrainConfig, folder: Path, workers: int) -> tuple[Pool
     """
     source = training_source(config.open_share, config.patterns)
     render(folder, source, config.seed, config.pairs, workers)
-    return Pool(folder, config.pairs), typeface_names(source)
-
-
-def typeface_names(source: PlateSource) -> tuple[str, ...]:
-    """Of the open typefaces, without their folders."""
-    return tuple(Path(path).name for path in source.open_typefaces)
+    return Pool(folder, config.pairs), tuple(Path(path).name for path in source.open_typefaces)
 
 
 def train(

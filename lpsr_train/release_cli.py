@@ -43,15 +43,18 @@ def release(
 
 def _run(module: str, *arguments: str) -> int:
     """Runs a command to its end; Ctrl-C reaches it from the terminal, SIGTERM is passed on, and it ends by itself."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the child's own handler saves what it has
+    children: list[subprocess.Popen[bytes]] = []
+
+    def leave_it_to_the_child(number: int, frame: object) -> None:
+        if number == signal.SIGTERM:
+            for child in children:
+                child.terminate()
+
+    before = {number: signal.signal(number, leave_it_to_the_child) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with subprocess.Popen([sys.executable, "-m", module, *arguments], preexec_fn=_hear) as child:
-            signal.signal(signal.SIGTERM, lambda number, frame: child.terminate())
+        with subprocess.Popen([sys.executable, "-m", module, *arguments]) as child:
+            children.append(child)
             return child.wait()
     finally:
-        signal.signal(signal.SIGINT, before)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _hear() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for number, handler in before.items():
+            signal.signal(number, handler)

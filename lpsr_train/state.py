@@ -91,7 +91,9 @@ def cpu_state(network: nn.Module) -> dict[str, Tensor]:
     found = {}
     for name, tensor in network.state_dict().items():
         key = (tensor.data_ptr(), tensor.shape)
-        found[name] = stored.setdefault(key, tensor.detach().cpu().contiguous())
+        if key not in stored:
+            stored[key] = tensor.detach().cpu().contiguous()
+        found[name] = stored[key]
     return found
 
 

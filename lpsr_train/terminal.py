@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import signal
-from collections.abc import Iterator, Sequence
-from typing import Annotated, TypeVar
+from collections.abc import Iterator
+from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from lpsr_core.errors import MissingExtraError, UsageError
-
-Word = TypeVar("Word", bound=str)
+from lpsr_core.errors import MissingExtraError
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
@@ -27,23 +25,6 @@ def need_torch() -> None:
     for module, name in (("torch", "PyTorch"), ("matplotlib", "matplotlib")):
         if importlib.util.find_spec(module) is None:
             raise MissingExtraError(name, "train")
-
-
-def choice(word: str, choices: Sequence[Word], what: str) -> Word:
-    """What a user chose by its name.
-
-    Args:
-        word: as typed.
-        choices: the names there are.
-        what: they are names of.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    for name in choices:
-        if word == name:
-            return name
-    raise UsageError(f"unknown {what} {word!r}; there are: {', '.join(choices)}")
 
 
 def progress_bar() -> Progress:

@@ -23,8 +23,8 @@ from lpsr_core.errors import LpsrError, UsageError
 from lpsr_train import pictures, state
 from lpsr_train.batches import Batch, to_batch
 from lpsr_train.config import TrainConfig, from_dict
+from lpsr_train.data.samples import rendered_samples
 from lpsr_train.evaluation import Evaluation, Sample
-from lpsr_train.plates.pairs import PlateSource, render_pair
 from lpsr_train.plates.photograph import RECTIFIED
 from lpsr_train.pool import Records
 from lpsr_train.tasks import Moment, make_task
@@ -74,9 +74,7 @@ def validation_samples(
     rectified: float = RECTIFIED,
 ) -> tuple[Sample, ...]:
     """Unseen plates of both layouts, degraded one way; `blur` exactly as the paper's evaluation does."""
-    source = PlateSource(degradations={method: 1.0}, easy=0.0, exact=True, patterns=patterns, rectified=rectified)
-    pairs = (render_pair(source, seed, index) for index in range(count))
-    return tuple(Sample(pair.lr, pair.hr, pair.text) for pair in pairs)
+    return tuple(rendered_samples(method, count, seed, patterns, rectified))
 
 
 def choose_device(name: str = "auto") -> torch.device:

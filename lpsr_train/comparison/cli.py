@@ -7,8 +7,9 @@ from typing import Annotated, Optional, get_args
 
 import typer
 
+from lpsr_core.choices import choice
 from lpsr_core.errors import UsageError
-from lpsr_train.terminal import Debug, choice, need_torch, progress_bar
+from lpsr_train.terminal import Debug, need_torch, progress_bar
 
 
 def evaluate(

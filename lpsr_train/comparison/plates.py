@@ -11,10 +11,9 @@ import numpy as np
 from lpsr_core.degradation import Method, degrade
 from lpsr_core.geometry import to_hr, to_lr
 from lpsr_core.labelled import load_labelled
-from lpsr_train.data.samples import list_samples
+from lpsr_train.data.samples import list_samples, rendered_samples
 from lpsr_train.data.sources import Split
 from lpsr_train.evaluation import Sample
-from lpsr_train.plates.pairs import PlateSource, render_pair
 
 SYNTHETIC = "synthetic"
 Tell = Callable[[int, int], None]
@@ -92,12 +91,4 @@ class DegradedPlates:
                 Sample(to_lr(degrade(plate.crop, self.degradation, rng)), to_hr(plate.crop), plate.text)
                 for plate, rng in zip(plates, rngs, strict=True)
             )
-        source = PlateSource(
-            rectified=self.rectified,
-            degradations={self.degradation: 1.0},
-            easy=0.0,
-            exact=True,
-            patterns=self.patterns,
-        )
-        pairs = (render_pair(source, self.seed, index) for index in range(self.count))
-        return self.count, (Sample(pair.lr, pair.hr, pair.text) for pair in pairs)
+        return self.count, rendered_samples(self.degradation, self.count, self.seed, self.patterns, self.rectified)

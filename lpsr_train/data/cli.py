@@ -8,8 +8,9 @@ from typing import Annotated, Optional
 
 import typer
 
+from lpsr_core.choices import choice
 from lpsr_core.errors import UsageError
-from lpsr_train.terminal import Debug, choice, progress_bar, stop_request
+from lpsr_train.terminal import Debug, progress_bar, stop_request
 
 
 def pairs(

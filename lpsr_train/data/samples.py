@@ -1,16 +1,36 @@
-"""Photographed pairs as samples of the evaluation."""
+"""Samples of the evaluation: unseen rendered plates, or photographed pairs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from lpsr_core.alphabet import decode_indices
+from lpsr_core.degradation import Method
 from lpsr_train.data.records import PairPool
 from lpsr_train.data.sources import Split
 from lpsr_train.evaluation import Sample
+from lpsr_train.plates.pairs import PlateSource, render_pair
 from lpsr_train.pool import Records
+
+
+def rendered_samples(
+    method: Method, count: int, seed: int, patterns: tuple[str, ...], rectified: float
+) -> Iterator[Sample]:
+    """Plates of both layouts, degraded one way; `blur` exactly as the paper's evaluation does.
+
+    Args:
+        method: of degradation.
+        count: how many.
+        seed: of plates and noise.
+        patterns: of texts; each country's own when there are none.
+        rectified: share that is cut out rectified and tight, as the paper's plates are.
+    """
+    source = PlateSource(degradations={method: 1.0}, easy=0.0, exact=True, patterns=patterns, rectified=rectified)
+    pairs = (render_pair(source, seed, index) for index in range(count))
+    return (Sample(pair.lr, pair.hr, pair.text) for pair in pairs)
 
 
 def list_samples(path: Path, split: Split = "testing") -> list[Sample]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from lpsr_core.errors import UsageError
+from lpsr_core.choices import choice
 
 
 @dataclass(frozen=True)
@@ -216,9 +216,7 @@ def generator_config(name: str, archmod: bool = True) -> GeneratorConfig:
     Raises:
         UsageError: there is none of that name.
     """
-    if name not in GENERATORS:
-        raise UsageError(f"unknown generator preset {name!r}; there are: {', '.join(GENERATORS)}")
-    config = GENERATORS[name]
+    config = GENERATORS[choice(name, GENERATORS, "generator preset")]
     if archmod:
         return config
     return replace(config, shared_attention=False, deformable=False, deformable_residual=False)
@@ -230,9 +228,7 @@ def reader_config(name: str) -> ReaderConfig | MultiTaskConfig:
     Raises:
         UsageError: there is none of that name.
     """
-    if name not in READERS:
-        raise UsageError(f"unknown reader preset {name!r}; there are: {', '.join(READERS)}")
-    return READERS[name]
+    return READERS[choice(name, READERS, "reader preset")]
 
 
 def sr3_config(name: str) -> Sr3Config:
@@ -241,6 +237,4 @@ def sr3_config(name: str) -> Sr3Config:
     Raises:
         UsageError: there is none of that name.
     """
-    if name not in SR3S:
-        raise UsageError(f"unknown SR3 preset {name!r}; there are: {', '.join(SR3S)}")
-    return SR3S[name]
+    return SR3S[choice(name, SR3S, "SR3 preset")]

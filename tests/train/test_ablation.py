@@ -67,6 +67,7 @@ def test_seeds_read_the_same_plates_and_do_not_count_as_more() -> None:
 def test_the_table_is_trained_stopped_and_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pools, "SHARD", 8)
     list(render_pool(tmp_path / "pool", PlateSource(), 1, 8, 1))
+    records = pools.Pool(tmp_path / "pool", BUDGET.pairs)
     samples = validation_samples("blur", 2, 7_000_006)
     trained: list[str] = []
 
@@ -74,7 +75,7 @@ def test_the_table_is_trained_stopped_and_finished(tmp_path: Path, monkeypatch: 
         trained.append(name)
 
     def run(stop=lambda: False):
-        return list(ablate(tmp_path / "out", tmp_path / "pool", BUDGET, samples, listen, stop))
+        return list(ablate(tmp_path / "out", records, BUDGET, samples, listen, stop))
 
     begun = run(stop=lambda: len(trained) >= 4)
     assert len(begun) < 8
@@ -89,4 +90,4 @@ def test_the_table_is_trained_stopped_and_finished(tmp_path: Path, monkeypatch: 
     assert saved["rows"][0]["spread"] is None
     assert table(done).row_count == 8
     with pytest.raises(LpsrError, match="another source, seed or settings"):
-        list(ablate(tmp_path / "out", tmp_path / "pool", replace(BUDGET, steps=2), samples, listen, lambda: False))
+        list(ablate(tmp_path / "out", records, replace(BUDGET, steps=2), samples, listen, lambda: False))
