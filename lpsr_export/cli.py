@@ -53,14 +53,17 @@ def onnx(
         Optional[Path],  # noqa: UP045
         typer.Option(help="Run whose reader judges the pictures for the card [the run's own]."),
     ] = None,
+    half_weights: Annotated[
+        bool, typer.Option("--half-weights", help="Store weights at half precision; they are FP32 again when loaded.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
-    """Exports the networks of a run as ONNX graphs with cards, checked against PyTorch on 64 crops."""
+    """Exports the networks of a run as ONNX graphs with cards, checked against PyTorch on 64 crops (4 if large)."""
     from lpsr_export.release import export_run
 
     console = Console(stderr=True)
     with console.status("loading") as status:
-        exported = export_run(weights, out, name, plates, status.update, reader)
+        exported = export_run(weights, out, name, plates, status.update, reader, half_weights)
     table = Table("graph", "parameters", "largest difference", "strings agree")
     for entry in exported:
         agreement = entry.agreement

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_export import half_weights
 
 if TYPE_CHECKING:
     import onnx
@@ -33,18 +34,20 @@ def import_onnx() -> Any:
 
 
 def load_graph(path: Path) -> onnx.ModelProto:
-    """Reads a graph.
+    """Reads a graph, with its weights in FP32 however they are stored.
 
     Raises:
         LpsrError: it is missing or not an ONNX file.
     """
     onnx = import_onnx()
     try:
-        return onnx.load(str(path))
+        model = onnx.load(str(path))
     except FileNotFoundError:
         raise LpsrError(f"{path}: no such model file") from None
     except Exception as error:  # protobuf's own errors have no common base
         raise LpsrError(f"{path}: not a readable ONNX graph ({type(error).__name__})") from None
+    half_weights.restore(model)
+    return model
 
 
 def save_graph(model: onnx.ModelProto, path: Path) -> None:

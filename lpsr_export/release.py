@@ -13,14 +13,22 @@ from lpsr_core.cards import PRECISIONS, ModelCard, Role, card_path, graph_name, 
 from lpsr_core.errors import LpsrError, MissingExtraError
 from lpsr_export.compare import Agreement, CheckedGraph, compare_pictures, compare_readings, texts
 from lpsr_export.crops import CHECK_SEED, hr_batch, lr_batch, rendered_crops
-from lpsr_export.graphs import GraphSession, opset, staged
+from lpsr_export.graphs import GraphSession, opset, save_graph, staged
+from lpsr_export.half_weights import store_at_half
 
 if TYPE_CHECKING:
     from torch import nn
 
 CHECK_CROPS = 64
+CHECK_CROPS_LARGE = 4
+LARGE = 50_000_000
+"""Parameters of a network that takes seconds a crop, and is checked on few."""
 LARGEST_DIFFERENCE = 1e-4
-"""Of the SR picture's full range, between PyTorch and the exported graph."""
+"""Of an output's full range (grey levels or probability), between PyTorch and the exported graph."""
+LARGEST_DIFFERENCE_AT_HALF = 4e-3
+"""The same where weights are stored at half precision: one grey level."""
+FEWEST_ALIKE_AT_HALF = 0.98
+"""Share of texts that must then be the same; all of them otherwise."""
 
 
 def export_run(
@@ -30,6 +38,7 @@ def export_run(
     plates: int,
     say: Callable[[str], None] = lambda _: None,
     judge: Path | None = None,
+    half: bool = False,
 ) -> list[CheckedGraph]:
     """Exports every network of a training run and checks it against PyTorch.
 
@@ -40,6 +49,7 @@ def export_run(
         plates: how many unseen rendered plates, for each degradation, the card's recognition rates rest on;
             0 leaves them out.
         say: told what is being done.
+        half: stores weights at half precision, in half the space; they are FP32 again when loaded.
         judge: run whose reader the card's rates of pictures rest on; the run's own, which guided them, when None.
 
     Raises:
@@ -60,6 +70,8 @@ def export_run(
     networks["reader"] = trained.reader
     made_by: dict[str, Any] = {"training": trained.config.as_dict(), "steps_trained": trained.step}
     made_by["open_typefaces"] = list(trained.typefaces)
+    if half:
+        made_by["weights_stored_as"] = "float16"
     if trained.lineage:
         made_by["begun_from"] = list(trained.lineage)
 
@@ -69,7 +81,8 @@ def export_run(
         reader = load_trained(judge).reader if judge else trained.reader
         metrics = {"read by": identify(judge) if judge else "the run's own reader"}
         metrics |= _metrics(trained, reader, plates)
-    crops = rendered_crops(CHECK_CROPS, CHECK_SEED, trained.config.patterns)
+    large = any(_size(network) > LARGE for network in networks.values())
+    crops = rendered_crops(CHECK_CROPS_LARGE if large else CHECK_CROPS, CHECK_SEED, trained.config.patterns)
     pictures = lr_batch(crops)
     exported = []
     with staged(out) as folder:
@@ -77,7 +90,7 @@ def export_run(
             say(f"exporting the {role}")
             path = folder / graph_name(name, role)
             batch = pictures if role == "generator" else hr_batch(crops)
-            card, agreement = _export_one(network, role, name, path, batch, trained.reader, made_by, metrics)
+            card, agreement = _export_one(network, role, name, path, batch, trained.reader, made_by, metrics, half)
             exported.append(CheckedGraph(out / path.name, card, agreement))
     for entry in exported:
         _drop_derived(entry)
@@ -102,34 +115,49 @@ def _export_one(
     reader: nn.Module,
     made_by: dict[str, Any],
     metrics: dict[str, Any],
+    half: bool,
 ) -> tuple[ModelCard, Agreement]:
     from lpsr_export.torch_to_onnx import export, run_torch
 
     model = export(network, role, path)
-    expected, found = run_torch(network, batch), GraphSession(path, role)(batch)
-    if role == "generator":
-        read = [texts(run_torch(reader, np.ascontiguousarray(picture))) for picture in (found, expected)]
-        agreement = compare_pictures(found, expected, *read)
-    else:
-        agreement = compare_readings(found, expected)
-    if agreement.difference > LARGEST_DIFFERENCE or agreement.strings < 1:
-        raise LpsrError(
-            f"{path.name}: the exported {role} differs from PyTorch by {agreement.difference:.2g} "
-            f"(at most {LARGEST_DIFFERENCE:g}) and reads {100 * agreement.strings:.1f} % alike; nothing was written"
-        )
+    expected = run_torch(network, batch)
+
+    def check(limit: float, alike: float) -> Agreement:
+        found = GraphSession(path, role)(batch)
+        if role == "generator":
+            read = [texts(run_torch(reader, np.ascontiguousarray(picture))) for picture in (found, expected)]
+            agreement = compare_pictures(found, expected, *read)
+        else:
+            agreement = compare_readings(found, expected)
+        if agreement.difference > limit or agreement.strings < alike:
+            raise LpsrError(
+                f"{path.name}: the exported {role} differs from PyTorch by {agreement.difference:.2g} "
+                f"(at most {limit:g}) and reads {100 * agreement.strings:.1f} % alike; nothing was written"
+            )
+        return agreement
+
+    agreement = check(LARGEST_DIFFERENCE, 1.0)
+    if half:
+        store_at_half(model)
+        save_graph(model, path)
+        agreement = check(LARGEST_DIFFERENCE_AT_HALF, FEWEST_ALIKE_AT_HALF)
     card = ModelCard(
         name=name,
         role=role,
         precision="fp32",
         file=path.name,
         sha256=sha256(path),
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        parameters=_size(network),
         opset=opset(model),
         made_by=made_by,
         metrics={**metrics, "against_pytorch": agreement.as_dict()},
     )
     card.save(path.parent)
     return card, agreement
+
+
+def _size(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _metrics(trained: Any, reader: nn.Module, plates: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def ablate(
     generator: Annotated[str, typer.Option(help="Preset of the generator.")] = "lite",
     steps: Annotated[int, typer.Option(help="Batches of each run.", min=1)] = 2000,
     batch: Annotated[int, typer.Option(help="Super-resolved plates a batch.", min=2)] = 48,
-    reader_steps: Annotated[int, typer.Option(help="Batches for the fixed guide and the judge.", min=1)] = 3000,
+    reader_steps: Annotated[int, typer.Option(help="Batches for the guides and the judge beforehand.", min=1)] = 3000,
     seeds: Annotated[int, typer.Option(help="Runs of each row.", min=1)] = 2,
     pairs: Annotated[int, typer.Option(help="Pairs to render.", min=1)] = 81920,
     plates: Annotated[int, typer.Option(help="Unseen plates to test on.", min=1)] = 2000,

@@ -45,7 +45,8 @@ class Budget:
         generator: preset.
         steps: batches.
         batch: super-resolved plates a batch.
-        reader_steps, reader_batch: for the fixed guide and for the judge.
+        reader_steps, reader_batch: for the judge and for every row's guide, before it guides: the fixed OCR and the
+            GP_LPR that is then trained along have seen as much.
         seeds: one run each.
         pairs: rendered pairs.
         plates: to test on.
@@ -213,10 +214,14 @@ def ablate(
         row.config(budget, budget.seeds[0]).check()
     out.mkdir(parents=True, exist_ok=True)
     claim(out / "budget.json", asdict(budget))
-    guide, judge = out / "guide", out / "judge"
-    for folder, seed in ((guide, GUIDE_SEED), (judge, JUDGE_SEED)):
+    guide, begun, judge = out / "guide", out / "gp_lpr", out / "judge"
+    for folder, preset, seed in (
+        (guide, "judge", GUIDE_SEED),
+        (begun, "second", GUIDE_SEED),
+        (judge, "judge", JUDGE_SEED),
+    ):
         config = replace(
-            PRESETS["judge"],
+            PRESETS[preset],
             steps=budget.reader_steps,
             batch=budget.reader_batch,
             validate_every=budget.reader_steps,
@@ -233,7 +238,7 @@ def ablate(
         right = []
         for seed in budget.seeds:
             folder = out / "rows" / f"{row.folder}-{seed}"
-            if not fit(row.config(budget, seed), folder, None if row.gan else guide):
+            if not fit(row.config(budget, seed), folder, begun if row.gan else guide):
                 return
             read = evaluate(samples, reader, load_trained(folder).generator).texts["sr"]
             rates[seed] = recognition_rate(read, truths)
@@ -274,7 +279,7 @@ def _train(
     trainer = Trainer(config, folder, choose_device())
     trainer.typefaces = typefaces
     if not trainer.resume() and guide is not None:
-        trainer.take_guide(guide)
+        trainer.take_reader(guide)
 
     def tell(progress: Progress) -> None:
         listen(folder.name, progress.step, config.steps)

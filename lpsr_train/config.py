@@ -17,7 +17,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-Task = Literal["sr", "sr3", "reader-lr", "reader-hr"]
+Task = Literal["sr", "sr3", "reader-lr", "reader-any"]
 Schedule = Literal["alternate", "together"]
 Guide = Literal["gan", "fixed"]
 Loss = Literal["lcofl", "logits"]
@@ -54,9 +54,14 @@ class TrainConfig:
     Attributes:
         task: `sr` trains generator and reader; `sr3` trains the diffusion network that the paper compares with, which
             has no reader; `reader-lr` trains a reader alone on bicubically enlarged LR pictures,
-            the baseline that the paper leaves out; `reader-hr` trains one on HR pictures, to guide or to judge.
+            the baseline that the paper leaves out; `reader-any` trains one on every grade of picture between
+            HR and enlarged LR ones, to guide or to judge.
         guide: `gan` trains the reader along; `fixed` takes another run's reader as it is.
         guide_run: which run that was; empty without one.
+        second_run: run whose reader, unchanged, has a say in what the generator makes, so that others than the guide
+            can read it; empty without one.
+        second_reader: preset of that reader.
+        second: its share of LCOFL's first two terms, beside the guide.
         loss: `lcofl`, or `logits`, the loss of the network that the paper builds on.
         schedule: `alternate` updates the generator through the frozen reader and then the reader on detached SR, as
             the paper does; `together` updates both from one pass, which takes three quarters of the time.
@@ -94,6 +99,9 @@ class TrainConfig:
     task: Task = "sr"
     guide: Guide = "gan"
     guide_run: str = ""
+    second_run: str = ""
+    second_reader: str = ""
+    second: float = 0.5
     loss: Loss = "lcofl"
     schedule: Schedule = "together"
     real: float = 0.25
@@ -161,6 +169,10 @@ class TrainConfig:
             raise UsageError("the loss 'logits' needs the schedule 'alternate', or a fixed guide")
         if self.guide == "fixed" and self.task != "sr":
             raise UsageError(f"a fixed guide is for the task sr, not for {self.task}")
+        if self.second_run and (self.task, self.loss) != ("sr", "lcofl"):
+            raise UsageError("a second reader is for the task sr and the loss lcofl")
+        if not 0 <= self.second <= 1:
+            raise UsageError(f"training option 'second' is a share of 0..1, not {self.second}")
         if self.task == "sr" and self.guide == "gan" and not 0 < round(self.real * self.batch) < self.batch:
             raise UsageError(f"training option 'real' must leave a batch of {self.batch} some pictures of both kinds")
         if self.sampling_steps < 0:
@@ -218,7 +230,8 @@ PRESETS: dict[str, TrainConfig] = {
         validation=32,
     ),
     "reader-lr": TrainConfig(task="reader-lr", steps=3000),
-    "judge": TrainConfig(task="reader-hr", reader="multi-task", steps=4000, seed=20261124),
+    "second": TrainConfig(task="reader-any", steps=2600, seed=20261125),
+    "judge": TrainConfig(task="reader-any", reader="multi-task", steps=4000, seed=20261124),
 }
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def fit(
     out: Annotated[Path, typer.Option(help="Folder of the run; run again to resume.")],
     preset: Annotated[
-        str, typer.Option(help="lite, base, paper, sr3, sr3-lite, reader-lr (the LR baseline) or judge.")
+        str, typer.Option(help="lite, base, paper, sr3, sr3-lite, reader-lr (the LR baseline), second or judge.")
     ] = "lite",
     config: Annotated[Optional[Path], typer.Option(help="TOML file with training options.")] = None,  # noqa: UP045
     steps: Annotated[Optional[int], typer.Option(help="Batches to train on.", min=1)] = None,  # noqa: UP045
@@ -31,6 +31,10 @@ def fit(
     layouts: Annotated[str, typer.Option(help="Layouts of the plates, such as argentina,LLDDDLL.")] = "",
     init: Annotated[Optional[Path], typer.Option(help="Run whose weights to begin with.")] = None,  # noqa: UP045
     guide: Annotated[Optional[Path], typer.Option(help="Run whose reader guides, unchanged.")] = None,  # noqa: UP045
+    second: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Run whose reader has a say beside the guide, so that others can read what is made."),
+    ] = None,
     workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 2,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     debug: Debug = False,
@@ -59,6 +63,11 @@ def fit(
         run = replace(run, guide="fixed", guide_run=identify(guide), reader=load_trained(guide).config.reader)
     elif run.guide == "fixed":
         raise UsageError("a fixed guide comes from another run; name it with --guide")
+    if second:
+        reader = load_trained(second).config.reader
+        run = replace(run, second_run=identify(second), second_reader=reader)
+    elif run.second_run:
+        raise UsageError("the second reader comes from another run; name it with --second")
     run.check()
     out.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(run, out, choose_device(device))
@@ -66,7 +75,9 @@ def fit(
         if init:
             trainer.start_from(init)
         if guide:
-            trainer.take_guide(guide)
+            trainer.take_reader(guide)
+        if second:
+            trainer.take_reader(second, "second")
     samples: dict[str, list[Sample]] | None = None
     records: Records
     if pair_list:

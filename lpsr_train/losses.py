@@ -6,7 +6,7 @@ only the last one reaches their generator; here all three do, through the reader
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 import torch.nn.functional as F
@@ -116,9 +116,21 @@ class LossTerms:
         """Eq. (5), and the pixel term; `guide` (0..1) is how much the reader's two terms count yet."""
         return guide * (self.classification + self.layout) + self.dissimilarity + self.pixel
 
+    def heard(self, other: tuple[Tensor, Tensor], share: float) -> LossTerms:
+        """These terms, with another reader's `opinion` as that share of the reader's two."""
+        own = (self.classification, self.layout)
+        classification, layout = (mine + share * (theirs - mine) for mine, theirs in zip(own, other, strict=True))
+        return replace(self, classification=classification, layout=layout)
+
     def as_dict(self) -> dict[str, float]:
         """The values by name, without their gradients."""
         return {entry.name: float(getattr(self, entry.name).detach()) for entry in fields(self)}
+
+
+def opinion(config: LcoflConfig, log_probs: Tensor, target: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """The two terms of LCOFL that a reader has a say in, weighted: Eq. (1) and (2)."""
+    classification = classification_loss(log_probs, target, weights)
+    return config.classification * classification, layout_loss(log_probs, target, config.beta)
 
 
 def lcofl(config: LcoflConfig, log_probs: Tensor, target: Tensor, weights: Tensor, sr: Tensor, hr: Tensor) -> LossTerms:
@@ -132,8 +144,7 @@ def lcofl(config: LcoflConfig, log_probs: Tensor, target: Tensor, weights: Tenso
         sr, hr: float[N, 3, H, W] in 0..1.
     """
     return LossTerms(
-        config.classification * classification_loss(log_probs, target, weights),
-        layout_loss(log_probs, target, config.beta),
+        *opinion(config, log_probs, target, weights),
         config.dissimilarity * dissimilarity_loss(sr, hr),
         config.pixel * F.l1_loss(sr, hr),
     )

@@ -34,10 +34,11 @@ class Recipe:
     def commands(self) -> Iterator[list[str]]:
         """Each command as module and arguments; those that train go on where they were stopped.
 
-        The judge is trained on plates that the others never see, so that it shares nothing with the guide.
+        The second reader and the judge are trained on plates of their own, so that they share nothing with the guide.
         """
-        lite, lr, judge = (self.out / name for name in ("lite", "lr", "judge"))
-        yield self._fit("lite", lite, self.out / "pool")
+        second, lite, lr, judge = (self.out / name for name in ("second", "lite", "lr", "judge"))
+        yield self._fit("second", second, self.out / "pool-second")
+        yield [*self._fit("lite", lite, self.out / "pool"), "--second", str(second)]
         yield self._fit("reader-lr", lr, self.out / "pool")
         yield self._fit("judge", judge, self.out / "pool-judge")
         runs = ["--weights", f"lite={lite}", "--lr-weights", str(lr), "--reader", str(judge)]
@@ -46,7 +47,7 @@ class Recipe:
         for name, run in (("lite", lite), ("lr", lr)):
             yield [
                 *("lpsr_export", "onnx", "--weights", str(run), "--name", name),
-                *("--out", str(self.models), "--plates", str(min(self.plates, CARD_PLATES))),
+                *("--out", str(self.models), "--plates", str(min(self.plates, CARD_PLATES)), "--half-weights"),
                 *(("--reader", str(judge)) if name == "lite" else ()),
             ]
 

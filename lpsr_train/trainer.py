@@ -321,8 +321,8 @@ class Trainer:
             if name in saved["averages"]:
                 self._begin(name, saved["averages"][name], folder)
 
-    def take_guide(self, folder: Path) -> None:
-        """Takes another run's reader as the fixed guide.
+    def take_reader(self, folder: Path, name: str = "reader") -> None:
+        """Takes another run's reader: as `reader`, the guide, or as `second`, which has a say beside it.
 
         Raises:
             LpsrError: its reader is of another preset, or it has none.
@@ -330,7 +330,7 @@ class Trainer:
         averages = state.load(folder)["averages"]
         if "reader" not in averages:
             raise LpsrError(f"{folder}: this run has no reader, so it cannot guide")
-        self._begin("reader", averages["reader"], folder)
+        self._begin(name, averages["reader"], folder)
 
     def _begin(self, name: str, weights: dict[str, Tensor], folder: Path) -> None:
         network = self.networks[name]

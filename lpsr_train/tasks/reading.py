@@ -17,10 +17,10 @@ from lpsr_train.tasks.task import Moment
 
 
 class Reading:
-    """A reader of bicubically enlarged LR pictures (the baseline that the paper leaves out), or of HR pictures.
+    """A reader of bicubically enlarged LR pictures (the baseline the paper leaves out), or of any grade of picture.
 
-    The reader of HR pictures sees some of them softened, since those that it will judge are never quite sharp: it is
-    shown no generator's work, so that it can judge every generator alike.
+    The latter is shown what lies between HR pictures and enlarged LR ones, since pictures that it will judge are
+    never quite sharp, and no generator's work, so that it can judge every generator alike.
     """
 
     def __init__(self, config: TrainConfig) -> None:
@@ -31,7 +31,9 @@ class Reading:
 
     def train_step(self, batch: Batch, moment: Moment) -> dict[str, float]:
         """Cross-entropy of the batch's texts."""
-        images = enlarge(batch.lr) if self.config.task == "reader-lr" else soften(batch.hr)
+        images = enlarge(batch.lr)
+        if self.config.task == "reader-any":
+            images = graded(images, batch.hr)
         with moment.autocast():
             log_probs = self.networks["reader"].train()(images.contiguous(memory_format=torch.channels_last))
         loss = reading_loss(log_probs, batch.target, self.config.smoothing)
@@ -50,18 +52,24 @@ class Reading:
         return rates | {f"bicubic, {method}": result.rates["sr"].all.percent for method, result in found.items()}
 
 
-def soften(hr: Tensor) -> Tensor:
-    """Half of the pictures as they are, the others averaged with a blurred self, by half or wholly.
+def graded(poor: Tensor, sharp: Tensor) -> Tensor:
+    """Pictures of every grade between poor and sharp ones.
 
     Args:
-        hr: float[N, 3, H, W] in 0..1; which pictures are softened follows from their place in the batch, so that a
-            resumed run repeats it.
+        poor, sharp: float[N, 3, H, W] in 0..1. Which picture comes out how good follows from its place in the batch,
+            so that a resumed run repeats it: of eight, two stay sharp, two are averaged with a blurred self, by half
+            and wholly, three lie between sharp and poor, and one is poor.
 
     Returns:
         The same shape.
     """
-    taps = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=hr.device) / 16
-    kernel = torch.outer(taps, taps).expand(hr.shape[1], 1, 5, 5)
-    blurred = F.conv2d(F.pad(hr, (2, 2, 2, 2), mode="replicate"), kernel, groups=hr.shape[1])
-    share = torch.tensor([0.0, 0.5, 0.0, 1.0], device=hr.device).repeat(-(-len(hr) // 4))[: len(hr)].view(-1, 1, 1, 1)
-    return hr + share * (blurred - hr)
+    taps = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=sharp.device) / 16
+    kernel = torch.outer(taps, taps).expand(sharp.shape[1], 1, 5, 5)
+    blurred = F.conv2d(F.pad(sharp, (2, 2, 2, 2), mode="replicate"), kernel, groups=sharp.shape[1])
+
+    def share(*values: float) -> Tensor:
+        repeated = torch.tensor(values, device=sharp.device).repeat(-(-len(sharp) // len(values)))
+        return repeated[: len(sharp)].view(-1, 1, 1, 1)
+
+    soft = sharp + share(0, 0.5, 0, 1, 0, 0, 0, 0) * (blurred - sharp)
+    return soft + share(0, 0, 0, 0, 0.3, 0.55, 0.8, 1) * (poor - soft)

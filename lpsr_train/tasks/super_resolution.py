@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from lpsr_train.batches import Batch
 from lpsr_train.config import TrainConfig
 from lpsr_train.evaluation import Evaluation, Sample, evaluate
-from lpsr_train.losses import LossTerms, character_weights, lcofl, logit_loss, reading_loss
+from lpsr_train.losses import LossTerms, character_weights, lcofl, logit_loss, opinion, reading_loss
 from lpsr_train.networks.generator import Generator
 from lpsr_train.networks.presets import generator_config
 from lpsr_train.networks.readers import make_reader
@@ -24,6 +24,9 @@ class SuperResolution:
     alternation, the generator learns through the frozen reader, then the reader learns on those detached SR pictures
     and on the HR ones. Together, both learn from one pass over the sum of the same losses. A fixed guide does not
     learn; then the whole batch is super-resolved.
+
+    Generator and guide that learn together come to understand each other, and others understand less of it. A second
+    reader that never saw an SR picture keeps the pictures legible to others: the generator learns through both.
     """
 
     def __init__(self, config: TrainConfig) -> None:
@@ -32,6 +35,8 @@ class SuperResolution:
             "generator": Generator(generator_config(config.generator, config.archmod)),
             "reader": make_reader(config.reader),
         }
+        if config.second_run:
+            self.networks["second"] = make_reader(config.second_reader).eval().requires_grad_(False)
         fixed = config.guide == "fixed"
         self.learning: tuple[str, ...] = ("generator",) if fixed else ("generator", "reader")
         self.carried = {"weights": torch.ones(36)}
@@ -76,9 +81,7 @@ class SuperResolution:
         generator, reader = self.networks["generator"].train(), self.networks["reader"].train()
         with moment.autocast():
             sr = generator(batch.lr)
-            # What the reader is shown lies in 0..1, as it will when it is used; gradients pass as if it did not.
-            shown = sr + (sr.clamp(0, 1) - sr).detach()
-            log_probs = reader(torch.cat([shown, real]).contiguous(memory_format=torch.channels_last))
+            log_probs = reader(torch.cat([shown(sr), real]).contiguous(memory_format=torch.channels_last))
         terms = self._terms(log_probs[: len(sr)], batch, sr, moment)
         reading = reading_loss(log_probs, target, self.config.smoothing)
         moment.update(terms.total(self._guidance(moment.step)) + reading, "generator", "reader")
@@ -99,7 +102,12 @@ class SuperResolution:
     def _terms(self, log_probs: Tensor, batch: Batch, sr: Tensor, moment: Moment) -> LossTerms:
         if self.config.loss == "lcofl":
             weights = self.carried["weights"]
-            return lcofl(self.config.losses, log_probs, batch.target, weights, sr.float(), batch.hr)
+            terms = lcofl(self.config.losses, log_probs, batch.target, weights, sr.float(), batch.hr)
+            if "second" not in self.networks:
+                return terms
+            with moment.autocast():
+                read = self.networks["second"].eval()(shown(sr).contiguous(memory_format=torch.channels_last))
+            return terms.heard(opinion(self.config.losses, read, batch.target, weights), self.config.second)
         reader = self.networks["reader"]
         training = reader.training
         with torch.no_grad(), moment.autocast():
@@ -111,3 +119,8 @@ class SuperResolution:
         """How much the reader's judgement of SR pictures counts yet, 0..1."""
         start = max(self.config.guide_from, 1)
         return min(max((step - start) / start, 0.0), 1.0)
+
+
+def shown(sr: Tensor) -> Tensor:
+    """SR pictures as a reader is shown them: within 0..1, as when they are used; gradients pass as if not cut off."""
+    return sr + (sr.clamp(0, 1) - sr).detach()

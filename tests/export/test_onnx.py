@@ -70,6 +70,23 @@ def test_a_graph_that_differs_is_not_left_behind(run: Path, tmp_path: Path, monk
     assert list(tmp_path.iterdir()) == []
 
 
+def test_weights_stored_at_half_are_single_again_when_loaded(run: Path, exported: Path, tmp_path: Path) -> None:
+    from onnx import TensorProto
+
+    from lpsr_export.release import export_run
+
+    for entry in export_run(run, tmp_path, "tiny", plates=0, half=True):
+        whole = exported / entry.path.name
+        assert entry.path.stat().st_size < 0.6 * whole.stat().st_size
+        assert entry.card.made_by["weights_stored_as"] == "float16"
+        loaded, before = load_graph(entry.path), load_graph(whole)
+        assert [node.op_type for node in loaded.graph.node] == [node.op_type for node in before.graph.node]
+        assert {weight.data_type for weight in loaded.graph.initializer} <= {TensorProto.FLOAT, TensorProto.INT64}
+        batch = np.random.default_rng(0).random((4, *CONTRACTS[entry.card.role].input_shape), np.float32)
+        found, expected = (GraphSession(path, entry.card.role)(batch) for path in (entry.path, whole))
+        assert 0 < np.abs(np.exp(found) - np.exp(expected)).max() < 0.02
+
+
 def test_exporting_again_drops_graphs_derived_from_the_old_ones(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ from lpsr_train.ablation import PAPER, ROWS, Budget, Result, ablate, table
 from lpsr_train.networks.presets import generator_config
 from lpsr_train.plates.pairs import PlateSource
 from lpsr_train.pool import render_pool
-from lpsr_train.trainer import validation_samples
+from lpsr_train.trainer import load_trained, validation_samples
 
 BUDGET = Budget(
     "lite",
@@ -82,8 +82,11 @@ def test_the_table_is_trained_stopped_and_finished(tmp_path: Path, monkeypatch: 
     before = list(trained)
     done = run()
     assert [result.row for result in done] == list(ROWS)
-    assert len(trained) == 10, "guide, judge and eight rows, none of them twice"
+    assert len(trained) == 11, "two guides, judge and eight rows, none of them twice"
     assert len(before) == 4
+    gan = load_trained(tmp_path / "out" / "rows" / "gan-5")
+    begun = load_trained(tmp_path / "out" / "gp_lpr")
+    assert gan.reader.config == begun.reader.config
     saved = json.loads((tmp_path / "out" / "results.json").read_text())
     assert [row["row"] for row in saved["rows"]] == [row.name for row in ROWS]
     assert saved["rows"][0]["seeds"]["5"]["all"]["total"] == 2

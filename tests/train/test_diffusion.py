@@ -219,7 +219,7 @@ def test_a_run_without_a_reader_is_judged_by_another(tmp_path: Path) -> None:
     assert alone.rates == {}
     assert np.array_equal(alone.sr, found.sr)
     with pytest.raises(LpsrError, match="cannot guide"):
-        Trainer(replace(RUN, task="sr", generator="lite", guide="fixed"), tmp_path, CPU).take_guide(tmp_path / "sr3")
+        Trainer(replace(RUN, task="sr", generator="lite", guide="fixed"), tmp_path, CPU).take_reader(tmp_path / "sr3")
 
 
 def test_a_run_is_not_exported(tmp_path: Path) -> None:

@@ -42,8 +42,8 @@ def test_a_rehearsal_leaves_graphs_cards_and_figures(tmp_path: Path, monkeypatch
     options = ["--out", str(tmp_path), "--plates", "4", "--steps", "2", "--pairs", "16", "--workers", "1"]
     done = CliRunner().invoke(train_cli.app, ["release", *options], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    assert ran == ["fit", "fit", "fit", "evaluate", "onnx", "onnx"]
-    assert done.output.count("\n$ lpsr-train fit --preset") + done.output.startswith("$ lpsr-train fit") == 3
+    assert ran == ["fit", "fit", "fit", "fit", "evaluate", "onnx", "onnx"]
+    assert done.output.count("\n$ lpsr-train fit --preset") + done.output.startswith("$ lpsr-train fit") == 4
     names = {"lite-generator.onnx", "lite-reader.onnx", "lr-reader.onnx"}
     assert {path.name for path in (tmp_path / "models").glob("*.onnx")} == names
     for name in names:

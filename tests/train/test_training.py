@@ -176,7 +176,7 @@ def test_a_run_may_begin_with_one_that_lacks_layers_which_change_nothing(
     before = Trainer(SMALL, tmp_path, CPU)
     before.save()
     monkeypatch.setitem(presets.READERS, "lite", grown)
-    after = Trainer(replace(SMALL, task="reader-hr"), tmp_path / "grown", CPU)
+    after = Trainer(replace(SMALL, task="reader-any"), tmp_path / "grown", CPU)
     after.start_from(tmp_path)
     image = torch.rand(2, 3, 32, 96)
     for network in (after.networks["reader"], after.averages["reader"].network):
@@ -184,7 +184,7 @@ def test_a_run_may_begin_with_one_that_lacks_layers_which_change_nothing(
         assert torch.allclose(network.eval()(image), expected, atol=1e-4)
     monkeypatch.setitem(presets.READERS, "lite", replace(grown, inner=96))
     with pytest.raises(LpsrError, match="of another size"):
-        Trainer(replace(SMALL, task="reader-hr"), tmp_path / "other", CPU).start_from(tmp_path)
+        Trainer(replace(SMALL, task="reader-any"), tmp_path / "other", CPU).start_from(tmp_path)
 
 
 def test_a_shared_module_is_stored_once(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_shifts_move_both_pictures_together(pool: Pool) -> None:
 
 def test_a_fixed_guide_stays_as_it_is(pool: Pool, tmp_path: Path) -> None:
     """The loss of PLNET: pixels and the answers of an OCR that was trained before."""
-    judge = Trainer(replace(SMALL, task="reader-hr", reader="multi-task"), tmp_path / "judge", CPU)
+    judge = Trainer(replace(SMALL, task="reader-any", reader="multi-task"), tmp_path / "judge", CPU)
     judge.folder.mkdir()
     batch = to_batch(pool.take(np.arange(8)), CPU)
     assert set(judge.train_step(batch)) == {"reader"}
@@ -244,7 +244,7 @@ def test_a_fixed_guide_stays_as_it_is(pool: Pool, tmp_path: Path) -> None:
         run = replace(SMALL, guide="fixed", loss=loss, reader="multi-task")
         trainer = Trainer(run, tmp_path / loss, CPU)
         trainer.folder.mkdir()
-        trainer.take_guide(judge.folder)
+        trainer.take_reader(judge.folder)
         guide = load_trained(judge.folder).reader.state_dict()
         before = trainer.networks["generator"].exit.weight.detach().clone()
         losses = [trainer.train_step(batch) for _ in range(3)]
@@ -347,7 +347,16 @@ def test_configurations_from_toml(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"task": "foo"}, {"batch": 1}, {"validate_every": 0}, {"seed": 7_000_001}, {"schedule": "x"}, {"real": 0.0}],
+    [
+        {"task": "foo"},
+        {"batch": 1},
+        {"validate_every": 0},
+        {"seed": 7_000_001},
+        {"schedule": "x"},
+        {"real": 0.0},
+        {"second": 1.5},
+        {"second_run": "x", "task": "reader-lr"},
+    ],
 )
 def test_impossible_runs_are_refused(change: dict) -> None:
     with pytest.raises(UsageError):

@@ -1,0 +1,91 @@
+"""A second reader's say in what the generator makes, and what such a reader is trained on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
+
+from lpsr_train.batches import Batch  # noqa: E402
+from lpsr_train.config import Schedule, TrainConfig  # noqa: E402
+from lpsr_train.losses import lcofl, opinion  # noqa: E402
+from lpsr_train.tasks.reading import graded  # noqa: E402
+from lpsr_train.trainer import Trainer, load_trained  # noqa: E402
+
+CPU = torch.device("cpu")
+RUN = TrainConfig(steps=4, batch=8, warmup=1, guide_from=1, bf16=False, open_share=0.0)
+
+
+@pytest.fixture(scope="module")
+def batch() -> Batch:
+    rng = np.random.default_rng(5)
+    lr, hr = (torch.from_numpy(rng.random((8, 3, h, 3 * h), np.float32)) for h in (16, 32))
+    return Batch(lr, hr, torch.from_numpy(rng.integers(0, 36, (8, 7))))
+
+
+def trainer_with_second(folder: Path, share: float, schedule: Schedule) -> Trainer:
+    other = Trainer(replace(RUN, task="reader-any", reader="multi-task", seed=3), folder / "other", CPU)
+    other.folder.mkdir(parents=True, exist_ok=True)
+    other.save()
+    config = replace(RUN, second_run="other", second_reader="multi-task", second=share, schedule=schedule)
+    trainer = Trainer(config, folder / "run", CPU)
+    trainer.folder.mkdir(exist_ok=True)
+    trainer.take_reader(other.folder, "second")
+    trainer.step = 5  # readers have their full say
+    return trainer
+
+
+def test_a_share_of_the_second_opinion_counts() -> None:
+    rng = np.random.default_rng(0)
+    own, others = (torch.from_numpy(rng.standard_normal((2, 7, 36))).log_softmax(2) for _ in range(2))
+    target, weights = torch.from_numpy(rng.integers(0, 36, (2, 7))), torch.ones(36)
+    picture = torch.rand(2, 3, 32, 96)
+    terms = lcofl(RUN.losses, own, target, weights, picture, picture)
+    theirs = opinion(RUN.losses, others, target, weights)
+    mixed = terms.heard(theirs, 0.25)
+    assert float(mixed.classification) == pytest.approx(0.75 * float(terms.classification) + 0.25 * float(theirs[0]))
+    assert float(mixed.layout) == pytest.approx(0.75 * float(terms.layout) + 0.25 * float(theirs[1]))
+    assert mixed.pixel is terms.pixel
+
+
+@pytest.mark.parametrize("schedule", ["together", "alternate"])
+def test_the_generator_learns_through_a_second_reader_that_stays_as_it_is(
+    batch: Batch, tmp_path: Path, schedule: Schedule
+) -> None:
+    made = {}
+    for share in (0.0, 1.0):
+        trainer = trainer_with_second(tmp_path / str(share), share, schedule)
+        second = trainer.networks["second"]
+        before = {name: tensor.clone() for name, tensor in second.state_dict().items()}
+        assert trainer.train_step(batch)["classification"] > 0
+        assert all(torch.equal(tensor, before[name]) for name, tensor in second.state_dict().items())
+        made[share] = trainer.networks["generator"].exit.weight.detach().clone()
+    assert not torch.equal(made[0.0], made[1.0])  # the same first weights and batch: only the opinion differs
+
+
+def test_a_run_with_a_second_reader_is_resumed_and_loaded(batch: Batch, tmp_path: Path) -> None:
+    trainer = trainer_with_second(tmp_path, 0.5, "together")
+    trainer.train_step(batch)
+    trainer.save()
+    again = Trainer(trainer.config, trainer.folder, CPU)
+    assert again.resume()
+    assert not any(parameter.requires_grad for parameter in again.networks["second"].parameters())
+    assert trainer.train_step(batch) == again.train_step(batch)
+    assert load_trained(trainer.folder).reader.config == trainer.networks["reader"].config
+
+
+def test_pictures_of_every_grade_lie_between_poor_and_sharp() -> None:
+    rng = np.random.default_rng(1)
+    poor, sharp = (torch.from_numpy(rng.random((16, 3, 32, 96), np.float32)) for _ in range(2))
+    images = graded(poor, sharp)
+    for place in (0, 2, 8, 10):
+        assert torch.equal(images[place], sharp[place])
+    assert torch.allclose(images[7], poor[7])
+    near = [float((image - good).abs().mean()) for image, good in zip(images, sharp, strict=True)]
+    assert near[4] < near[5] < near[6] < near[7]
+    assert 0 < near[1] < near[3]
+    assert torch.equal(graded(poor[:3], sharp[:3]), images[:3])
