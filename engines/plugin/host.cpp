@@ -1,0 +1,92 @@
+// The kernels' own functions on the host. Each phase that the device ends with __syncthreads is a loop over threads.
+#include <vector>
+
+#include "plain.h"
+#include "reference.h"
+#include "tile.h"
+
+namespace lpsr {
+namespace {
+
+template <class Number, class Offset>
+void run_plain(const LpsrProblem& problem) {
+    for (int64_t thread = 0; thread < plain_threads(problem.shape); ++thread) plain_outputs<Number, Offset>(problem, thread);
+}
+
+// Shared memory begins as NaN: what a block reads without having written shows.
+std::vector<Half8> poisoned(size_t bytes) {
+    Half8 nan;
+    for (Half& value : nan.value) value.bits = 0x7fff;
+    return std::vector<Half8>(bytes / sizeof(Half8) + 1, nan);
+}
+
+template <class T, class Offset>
+void run_block(const LpsrProblem& problem, int32_t block_x, int32_t block_y) {
+    std::vector<Half8> memory = poisoned(T::shared_bytes(problem.shape));
+    void* shared = memory.data();
+    std::vector<typename T::Fetched> fetched(T::kThreads);
+    std::vector<typename T::Sums> sums(T::kThreads, typename T::Sums{});
+    auto each_thread = [](auto phase) {
+        for (int thread = 0; thread < T::kThreads; ++thread) phase(thread);
+    };
+    auto fetch = [&](int32_t step) {
+        each_thread([&](int thread) { T::fetch(problem, shared, step, thread, fetched[thread]); });
+    };
+    auto put = [&](int32_t step) {
+        each_thread([&](int thread) { T::put(problem, shared, step, thread, fetched[thread]); });
+    };
+    each_thread([&](int thread) { T::template locate_all<Offset>(problem, shared, block_x, thread); });
+    fetch(0);
+    put(0);
+    const int32_t steps = T::steps(problem.shape);
+    for (int32_t step = 0; step < steps; ++step) {
+        if (step + 1 < steps) fetch(step + 1);
+        // What other warps put for the next step may come before or after this product: here before.
+        if (step + 1 < steps) put(step + 1);
+        for (int product = 0; product < T::products(problem.shape, step); ++product) {
+            for (int warp = 0; warp < T::kThreads / 32; ++warp) {
+                for (int tile = 0; tile < T::kTiles; ++tile) {
+                    FragmentA a[32];
+                    FragmentB b[32];
+                    FragmentD d[32];
+                    for (int lane = 0; lane < 32; ++lane) {
+                        a[lane] = T::load_a(shared, step, product, 32 * warp + lane);
+                        b[lane] = T::load_b(problem, block_y, step, product, tile, 32 * warp + lane);
+                        d[lane] = sums[32 * warp + lane].part[tile];
+                    }
+                    multiply_on_host(d, a, b);
+                    for (int lane = 0; lane < 32; ++lane) sums[32 * warp + lane].part[tile] = d[lane];
+                }
+            }
+        }
+    }
+    each_thread([&](int thread) { T::store(problem, block_x, block_y, thread, sums[thread]); });
+}
+
+template <class Offset>
+void run_tiles(const LpsrProblem& problem, int32_t tactic) {
+    with_tile(tactic, [&](auto tile) {
+        using T = decltype(tile);
+        for (int32_t y = 0; y < T::blocks_y(problem.shape); ++y) {
+            for (int32_t x = 0; x < T::blocks_x(problem.shape); ++x) run_block<T, Offset>(problem, x, y);
+        }
+    });
+}
+
+}  // namespace
+}  // namespace lpsr
+
+LpsrStatus lpsrDeformConvOnHost(const LpsrProblem* problem, int32_t tactic) {
+    using namespace lpsr;
+    if (lpsrCheckProblem(problem) != LPSR_OK) return LPSR_BAD_SHAPE;
+    if (!fits(*problem, tactic)) return LPSR_BAD_TACTIC;
+    const bool half = problem->type == LPSR_FLOAT16, half_offset = problem->offset_type == LPSR_FLOAT16;
+    if (tactic > 0) {
+        half_offset ? run_tiles<Half>(*problem, tactic) : run_tiles<float>(*problem, tactic);
+    } else if (half) {
+        half_offset ? run_plain<Half, Half>(*problem) : run_plain<Half, float>(*problem);
+    } else {
+        run_plain<float, float>(*problem);
+    }
+    return LPSR_OK;
+}

@@ -1,0 +1,196 @@
+// The tensor-core path: a block finds a tile of kRows output pixels by kColumns output channels.
+//
+//   1. Every place of the tile, tap and offset group, once, into shared memory: all channels share them.
+//   2. Steps over taps, and over the channels in chunks. A thread fetches 8 channels of one pixel's four corners (four
+//      loads of 16 bytes), blends them in FP32 and puts the halves into tile A, which is double-buffered: the loads of
+//      the next step are under way while tensor cores multiply this one.
+//   3. B comes straight from the packed weights, two channels to a register; blocks share them through the caches.
+//   4. Bias and ReLU on the FP32 sums, and halves out, two channels to a store.
+//
+// No im2col: a gathered value lives in shared memory for one step. Tile A's rows are 8 halves apart from a multiple of
+// 16, so that the 32 lanes of a fragment's load meet 32 banks.
+//
+// Each function is what one thread does, given its number, so that the host can run the same code thread by thread.
+#pragma once
+
+#include "mma.h"
+#include "sampling.h"
+
+namespace lpsr {
+
+// warps_m x warps_n warps, each with 16 pixels and `tiles` times 8 output channels.
+template <int warps_m, int warps_n, int tiles>
+struct Tile {
+    static constexpr int kWarpsN = warps_n;
+    static constexpr int kTiles = tiles;
+    static constexpr int kThreads = 32 * warps_m * warps_n;
+    static constexpr int kRows = 16 * warps_m;
+    static constexpr int kColumns = 8 * tiles * warps_n;
+    static constexpr int kChunk = 16 * warps_n;  // channels a step: eight for each thread
+    static constexpr int kPitch = kChunk + 8;
+
+    // What a thread carries from one phase to the next.
+    struct Fetched {
+        Half8 corner[4];
+        Place place;
+    };
+    struct Sums {
+        FragmentD part[tiles];
+    };
+
+    // Bytes of shared memory: tile A twice, and the places.
+    static LPSR_HD size_t shared_bytes(const LpsrShape& shape) {
+        return 2 * sizeof(Half) * kRows * kPitch + sizeof(Place) * kRows * taps(shape) * shape.offset_groups;
+    }
+    static LPSR_HD Half* tile_a(void* shared, int32_t step) {
+        return static_cast<Half*>(shared) + (step & 1) * kRows * kPitch;
+    }
+    static LPSR_HD Place* places(void* shared) { return reinterpret_cast<Place*>(tile_a(shared, 0) + 2 * kRows * kPitch); }
+
+    static LPSR_HD int32_t chunks(const LpsrShape& shape) { return (shape.channels + kChunk - 1) / kChunk; }
+    static LPSR_HD int32_t steps(const LpsrShape& shape) { return taps(shape) * chunks(shape); }
+    static LPSR_HD int32_t blocks_x(const LpsrShape& shape) { return (pixels(shape) + kRows - 1) / kRows; }
+    static LPSR_HD int32_t blocks_y(const LpsrShape& shape) { return (packed_outputs(shape) + kColumns - 1) / kColumns; }
+
+    template <class Offset>
+    static LPSR_HD void locate_all(const LpsrProblem& problem, void* shared, int32_t block_x, int thread) {
+        const LpsrShape& shape = problem.shape;
+        const int32_t count = kRows * taps(shape) * shape.offset_groups;
+        for (int32_t each = thread; each < count; each += kThreads) {
+            const int32_t row = each % kRows, tap = each / kRows % taps(shape), group = each / kRows / taps(shape);
+            // Rows beyond the last pixel repeat it; what they find is not stored.
+            const int32_t pixel = block_x * kRows + row, last = pixels(shape) - 1;
+            places(shared)[each] = locate<Offset>(problem, pixel < last ? pixel : last, tap, group);
+        }
+    }
+
+    static LPSR_HD void fetch(const LpsrProblem& problem, void* shared, int32_t step, int thread, Fetched& fetched) {
+        const LpsrShape& shape = problem.shape;
+        const int row = thread / (kChunk / 8);
+        const int32_t channel = step % chunks(shape) * kChunk + thread % (kChunk / 8) * 8;
+        const int32_t tap = step / chunks(shape);
+        const bool there = channel < shape.channels;
+        const int32_t group = there ? channel / (shape.channels / shape.offset_groups) : 0;
+        fetched.place = places(shared)[(group * taps(shape) + tap) * kRows + row];
+        const Half* x = static_cast<const Half*>(problem.x);
+        const int32_t padded = rounded_up(shape.channels, 8);
+        for (int corner = 0; corner < 4; ++corner) {
+            const int32_t index = there ? fetched.place.index[corner] : -1;
+            if (index >= 0) {
+                fetched.corner[corner] = *reinterpret_cast<const Half8*>(x + static_cast<size_t>(index) * padded + channel);
+            } else {
+                for (int each = 0; each < 8; ++each) fetched.corner[corner].value[each].bits = 0;
+            }
+        }
+    }
+
+    static LPSR_HD void put(const LpsrProblem& problem, void* shared, int32_t step, int thread, const Fetched& fetched) {
+        const LpsrShape& shape = problem.shape;
+        const int row = thread / (kChunk / 8), first = thread % (kChunk / 8) * 8;
+        const int32_t channel = step % chunks(shape) * kChunk + first;
+        Half8 blended;
+        for (int each = 0; each < 8; ++each) {
+            float value = 0.0f;
+            for (int corner = 0; corner < 4; ++corner) {
+                value += fetched.place.weight[corner] * to_float(fetched.corner[corner].value[each]);
+            }
+            // Padding between the last channel and a multiple of 8 may hold anything.
+            from_float(channel + each < shape.channels ? value : 0.0f, blended.value[each]);
+        }
+        *reinterpret_cast<Half8*>(tile_a(shared, step) + row * kPitch + first) = blended;
+    }
+
+    // Products of 16 channels that a step has; the last chunk may be short.
+    static LPSR_HD int products(const LpsrShape& shape, int32_t step) {
+        const int32_t left = packed_channels(shape) - step % chunks(shape) * kChunk;
+        return (left < kChunk ? left : kChunk) / 16;
+    }
+
+    static LPSR_HD FragmentA load_a(void* shared, int32_t step, int product, int thread) {
+        const int lane = thread % 32, warp_m = thread / 32 / warps_n;
+        const Half* corner = tile_a(shared, step) + (16 * warp_m + lane / 4) * kPitch + 16 * product + 2 * (lane % 4);
+        FragmentA a;
+        for (int part = 0; part < 4; ++part) {
+            memcpy(&a.pair[part], corner + 8 * (part % 2) * kPitch + 8 * (part / 2), sizeof a.pair[part]);
+        }
+        return a;
+    }
+
+    static LPSR_HD FragmentB load_b(
+        const LpsrProblem& problem, int32_t block_y, int32_t step, int product, int tile, int thread) {
+        const LpsrShape& shape = problem.shape;
+        const int lane = thread % 32, warp_n = thread / 32 % warps_n;
+        const int32_t column = block_y * kColumns + 8 * (tiles * warp_n + tile) + lane / 4;
+        const int32_t pair = (step % chunks(shape) * kChunk + 16 * product) / 2 + lane % 4;
+        FragmentB b = {};
+        if (column >= packed_outputs(shape)) return b;
+        const Half* weight = static_cast<const Half*>(problem.weight);
+        for (int part = 0; part < 2; ++part) {
+            const size_t row = weight_row(shape, 0, step / chunks(shape), pair + 4 * part);
+            memcpy(&b.pair[part], weight + row + 2 * column, sizeof b.pair[part]);
+        }
+        return b;
+    }
+
+    static LPSR_HD void store(const LpsrProblem& problem, int32_t block_x, int32_t block_y, int thread, const Sums& sums) {
+        const LpsrShape& shape = problem.shape;
+        const int lane = thread % 32, warp_m = thread / 32 / warps_n, warp_n = thread / 32 % warps_n;
+        Half* y = static_cast<Half*>(problem.y);
+        for (int tile = 0; tile < tiles; ++tile) {
+            const int32_t column = block_y * kColumns + 8 * (tiles * warp_n + tile) + 2 * (lane % 4);
+            if (column >= packed_outputs(shape)) break;
+            for (int lower = 0; lower < 2; ++lower) {
+                const int32_t pixel = block_x * kRows + 16 * warp_m + lane / 4 + 8 * lower;
+                if (pixel >= pixels(shape)) break;
+                Half pair[2];
+                for (int each = 0; each < 2; ++each) {
+                    // Padding of the output becomes zero: its weights are.
+                    const bool real = column + each < shape.out_channels;
+                    const float bias = problem.bias && real ? problem.bias[column + each] : 0.0f;
+                    from_float(rectified(shape, sums.part[tile].value[2 * lower + each] + bias), pair[each]);
+                }
+                memcpy(y + static_cast<size_t>(pixel) * packed_outputs(shape) + column, pair, sizeof pair);
+            }
+        }
+    }
+};
+
+// Tactics by number; 0 is the plain path. More pixels and channels a tile reuse more, fewer leave more blocks to share.
+using Tile1 = Tile<1, 1, 4>;  // 16 x 32
+using Tile2 = Tile<1, 4, 1>;  // 16 x 32, four warps
+using Tile3 = Tile<2, 2, 2>;  // 32 x 32
+using Tile4 = Tile<2, 2, 4>;  // 32 x 64
+using Tile5 = Tile<4, 1, 4>;  // 64 x 32
+using Tile6 = Tile<4, 1, 8>;  // 64 x 64
+using Tile7 = Tile<4, 2, 8>;  // 64 x 128
+constexpr int32_t kTactics = 8;
+
+// Calls `run` with the tile of a tactic of 1 .. 7, and returns what it returns.
+template <class Run>
+auto with_tile(int32_t tactic, Run run) {
+    switch (tactic) {
+        case 1: return run(Tile1());
+        case 2: return run(Tile2());
+        case 3: return run(Tile3());
+        case 4: return run(Tile4());
+        case 5: return run(Tile5());
+        case 6: return run(Tile6());
+        default: return run(Tile7());
+    }
+}
+
+// Shared memory that every GPU gives a block without being asked.
+constexpr size_t kSharedBytes = 48 * 1024;
+
+// Whether a problem can be tiled at all, and by this tactic.
+inline bool fits(const LpsrProblem& problem, int32_t tactic) {
+    const LpsrShape& shape = problem.shape;
+    if (tactic == 0) return true;
+    if (tactic < 0 || tactic >= kTactics) return false;
+    if (problem.layout != LPSR_PACKED8 || problem.type != LPSR_FLOAT16 || shape.groups != 1) return false;
+    // Eight channels must lie in one offset group.
+    if (shape.offset_groups > 1 && shape.channels / shape.offset_groups % 8 != 0) return false;
+    return with_tile(tactic, [&](auto tile) { return tile.shared_bytes(shape) <= kSharedBytes; });
+}
+
+}  // namespace lpsr

@@ -1,0 +1,35 @@
+"""The host's library of the kernels, built once for all tests."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .kernels import Library
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def build(folder: Path, *options: str, targets: tuple[str, ...] = ()) -> None:
+    """Configures and builds the project's CMakeLists.txt."""
+    generator = ["-G", "Ninja"] if shutil.which("ninja") else []
+    wanted = [part for target in targets for part in ("--target", target)]
+    for command in (
+        ["cmake", "-S", str(ROOT), "-B", str(folder), *generator, *options],
+        ["cmake", "--build", str(folder), *wanted],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """The reference, and the kernels' own functions compiled for the host."""
+    if not shutil.which("cmake") or not (shutil.which("c++") or shutil.which("g++")):
+        pytest.skip("building the kernels' functions for the host needs CMake and a C++ compiler")
+    folder = tmp_path_factory.mktemp("native")
+    build(folder, targets=("lpsr_deform_conv_host",))
+    return Library(next(folder.glob("liblpsr_deform_conv_host.*")))
