@@ -1,0 +1,60 @@
+"""Lowered graphs in a real TensorRT builder: TensorRT for RTX's needs no GPU to parse, type and build.
+
+Needs TensorRT 11's headers (TENSORRT_INCLUDE_DIR), CUDA's (beside the compiler that CUDACXX names, or on the PATH), and
+the libraries of the wheel onnxruntime-ep-nv-tensorrt-rtx-cu13 (its folder in LPSR_TENSORRT_RTX).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("onnx", reason="graphs are derived with onnx (the train extra)")
+
+from lpsr_core.cards import Role, graph_name  # noqa: E402
+from lpsr_export.deform import lower  # noqa: E402
+from lpsr_export.fp16 import to_fp16  # noqa: E402
+from lpsr_export.graphs import load_graph, save_graph  # noqa: E402
+
+from .conftest import ROOT  # noqa: E402
+from .test_build import headers_of  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def builder(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The command that builds a graph."""
+    folder = os.environ.get("LPSR_TENSORRT_RTX")
+    nvcc = os.environ.get("CUDACXX") or shutil.which("nvcc")
+    if not folder or not nvcc or not shutil.which("g++"):
+        pytest.skip("needs TensorRT for RTX (its folder in LPSR_TENSORRT_RTX), nvcc's headers and g++")
+    libraries = [str(next(Path(folder).glob(f"lib{name}.so*"))) for name in ("tensorrt_rtx", "tensorrt_onnxparser_rtx")]
+    program = tmp_path_factory.mktemp("rtx") / "rtx_build"
+    includes = [f"-isystem{headers_of(11)}", f"-isystem{Path(nvcc).parents[1] / 'include'}"]
+    source = str(ROOT / "tests" / "native" / "rtx_build.cpp")
+    options = ["-std=c++17", "-Wall", "-Werror", "-Wno-deprecated-declarations"]
+    command = ["g++", *options, *includes, source, "-o", str(program), "-ldl"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [str(program), *libraries]
+
+
+def built(builder: list[str], path: Path) -> dict[str, int]:
+    done = subprocess.run([*builder, str(path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return {name: int(number) for name, number in (line.split() for line in done.stdout.splitlines())}
+
+
+@pytest.mark.parametrize("role", ["generator", "reader"])
+@pytest.mark.parametrize("half", [False, True])
+def test_lowered_graphs_are_parsed_typed_and_built(builder: list[str], tmp_path: Path, role: Role, half: bool) -> None:
+    source = ROOT / "engines" / "models" / graph_name("lite", role)
+    save_graph(lower(to_fp16(source) if half else load_graph(source)), tmp_path / "lowered.onnx")
+    found = built(builder, tmp_path / "lowered.onnx")
+    assert found["engine"] > 1_000_000
+    assert (found.get("float16", 0) > 200) == half
+    if half:
+        assert found["float16"] > 2 * found["float32"], "FP32 is left to sampling, sums and the edges"
