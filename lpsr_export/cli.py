@@ -119,6 +119,32 @@ def build(
     typer.echo(f"run them with: lpsr-run --precision {chosen[0]}")
 
 
+@app.command()
+def plugin(
+    sm: Annotated[
+        Optional[list[int]],  # noqa: UP045
+        typer.Option(help="Compute capability, as 87 for 8.7; repeat for several [this machine's GPUs, or all]."),
+    ] = None,
+    tensorrt: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Folder of TensorRT, or of its headers alone [the usual places]."),
+    ] = None,
+    compiler: Annotated[Optional[Path], typer.Option(help="CUDA's compiler [nvcc].")] = None,  # noqa: UP045
+    folder: Annotated[Optional[Path], typer.Option(help="Where plugins are built [~/.cache/lpsr/plugins].")] = None,  # noqa: UP045
+    debug: Debug = False,
+) -> None:
+    """Builds TensorRT's plugin for deformable convolutions, or finds the one built before."""
+    from lpsr_export.plugin import PluginConfig, build_plugin
+
+    config = PluginConfig(tuple(sm or ()), str(tensorrt) if tensorrt else None, str(compiler) if compiler else None)
+    with Console(stderr=True).status("plugin") as status:
+        made = build_plugin(config, folder, status.update)
+    typer.echo(f"plugin: {made.path}")
+    typer.echo(f"TensorRT: {made.tensorrt}")
+    typer.echo("compute capabilities: " + ", ".join(f"{sm // 10}.{sm % 10}" for sm in made.sms))
+    typer.echo(f"sha256: {made.sha256}")
+
+
 def main() -> None:
     """Entry point of the command."""
     run_command(app)

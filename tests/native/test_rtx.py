@@ -15,13 +15,13 @@ import pytest
 
 pytest.importorskip("onnx", reason="graphs are derived with onnx (the train extra)")
 
-from lpsr_core.cards import Role, graph_name  # noqa: E402
-from lpsr_export.deform import lower  # noqa: E402
-from lpsr_export.fp16 import to_fp16  # noqa: E402
-from lpsr_export.graphs import load_graph, save_graph  # noqa: E402
+from lpsr_core.cards import Role, graph_name
+from lpsr_export.deform import lower
+from lpsr_export.fp16 import to_fp16
+from lpsr_export.graphs import load_graph, save_graph
 
-from .conftest import ROOT  # noqa: E402
-from .test_build import headers_of  # noqa: E402
+from .conftest import ROOT
+from .test_build import headers_of
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,7 @@ def test_lowered_graphs_are_parsed_typed_and_built(builder: list[str], tmp_path:
     save_graph(lower(to_fp16(source) if half else load_graph(source)), tmp_path / "lowered.onnx")
     found = built(builder, tmp_path / "lowered.onnx")
     assert found["engine"] > 1_000_000
-    assert (found.get("float16", 0) > 200) == half
     if half:
         assert found["float16"] > 2 * found["float32"], "FP32 is left to sampling, sums and the edges"
+    else:
+        assert "float16" not in found
