@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -14,16 +14,21 @@ from numpy.typing import NDArray
 from lpsr_core.cards import ROLES, ModelCard, Precision, Role, graph_name, load_verified, sha256
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Image
+from lpsr_core.plans import PlanCard
 from lpsr_export.compare import Agreement, CheckedGraph, compare_pictures, compare_readings, texts
 from lpsr_export.crops import CALIBRATION_SEED, CHECK_SEED, folder_crops, hr_batch, lr_batch, rendered_crops
+from lpsr_export.engines import EngineConfig, Machine, PlanSession, build_engine, this_machine
 from lpsr_export.fp16 import to_fp16
 from lpsr_export.graphs import GraphSession, opset, save_graph, staged
 from lpsr_export.int8 import Choice, Quantiser, choose_layers
+from lpsr_export.plugin import PluginConfig
+from lpsr_export.profiles import load_profile, profile_for
+from lpsr_export.tensorrt_build import BuilderOptions
 
 if TYPE_CHECKING:
     import onnx
 
-Target = Literal["onnxruntime", "tensorrt"]
+Target = Literal["auto", "onnxruntime", "tensorrt"]
 TARGETS: tuple[Target, ...] = get_args(Target)
 
 
@@ -50,6 +55,7 @@ _MARGIN = 0.005
 """Of strings, so that what passes on the calibration crops passes on those of the check as well."""
 
 GATES: dict[Precision, Gate] = {
+    "fp32": Gate(60.0, 0.99),  # of engines, which sum in another order
     "fp16": Gate(45.0, 0.98),
     "int8": Gate(35.0, 0.98),
 }
@@ -62,12 +68,16 @@ class BuildConfig:
     Attributes:
         name: of the released models.
         precision: what to make.
-        target: the runtime to make it for.
+        target: the runtime to make it for; `auto` makes portable graphs, and engines where TensorRT is.
         models: folder of the FP32 graphs.
         out: folder to write to.
         calibration: folder of plate crops for INT8; None renders some.
         calibration_crops: how many.
         check_crops: how many crops the comparison with FP32 rests on.
+        profile: of the engines, see `profiles`; the GPU's own when empty.
+        lower_deform_conv: engines of native operators, without the plugin.
+        builder: what TensorRT is told.
+        plugin: how the plugin is built.
     """
 
     name: str
@@ -78,6 +88,10 @@ class BuildConfig:
     calibration: Path | None = None
     calibration_crops: int = 256
     check_crops: int = 256
+    profile: str = ""
+    lower_deform_conv: bool = False
+    builder: BuilderOptions = field(default_factory=BuilderOptions)
+    plugin: PluginConfig = field(default_factory=PluginConfig)
 
     def as_dict(self) -> dict[str, str | int | None]:
         """For the card."""
@@ -89,7 +103,22 @@ class BuildConfig:
         }
 
 
-def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> list[CheckedGraph]:
+@dataclass(frozen=True)
+class Built:
+    """What a build left.
+
+    Attributes:
+        graphs: portable ones.
+        engines: TensorRT's plans and their cards.
+        note: why there are no engines, where they were not insisted on; empty otherwise.
+    """
+
+    graphs: list[CheckedGraph]
+    engines: list[tuple[Path, PlanCard]]
+    note: str = ""
+
+
+def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> Built:
     """Makes generator and reader in one precision, and holds them to the FP32 graphs.
 
     Args:
@@ -98,10 +127,10 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> l
 
     Raises:
         UsageError: there are no released graphs of that name.
-        LpsrError: TensorRT is asked for, or a graph misses its gate; then it is not left behind.
+        LpsrError: engines are insisted on and cannot be built, or a graph or engine misses its gate; then it is not
+            left behind.
     """
-    if config.target == "tensorrt":
-        raise LpsrError("TensorRT engines are not built by this version yet; use --target onnxruntime")
+    machine, note = _machine(config)
     sources = {role: config.models / graph_name(config.name, role) for role in ROLES}
     for path in sources.values():
         if not path.is_file():
@@ -119,12 +148,42 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> l
             else rendered_crops(config.calibration_crops, CALIBRATION_SEED, patterns)
         )
         calibration = _Reference(sources, chosen)
-    with staged(config.out) as folder:
-        if config.precision == "fp32":
-            return [_copy(config, role, sources[role], cards[role], reference, folder) for role in ROLES]
-        return [
-            _build_one(config, role, sources[role], cards[role], reference, calibration, folder, say) for role in ROLES
-        ]
+    graphs: list[CheckedGraph] = []
+    if config.target != "tensorrt":
+        with staged(config.out) as folder:
+            for role in ROLES:
+                source, card = sources[role], cards[role]
+                if config.precision == "fp32":
+                    graphs.append(_copy(config, role, source, card, reference, folder))
+                else:
+                    graphs.append(_build_one(config, role, source, card, reference, calibration, folder, say))
+    engines = []
+    if machine is not None:
+        profile = load_profile(config.profile) if config.profile else profile_for(machine.gpu)
+        wanted = EngineConfig(profile, config.builder, config.lower_deform_conv, config.plugin)
+
+        def judge(session: PlanSession, role: Role) -> Agreement:
+            return _held_to(config, reference.compare(session, role), session.name)
+
+        for role in ROLES:
+            engines.append(
+                build_engine(wanted, machine, sources[role], cards[role], config.precision, config.out, judge, say)
+            )
+    return Built(graphs, engines, note)
+
+
+def _machine(config: BuildConfig) -> tuple[Machine | None, str]:
+    """What engines are built on, or why there are none."""
+    if config.target == "onnxruntime":
+        return None, ""
+    try:
+        if config.precision == "int8":
+            raise LpsrError("engines are built at fp32 and fp16 by this version")
+        return this_machine(), ""
+    except LpsrError as error:
+        if config.target == "tensorrt":
+            raise
+        return None, f"no TensorRT engine was built: {error}"
 
 
 def trained_patterns(card: ModelCard) -> tuple[str, ...]:
@@ -154,7 +213,7 @@ class _Reference:
         self.images = np.concatenate([self.sr, hr_batch(crops)])
         self.log_probs = self.read(self.images)
 
-    def compare(self, session: GraphSession, role: Role) -> Agreement:
+    def compare(self, session: GraphSession | PlanSession, role: Role) -> Agreement:
         if role == "generator":
             sr = session(self.lr)
             return compare_pictures(sr, self.sr, texts(self.read(sr)), texts(self.log_probs[: len(self.sr)]))
@@ -173,23 +232,16 @@ def _build_one(
 ) -> CheckedGraph:
     path = folder / graph_name(config.name, role, config.precision)
     say(f"{config.precision} {role}")
-    gate = GATES[config.precision]
     made_by: dict[str, Any] = {"from": {"file": source.name, "sha256": card.sha256}, "build": config.as_dict()}
     if calibration is None:
         model = to_fp16(source)
     else:
-        choice = _quantise(source, role, gate, calibration, folder, say)
+        choice = _quantise(source, role, GATES[config.precision], calibration, folder, say)
         model = choice.model
         made_by["floating_point_layers"] = {name: float(f"{harm:.3g}") for name, harm in choice.kept.items()}
         made_by["layers"] = choice.layers
     save_graph(model, path)
-    agreement = reference.compare(GraphSession(path, role), role)
-    if not gate.passes(agreement):
-        wanted = f"at least {gate.psnr:g} dB and " if agreement.psnr is not None else "at least "
-        raise LpsrError(
-            f"{path.name}: {agreement} against FP32; {wanted}{100 * gate.strings:g} % are wanted, "
-            "so nothing was written"
-        )
+    agreement = _held_to(config, reference.compare(GraphSession(path, role), role), path.name)
     derived = ModelCard(
         name=card.name,
         role=role,
@@ -203,6 +255,17 @@ def _build_one(
     )
     derived.save(folder)
     return CheckedGraph(config.out / path.name, derived, agreement)
+
+
+def _held_to(config: BuildConfig, agreement: Agreement, name: str) -> Agreement:
+    """The agreement itself, when it passes the gate of the precision."""
+    gate = GATES[config.precision]
+    if not gate.passes(agreement):
+        wanted = f"at least {gate.psnr:g} dB and " if agreement.psnr is not None else "at least "
+        raise LpsrError(
+            f"{name}: {agreement} against FP32; {wanted}{100 * gate.strings:g} % are wanted, so nothing was written"
+        )
+    return agreement
 
 
 def _quantise(

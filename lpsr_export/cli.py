@@ -83,18 +83,27 @@ def build(
     ] = False,
     fp16: Annotated[bool, typer.Option("--fp16", help="Half precision.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="8-bit integers, with quantise and dequantise nodes.")] = False,
-    target: Annotated[str, typer.Option(help="onnxruntime; tensorrt is not there yet.")] = "onnxruntime",
+    target: Annotated[str, typer.Option(help="onnxruntime, tensorrt, or auto: both where TensorRT is.")] = "auto",
     name: Annotated[str, typer.Option(help="Name of the released models.")] = "lite",
     models: Annotated[Optional[Path], typer.Option(help="Folder of the FP32 graphs [the released ones].")] = None,  # noqa: UP045
     out: Annotated[Optional[Path], typer.Option(help="Folder to write to [where the FP32 graphs lie].")] = None,  # noqa: UP045
     calibration: Annotated[Optional[Path], typer.Option(help="Plate crops for INT8 [rendered ones].")] = None,  # noqa: UP045
     crops: Annotated[int, typer.Option(help="Crops of the comparison with FP32.", min=1)] = 256,
+    profile: Annotated[str, typer.Option(help="Of the engines: a name or a TOML file [the GPU's own].")] = "",
+    lower_deform_conv: Annotated[
+        bool, typer.Option("--lower-deform-conv", help="Engines of native operators: no plugin, no compiler.")
+    ] = False,
+    version_compatible: Annotated[
+        bool, typer.Option("--version-compatible", help="Engines for other TensorRT versions of the same major.")
+    ] = False,
+    embed_plugin: Annotated[bool, typer.Option("--embed-plugin", help="Engines that carry the plugin.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Derives FP16 or INT8 graphs from the FP32 ones, compares them, and writes them with their cards."""
+    """Derives FP16 or INT8 graphs and TensorRT engines from the FP32 graphs, and holds them to those."""
     from lpsr_core.cards import released_folder
     from lpsr_export.build import TARGETS, BuildConfig
     from lpsr_export.build import build as run_build
+    from lpsr_export.tensorrt_build import BuilderOptions
 
     chosen: list[Precision] = [name for name, on in (("fp32", fp32), ("fp16", fp16), ("int8", int8)) if on]  # type: ignore[misc]
     if len(chosen) != 1:
@@ -108,15 +117,27 @@ def build(
         out=out or folder,
         calibration=calibration,
         check_crops=crops,
+        profile=profile,
+        lower_deform_conv=lower_deform_conv,
+        builder=BuilderOptions(version_compatible, embed_plugin),
     )
     console = Console(stderr=True)
     with console.status("loading") as status:
         built = run_build(config, status.update)
-    table = Table("graph", "bytes", "against FP32")
-    for entry in built:
+    table = Table("graph or engine", "bytes", "against FP32")
+    for entry in built.graphs:
         table.add_row(str(entry.path), f"{entry.path.stat().st_size:,}", str(entry.agreement))
+    for path, card in built.engines:
+        against = card.metrics["against_fp32"]
+        psnr = "" if against["psnr_db"] is None else f"PSNR {against['psnr_db']} dB, "
+        table.add_row(str(path), f"{card.size:,}", f"{psnr}strings agree on {against['strings_agree_percent']} %")
     Console().print(table)
-    typer.echo(f"run them with: lpsr-run --precision {chosen[0]}")
+    if built.note:
+        typer.echo(built.note)
+    if built.engines:
+        typer.echo(f"run the engines with: lpsr-run --backend tensorrt --precision {chosen[0]}")
+    if built.graphs:
+        typer.echo(f"run the graphs with: lpsr-run --precision {chosen[0]}")
 
 
 @app.command()

@@ -31,7 +31,7 @@ def no_gate(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_precision_is_a_property_of_the_graph(
     exported: Path, tmp_path: Path, precision: Precision, no_gate: None
 ) -> None:
-    built = build(config(exported, tmp_path, precision))
+    built = build(config(exported, tmp_path, precision)).graphs
     assert [entry.path.name for entry in built] == [f"tiny-{role}-{precision}.onnx" for role in ("generator", "reader")]
     for entry in built:
         card = load_verified(entry.path)
@@ -52,14 +52,14 @@ def test_a_precision_is_a_property_of_the_graph(
 
 
 def test_half_precision_changes_little(exported: Path, tmp_path: Path, no_gate: None) -> None:
-    generator, _ = build(config(exported, tmp_path, "fp16"))
+    generator, _ = build(config(exported, tmp_path, "fp16")).graphs
     assert generator.agreement.psnr is not None
     assert generator.agreement.psnr > 45
     assert generator.path.stat().st_size < 0.65 * (exported / "tiny-generator.onnx").stat().st_size
 
 
 def test_fp32_is_checked_and_copied(exported: Path, tmp_path: Path) -> None:
-    for entry in build(config(exported, tmp_path, "fp32")):
+    for entry in build(config(exported, tmp_path, "fp32")).graphs:
         assert entry.path.parent == tmp_path
         assert load_verified(entry.path) == load_verified(exported / entry.path.name)
     before = sorted(exported.iterdir())
@@ -84,10 +84,17 @@ def test_a_graph_that_misses_its_gate_is_not_left_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_tensorrt_says_in_one_line_that_it_is_not_there(exported: Path, tmp_path: Path) -> None:
-    with pytest.raises(LpsrError, match="TensorRT") as error:
+def test_without_tensorrt_the_graphs_are_made_and_one_line_says_what_is_missing(
+    exported: Path, tmp_path: Path, no_gate: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    built = build(replace(config(exported, tmp_path, "fp16"), target="auto"))
+    assert len(built.graphs) == 2
+    assert built.engines == []
+    assert built.note.startswith("no TensorRT engine was built: tensorrt is not installed")
+    assert "\n" not in built.note
+    with pytest.raises(LpsrError, match=r"lpsr\[tensorrt\]"):
         build(replace(config(exported, tmp_path, "fp16"), target="tensorrt"))
-    assert "\n" not in str(error.value)
 
 
 def test_missing_models_are_usage_errors(tmp_path: Path) -> None:
@@ -111,7 +118,8 @@ def test_a_changed_graph_is_refused(exported: Path, tmp_path: Path) -> None:
         (["build", "--fp16", "--int8"], 2, "give one of"),
         (["build", "--fp16", "--target", "toaster"], 2, "unknown target 'toaster'"),
         (["build", "--fp16", "--models", "nowhere"], 2, "no released graph"),
-        (["build", "--fp16", "--target", "tensorrt"], 1, "not built by this version yet"),
+        (["build", "--fp16", "--target", "tensorrt"], 1, "tensorrt"),
+        (["build", "--int8", "--target", "tensorrt"], 1, "built at fp32 and fp16"),
         (["onnx", "--weights", "nowhere"], 1, "no checkpoint"),
     ],
 )

@@ -1,0 +1,210 @@
+"""TensorRT plans: the card beside each, and on which machine it may run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from lpsr_core.cards import PRECISIONS, ROLES, Precision, Role, graph_name, sha256
+from lpsr_core.errors import LpsrError, MissingExtraError
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU as far as a plan depends on it.
+
+    Attributes:
+        name: as the driver calls it.
+        sm: compute capability, as 87 for 8.7.
+        multiprocessors: how many it has.
+    """
+
+    name: str
+    sm: int
+    multiprocessors: int
+
+    def __str__(self) -> str:
+        return f"{self.name} (sm_{self.sm}, {self.multiprocessors} multiprocessors)"
+
+
+def current_gpu() -> Gpu:
+    """The first GPU of this machine.
+
+    Raises:
+        MissingExtraError: pycuda is not installed.
+        LpsrError: there is no GPU, or its driver does not answer.
+    """
+    try:
+        import pycuda.driver as cuda
+    except ImportError:
+        raise MissingExtraError("pycuda", "tensorrt") from None
+    try:
+        cuda.init()
+        device = cuda.Device(0)
+        major, minor = device.compute_capability()
+        count = device.get_attribute(cuda.device_attribute.MULTIPROCESSOR_COUNT)
+    except cuda.Error as error:
+        raise LpsrError(f"no NVIDIA GPU here: {error}") from None
+    return Gpu(device.name(), 10 * major + minor, count)
+
+
+@dataclass(frozen=True)
+class PlanConfig:
+    """Everything that a plan depends on; its key is the digest of all of it, so that nothing can be forgotten.
+
+    Attributes:
+        name, role, precision: of the graph.
+        graph: sha256 of the ONNX bytes that TensorRT parsed.
+        source: sha256 of the released graph that those were derived from.
+        plugin: sha256 of the plugin library; empty when deformable convolutions were lowered.
+        tensorrt: version.
+        gpu: it was built on.
+        profile: of the target (see `lpsr_export.profiles`).
+        options: of the builder, by name.
+        calibration: what INT8 ranges rest on; empty otherwise.
+    """
+
+    name: str
+    role: Role
+    precision: Precision
+    graph: str
+    source: str
+    plugin: str
+    tensorrt: str
+    gpu: Gpu
+    profile: dict[str, Any]
+    options: dict[str, Any] = field(default_factory=dict)
+    calibration: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the card and the key."""
+        return asdict(self)
+
+    @property
+    def key(self) -> str:
+        """Hexadecimal sha256 of the configuration."""
+        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def file(self) -> str:
+        """Name of the plan's file."""
+        return plan_name(self.name, self.role, self.precision)
+
+    @property
+    def version_compatible(self) -> bool:
+        """Whether other TensorRT versions of the same major may run it."""
+        return bool(self.options.get("version_compatible"))
+
+
+def plan_name(name: str, role: Role, precision: Precision) -> str:
+    """File name of a plan: `lite-generator-fp16.plan`."""
+    return Path(graph_name(name, role, precision)).with_suffix(".plan").name
+
+
+@dataclass(frozen=True)
+class PlanCard:
+    """What a plan file is.
+
+    Attributes:
+        config: what it was built from and for.
+        key: of that configuration.
+        sha256: of the plan's bytes.
+        plugin_file: the plugin library's path when it was built; empty without one.
+        types: layers' output types as the engine inspector reports them, and how many have each.
+        seconds: that the build took.
+        size: of the plan, in bytes.
+        metrics: measured figures, against the FP32 graph.
+        schema: version of this form.
+    """
+
+    config: PlanConfig
+    key: str
+    sha256: str
+    plugin_file: str
+    types: dict[str, int]
+    seconds: float
+    size: int
+    metrics: dict[str, Any] = field(default_factory=dict)
+    schema: int = SCHEMA
+
+    def save(self, folder: Path) -> Path:
+        """Writes the card beside its plan, replacing an older one atomically; returns its path."""
+        path = plan_card_path(folder / self.config.file)
+        part = path.with_name(path.name + ".part")
+        try:
+            part.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+        return path
+
+    @classmethod
+    def load(cls, path: Path) -> PlanCard:
+        """Reads a card.
+
+        Raises:
+            LpsrError: it is missing, or not a plan's card of this schema.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise LpsrError(f"{path}: no card here; a plan travels with the .plan.json of its name") from None
+        except (OSError, ValueError) as error:
+            raise LpsrError(f"{path}: not a readable plan's card: {error}") from None
+        try:
+            if values["schema"] != SCHEMA:
+                raise ValueError("another schema")
+            config = dict(values["config"])
+            if config["role"] not in ROLES or config["precision"] not in PRECISIONS:
+                raise ValueError("unknown role or precision")
+            made = PlanConfig(**{**config, "gpu": Gpu(**config["gpu"])})
+            known = {entry.name for entry in fields(cls)} - {"config"}
+            return cls(made, **{name: value for name, value in values.items() if name in known})
+        except (KeyError, TypeError, ValueError):
+            raise LpsrError(f"{path}: not a plan's card of schema {SCHEMA}; build the engine again") from None
+
+
+def plan_card_path(plan: Path) -> Path:
+    """Where the card of a plan lies."""
+    return plan.with_name(plan.name + ".json")
+
+
+def load_runnable(plan: Path, tensorrt: str, gpu: Gpu, source: str | None = None) -> PlanCard:
+    """The card of a plan, after making sure that the plan may run here; a foreign or stale one never does.
+
+    Args:
+        plan: the file.
+        tensorrt: version of the TensorRT that will run it.
+        gpu: that will run it.
+        source: sha256 of the released graph that it must have been derived from, where that is known.
+
+    Raises:
+        LpsrError: plan or card is missing or damaged, or it was built for another GPU, another TensorRT or from
+            another graph; the line says which and how to build it again.
+    """
+    if not plan.is_file():
+        raise LpsrError(f"{plan}: no such engine; build it with: lpsr-export build --target tensorrt")
+    card = PlanCard.load(plan_card_path(plan))
+    again = f"build it again: lpsr-export build --{card.config.precision} --target tensorrt"
+    if plan.stat().st_size != card.size or sha256(plan) != card.sha256:
+        raise LpsrError(f"{plan}: the file is not the one that its card describes, or was cut short; {again}")
+    if card.config.key != card.key:
+        raise LpsrError(f"{plan}: its card was changed; {again}")
+    if card.config.gpu != gpu:
+        raise LpsrError(f"{plan}: built for {card.config.gpu}, and this is {gpu}; {again}")
+    if not _runs(card.config, tensorrt):
+        raise LpsrError(f"{plan}: built with TensorRT {card.config.tensorrt}, and this is {tensorrt}; {again}")
+    if source is not None and card.config.source != source:
+        raise LpsrError(f"{plan}: built from an older graph; {again}")
+    return card
+
+
+def _runs(config: PlanConfig, tensorrt: str) -> bool:
+    if config.tensorrt == tensorrt:
+        return True
+    return config.version_compatible and config.tensorrt.split(".")[0] == tensorrt.split(".")[0]

@@ -1,0 +1,225 @@
+"""`lpsr-export build` where TensorRT is: plans of generator and reader, each held to the FP32 graph first."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lpsr_core.cards import ModelCard, Precision, Role
+from lpsr_core.contracts import CONTRACTS
+from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_core.plans import Gpu, PlanCard, PlanConfig, current_gpu, load_runnable
+from lpsr_export.compare import Agreement
+from lpsr_export.deform import lower, to_plugin
+from lpsr_export.fp16 import to_fp16
+from lpsr_export.graphs import load_graph
+from lpsr_export.plugin import PluginConfig, build_plugin
+from lpsr_export.profiles import Profile
+from lpsr_export.tensorrt_build import (
+    BuilderOptions,
+    build_plan,
+    check_types,
+    import_tensorrt,
+    inspect_types,
+    load_plugin,
+)
+
+if TYPE_CHECKING:
+    import onnx
+
+Say = Callable[[str], None]
+Judge = Callable[["PlanSession", Role], Agreement]
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """A build of engines.
+
+    Attributes:
+        profile: of the target.
+        options: of the builder.
+        lower: native operators in place of the plugin, for machines without a compiler.
+        plugin: how the plugin is built.
+    """
+
+    profile: Profile
+    options: BuilderOptions = field(default_factory=BuilderOptions)
+    lower: bool = False
+    plugin: PluginConfig = field(default_factory=PluginConfig)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What plans are built on.
+
+    Attributes:
+        tensorrt: its version.
+        gpu: the GPU.
+    """
+
+    tensorrt: str
+    gpu: Gpu
+
+
+def this_machine() -> Machine:
+    """What plans would be built on here.
+
+    Raises:
+        MissingExtraError: TensorRT or pycuda is not installed.
+        LpsrError: there is no GPU.
+    """
+    return Machine(str(import_tensorrt().__version__), current_gpu())
+
+
+def typed_graph(source: Path, precision: Precision, lowered: bool) -> onnx.ModelProto:
+    """The graph that TensorRT parses: typed at a precision, with the plugin's nodes or native ones.
+
+    Raises:
+        LpsrError: there is no such graph for TensorRT yet.
+    """
+    if precision == "int8":
+        raise LpsrError("TensorRT engines are built at fp32 and fp16 by this version; int8 runs in ONNX Runtime")
+    model = to_fp16(source) if precision == "fp16" else load_graph(source)
+    return lower(model) if lowered else to_plugin(model)
+
+
+def build_engine(
+    config: EngineConfig,
+    machine: Machine,
+    source: Path,
+    card: ModelCard,
+    precision: Precision,
+    out: Path,
+    judge: Judge,
+    say: Say = lambda _: None,
+) -> tuple[Path, PlanCard]:
+    """Builds the plan of one graph, or finds it up to date.
+
+    Args:
+        config: the build.
+        machine: that builds it, and will run it.
+        source: the released FP32 graph.
+        card: its card.
+        precision: of the plan.
+        out: folder of plans.
+        judge: compares a plan with the FP32 graph; raises when it is too far from it.
+        say: told what is being done.
+
+    Returns:
+        The plan's path and card.
+
+    Raises:
+        LpsrError: plugin or plan cannot be built, has other types than asked for, or is too far from the FP32 graph;
+            then nothing of it is left behind.
+    """
+    plugin = None if config.lower else build_plugin(config.plugin, say=say)
+    model = typed_graph(source, precision, config.lower).SerializeToString()
+    plan_config = PlanConfig(
+        name=card.name,
+        role=card.role,
+        precision=precision,
+        graph=hashlib.sha256(model).hexdigest(),
+        source=card.sha256,
+        plugin=plugin.sha256 if plugin else "",
+        tensorrt=machine.tensorrt,
+        gpu=machine.gpu,
+        profile=config.profile.as_dict(),
+        options=asdict(config.options),
+    )
+    path = out / plan_config.file
+    found = _up_to_date(path, plan_config, machine)
+    if found:
+        say(f"{path.name} is up to date")
+        return path, found
+    say(f"building {path.name}")
+    out.mkdir(parents=True, exist_ok=True)
+    library = plugin.path if plugin else None
+    log, cache = path.with_suffix(".log"), out / f"timing-{machine.tensorrt}-sm{machine.gpu.sm}.cache"
+    plan, seconds = build_plan(
+        model, card.role, config.profile, config.options, library, cache, log, lambda what: say(f"{path.name}: {what}")
+    )
+    types = inspect_types(plan, library)
+    check_types(types, precision, path.name)
+    agreement = judge(PlanSession(plan, card.role, library, config.profile.batch[2], path.name), card.role)
+    made = PlanCard(
+        config=plan_config,
+        key=plan_config.key,
+        sha256=hashlib.sha256(plan).hexdigest(),
+        plugin_file=str(library) if library and not config.options.embed_plugin else "",
+        types=types,
+        seconds=round(seconds, 1),
+        size=len(plan),
+        metrics={"against_fp32": agreement.as_dict()},
+    )
+    _write(path, plan, made)
+    return path, made
+
+
+def _up_to_date(path: Path, config: PlanConfig, machine: Machine) -> PlanCard | None:
+    """The card of a plan that was built from just this; anything else is built again."""
+    try:
+        card = load_runnable(path, machine.tensorrt, machine.gpu, config.source)
+    except LpsrError:
+        return None
+    return card if card.key == config.key else None
+
+
+def _write(path: Path, plan: bytes, card: PlanCard) -> None:
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(plan)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    card.save(path.parent)
+
+
+class PlanSession:
+    """A plan on this machine's GPU, to check it with: called as a graph's session is.
+
+    Args:
+        plan: its bytes.
+        role: what it does.
+        plugin: the library that it needs, unless it carries it.
+        batch: the most crops at a time.
+        name: for errors.
+
+    Raises:
+        MissingExtraError: Polygraphy is not installed.
+        LpsrError: it does not load.
+    """
+
+    def __init__(self, plan: bytes, role: Role, plugin: Path | None, batch: int, name: str = "") -> None:
+        try:
+            from polygraphy.backend.trt import EngineFromBytes, TrtRunner
+            from polygraphy.exception import PolygraphyException
+        except ImportError:
+            raise MissingExtraError("polygraphy", "tensorrt") from None
+        if plugin is not None:
+            load_plugin(plugin)
+        self.name, self._contract, self._batch = name, CONTRACTS[role], batch
+        self._runner: Any = TrtRunner(EngineFromBytes(plan))
+        try:
+            self._runner.activate()
+        except PolygraphyException as error:
+            raise LpsrError(f"the {role}'s plan does not load: {str(error).strip().splitlines()[0]}") from None
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The engine's output for N inputs."""
+        contract = self._contract
+        starts = range(0, len(batch), self._batch)
+        parts = [
+            np.array(
+                self._runner.infer({contract.input: np.ascontiguousarray(batch[start : start + self._batch])})[
+                    contract.output
+                ]
+            )
+            for start in starts
+        ]
+        return np.concatenate(parts)

@@ -1,0 +1,233 @@
+"""Builds TensorRT plans from typed graphs, through Polygraphy.
+
+Networks are strongly typed: precision is the graph's, and no builder flag changes it. (TensorRT 11 knows nothing else;
+10.3 and later take the same graphs with the flag that is always given here by name, since its value differs.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lpsr_core.cards import Precision, Role
+from lpsr_core.contracts import CONTRACTS
+from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_export.profiles import Profile
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class BuilderOptions:
+    """What the builder is told beside the graph and the target.
+
+    Attributes:
+        version_compatible: other TensorRT versions of the same major may run the plan.
+        embed_plugin: the plan carries the plugin library, which then need not lie on the machine that runs it.
+        optimization_level: 0..5; TensorRT's own choice when None.
+    """
+
+    version_compatible: bool = False
+    embed_plugin: bool = False
+    optimization_level: int | None = None
+
+
+def import_tensorrt() -> Any:
+    """The tensorrt module.
+
+    Raises:
+        MissingExtraError: it is not installed.
+        LpsrError: its libraries do not load.
+    """
+    try:
+        import tensorrt
+    except ModuleNotFoundError:
+        raise MissingExtraError("tensorrt", "tensorrt") from None
+    except (ImportError, OSError) as error:
+        raise LpsrError(f"TensorRT does not load: {str(error).splitlines()[0]}") from None
+    return tensorrt
+
+
+def load_plugin(path: Path) -> None:
+    """Registers the plugin library with TensorRT; before anything that holds its nodes is parsed.
+
+    Raises:
+        LpsrError: TensorRT refuses it.
+    """
+    trt = import_tensorrt()
+    if not path.is_file():
+        raise LpsrError(f"{path}: no such plugin; build it with: lpsr-export plugin")
+    registry = trt.get_plugin_registry()
+    if registry.get_creator("LpsrDeformConv", "1", "lpsr") is not None:
+        return
+    if registry.load_library(str(path)) is None:
+        major = str(trt.__version__).split(".")[0]
+        raise LpsrError(f"{path}: TensorRT {major} refuses this plugin; build it again with: lpsr-export plugin")
+
+
+def build_plan(
+    model: bytes,
+    role: Role,
+    profile: Profile,
+    options: BuilderOptions,
+    plugin: Path | None,
+    timing_cache: Path | None,
+    log: Path,
+    say: Say = lambda _: None,
+) -> tuple[bytes, float]:
+    """Parses a graph and builds its plan.
+
+    Args:
+        model: the ONNX bytes; typed, with the plugin's nodes or none that are not TensorRT's.
+        role: fixes the input's name and size.
+        profile: of the target: batches and workspace.
+        options: of the builder.
+        plugin: the library; None where deformable convolutions were lowered.
+        timing_cache: read, and added to, when it is given.
+        log: where TensorRT's words go.
+        say: told each phase.
+
+    Returns:
+        The plan, and the seconds that it took.
+
+    Raises:
+        MissingExtraError: TensorRT or Polygraphy is not installed.
+        LpsrError: the parser or the builder fails; the line names the log.
+    """
+    trt = import_tensorrt()
+    try:
+        from polygraphy.backend.trt import CreateConfig, EngineBytesFromNetwork, NetworkFromOnnxBytes
+        from polygraphy.backend.trt import Profile as TensorRtProfile
+        from polygraphy.exception import PolygraphyException
+        from polygraphy.logger import G_LOGGER
+    except ImportError:
+        raise MissingExtraError("polygraphy", "tensorrt") from None
+    if plugin is not None:
+        load_plugin(plugin)
+    contract = CONTRACTS[role]
+    sizes = [(batch, *contract.input_shape) for batch in profile.batch]
+
+    def configured(builder: Any, network: Any) -> Any:
+        config = CreateConfig(
+            profiles=[TensorRtProfile().add(contract.input, *sizes)],
+            memory_pool_limits={trt.MemoryPoolType.WORKSPACE: profile.workspace_mib << 20},
+            load_timing_cache=str(timing_cache) if timing_cache and timing_cache.is_file() else None,
+            version_compatible=options.version_compatible or None,
+            builder_optimization_level=options.optimization_level,
+            profiling_verbosity=trt.ProfilingVerbosity.DETAILED,  # or the inspector tells no types
+            progress_monitor=_monitor(trt, say),
+        )
+        made = config(builder, network)
+        if plugin is not None and options.embed_plugin:
+            made.plugins_to_serialize = [str(plugin)]
+        return made
+
+    network = NetworkFromOnnxBytes(model, strongly_typed=True)
+    build = EngineBytesFromNetwork(network, configured, save_timing_cache=str(timing_cache) if timing_cache else None)
+    start = time.monotonic()
+    with _told(G_LOGGER, log):
+        try:
+            plan = bytes(build())
+        except PolygraphyException as error:
+            why = (str(error).strip().splitlines() or ["no reason given"])[0]
+            raise LpsrError(f"TensorRT did not build the {role}: {why}; all that it said is in {log}") from None
+    return plan, time.monotonic() - start
+
+
+def inspect_types(plan: bytes, plugin: Path | None) -> dict[str, int]:
+    """Types of a plan's layers as TensorRT's inspector tells them, and how many outputs have each; needs a GPU.
+
+    Raises:
+        LpsrError: this machine cannot load the plan.
+    """
+    trt = import_tensorrt()
+    if plugin is not None:
+        load_plugin(plugin)
+    runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
+    engine = runtime.deserialize_cuda_engine(plan)
+    if engine is None:
+        raise LpsrError("TensorRT cannot load the plan that it built")
+    inspector = engine.create_engine_inspector()
+    return types_told(inspector.get_engine_information(trt.LayerInformationFormat.JSON))
+
+
+def types_told(information: str) -> dict[str, int]:
+    """Counts the types of layers' outputs in the inspector's JSON (`Format/Datatype`, such as `Row major linear FP16`).
+
+    Returns:
+        Any of `fp32`, `fp16`, `int8` and `other`, with how many outputs have each.
+    """
+    found: Counter[str] = Counter()
+    for layer in json.loads(information)["Layers"]:
+        for output in layer.get("Outputs", []) if isinstance(layer, dict) else []:
+            words = str(output.get("Format/Datatype", "")).lower()
+            kinds = {"fp32": ("fp32", "float"), "fp16": ("fp16", "half"), "int8": ("int8",)}
+            # `Half` and `FP16` are the same; newer versions say the latter.
+            kind = next((name for name, said in kinds.items() if any(word in words for word in said)), "other")
+            found[kind] += 1
+    return dict(found)
+
+
+def check_types(types: dict[str, int], precision: Precision, name: str) -> None:
+    """Makes sure that a plan has the types that were asked for.
+
+    TensorRT builds FP32 engines without a word where it ignores what it is told.
+
+    Raises:
+        LpsrError: it has not.
+    """
+    wanted = {"fp32": ("fp32", ("fp16", "int8")), "fp16": ("fp16", ("int8",)), "int8": ("int8", ())}
+    needed, forbidden = wanted[precision]
+    told = ", ".join(f"{count} {kind}" for kind, count in sorted(types.items())) or "nothing"
+    if not types.get(needed) or any(types.get(kind) for kind in forbidden):
+        raise LpsrError(f"{name}: asked for {precision}, and the engine's layers put out {told}; nothing was written")
+
+
+def _monitor(trt: Any, say: Say) -> Any:
+    """Tells TensorRT's phases; None where the version has no such thing."""
+    if not hasattr(trt, "IProgressMonitor"):
+        return None
+
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+            self._steps: dict[str, int] = {}
+
+        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+            self._steps[phase_name] = num_steps
+            say(phase_name)
+
+        def step_complete(self, phase_name: str, step: int) -> bool:
+            say(f"{phase_name}, {step + 1} of {self._steps.get(phase_name, 0)}")
+            return True
+
+        def phase_finish(self, phase_name: str) -> None:
+            self._steps.pop(phase_name, None)
+
+    return Monitor()
+
+
+@contextlib.contextmanager
+def _told(polygraphy: Any, path: Path) -> Iterator[None]:
+    """Sends what Polygraphy and TensorRT say to a file, and nothing to the terminal."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    log, before = logging.getLogger("Polygraphy"), polygraphy.use_python_logging_system
+    propagate = log.propagate
+    log.addHandler(handler)
+    log.propagate = False
+    polygraphy.use_python_logging_system = True
+    try:
+        yield
+    finally:
+        polygraphy.use_python_logging_system = before
+        log.propagate = propagate
+        log.removeHandler(handler)
+        handler.close()

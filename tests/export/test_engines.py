@@ -1,0 +1,156 @@
+"""Engines: what is kept, what is found up to date, and what leaves nothing behind.
+
+TensorRT's part is stood in for, so that the rest runs anywhere: what it builds here is an ONNX graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from lpsr_core.cards import Precision
+from lpsr_core.errors import LpsrError
+from lpsr_core.plans import Gpu, PlanCard, plan_card_path
+from lpsr_export import build as builds
+from lpsr_export import engines
+from lpsr_export.build import BuildConfig, Gate, build
+from lpsr_export.deform import lower
+from lpsr_export.engines import Machine
+from lpsr_export.graphs import GraphSession, load_graph, save_graph
+from lpsr_export.plugin import Plugin
+from lpsr_export.tensorrt_build import check_types, types_told
+
+HERE = Machine("10.3.0", Gpu("Orin", 87, 8))
+
+
+@dataclass
+class Fake:
+    """TensorRT: counts what it builds, and runs the graph in ONNX Runtime."""
+
+    folder: Path
+    built: int = 0
+    types: Callable[[Precision], dict[str, int]] = lambda precision: {precision: 5}
+    precision: Precision = "fp16"
+
+    def build_plan(self, model: bytes, role, profile, options, plugin, cache, log, say) -> tuple[bytes, float]:
+        self.built += 1
+        log.write_text("built")
+        say("optimising")
+        assert (b"LpsrDeformConv" in model) == (plugin is not None)
+        return model, 1.25
+
+    def inspect_types(self, plan: bytes, plugin: Path | None) -> dict[str, int]:
+        return self.types(self.precision)
+
+    def session(self, plan: bytes, role, plugin, batch: int, name: str):
+        """Of the lowered FP32 graph: ONNX Runtime cannot run the plugin's nodes."""
+        path = self.folder / f"{role}.onnx"
+        source = next(self.folder.glob(f"models/*-{role}.onnx"))
+        save_graph(lower(load_graph(source)), path)
+        session = GraphSession(path, role)
+        session.name = name
+        return session
+
+
+@pytest.fixture
+def fake(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
+    made = Fake(tmp_path)
+    (tmp_path / "models").mkdir()
+    for path in exported.iterdir():
+        (tmp_path / "models" / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(builds, "this_machine", lambda: HERE)
+    library = tmp_path / "liblpsr_plugin.so"
+    library.write_bytes(b"plugin")
+    plugin = Plugin(library, "10.3.0", (87,), "p" * 64)
+    monkeypatch.setattr(engines, "build_plugin", lambda config, say: plugin)
+    monkeypatch.setattr(engines, "build_plan", made.build_plan)
+    monkeypatch.setattr(engines, "inspect_types", made.inspect_types)
+    monkeypatch.setattr(engines, "PlanSession", made.session)
+    return made
+
+
+def wanted(fake: Fake, **changes) -> BuildConfig:
+    config = BuildConfig("tiny", "fp16", "tensorrt", fake.folder / "models", fake.folder / "out", check_crops=4)
+    return replace(config, **changes)
+
+
+def left(fake: Fake) -> set[str]:
+    out = fake.folder / "out"
+    return (
+        {path.name for path in out.iterdir() if path.suffix in (".plan", ".json", ".part")} if out.is_dir() else set()
+    )
+
+
+def test_a_build_leaves_plans_with_cards(fake: Fake) -> None:
+    built = build(wanted(fake))
+    assert built.graphs == []
+    assert left(fake) == {f"tiny-{r}-fp16.plan{end}" for r in ("generator", "reader") for end in ("", ".json")}
+    for path, card in built.engines:
+        assert PlanCard.load(plan_card_path(path)) == card
+        assert card.config.gpu == HERE.gpu
+        assert card.config.profile["name"] == "jetson-orin-nano"
+        assert card.config.plugin == "p" * 64
+        assert card.plugin_file.endswith("liblpsr_plugin.so")
+        assert card.types == {"fp16": 5}
+        assert card.metrics["against_fp32"]["strings_agree_percent"] == 100
+
+
+def test_a_plan_is_built_again_only_when_something_changed(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(wanted(fake))
+    build(wanted(fake))
+    assert fake.built == 2
+    build(wanted(fake, lower_deform_conv=True))
+    assert fake.built == 4
+    build(wanted(fake, lower_deform_conv=True, profile="jetson-agx-orin"))
+    assert fake.built == 6
+    monkeypatch.setattr(builds, "this_machine", lambda: replace(HERE, tensorrt="10.13.0"))
+    build(wanted(fake, lower_deform_conv=True, profile="jetson-agx-orin"))
+    assert fake.built == 8
+    plan = fake.folder / "out" / "tiny-reader-fp16.plan"
+    plan.write_bytes(plan.read_bytes()[:-1])
+    build(wanted(fake, lower_deform_conv=True, profile="jetson-agx-orin"))
+    assert fake.built == 9
+
+
+def test_other_types_than_asked_for_leave_nothing(fake: Fake) -> None:
+    fake.types = lambda precision: {"fp32": 9}
+    with pytest.raises(LpsrError, match="asked for fp16, and the engine's layers put out 9 fp32"):
+        build(wanted(fake))
+    assert left(fake) == set()
+
+
+def test_a_missed_gate_leaves_nothing(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(builds.GATES, "fp16", Gate(500.0, 1.0))
+    with pytest.raises(LpsrError, match=r"tiny-generator-fp16.plan: .*nothing was written"):
+        build(wanted(fake))
+    assert left(fake) == set()
+
+
+def test_auto_makes_both(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builds, "GATES", dict.fromkeys(builds.GATES, Gate(0.0, 0.0)))
+    built = build(wanted(fake, target="auto"))
+    assert (len(built.graphs), len(built.engines), built.note) == (2, 2, "")
+    eight = build(wanted(fake, target="auto", precision="int8", calibration_crops=8))
+    assert (len(eight.graphs), eight.engines) == (2, [])
+    assert "fp32 and fp16" in eight.note
+
+
+def test_the_inspectors_words_are_counted() -> None:
+    told = """{"Layers": ["a name alone", {"Name": "conv", "Outputs": [
+        {"Name": "a", "Format/Datatype": "Channel major FP16 format where channel % 8 == 0"},
+        {"Name": "b", "Format/Datatype": "Row major linear FP32"}, {"Name": "c", "Format/Datatype": "Half"},
+        {"Name": "d", "Format/Datatype": "Row major Int8 format"}, {"Name": "e", "Format/Datatype": "Int32"}]}]}"""
+    assert types_told(told) == {"fp16": 2, "fp32": 1, "int8": 1, "other": 1}
+    check_types({"fp16": 2, "fp32": 1}, "fp16", "x")
+    check_types({"int8": 2, "fp16": 1}, "int8", "x")
+    for types, precision in (
+        ({"fp32": 3}, "fp16"),
+        ({"fp16": 1, "fp32": 3}, "fp32"),
+        ({"fp16": 3}, "int8"),
+        ({}, "fp32"),
+    ):
+        with pytest.raises(LpsrError, match="nothing was written"):
+            check_types(types, precision, "x")  # type: ignore[arg-type]

@@ -1,0 +1,70 @@
+"""Target profiles: the project's own, a user's, and what is wrong with others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lpsr_core.errors import UsageError
+from lpsr_core.plans import Gpu
+from lpsr_export.profiles import load_profile, profile_for, profile_names
+
+GOOD = 'description = "mine"\nsms = [87]\nworkspace_mib = 64\n[batch]\nmin = 1\nopt = 2\nmax = 4\n'
+
+
+def test_every_target_has_one() -> None:
+    named = {"jetson-orin-nano", "jetson-agx-orin", "jetson-thor", "t4", "l4", "a100", "h100-h200"}
+    assert set(profile_names()) == named
+    for name in named:
+        profile = load_profile(name)
+        assert profile.name == name
+        assert profile.batch[0] == 1
+        assert all(sm >= 75 for sm in profile.sms)
+
+
+@pytest.mark.parametrize(
+    ("sm", "multiprocessors", "name"),
+    [(87, 4, "jetson-orin-nano"), (87, 8, "jetson-orin-nano"), (87, 16, "jetson-agx-orin"), (90, 132, "h100-h200")],
+)
+def test_a_gpu_finds_its_own(sm: int, multiprocessors: int, name: str) -> None:
+    assert profile_for(Gpu("some", sm, multiprocessors)).name == name
+
+
+def test_a_gpu_that_nobody_planned_for_is_told_to_choose() -> None:
+    with pytest.raises(UsageError, match=r"no profile is for RTX 5090 \(sm_120.*--profile"):
+        profile_for(Gpu("RTX 5090", 120, 170))
+
+
+def test_a_users_own(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD)
+    profile = load_profile(str(path))
+    assert (profile.name, profile.batch, profile.workspace_mib, profile.sms) == ("mine", (1, 2, 4), 64, (87,))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (GOOD.replace("opt = 2", "opt = 8"), "min <= opt <= max"),
+        (GOOD.replace("max = 4", ""), "takes min, opt and max"),
+        (GOOD + "other = 1\n", "takes min, opt and max"),
+        ("colour = 1\n" + GOOD, "unknown key 'colour'"),
+        (GOOD.replace("[87]", "87"), "positive whole numbers"),
+        (GOOD.replace("64", "0"), "positive whole numbers"),
+        ("batch = [", "not a readable profile"),
+    ],
+)
+def test_a_bad_file_is_one_line(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=words) as error:
+        load_profile(str(path))
+    assert str(path) in str(error.value)
+
+
+def test_unknown_names_list_the_known(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="jetson-thor"):
+        load_profile("h300")
+    with pytest.raises(UsageError, match="not a readable profile"):
+        load_profile(str(tmp_path / "missing.toml"))
