@@ -15,10 +15,10 @@ from lpsr_core.decode import decode
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image
 from lpsr_core.layouts import Layout
-from lpsr_run.backends import open_engine
 from lpsr_run.clock import StageClock
 from lpsr_run.engine import Engine, check_contract
-from lpsr_run.models import Model, find_model, released
+from lpsr_run.models import Model, released
+from lpsr_run.opening import open_network
 from lpsr_run.plate_reader import PlateReader
 
 Way = Literal["networks", "crop to string"]
@@ -79,10 +79,9 @@ def open_networks(config: BenchConfig) -> Networks:
     """
 
     def network(choice: str, role: Role) -> Network:
-        model = find_model(choice, role, config.precision)
-        engine = open_engine(model.path, config.backend, config.threads)
-        check_contract(engine, role)
-        return Network(model, engine)
+        opened = open_network(choice, role, config.precision, config.backend, config.threads)
+        check_contract(opened.engine, role)
+        return Network(opened.model, opened.engine)
 
     choice = config.lr_reader
     if choice is None and (LR_READER, config.precision) in released("reader"):

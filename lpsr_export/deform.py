@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError
+from lpsr_core.tensorrt import PLUGIN_NAME, PLUGIN_NAMESPACE, PLUGIN_VERSION
 
 if TYPE_CHECKING:
     import onnx
 
-PLUGIN = {"name": "LpsrDeformConv", "version": "1", "namespace": "lpsr"}
-"""Name, version and namespace of the plugin's creator, as engines/plugin/tensorrt/attributes.h has them."""
 LOWERED_OPSET = 19
 """TensorRT's parser reads the sampling mode of opset 20, `linear`, as nearest neighbour without a word; until 19 it is
 called `bilinear`."""
@@ -104,13 +103,13 @@ def to_plugin(model: onnx.ModelProto) -> onnx.ModelProto:
         if relu:
             dropped.add(following[0].output[0])
         plugin = helper.make_node(
-            PLUGIN["name"],
+            PLUGIN_NAME,
             names,
             [following[0].output[0] if relu else node.output],
             name=proto.name,
-            domain=PLUGIN["namespace"],
-            plugin_version=PLUGIN["version"],
-            plugin_namespace=PLUGIN["namespace"],
+            domain=PLUGIN_NAMESPACE,
+            plugin_version=PLUGIN_VERSION,
+            plugin_namespace=PLUGIN_NAMESPACE,
             kernel_shape=list(node.kernel),
             strides=list(node.strides),
             dilations=list(node.dilations),
@@ -124,7 +123,7 @@ def to_plugin(model: onnx.ModelProto) -> onnx.ModelProto:
         )
         nodes.append(plugin)
     _replace_nodes(made, nodes)
-    made.opset_import.append(helper.make_opsetid(PLUGIN["namespace"], 1))
+    made.opset_import.append(helper.make_opsetid(PLUGIN_NAMESPACE, 1))
     return made
 
 

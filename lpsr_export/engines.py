@@ -15,6 +15,7 @@ from lpsr_core.cards import ModelCard, Precision, Role
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError, MissingExtraError
 from lpsr_core.plans import Gpu, PlanCard, PlanConfig, current_gpu, load_runnable
+from lpsr_core.tensorrt import import_tensorrt, load_plugin
 from lpsr_export.compare import Agreement
 from lpsr_export.deform import lower, to_plugin
 from lpsr_export.fp16 import to_fp16
@@ -25,9 +26,7 @@ from lpsr_export.tensorrt_build import (
     BuilderOptions,
     build_plan,
     check_types,
-    import_tensorrt,
     inspect_types,
-    load_plugin,
 )
 
 if TYPE_CHECKING:

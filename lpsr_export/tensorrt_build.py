@@ -19,6 +19,7 @@ from typing import Any
 from lpsr_core.cards import Precision, Role
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_core.tensorrt import import_tensorrt, load_plugin
 from lpsr_export.profiles import Profile
 
 Say = Callable[[str], None]
@@ -37,39 +38,6 @@ class BuilderOptions:
     version_compatible: bool = False
     embed_plugin: bool = False
     optimization_level: int | None = None
-
-
-def import_tensorrt() -> Any:
-    """The tensorrt module.
-
-    Raises:
-        MissingExtraError: it is not installed.
-        LpsrError: its libraries do not load.
-    """
-    try:
-        import tensorrt
-    except ModuleNotFoundError:
-        raise MissingExtraError("tensorrt", "tensorrt") from None
-    except (ImportError, OSError) as error:
-        raise LpsrError(f"TensorRT does not load: {str(error).splitlines()[0]}") from None
-    return tensorrt
-
-
-def load_plugin(path: Path) -> None:
-    """Registers the plugin library with TensorRT; before anything that holds its nodes is parsed.
-
-    Raises:
-        LpsrError: TensorRT refuses it.
-    """
-    trt = import_tensorrt()
-    if not path.is_file():
-        raise LpsrError(f"{path}: no such plugin; build it with: lpsr-export plugin")
-    registry = trt.get_plugin_registry()
-    if registry.get_creator("LpsrDeformConv", "1", "lpsr") is not None:
-        return
-    if registry.load_library(str(path)) is None:
-        major = str(trt.__version__).split(".")[0]
-        raise LpsrError(f"{path}: TensorRT {major} refuses this plugin; build it again with: lpsr-export plugin")
 
 
 def build_plan(

@@ -32,7 +32,7 @@ def open_engine(path: Path, backend: Backend = "auto", threads: int = 0) -> Engi
 
 
 def _tensorrt(path: Path, threads: int) -> Engine:
-    raise LpsrError("the tensorrt backend is not built yet; run with --backend cuda or --backend onnxruntime")
+    raise LpsrError(f"{path}: TensorRT runs engines built from released graphs; run this with --backend cuda")
 
 
 _OPENERS: dict[Backend, Callable[[Path, int], Engine]] = {

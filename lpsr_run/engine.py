@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
@@ -64,6 +64,27 @@ class Engine(Protocol):
         Raises:
             LpsrError: the runtime failed.
         """
+        ...
+
+
+class Chain(Protocol):
+    """Generator and reader in one go."""
+
+    def run(self, lr: NDArray) -> tuple[NDArray, NDArray]:
+        """SR pictures and log-probabilities of LR pictures, shaped as the contracts say.
+
+        Raises:
+            LpsrError: the runtime failed.
+        """
+        ...
+
+
+@runtime_checkable
+class Chainable(Protocol):
+    """An engine whose output another can take over where it lies."""
+
+    def then(self, reader: Engine) -> Chain | None:
+        """Both in one go, or None when they cannot share."""
         ...
 
 

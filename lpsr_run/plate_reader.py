@@ -14,7 +14,7 @@ from lpsr_core.decode import log_softmax
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import HR_SIZE, LR_SIZE, Image, to_hr, to_images, to_lr, to_tensor, with_margin
 from lpsr_run.clock import StageClock
-from lpsr_run.engine import Engine, check_contract
+from lpsr_run.engine import Chainable, Engine, check_contract
 
 SuperResolve = Literal["auto", "always", "never"]
 SUPER_RESOLVE: tuple[SuperResolve, ...] = get_args(SuperResolve)
@@ -76,6 +76,7 @@ class PlateReader:
             raise LpsrError(f"a batch holds at least one crop, not {batch}")
         self.clock = StageClock() if clock is None else clock
         self._reader, self._generator = reader, generator
+        self._chain = generator.then(reader) if isinstance(generator, Chainable) else None
         self._super_resolve, self._batch = super_resolve, batch
 
     def read(self, crops: Sequence[Image]) -> PlateBatch:
@@ -96,10 +97,7 @@ class PlateReader:
             with self.clock.stage("preprocess"):
                 small = [to_lr(crops[index]) for index in chosen]
                 tensor = to_tensor(small)
-            with self.clock.stage("generate"):
-                assert self._generator is not None
-                enlarged = _run(self._generator, "lr", tensor, "sr", (len(chosen), 3, HR_SIZE[1], HR_SIZE[0]))
-            log_probs[chosen] = self._log_probs(enlarged)
+            enlarged, log_probs[chosen] = self._through(tensor)
             for index, image, picture in zip(chosen, small, to_images(enlarged), strict=True):
                 inputs[index], pictures[index] = image, picture
         for chosen in self._batches(np.flatnonzero(~through)):
@@ -129,9 +127,26 @@ class PlateReader:
         starts = range(0, len(indices), self._batch)
         return [[int(index) for index in indices[start : start + self._batch]] for start in starts]
 
+    def _through(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Generator, then reader; a chain counts as generating."""
+        assert self._generator is not None
+        shape = (len(tensor), 3, HR_SIZE[1], HR_SIZE[0])
+        if self._chain is not None:
+            with self.clock.stage("generate"):
+                enlarged, log_probs = self._chain.run(tensor)
+            _check(self._generator, "sr", enlarged, shape)
+            return enlarged, self._sound(log_probs)
+        with self.clock.stage("generate"):
+            enlarged = _run(self._generator, "lr", tensor, "sr", shape)
+        return enlarged, self._log_probs(enlarged)
+
     def _log_probs(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         with self.clock.stage("read"):
             values = _run(self._reader, "image", tensor, "log_probs", (len(tensor), PLATE_LENGTH, CLASSES))
+        return self._sound(values)
+
+    def _sound(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        _check(self._reader, "log_probs", values, (len(values), PLATE_LENGTH, CLASSES))
         if np.isnan(values).any():
             raise LpsrError(f"{self._reader.name}: the reader gave NaN; the model is broken, export it again")
         return values
@@ -141,6 +156,10 @@ def _run(
     engine: Engine, source: str, tensor: NDArray[np.float32], result: str, shape: tuple[int, ...]
 ) -> NDArray[np.float32]:
     values = np.asarray(engine.run({source: tensor})[result], np.float32)
+    _check(engine, result, values, shape)
+    return values
+
+
+def _check(engine: Engine, result: str, values: NDArray, shape: tuple[int, ...]) -> None:
     if values.shape != shape:
         raise LpsrError(f"{engine.name}: {result} has shape {values.shape}, expected {shape}")
-    return values

@@ -26,7 +26,8 @@ from lpsr_run.interrupt import StopRequest
 from lpsr_run.locate.base import Locator
 from lpsr_run.locate.classical import ClassicalLocator
 from lpsr_run.locate.yolo import YoloLocator
-from lpsr_run.models import Model, find_model
+from lpsr_run.models import Model
+from lpsr_run.opening import open_network
 from lpsr_run.plate_reader import PlateReader
 from lpsr_run.sinks import JsonLinesSink, PictureStore, Result, Sink, TableSink, make_folder, set_aside
 from lpsr_run.sources import Frame, Source, list_images, open_source
@@ -47,6 +48,7 @@ class Summary:
         stages: seconds by stage.
         models: by role.
         engines: name of the engine by role.
+        why: those engines, where the runtime was chosen.
     """
 
     frames: int = 0
@@ -57,6 +59,7 @@ class Summary:
     stages: dict[str, float] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
     engines: dict[str, str] = field(default_factory=dict)
+    why: str = ""
 
     def as_dict(self, config: RunConfig) -> dict[str, Any]:
         """For run.json."""
@@ -73,6 +76,7 @@ class Summary:
                 for role, model in self.models.items()
             },
             "engines": self.engines,
+            "why_these_engines": self.why,
             "config": config.as_dict(),
         }
 
@@ -86,12 +90,14 @@ class Tools:
         locator: None when the images are plates already.
         models: the graphs' files, by role.
         engines: the engines' names, by role.
+        why: those engines, where the runtime was chosen.
     """
 
     reader: PlateReader
     locator: Locator | None
     models: dict[str, Model]
     engines: dict[str, str]
+    why: str
 
 
 def open_tools(config: RunConfig) -> Tools:
@@ -106,9 +112,11 @@ def open_tools(config: RunConfig) -> Tools:
         wanted.append(("generator", config.generator))
     models: dict[str, Model] = {}
     engines: dict[str, Engine] = {}
+    why = ""
     for role, choice in wanted:
-        models[role] = find_model(choice, role, config.precision)
-        engines[role] = open_engine(models[role].path, config.backend, config.threads)
+        opened = open_network(choice, role, config.precision, config.backend, config.threads)
+        models[role], engines[role] = opened.model, opened.engine
+        why = opened.why
     reader = PlateReader(engines["reader"], engines.get("generator"), config.super_resolve, config.batch)
     locator: Locator | None = None
     if config.crops is None:
@@ -116,9 +124,11 @@ def open_tools(config: RunConfig) -> Tools:
         if config.detector is not None:
             if not Path(config.detector).is_file():
                 raise UsageError(f"{config.detector}: no such model file")
-            engines["detector"] = open_engine(Path(config.detector), config.backend, config.threads)
+            # Engines are built from released graphs; a user's own runs in ONNX Runtime.
+            backend = "auto" if config.backend == "tensorrt" else config.backend
+            engines["detector"] = open_engine(Path(config.detector), backend, config.threads)
             locator = YoloLocator(engines["detector"])
-    return Tools(reader, locator, models, {role: engine.name for role, engine in engines.items()})
+    return Tools(reader, locator, models, {role: engine.name for role, engine in engines.items()}, why)
 
 
 def run(config: RunConfig, quiet: bool = False) -> Summary:
@@ -148,7 +158,9 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     # The source first: a mistyped path should be told before a model is loaded.
     source = _source(config, report)
     tools = open_tools(config)
-    summary.models, summary.engines = tools.models, tools.engines
+    summary.models, summary.engines, summary.why = tools.models, tools.engines, tools.why
+    if tools.why and not quiet:
+        errors.print(f"runtime: {tools.engines['reader']}; {tools.why}")
     out = Path(config.out)
     make_folder(out)
     set_aside(out)

@@ -15,7 +15,8 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 from lpsr_core.cards import Role  # noqa: E402
 from lpsr_core.contracts import CONTRACTS  # noqa: E402
 from lpsr_core.errors import LpsrError  # noqa: E402
-from lpsr_export.deform import PLUGIN, lower, pack_weights, to_plugin  # noqa: E402
+from lpsr_core.tensorrt import PLUGIN_NAMESPACE, PLUGIN_VERSION  # noqa: E402
+from lpsr_export.deform import lower, pack_weights, to_plugin  # noqa: E402
 from lpsr_export.fp16 import to_fp16  # noqa: E402
 from lpsr_export.graphs import load_graph  # noqa: E402
 
@@ -136,8 +137,8 @@ def test_plugin_nodes_say_all_that_the_plugin_asks(relu: bool, mask: bool, bias:
     assert (node.op_type, list(node.output)) == ("LpsrDeformConv", ["y"])
     assert len(node.input) == 3 + mask + bias
     found = attributes(node)
-    assert found.pop("plugin_version").decode() == PLUGIN["version"]
-    assert found.pop("plugin_namespace").decode() == PLUGIN["namespace"]
+    assert found.pop("plugin_version").decode() == PLUGIN_VERSION
+    assert found.pop("plugin_namespace").decode() == PLUGIN_NAMESPACE
     assert found == {
         "kernel_shape": [3, 3],
         "strides": [1, 1],

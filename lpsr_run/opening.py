@@ -1,0 +1,82 @@
+"""Opens the networks that a user names: a released one or a file, in the runtime that fits the machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lpsr_core.cards import PRECISIONS, Precision, Role, sha256
+from lpsr_core.errors import LpsrError
+from lpsr_core.plans import plan_name
+from lpsr_run.backends import Backend, open_engine
+from lpsr_run.engine import Engine
+from lpsr_run.models import Model, find_model
+from lpsr_run.tensorrt_engine import TensorRtEngine
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A network that is ready to run.
+
+    Attributes:
+        model: the file that was opened.
+        engine: that runs it.
+        why: of the runtime, where it was chosen; empty where the user named it.
+    """
+
+    model: Model
+    engine: Engine
+    why: str = ""
+
+
+def open_network(
+    choice: str, role: Role, precision: Precision, backend: Backend, threads: int = 0, folder: Path | None = None
+) -> Opened:
+    """Finds and opens a network.
+
+    Args:
+        choice: a released name such as `lite`, or the path of an .onnx or .plan file.
+        role: what it must do.
+        precision: variant of a released model; a path speaks for itself.
+        backend: runtime; `auto` takes a TensorRT engine where one was built for this machine, then CUDA, then the CPU.
+        threads: of the processor; 0 lets the runtime choose.
+        folder: where the released graphs and the engines built from them lie.
+
+    Raises:
+        UsageError: there is no such model.
+        LpsrError: it cannot be loaded, or the runtime that was asked for is not there.
+    """
+    if choice.endswith(".plan"):
+        engine = TensorRtEngine(Path(choice))
+        if engine.card.config.role != role:
+            raise LpsrError(f"{choice}: its card says that it is a {engine.card.config.role}, not a {role}")
+        return Opened(Model(role, Path(choice), engine.card.sha256, None), engine)
+    named = not choice.endswith(".onnx") and "/" not in choice
+    if backend == "tensorrt" or (backend == "auto" and named):
+        source = find_model(choice, role, "fp32" if named else precision, folder)
+        name = choice if named else source.path.stem.removesuffix(f"-{role}")
+        plan = source.path.with_name(plan_name(name, role, precision))
+        if backend == "tensorrt":
+            return _open_plan(plan, source, precision, name)
+        if plan.is_file():
+            try:
+                return replace(_open_plan(plan, source, precision, name), why=f"{plan.name} fits this machine")
+            except LpsrError as error:
+                why = str(error)
+        else:
+            why = f"no TensorRT engine {plan.name} here"
+    else:
+        why = ""
+    model = find_model(choice, role, precision, folder)
+    return Opened(model, open_engine(model.path, backend, threads), why)
+
+
+def _open_plan(plan: Path, source: Model, precision: Precision, name: str) -> Opened:
+    if not plan.is_file():
+        there = [kind for kind in PRECISIONS if plan.with_name(plan_name(name, source.role, kind)).is_file()]
+        hint = f"; there is one at {there[0]}: give --precision {there[0]}" if there else ""
+        raise LpsrError(
+            f"{plan}: no such engine; build it with: lpsr-export build --{precision} --target tensorrt{hint}"
+        )
+    engine = TensorRtEngine(plan, source.sha256)
+    return Opened(Model(source.role, plan, sha256(plan), source.card), engine)

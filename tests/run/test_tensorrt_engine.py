@@ -1,0 +1,344 @@
+"""The TensorRT engine's side of things: buffers, batches, order on streams, contexts, and what is refused.
+
+The GPU is stood in for: pycuda by memory on the host, and TensorRT by functions of NumPy. Nothing here says that
+TensorRT does what the stand-in does; that it has these names is tested with its own bindings.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import types
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lpsr_core.alphabet import CLASSES, PLATE_LENGTH
+from lpsr_core.cards import ModelCard, Precision, sha256
+from lpsr_core.errors import LpsrError, UsageError
+from lpsr_core.plans import Gpu, PlanCard, PlanConfig
+from lpsr_run import tensorrt_engine
+from lpsr_run.opening import open_network
+from lpsr_run.plate_reader import PlateReader
+from lpsr_run.tensorrt_engine import CudaContext, TensorRtEngine
+
+GPU = Gpu("Stand-in", 87, 8)
+LARGEST = 4
+
+
+def generate(lr: np.ndarray) -> np.ndarray:
+    return lr.repeat(2, axis=2).repeat(2, axis=3)
+
+
+def read(image: np.ndarray) -> np.ndarray:
+    brightness = image.mean(axis=(1, 2, 3))
+    scores = np.zeros((len(image), PLATE_LENGTH, CLASSES), np.float32)
+    scores[..., 0] = 10 * brightness[:, None]
+    return (scores - np.log(np.exp(scores).sum(axis=2, keepdims=True))).astype(np.float32)
+
+
+NETWORKS = {
+    b"generator": ("lr", (3, 16, 48), "sr", (3, 32, 96), generate),
+    b"reader": ("image", (3, 32, 96), "log_probs", (PLATE_LENGTH, CLASSES), read),
+}
+
+
+class Gpus:
+    """What the stand-in remembers: memory by address, and what was done in which order."""
+
+    def __init__(self) -> None:
+        self.memory: dict[int, bytearray] = {}
+        self.events: list[str] = []
+        self.depth = threading.local()
+
+    def needs_context(self) -> None:
+        assert getattr(self.depth, "value", 0) == 1, "the context is current, once"
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gpus]:
+    made = Gpus()
+    monkeypatch.setitem(sys.modules, "pycuda", types.ModuleType("pycuda"))
+    driver = _pycuda(made)
+    monkeypatch.setitem(sys.modules, "pycuda.driver", driver)
+    sys.modules["pycuda"].driver = driver  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tensorrt", _tensorrt(made))
+    monkeypatch.setattr(CudaContext, "_shared", None)
+    yield made
+    CudaContext._shared = None
+
+
+def _pycuda(gpus: Gpus) -> types.ModuleType:
+    driver = types.ModuleType("pycuda.driver")
+
+    class Context:
+        def push(self) -> None:
+            gpus.depth.value = getattr(gpus.depth, "value", 0) + 1
+
+        @staticmethod
+        def pop() -> None:
+            gpus.depth.value -= 1
+
+    class Device:
+        def __init__(self, index: int) -> None:
+            assert index == 0
+
+        def name(self) -> str:
+            return GPU.name
+
+        def compute_capability(self) -> tuple[int, int]:
+            return divmod(GPU.sm, 10)
+
+        def get_attribute(self, what: str) -> int:
+            return GPU.multiprocessors
+
+        def retain_primary_context(self) -> Context:
+            return Context()
+
+    class Memory:
+        def __init__(self, size: int) -> None:
+            gpus.needs_context()
+            self.address = 1000 + len(gpus.memory)
+            gpus.memory[self.address] = bytearray(size)
+
+        def __int__(self) -> int:
+            return self.address
+
+    class Stream:
+        handle = 7
+
+        def synchronize(self) -> None:
+            gpus.needs_context()
+            gpus.events.append("synchronize")
+
+        def wait_for_event(self, event: Event) -> None:
+            gpus.events.append("wait")
+
+    class Event:
+        def record(self, stream: Stream) -> None:
+            gpus.events.append("record")
+
+    def to_device(memory: Memory, host: np.ndarray, stream: Stream) -> None:
+        gpus.needs_context()
+        data = host.tobytes()
+        gpus.memory[int(memory)][: len(data)] = data
+        gpus.events.append("send")
+
+    def to_host(host: np.ndarray, memory: Memory, stream: Stream) -> None:
+        gpus.needs_context()
+        size = host.nbytes
+        host[...] = np.frombuffer(bytes(gpus.memory[int(memory)][:size]), host.dtype).reshape(host.shape)
+        gpus.events.append("fetch")
+
+    driver.init = lambda: None  # type: ignore[attr-defined]
+    driver.Error = RuntimeError  # type: ignore[attr-defined]
+    driver.device_attribute = types.SimpleNamespace(MULTIPROCESSOR_COUNT="count")  # type: ignore[attr-defined]
+    driver.pagelocked_empty = np.empty  # type: ignore[attr-defined]
+    for name, value in (
+        ("Context", Context),
+        ("Device", Device),
+        ("Stream", Stream),
+        ("Event", Event),
+        ("mem_alloc", Memory),
+        ("memcpy_htod_async", to_device),
+        ("memcpy_dtoh_async", to_host),
+    ):
+        setattr(driver, name, value)
+    return driver
+
+
+def _tensorrt(gpus: Gpus) -> types.ModuleType:
+    trt = types.ModuleType("tensorrt")
+
+    class Logger:
+        Severity = types.SimpleNamespace(ERROR=1, INTERNAL_ERROR=0)
+
+    class Execution:
+        def __init__(self, engine: Engine) -> None:
+            self.engine, self.addresses, self.count = engine, {}, 0
+
+        def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
+            assert name == self.engine.input
+            self.count = shape[0]
+            return shape[0] <= LARGEST
+
+        def set_tensor_address(self, name: str, address: int) -> bool:
+            self.addresses[name] = address
+            return True
+
+        def execute_async_v3(self, handle: int) -> bool:
+            gpus.needs_context()
+            assert handle == 7
+            engine, count = self.engine, self.count
+            given = np.frombuffer(bytes(gpus.memory[self.addresses[engine.input]]), np.float32)
+            made = engine.function(given.reshape(-1, *engine.input_shape)[:count]).astype(np.float32).tobytes()
+            gpus.memory[self.addresses[engine.output]][: len(made)] = made
+            gpus.events.append(f"run {engine.output}")
+            return True
+
+    class Engine:
+        num_io_tensors = 2
+
+        def __init__(self, data: bytes) -> None:
+            self.input, self.input_shape, self.output, self.output_shape, self.function = NETWORKS[data]
+
+        def get_tensor_name(self, index: int) -> str:
+            return (self.input, self.output)[index]
+
+        def get_tensor_mode(self, name: str) -> str:
+            return "in" if name == self.input else "out"
+
+        def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+            return (-1, *(self.input_shape if name == self.input else self.output_shape))
+
+        def get_tensor_dtype(self, name: str) -> str:
+            return "float"
+
+        def get_tensor_profile_shape(self, name: str, profile: int) -> list[tuple[int, ...]]:
+            return [(size, *self.input_shape) for size in (1, 2, LARGEST)]
+
+        def create_execution_context(self) -> Execution:
+            return Execution(self)
+
+    class Runtime:
+        def __init__(self, logger: Logger) -> None:
+            self.logger = logger
+
+        def deserialize_cuda_engine(self, data: bytes) -> Engine | None:
+            if data not in NETWORKS:
+                self.logger.log(Logger.Severity.ERROR, "magic tag does not match\nmore")  # type: ignore[attr-defined]
+                return None
+            return Engine(data)
+
+    trt.__version__ = "10.3.0"  # type: ignore[attr-defined]
+    trt.ILogger, trt.Runtime = Logger, Runtime  # type: ignore[attr-defined]
+    trt.TensorIOMode = types.SimpleNamespace(INPUT="in")  # type: ignore[attr-defined]
+    trt.nptype = lambda kind: np.float32  # type: ignore[attr-defined]
+    return trt
+
+
+def write_plan(folder: Path, role: str, data: bytes = b"", precision: Precision = "fp16", **changes) -> Path:
+    """A plan of the stand-in, with the released graph that it says it comes from."""
+    graph = folder / f"lite-{role}.onnx"
+    if not graph.exists():
+        graph.write_bytes(role.encode())
+        ModelCard("lite", role, "fp32", graph.name, sha256(graph), 1, 20).save(folder)
+    config = PlanConfig("lite", role, precision, "a" * 64, sha256(graph), "", "10.3.0", GPU, {})
+    config = replace(config, **changes)
+    path = folder / config.file
+    path.write_bytes(data or role.encode())
+    PlanCard(config, config.key, sha256(path), "", {}, 1.0, path.stat().st_size).save(folder)
+    return path
+
+
+def plates(count: int) -> np.ndarray:
+    return np.random.default_rng(count).random((count, 3, 16, 48), np.float32)
+
+
+@pytest.mark.parametrize("count", [1, LARGEST, 2 * LARGEST + 3])
+def test_batches_of_any_size_come_back_whole(gpu: Gpus, tmp_path: Path, count: int) -> None:
+    engine = TensorRtEngine(write_plan(tmp_path, "generator"))
+    batch = plates(count)
+    assert np.array_equal(engine.run({"lr": batch})["sr"], generate(batch))
+    assert gpu.events.count("run sr") == -(-count // LARGEST)
+    assert getattr(gpu.depth, "value", 0) == 0, "the context is given back"
+
+
+def test_results_do_not_change_with_the_next_batch(gpu: Gpus, tmp_path: Path) -> None:
+    engine = TensorRtEngine(write_plan(tmp_path, "generator"))
+    first, second = plates(2), plates(3)
+    kept = engine.run({"lr": first})["sr"]
+    engine.run({"lr": second})
+    assert np.array_equal(kept, generate(first))
+
+
+def test_several_threads_share_one_engine(gpu: Gpus, tmp_path: Path) -> None:
+    engine = TensorRtEngine(write_plan(tmp_path, "generator"))
+    wrong: list[int] = []
+
+    def work(count: int) -> None:
+        batch = plates(count)
+        for _ in range(20):
+            if not np.array_equal(engine.run({"lr": batch})["sr"], generate(batch)):
+                wrong.append(count)
+
+    threads = [threading.Thread(target=work, args=(count,)) for count in (1, 3, 6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_pictures_stay_on_the_device_for_the_reader(gpu: Gpus, tmp_path: Path) -> None:
+    for role in ("generator", "reader"):
+        write_plan(tmp_path, role)
+    generator, reader = (
+        open_network("lite", role, "fp16", "tensorrt", folder=tmp_path).engine for role in ("generator", "reader")
+    )
+    plate_reader = PlateReader(reader, generator, "always", batch=16)
+    crops = [np.full((10, 30, 3), value, np.uint8) for value in (0, 60, 120, 180, 240, 250)]
+    gpu.events.clear()
+    found = plate_reader.read(crops)
+    assert gpu.events[:6] == ["send", "run sr", "record", "wait", "run log_probs", "fetch"]
+    assert gpu.events.count("send") == 2, "one for each part: the reader is sent nothing"
+    apart = PlateReader(_plain(reader), _plain(generator), "always", batch=16).read(crops)
+    assert np.allclose(found.log_probs, apart.log_probs)
+    assert all(np.array_equal(one, other) for one, other in zip(found.sr, apart.sr, strict=True))
+    assert len({float(row[0, 0]) for row in found.log_probs}) == len(crops)
+
+
+def _plain(engine):
+    """The same engine without the chain."""
+    return types.SimpleNamespace(name=engine.name, inputs=engine.inputs, outputs=engine.outputs, run=engine.run)
+
+
+def test_auto_takes_the_engine_that_fits_and_says_why(gpu: Gpus, tmp_path: Path, models: Path) -> None:
+    for role in ("generator", "reader"):
+        graph = tmp_path / f"lite-{role}.onnx"
+        graph.write_bytes((models / f"{role}.onnx").read_bytes())
+        ModelCard("lite", role, "fp32", graph.name, sha256(graph), 1, 20).save(tmp_path)
+    opened = open_network("lite", "reader", "fp32", "auto", folder=tmp_path)
+    assert "onnxruntime" in opened.engine.name
+    assert opened.why == "no TensorRT engine lite-reader.plan here"
+    write_plan(tmp_path, "reader", precision="fp32")
+    opened = open_network("lite", "reader", "fp32", "auto", folder=tmp_path)
+    assert opened.engine.name.endswith("lite-reader.plan (tensorrt 10.3.0)")
+    assert opened.why == "lite-reader.plan fits this machine"
+    write_plan(tmp_path, "reader", precision="fp32", gpu=replace(GPU, name="NVIDIA L4"))
+    opened = open_network("lite", "reader", "fp32", "auto", folder=tmp_path)
+    assert "onnxruntime" in opened.engine.name
+    assert "built for NVIDIA L4" in opened.why
+
+
+def test_engines_of_other_machines_are_refused(gpu: Gpus, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no released"):
+        open_network("lite", "reader", "fp16", "tensorrt", folder=tmp_path)
+    path = write_plan(tmp_path, "reader")
+    with pytest.raises(LpsrError, match=r"lpsr-export build --int8 .*there is one at fp16: give --precision fp16"):
+        open_network("lite", "reader", "int8", "tensorrt", folder=tmp_path)
+    with pytest.raises(LpsrError, match="it is a reader, not a generator"):
+        open_network(str(path), "generator", "fp16", "tensorrt")
+    write_plan(tmp_path, "reader", tensorrt="10.1.0")
+    with pytest.raises(LpsrError, match=r"built with TensorRT 10.1.0, and this is 10.3.0"):
+        TensorRtEngine(path)
+    write_plan(tmp_path, "reader", source="f" * 64)
+    with pytest.raises(LpsrError, match="older graph"):
+        open_network("lite", "reader", "fp16", "tensorrt", folder=tmp_path)
+    write_plan(tmp_path, "reader", data=b"nonsense")
+    with pytest.raises(LpsrError, match=r"cannot load this engine: magic tag does not match$"):
+        TensorRtEngine(path)
+    path.write_bytes(b"non")
+    with pytest.raises(LpsrError, match="cut short"):
+        TensorRtEngine(path)
+
+
+def test_a_machine_without_tensorrt_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    path = write_plan(tmp_path, "reader")
+    with pytest.raises(LpsrError, match=r"pip install 'lpsr\[tensorrt\]'"):
+        TensorRtEngine(path)
+    assert tensorrt_engine.CudaContext._shared is None
