@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lpsr_train.batches import Batch
 from lpsr_train.config import TrainConfig
 from lpsr_train.evaluation import Evaluation, Sample, enlarge, evaluate
+from lpsr_train.filters import smoothed
 from lpsr_train.losses import reading_loss
 from lpsr_train.networks.readers import make_reader
 from lpsr_train.tasks.task import Moment
@@ -63,9 +63,7 @@ def graded(poor: Tensor, sharp: Tensor) -> Tensor:
     Returns:
         The same shape.
     """
-    taps = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=sharp.device) / 16
-    kernel = torch.outer(taps, taps).expand(sharp.shape[1], 1, 5, 5)
-    blurred = F.conv2d(F.pad(sharp, (2, 2, 2, 2), mode="replicate"), kernel, groups=sharp.shape[1])
+    blurred = smoothed(sharp, (1, 4, 6, 4, 1))
 
     def share(*values: float) -> Tensor:
         repeated = torch.tensor(values, device=sharp.device).repeat(-(-len(sharp) // len(values)))

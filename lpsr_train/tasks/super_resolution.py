@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lpsr_train.batches import Batch
 from lpsr_train.config import TrainConfig
 from lpsr_train.evaluation import Evaluation, Sample, evaluate
+from lpsr_train.filters import smoothed
 from lpsr_train.losses import LossTerms, character_weights, lcofl, logit_loss, opinion, reading_loss
 from lpsr_train.networks.generator import Generator
 from lpsr_train.networks.presets import generator_config
@@ -26,7 +27,8 @@ class SuperResolution:
     learn; then the whole batch is super-resolved.
 
     Generator and guide that learn together come to understand each other, and others understand less of it. A second
-    reader that never saw an SR picture keeps the pictures legible to others: the generator learns through both.
+    reader that never saw an SR picture keeps the pictures legible to others: the generator learns through both. It sees
+    them smoothed, since it would otherwise be told things by a texture at the limit of resolution, which no plate has.
     """
 
     def __init__(self, config: TrainConfig) -> None:
@@ -106,7 +108,8 @@ class SuperResolution:
             if "second" not in self.networks:
                 return terms
             with moment.autocast():
-                read = self.networks["second"].eval()(shown(sr).contiguous(memory_format=torch.channels_last))
+                seen = smoothed(shown(sr)).contiguous(memory_format=torch.channels_last)
+                read = self.networks["second"].eval()(seen)
             return terms.heard(opinion(self.config.losses, read, batch.target, weights), self.config.second)
         reader = self.networks["reader"]
         training = reader.training

@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch (the train e
 
 from lpsr_train.batches import Batch  # noqa: E402
 from lpsr_train.config import Schedule, TrainConfig  # noqa: E402
+from lpsr_train.filters import smoothed  # noqa: E402
 from lpsr_train.losses import lcofl, opinion  # noqa: E402
 from lpsr_train.tasks.reading import graded  # noqa: E402
 from lpsr_train.trainer import Trainer, load_trained  # noqa: E402
@@ -89,3 +90,15 @@ def test_pictures_of_every_grade_lie_between_poor_and_sharp() -> None:
     assert near[4] < near[5] < near[6] < near[7]
     assert 0 < near[1] < near[3]
     assert torch.equal(graded(poor[:3], sharp[:3]), images[:3])
+
+
+def test_smoothing_leaves_no_checkers_and_keeps_what_is_even() -> None:
+    rows, columns = np.indices((32, 96))
+    checkers = torch.from_numpy(np.stack([(rows + columns) % 2, rows % 2, columns % 2]).astype(np.float32))[None]
+    found = smoothed(checkers)
+    assert torch.allclose(found[..., 1:-1, 1:-1], torch.full((1, 3, 30, 94), 0.5))
+    even = torch.full((2, 3, 32, 96), 0.3)
+    assert torch.allclose(smoothed(even, (1, 4, 6, 4, 1)), even)
+    point = torch.zeros(1, 1, 5, 5)
+    point[..., 2, 2] = 1
+    assert torch.equal(smoothed(point)[0, 0, 1:4, 1:4] * 16, torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]]))
