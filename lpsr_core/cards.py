@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lpsr_core.errors import LpsrError
+from lpsr_core.jsonfile import write_json
 
 Role = Literal["generator", "reader"]
 Precision = Literal["fp32", "fp16", "int8"]
@@ -48,12 +49,7 @@ class ModelCard:
     def save(self, folder: Path) -> Path:
         """Writes the card beside its graph, replacing an older one atomically; returns its path."""
         path = card_path(folder / self.file)
-        part = path.with_suffix(".json.part")
-        try:
-            part.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_json(path, asdict(self))
         return path
 
     @classmethod

@@ -10,6 +10,7 @@ from typing import Any
 
 from lpsr_core.cards import PRECISIONS, ROLES, Precision, Role, graph_name, sha256
 from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_core.jsonfile import write_json
 
 SCHEMA = 1
 
@@ -135,12 +136,7 @@ class PlanCard:
     def save(self, folder: Path) -> Path:
         """Writes the card beside its plan, replacing an older one atomically; returns its path."""
         path = plan_card_path(folder / self.config.file)
-        part = path.with_name(path.name + ".part")
-        try:
-            part.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_json(path, asdict(self))
         return path
 
     @classmethod

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
+from lpsr_core.jsonfile import write_json
 from lpsr_core.metrics import RecognitionRate, recognition_rate
 from lpsr_train.claims import claim
 from lpsr_train.config import PRESETS, TrainConfig
 from lpsr_train.evaluation import Sample, evaluate
-from lpsr_train.jsonfile import write_json
 from lpsr_train.pool import Records
 from lpsr_train.trainer import Progress, Trainer, load_trained
 

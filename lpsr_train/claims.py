@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lpsr_core.errors import LpsrError
-from lpsr_train.jsonfile import write_json
+from lpsr_core.jsonfile import write_json
 
 
 def claim(note: Path, made_of: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from rich.table import Table
 from lpsr_core.choices import choice
 from lpsr_core.degradation import METHODS, Method
 from lpsr_core.errors import LpsrError, UsageError
-from lpsr_train.jsonfile import write_json
+from lpsr_core.jsonfile import write_json
 from lpsr_train.terminal import Debug, need_torch, progress_bar
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from lpsr_core.jsonfile import write_json
 from lpsr_core.metrics import characters_right
 from lpsr_train import pictures
 from lpsr_train.comparison.measure import Row
 from lpsr_train.comparison.paper import HARDWARE, PLATES, TABLES, Name
 from lpsr_train.evaluation import Sample
-from lpsr_train.jsonfile import write_json
 
 _SHEET = 24
 _WIDTH = 160

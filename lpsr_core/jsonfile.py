@@ -1,4 +1,4 @@
-"""Figures and notes on disk."""
+"""Cards, figures and notes on disk."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from typing import Any
 def write_json(path: Path, values: Any) -> None:
     """Writes plain values as indented JSON, whole or not at all, making the folder when it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-    part.replace(path)
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
