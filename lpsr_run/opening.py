@@ -54,7 +54,9 @@ def open_network(
     named = not choice.endswith(".onnx") and "/" not in choice
     if backend == "tensorrt" or (backend == "auto" and named):
         source = find_model(choice, role, "fp32" if named else precision, folder)
-        name = choice if named else source.path.stem.removesuffix(f"-{role}")
+        if source.card is None:
+            raise LpsrError(f"{choice}: TensorRT runs engines; give a released name, or a .plan of lpsr-export build")
+        name = source.card.name
         plan = source.path.with_name(plan_name(name, role, precision))
         if backend == "tensorrt":
             return _open_plan(plan, source, precision, name)

@@ -213,7 +213,7 @@ def test_bad_models(here: Command, options: list[str], models: Path, plates: Pat
     fails(here(*call, "--reader", tmp_path / "none.onnx"), 2, "no such model file")
     fails(here(*call, "--reader", tmp_path / "broken.onnx"), 1, "not a model")
     fails(here(*call, "--generator", models / "reader.onnx"), 1, "not a generator: expected lr")
-    fails(here(*call, "--backend", "tensorrt"), 1, "not built yet")
+    fails(here(*call, "--backend", "tensorrt"), 1, "TensorRT runs engines")
 
 
 def test_unknown_options_are_usage_errors(here: Command) -> None:

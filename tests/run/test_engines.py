@@ -65,7 +65,7 @@ def test_a_failing_run_is_one_line(models: Path) -> None:
 
 
 def test_backends_that_are_not_there(models: Path) -> None:
-    with pytest.raises(LpsrError, match="not built yet"):
+    with pytest.raises(LpsrError, match="TensorRT runs engines"):
         open_engine(models / "generator.onnx", "tensorrt")
     with pytest.raises(UsageError, match="unknown backend"):
         open_engine(models / "generator.onnx", "tpu")  # type: ignore[arg-type]
