@@ -8,6 +8,7 @@ import typer
 
 from lpsr_core.errors import run_command
 from lpsr_train.ablate_cli import ablate
+from lpsr_train.average_cli import average
 from lpsr_train.comparison.cli import evaluate
 from lpsr_train.data.cli import pairs
 from lpsr_train.fit_cli import fit
@@ -60,7 +61,7 @@ def describe(
     Console().print(describe_preset(preset, reader))
 
 
-for command in (render, preview, crops, video, pairs, fit, evaluate, fuse, ablate, release):
+for command in (render, preview, crops, video, pairs, fit, average, evaluate, fuse, ablate, release):
     app.command()(command)
 
 

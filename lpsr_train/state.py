@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,30 @@ def identities(network: nn.Module) -> dict[str, Tensor]:
         if getattr(module, "starts_as_identity", False)
         for name, tensor in module.state_dict().items()
     }
+
+
+def mean(folders: Sequence[Path]) -> dict[str, Any]:
+    """A run whose averaged weights are the means of several runs'; all else is the last one's.
+
+    Args:
+        folders: of runs of one preset, of which one began with another's weights.
+
+    Raises:
+        LpsrError: one holds no checkpoint, or they are of different sizes.
+    """
+    states = [load(folder) for folder in folders]
+    last = states[-1]
+    means: dict[str, dict[str, Tensor]] = {}
+    for name, weights in last["averages"].items():
+        others = [saved["averages"].get(name, {}) for saved in states]
+        for folder, other in zip(folders, others, strict=True):
+            if {key: value.shape for key, value in other.items()} != {key: v.shape for key, v in weights.items()}:
+                raise LpsrError(
+                    f"{folder}: its {name} is of another size than {folders[-1]}'s; average runs of one preset"
+                )
+        means[name] = {
+            key: torch.stack([other[key] for other in others]).mean(dim=0) if value.is_floating_point() else value
+            for key, value in weights.items()
+        }
+    lineage = [*last["lineage"], *({"config": saved["config"], "steps": saved["step"]} for saved in states)]
+    return {**last, "averages": means, "lineage": lineage}
