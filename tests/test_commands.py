@@ -116,7 +116,9 @@ def test_half_precision_graphs_are_built_and_run(tmp_path: Path) -> None:
 def test_released_graphs_are_what_their_cards_say(role) -> None:
     card = load_verified(MODELS / graph_name("lite", role))
     assert card.role == role
-    assert card.metrics["against_pytorch"]["max_difference"] <= 1e-4
+    half = card.made_by.get("weights_stored_as") == "float16"
+    assert card.metrics["against_pytorch"]["max_difference"] <= (4e-3 if half else 1e-4)
+    assert card.metrics["against_pytorch"]["strings_agree_percent"] == 100
     assert card.made_by["training"]["seed"] > 0
 
 
