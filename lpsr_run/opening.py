@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lpsr_core.cards import PRECISIONS, Precision, Role, sha256
+from lpsr_core.cards import PRECISIONS, Precision, Role
 from lpsr_core.errors import LpsrError
 from lpsr_core.plans import plan_name
 from lpsr_run.backends import Backend, open_engine
@@ -81,4 +81,4 @@ def _open_plan(plan: Path, source: Model, precision: Precision, name: str) -> Op
             f"{plan}: no such engine; build it with: lpsr-export build --{precision} --target tensorrt{hint}"
         )
     engine = TensorRtEngine(plan, source.sha256)
-    return Opened(Model(source.role, plan, sha256(plan), source.card), engine)
+    return Opened(Model(source.role, plan, engine.card.sha256, source.card), engine)

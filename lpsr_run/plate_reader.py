@@ -135,6 +135,7 @@ class PlateReader:
             with self.clock.stage("generate"):
                 enlarged, log_probs = self._chain.run(tensor)
             _check(self._generator, "sr", enlarged, shape)
+            _check(self._reader, "log_probs", log_probs, (len(tensor), PLATE_LENGTH, CLASSES))
             return enlarged, self._sound(log_probs)
         with self.clock.stage("generate"):
             enlarged = _run(self._generator, "lr", tensor, "sr", shape)
@@ -146,7 +147,6 @@ class PlateReader:
         return self._sound(values)
 
     def _sound(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        _check(self._reader, "log_probs", values, (len(values), PLATE_LENGTH, CLASSES))
         if np.isnan(values).any():
             raise LpsrError(f"{self._reader.name}: the reader gave NaN; the model is broken, export it again")
         return values
