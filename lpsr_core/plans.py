@@ -120,6 +120,7 @@ class PlanCard:
         seconds: that the build took.
         size: of the plan, in bytes.
         metrics: measured figures, against the FP32 graph.
+        floating_point_layers: what INT8 left out, with the error that each layer makes when it alone is quantised.
         schema: version of this form.
     """
 
@@ -131,6 +132,7 @@ class PlanCard:
     seconds: float
     size: int
     metrics: dict[str, Any] = field(default_factory=dict)
+    floating_point_layers: dict[str, float] = field(default_factory=dict)
     schema: int = SCHEMA
 
     def save(self, folder: Path) -> Path:

@@ -4,61 +4,26 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Literal, get_args
 
 from lpsr_core.cards import ROLES, ModelCard, Precision, Role, graph_name, load_verified, sha256
 from lpsr_core.errors import LpsrError, UsageError
-from lpsr_core.geometry import Image
 from lpsr_core.plans import PlanCard
-from lpsr_export.compare import Agreement, CheckedGraph, compare_pictures, compare_readings, texts
-from lpsr_export.crops import CALIBRATION_SEED, CHECK_SEED, folder_crops, hr_batch, lr_batch, rendered_crops
-from lpsr_export.engines import EngineConfig, Machine, PlanSession, build_engine, this_machine
+from lpsr_export.calibrate import quantise
+from lpsr_export.compare import Agreement, CheckedGraph
+from lpsr_export.crops import CALIBRATION_SEED, CHECK_SEED, folder_crops, rendered_crops
+from lpsr_export.engines import Derived, EngineConfig, Machine, PlanSession, build_engine, this_machine
 from lpsr_export.fp16 import to_fp16
-from lpsr_export.graphs import GraphSession, opset, save_graph, staged
-from lpsr_export.int8 import Choice, Quantiser, choose_layers
+from lpsr_export.gate import GATES, Reference
+from lpsr_export.graphs import GraphSession, load_graph, opset, save_graph, staged
 from lpsr_export.plugin import PluginConfig
 from lpsr_export.profiles import load_profile, profile_for
 from lpsr_export.tensorrt_build import BuilderOptions
 
-if TYPE_CHECKING:
-    import onnx
-
 Target = Literal["auto", "onnxruntime", "tensorrt"]
 TARGETS: tuple[Target, ...] = get_args(Target)
-
-
-@dataclass(frozen=True)
-class Gate:
-    """What a derived graph must reach against FP32 to be kept.
-
-    Attributes:
-        psnr: least PSNR of the SR pictures, in dB.
-        strings: least share of crops that read the same.
-    """
-
-    psnr: float
-    strings: float
-
-    def passes(self, agreement: Agreement) -> bool:
-        """Whether the graph is near enough."""
-        return agreement.strings >= self.strings and (agreement.psnr is None or agreement.psnr >= self.psnr)
-
-
-_CALIBRATED, _MEASURED = 256, 64
-"""Crops that ranges are found on, and on which each layer's harm is measured."""
-_MARGIN = 0.005
-"""Of strings, so that what passes on the calibration crops passes on those of the check as well."""
-
-GATES: dict[Precision, Gate] = {
-    "fp32": Gate(60.0, 0.99),  # of engines, which sum in another order
-    "fp16": Gate(45.0, 0.98),
-    "int8": Gate(35.0, 0.98),
-}
 
 
 @dataclass(frozen=True)
@@ -139,15 +104,15 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> B
     say("preparing crops")
     patterns = trained_patterns(cards["generator"])
     crops = rendered_crops(config.check_crops, CHECK_SEED, patterns)
-    reference = _Reference(sources, crops)
-    calibration: _Reference | None = None
+    reference = Reference(sources, crops)
+    calibration: Reference | None = None
     if config.precision == "int8":
         chosen = (
             folder_crops(config.calibration, config.calibration_crops)
             if config.calibration
             else rendered_crops(config.calibration_crops, CALIBRATION_SEED, patterns)
         )
-        calibration = _Reference(sources, chosen)
+        calibration = Reference(sources, chosen)
     graphs: list[CheckedGraph] = []
     if config.target != "tensorrt":
         with staged(config.out) as folder:
@@ -163,12 +128,11 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> B
         wanted = EngineConfig(profile, config.builder, config.lower_deform_conv, config.plugin)
 
         def judge(session: PlanSession, role: Role) -> Agreement:
-            return _held_to(config, reference.compare(session, role), session.name)
+            return GATES[config.precision].check(reference.compare(session, role), session.name)
 
         for role in ROLES:
-            engines.append(
-                build_engine(wanted, machine, sources[role], cards[role], config.precision, config.out, judge, say)
-            )
+            derived = _derive(config, role, sources[role], calibration, True, say)
+            engines.append(build_engine(wanted, machine, derived, cards[role], config.out, judge, say))
     return Built(graphs, engines, note)
 
 
@@ -177,8 +141,6 @@ def _machine(config: BuildConfig) -> tuple[Machine | None, str]:
     if config.target == "onnxruntime":
         return None, ""
     try:
-        if config.precision == "int8":
-            raise LpsrError("engines are built at fp32 and fp16 by this version")
         return this_machine(), ""
     except LpsrError as error:
         if config.target == "tensorrt":
@@ -193,7 +155,7 @@ def trained_patterns(card: ModelCard) -> tuple[str, ...]:
 
 
 def _copy(
-    config: BuildConfig, role: Role, source: Path, card: ModelCard, reference: _Reference, folder: Path
+    config: BuildConfig, role: Role, source: Path, card: ModelCard, reference: Reference, folder: Path
 ) -> CheckedGraph:
     """The FP32 graph itself, in another folder if one was given."""
     if config.out.resolve() != source.parent.resolve():
@@ -202,22 +164,22 @@ def _copy(
     return CheckedGraph(config.out / source.name, card, reference.compare(GraphSession(source, role), role))
 
 
-class _Reference:
-    """What the FP32 graphs make of the crops."""
-
-    def __init__(self, sources: dict[Role, Path], crops: list[Image]) -> None:
-        self.read = GraphSession(sources["reader"], "reader")
-        self.lr = lr_batch(crops)
-        self.sr: NDArray[np.float32] = GraphSession(sources["generator"], "generator")(self.lr)
-        # The reader sees SR pictures and, as at run time, large crops directly.
-        self.images = np.concatenate([self.sr, hr_batch(crops)])
-        self.log_probs = self.read(self.images)
-
-    def compare(self, session: GraphSession | PlanSession, role: Role) -> Agreement:
-        if role == "generator":
-            sr = session(self.lr)
-            return compare_pictures(sr, self.sr, texts(self.read(sr)), texts(self.log_probs[: len(self.sr)]))
-        return compare_readings(session(self.images), self.log_probs)
+def _derive(
+    config: BuildConfig,
+    role: Role,
+    source: Path,
+    calibration: Reference | None,
+    for_tensorrt: bool,
+    say: Callable[[str], None],
+) -> Derived:
+    """The graph at the build's precision; TensorRT's INT8 graph is FP16 between its Q/DQ pairs."""
+    if calibration is None:
+        model = load_graph(source)
+        return Derived(to_fp16(model) if config.precision == "fp16" else model, config.precision)
+    choice = quantise(source, role, GATES[config.precision], calibration, for_tensorrt, say)
+    kept = {name: float(f"{harm:.3g}") for name, harm in choice.kept.items()}
+    model = to_fp16(choice.model) if for_tensorrt else choice.model
+    return Derived(model, "int8", kept, choice.layers, calibration.digest)
 
 
 def _build_one(
@@ -225,23 +187,19 @@ def _build_one(
     role: Role,
     source: Path,
     card: ModelCard,
-    reference: _Reference,
-    calibration: _Reference | None,
+    reference: Reference,
+    calibration: Reference | None,
     folder: Path,
     say: Callable[[str], None],
 ) -> CheckedGraph:
     path = folder / graph_name(config.name, role, config.precision)
     say(f"{config.precision} {role}")
     made_by: dict[str, Any] = {"from": {"file": source.name, "sha256": card.sha256}, "build": config.as_dict()}
-    if calibration is None:
-        model = to_fp16(source)
-    else:
-        choice = _quantise(source, role, GATES[config.precision], calibration, folder, say)
-        model = choice.model
-        made_by["floating_point_layers"] = {name: float(f"{harm:.3g}") for name, harm in choice.kept.items()}
-        made_by["layers"] = choice.layers
-    save_graph(model, path)
-    agreement = _held_to(config, reference.compare(GraphSession(path, role), role), path.name)
+    made = _derive(config, role, source, calibration, False, say)
+    if config.precision == "int8":
+        made_by["floating_point_layers"], made_by["layers"] = made.floating_point, made.layers
+    save_graph(made.model, path)
+    agreement = GATES[config.precision].check(reference.compare(GraphSession(path, role), role), path.name)
     derived = ModelCard(
         name=card.name,
         role=role,
@@ -249,49 +207,9 @@ def _build_one(
         file=path.name,
         sha256=sha256(path),
         parameters=card.parameters,
-        opset=opset(model),
+        opset=opset(made.model),
         made_by=made_by,
         metrics={"against_fp32": agreement.as_dict()},
     )
     derived.save(folder)
     return CheckedGraph(config.out / path.name, derived, agreement)
-
-
-def _held_to(config: BuildConfig, agreement: Agreement, name: str) -> Agreement:
-    """The agreement itself, when it passes the gate of the precision."""
-    gate = GATES[config.precision]
-    if not gate.passes(agreement):
-        wanted = f"at least {gate.psnr:g} dB and " if agreement.psnr is not None else "at least "
-        raise LpsrError(
-            f"{name}: {agreement} against FP32; {wanted}{100 * gate.strings:g} % are wanted, so nothing was written"
-        )
-    return agreement
-
-
-def _quantise(
-    source: Path, role: Role, gate: Gate, calibration: _Reference, folder: Path, say: Callable[[str], None]
-) -> Choice:
-    """The INT8 graph that passes the gate on the calibration crops, with as few layers left out as that takes."""
-    inputs = calibration.lr if role == "generator" else calibration.images
-    quantiser = Quantiser(source, role, inputs[np.random.default_rng(0).permutation(len(inputs))[:_CALIBRATED]])
-    trial = folder / "trial.onnx"
-    wanted = replace(gate, strings=min(gate.strings + _MARGIN, 1.0), psnr=gate.psnr + 1)
-
-    def session(model: onnx.ModelProto) -> GraphSession:
-        save_graph(model, trial)
-        return GraphSession(trial, role)
-
-    def error(model: onnx.ModelProto) -> float:
-        made, expected = session(model), calibration.sr if role == "generator" else np.exp(calibration.log_probs)
-        some = slice(None, None, max(len(inputs) // _MEASURED, 1))
-        found = made(np.ascontiguousarray(inputs[some]))
-        found = found if role == "generator" else np.exp(found)
-        return float(np.mean((found - expected[some]) ** 2))
-
-    def good(model: onnx.ModelProto) -> bool:
-        return wanted.passes(calibration.compare(session(model), role))
-
-    try:
-        return choose_layers(quantiser, error, good, lambda what: say(f"int8 {role}, {what}"))
-    finally:
-        trial.unlink(missing_ok=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -17,7 +19,20 @@ CHECK_SEED = 7_000_003
 """Neither of them the seed of a training pool or of each other."""
 
 
-def rendered_crops(count: int, seed: int, patterns: tuple[str, ...] = ()) -> list[Image]:
+@dataclass(frozen=True)
+class Crops:
+    """Crops of plates.
+
+    Attributes:
+        images: N of uint8[H, W, 3].
+        texts: of the plates; none where they are not known.
+    """
+
+    images: tuple[Image, ...]
+    texts: tuple[str, ...] = ()
+
+
+def rendered_crops(count: int, seed: int, patterns: tuple[str, ...] = ()) -> Crops:
     """HR crops of rendered plates at their own resolution and, every second one, degraded to 16x48.
 
     Args:
@@ -27,10 +42,11 @@ def rendered_crops(count: int, seed: int, patterns: tuple[str, ...] = ()) -> lis
     """
     source = PlateSource(patterns=patterns)
     pairs = [render_pair(source, seed, index) for index in range(count)]
-    return [pair.lr if index % 2 == 0 else pair.crop for index, pair in enumerate(pairs)]
+    images = (pair.lr if index % 2 == 0 else pair.crop for index, pair in enumerate(pairs))
+    return Crops(tuple(images), tuple(pair.text for pair in pairs))
 
 
-def folder_crops(folder: Path, count: int) -> list[Image]:
+def folder_crops(folder: Path, count: int) -> Crops:
     """The first images of a folder, by name.
 
     Raises:
@@ -39,23 +55,23 @@ def folder_crops(folder: Path, count: int) -> list[Image]:
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
-    crops = []
+    crops: list[Image] = []
     for path in sorted(folder.iterdir()):
         image = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
         if image is not None:
-            crops.append(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+            crops.append(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))  # type: ignore[arg-type]
         if len(crops) == count:
             break
     if not crops:
         raise LpsrError(f"{folder}: holds no image that can be read; give a folder of plate crops")
-    return crops  # type: ignore[return-value]
+    return Crops(tuple(crops))
 
 
-def lr_batch(crops: list[Image]) -> NDArray[np.float32]:
+def lr_batch(crops: Sequence[Image]) -> NDArray[np.float32]:
     """The generator's input: float32[N, 3, 16, 48]."""
     return to_tensor([to_lr(crop) for crop in crops])
 
 
-def hr_batch(crops: list[Image]) -> NDArray[np.float32]:
+def hr_batch(crops: Sequence[Image]) -> NDArray[np.float32]:
     """The reader's input: float32[N, 3, 32, 96]."""
     return to_tensor([to_hr(crop) for crop in crops])

@@ -18,8 +18,6 @@ from lpsr_core.plans import Gpu, PlanCard, PlanConfig, current_gpu, load_runnabl
 from lpsr_core.tensorrt import import_tensorrt, load_plugin
 from lpsr_export.compare import Agreement
 from lpsr_export.deform import lower, to_plugin
-from lpsr_export.fp16 import to_fp16
-from lpsr_export.graphs import load_graph
 from lpsr_export.plugin import PluginConfig, build_plugin
 from lpsr_export.profiles import Profile
 from lpsr_export.tensorrt_build import (
@@ -76,24 +74,30 @@ def this_machine() -> Machine:
     return Machine(str(import_tensorrt().__version__), current_gpu())
 
 
-def typed_graph(source: Path, precision: Precision, lowered: bool) -> onnx.ModelProto:
-    """The graph that TensorRT parses: typed at a precision, with the plugin's nodes or native ones.
+@dataclass(frozen=True)
+class Derived:
+    """A graph at some precision, typed throughout: what TensorRT's types follow from.
 
-    Raises:
-        LpsrError: there is no such graph for TensorRT yet.
+    Attributes:
+        model: with standard DeformConv nodes.
+        precision: of it.
+        floating_point: layers that INT8 leaves out, with the error that each makes when it alone is quantised.
+        layers: how many INT8 had to choose from.
+        calibration: sha256 of the data that INT8's ranges rest on.
     """
-    if precision == "int8":
-        raise LpsrError("TensorRT engines are built at fp32 and fp16 by this version; int8 runs in ONNX Runtime")
-    model = to_fp16(source) if precision == "fp16" else load_graph(source)
-    return lower(model) if lowered else to_plugin(model)
+
+    model: onnx.ModelProto
+    precision: Precision
+    floating_point: dict[str, float] = field(default_factory=dict)
+    layers: int = 0
+    calibration: str = ""
 
 
 def build_engine(
     config: EngineConfig,
     machine: Machine,
-    source: Path,
+    derived: Derived,
     card: ModelCard,
-    precision: Precision,
     out: Path,
     judge: Judge,
     say: Say = lambda _: None,
@@ -103,9 +107,8 @@ def build_engine(
     Args:
         config: the build.
         machine: that builds it, and will run it.
-        source: the released FP32 graph.
-        card: its card.
-        precision: of the plan.
+        derived: the graph to build.
+        card: of the released graph that it was derived from.
         out: folder of plans.
         judge: compares a plan with the FP32 graph; raises when it is too far from it.
         say: told what is being done.
@@ -118,11 +121,11 @@ def build_engine(
             then nothing of it is left behind.
     """
     plugin = None if config.lower else build_plugin(config.plugin, say=say)
-    model = typed_graph(source, precision, config.lower).SerializeToString()
+    model = (lower if config.lower else to_plugin)(derived.model).SerializeToString()
     plan_config = PlanConfig(
         name=card.name,
         role=card.role,
-        precision=precision,
+        precision=derived.precision,
         graph=hashlib.sha256(model).hexdigest(),
         source=card.sha256,
         plugin=plugin.sha256 if plugin else "",
@@ -130,6 +133,7 @@ def build_engine(
         gpu=machine.gpu,
         profile=config.profile.as_dict(),
         options=asdict(config.options),
+        calibration=derived.calibration,
     )
     path = out / plan_config.file
     found = _up_to_date(path, plan_config, machine)
@@ -144,7 +148,7 @@ def build_engine(
         model, card.role, config.profile, config.options, library, cache, log, lambda what: say(f"{path.name}: {what}")
     )
     types = inspect_types(plan, library)
-    check_types(types, precision, path.name)
+    check_types(types, derived.precision, path.name)
     agreement = judge(PlanSession(plan, card.role, library, config.profile.batch[2], path.name), card.role)
     made = PlanCard(
         config=plan_config,
@@ -155,6 +159,7 @@ def build_engine(
         seconds=round(seconds, 1),
         size=len(plan),
         metrics={"against_fp32": agreement.as_dict()},
+        floating_point_layers=derived.floating_point,
     )
     _write(path, plan, made)
     return path, made

@@ -1,13 +1,11 @@
-"""FP16 graphs from FP32 ones, without torch. Precision becomes a property of the graph."""
+"""FP16 graphs from FP32 and Q/DQ ones, without torch. Precision becomes a property of the graph."""
 
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lpsr_core.errors import MissingExtraError
-from lpsr_export.graphs import load_graph
 
 if TYPE_CHECKING:
     import onnx
@@ -17,11 +15,11 @@ if TYPE_CHECKING:
 _FP32_OPERATORS = ["Resize", "Softmax", "LayerNormalization", "ReduceMean", "ReduceSum"]
 
 
-def to_fp16(path: Path) -> onnx.ModelProto:
+def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
     """An FP16 graph with FP32 input and output, so that it fulfils the same contract.
 
     Args:
-        path: the FP32 graph.
+        model: the FP32 graph, which may be changed. Q/DQ pairs in it stay, with FP16 on their floating-point side.
 
     Raises:
         MissingExtraError: onnxconverter-common is not installed.
@@ -30,7 +28,6 @@ def to_fp16(path: Path) -> onnx.ModelProto:
         from onnxconverter_common import float16
     except ImportError:
         raise MissingExtraError("onnxconverter-common", "train") from None
-    model = load_graph(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it reports every value that underflows
         converted: onnx.ModelProto = float16.convert_float_to_float16(

@@ -33,19 +33,21 @@ _BATCH = 16
 class Quantiser:
     """Quantises one graph, calibrated once, with any of its layers left out.
 
-    Weights are symmetric per channel, activations unsigned with a zero point, which is what processors multiply
-    fastest. What places the samples of deformable convolutions is never quantised, nor are those themselves.
+    Weights are symmetric per channel. Activations are unsigned with a zero point, which is what processors multiply
+    fastest, or signed and symmetric with biases in floating point, which is all that TensorRT takes. What places the
+    samples of deformable convolutions is never quantised, nor are those themselves.
 
     Args:
         path: the FP32 graph.
         role: what it does.
         calibration: float32[N, ...] inputs.
+        symmetric: for TensorRT.
 
     Raises:
         MissingExtraError: ONNX or ONNX Runtime is not installed.
     """
 
-    def __init__(self, path: Path, role: Role, calibration: NDArray[np.float32]) -> None:
+    def __init__(self, path: Path, role: Role, calibration: NDArray[np.float32], symmetric: bool = False) -> None:
         import_onnx()
         try:
             from onnxruntime import quantization
@@ -83,6 +85,7 @@ class Quantiser:
         self.layers: tuple[str, ...] = tuple(name for name in weighted if name not in never)
         """Names of what may be quantised, in the graph's order."""
         self._never = never
+        self._symmetric = symmetric
 
     def graph(self, keep: Collection[str] = ()) -> onnx.ModelProto:
         """The Q/DQ graph with these layers left in floating point."""
@@ -98,12 +101,16 @@ class Quantiser:
                 True,  # per channel
                 False,  # the full range of eight bits
                 QuantType.QInt8,
-                QuantType.QUInt8,
+                QuantType.QInt8 if self._symmetric else QuantType.QUInt8,
                 self._ranges,
                 [],
                 sorted({*keep, *self._never}),
                 list(_WEIGHTED),
-                {"ActivationSymmetric": False, "WeightSymmetric": True},
+                {
+                    "ActivationSymmetric": self._symmetric,
+                    "WeightSymmetric": True,
+                    "QuantizeBias": not self._symmetric,
+                },
             )
             quantiser.quantize_model()
         quantised: onnx.ModelProto = quantiser.model.model

@@ -83,13 +83,13 @@ def export_run(
         metrics |= _metrics(trained, reader, plates)
     large = any(_size(network) > LARGE for network in networks.values())
     crops = rendered_crops(CHECK_CROPS_LARGE if large else CHECK_CROPS, CHECK_SEED, trained.config.patterns)
-    pictures = lr_batch(crops)
+    pictures = lr_batch(crops.images)
     exported = []
     with staged(out) as folder:
         for role, network in networks.items():
             say(f"exporting the {role}")
             path = folder / graph_name(name, role)
-            batch = pictures if role == "generator" else hr_batch(crops)
+            batch = pictures if role == "generator" else hr_batch(crops.images)
             card, agreement = _export_one(network, role, name, path, batch, trained.reader, made_by, metrics, half)
             exported.append(CheckedGraph(out / path.name, card, agreement))
     for entry in exported:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from lpsr_core.cards import ModelCard, Role, card_path, graph_name, load_verified
 from lpsr_core.errors import LpsrError, UsageError
@@ -17,13 +15,12 @@ from lpsr_core.plans import PlanCard, load_runnable, plan_card_path
 from lpsr_export.compare import Agreement, compare_pictures, compare_readings, texts
 from lpsr_export.crops import CHECK_SEED, hr_batch, lr_batch, rendered_crops
 from lpsr_export.engines import PlanSession, this_machine
+from lpsr_export.gate import Session
 from lpsr_export.graphs import GraphSession
 
 _WORST = 8
 _ENLARGED = 4
 """Rows of the picture, and how many times their pictures are enlarged."""
-
-Session = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -76,10 +73,10 @@ def verify(first: Path, second: Path, count: int, reader: Path | None = None) ->
         raise UsageError(f"{first} is a {role} and {second} a {other_role}; compare two of one role")
     crops = rendered_crops(count, CHECK_SEED, ())
     if role == "reader":
-        images = hr_batch(crops)
+        images = hr_batch(crops.images)
         expected, found = one(images), other(images)
         differences = np.abs(np.exp(found) - np.exp(expected)).max(axis=(1, 2))
-        agreement = compare_readings(found, expected)
+        agreement = compare_readings(found, expected, crops.texts)
         shown = [to_images(images)]
         read, right = texts(found), texts(expected)
     else:
@@ -87,11 +84,11 @@ def verify(first: Path, second: Path, count: int, reader: Path | None = None) ->
         if not path.is_file():
             raise UsageError(f"{path}: no such reader; name the one that reads the pictures with --reader")
         reads = GraphSession(path, "reader")
-        images = lr_batch(crops)
+        images = lr_batch(crops.images)
         expected, found = one(images), other(images)
         read, right = texts(reads(found)), texts(reads(expected))
         differences = np.mean((found - expected) ** 2, axis=(1, 2, 3))
-        agreement = compare_pictures(found, expected, read, right)
+        agreement = compare_pictures(found, expected, read, right, crops.texts)
         apart = np.clip(np.abs(found - expected) * 8, 0, 1)
         shown = [to_images(picture) for picture in (images.repeat(2, axis=2).repeat(2, axis=3), expected, found, apart)]
     # What reads differently first, then what looks differently.

@@ -13,7 +13,8 @@ import pytest
 from lpsr_core.cards import ModelCard, Precision, load_verified
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_export import build as builds
-from lpsr_export.build import BuildConfig, Gate, build, trained_patterns
+from lpsr_export.build import BuildConfig, build, trained_patterns
+from lpsr_export.gate import Gate
 from lpsr_export.graphs import load_graph
 
 
@@ -119,7 +120,7 @@ def test_a_changed_graph_is_refused(exported: Path, tmp_path: Path) -> None:
         (["build", "--fp16", "--target", "toaster"], 2, "unknown target 'toaster'"),
         (["build", "--fp16", "--models", "nowhere"], 2, "no released graph"),
         (["build", "--fp16", "--target", "tensorrt"], 1, "tensorrt"),
-        (["build", "--int8", "--target", "tensorrt"], 1, "built at fp32 and fp16"),
+        (["build", "--int8", "--target", "tensorrt"], 1, "lpsr[tensorrt]"),
         (["onnx", "--weights", "nowhere"], 1, "no checkpoint"),
     ],
 )

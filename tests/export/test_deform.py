@@ -115,7 +115,7 @@ def test_lowered_graphs_name_the_sampling_as_tensorrt_reads_it() -> None:
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_released_graphs_can_be_lowered(role: Role, precision: str) -> None:
     path = ROOT / "engines" / "models" / f"lite-{role}.onnx"
-    model = load_graph(path) if precision == "fp32" else to_fp16(path)
+    model = load_graph(path) if precision == "fp32" else to_fp16(load_graph(path))
     contract = CONTRACTS[role]
     batch = np.random.default_rng(0).random((3, *contract.input_shape), np.float32)
     wanted, found = (run(each, {contract.input: batch}) for each in (load_graph(path), lower(model)))

@@ -6,19 +6,21 @@ TensorRT's part is stood in for, so that the rest runs anywhere: what it builds 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from onnx import TensorProto, load_from_string, numpy_helper
 
 from lpsr_core.cards import Precision
 from lpsr_core.errors import LpsrError
 from lpsr_core.plans import Gpu, PlanCard, plan_card_path
 from lpsr_export import build as builds
 from lpsr_export import engines
-from lpsr_export.build import BuildConfig, Gate, build
+from lpsr_export.build import BuildConfig, build
 from lpsr_export.deform import lower
 from lpsr_export.engines import Machine
+from lpsr_export.gate import Gate
 from lpsr_export.graphs import GraphSession, load_graph, save_graph
 from lpsr_export.plugin import Plugin
 from lpsr_export.tensorrt_build import check_types, types_told
@@ -34,9 +36,11 @@ class Fake:
     built: int = 0
     types: Callable[[Precision], dict[str, int]] = lambda precision: {precision: 5}
     precision: Precision = "fp16"
+    models: list[bytes] = field(default_factory=list)
 
     def build_plan(self, model: bytes, role, profile, options, plugin, cache, log, say) -> tuple[bytes, float]:
         self.built += 1
+        self.models.append(model)
         log.write_text("built")
         say("optimising")
         assert (b"LpsrDeformConv" in model) == (plugin is not None)
@@ -133,9 +137,28 @@ def test_auto_makes_both(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builds, "GATES", dict.fromkeys(builds.GATES, Gate(0.0, 0.0)))
     built = build(wanted(fake, target="auto"))
     assert (len(built.graphs), len(built.engines), built.note) == (2, 2, "")
-    eight = build(wanted(fake, target="auto", precision="int8", calibration_crops=8))
-    assert (len(eight.graphs), eight.engines) == (2, [])
-    assert "fp32 and fp16" in eight.note
+
+
+def test_int8_engines_come_from_symmetric_graphs_at_half_precision(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builds, "GATES", dict.fromkeys(builds.GATES, Gate(-200.0, 0.0, 1.0)))
+    fake.precision = "int8"
+    built = build(wanted(fake, precision="int8", calibration_crops=8))
+    assert len(built.engines) == 2
+    for (_, card), model in zip(built.engines, map(load_from_string, fake.models), strict=True):
+        assert len(card.config.calibration) == 64
+        types = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+        quantisers = [node for node in model.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")]
+        assert len(quantisers) > 10
+        for node in quantisers:
+            _, scale, zero = node.input
+            assert types[scale] in (TensorProto.FLOAT16, TensorProto.FLOAT)
+            assert types[zero] == TensorProto.INT8, "TensorRT takes signed integers, and no integer biases"
+            zeros = next(tensor for tensor in model.graph.initializer if tensor.name == zero)
+            assert not numpy_helper.to_array(zeros).any()
+        scales = [types[node.input[1]] for node in quantisers]
+        assert scales.count(TensorProto.FLOAT16) == len(scales), "FP16 between the pairs"
+    other = build(wanted(fake, precision="int8", calibration_crops=6))
+    assert [a.key == b.key for (_, a), (_, b) in zip(built.engines, other.engines, strict=True)] == [False, False]
 
 
 def test_the_inspectors_words_are_counted() -> None:

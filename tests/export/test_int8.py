@@ -45,7 +45,7 @@ def test_a_graph_with_nothing_quantised_is_not_called_int8() -> None:
 
 
 def test_layers_are_left_out_by_name_and_those_that_place_samples_always(exported: Path) -> None:
-    quantiser = Quantiser(exported / "tiny-generator.onnx", "generator", lr_batch(rendered_crops(4, 1)))
+    quantiser = Quantiser(exported / "tiny-generator.onnx", "generator", lr_batch(rendered_crops(4, 1).images))
 
     def quantised(model) -> set[str]:
         makers = {output: node.op_type for node in model.graph.node for output in node.output}

@@ -14,7 +14,7 @@ from lpsr_core.cards import ModelCard, sha256
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_export.cli import app
 from lpsr_export.fp16 import to_fp16
-from lpsr_export.graphs import save_graph
+from lpsr_export.graphs import load_graph, save_graph
 from lpsr_export.verify import verify
 
 
@@ -25,7 +25,7 @@ def folder(exported: Path, tmp_path: Path) -> Path:
         shutil.copy(path, tmp_path)
     for role in ("generator", "reader"):
         half = tmp_path / f"tiny-{role}-fp16.onnx"
-        save_graph(to_fp16(tmp_path / f"tiny-{role}.onnx"), half)
+        save_graph(to_fp16(load_graph(tmp_path / f"tiny-{role}.onnx")), half)
         ModelCard("tiny", role, "fp16", half.name, sha256(half), 1, 20).save(tmp_path)
     return tmp_path
 

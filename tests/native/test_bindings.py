@@ -157,12 +157,14 @@ from polygraphy.backend.trt import util
 trt.ITensor.is_shape_tensor = property(lambda self: False)
 util.str_from_config = lambda config, network: ""
 from lpsr_core.errors import LpsrError
-from lpsr_export.engines import typed_graph
+from lpsr_export.deform import lower
+from lpsr_export.fp16 import to_fp16
+from lpsr_export.graphs import load_graph
 from lpsr_export.profiles import load_profile
 from lpsr_export.tensorrt_build import BuilderOptions, build_plan
 
 out, models = map(Path, sys.argv[1:])
-model = typed_graph(models / "lite-generator.onnx", "fp16", lowered=True).SerializeToString()
+model = lower(to_fp16(load_graph(models / "lite-generator.onnx"))).SerializeToString()
 phases = []
 cache, log = out / "timing.cache", out / "build.log"
 plan, seconds = build_plan(model, "generator", load_profile("l4"), BuilderOptions(), None, cache, log, phases.append)

@@ -15,10 +15,12 @@ import pytest
 
 pytest.importorskip("onnx", reason="graphs are derived with onnx (the train extra)")
 
-from lpsr_core.cards import Role, graph_name
+from lpsr_core.cards import Precision, Role, graph_name
+from lpsr_export.crops import CALIBRATION_SEED, hr_batch, lr_batch, rendered_crops
 from lpsr_export.deform import lower
 from lpsr_export.fp16 import to_fp16
 from lpsr_export.graphs import load_graph, save_graph
+from lpsr_export.int8 import Quantiser
 
 from .conftest import ROOT
 from .test_build import headers_of
@@ -49,13 +51,22 @@ def built(builder: list[str], path: Path) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("role", ["generator", "reader"])
-@pytest.mark.parametrize("half", [False, True])
-def test_lowered_graphs_are_parsed_typed_and_built(builder: list[str], tmp_path: Path, role: Role, half: bool) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_lowered_graphs_are_parsed_typed_and_built(
+    builder: list[str], tmp_path: Path, role: Role, precision: Precision
+) -> None:
     source = ROOT / "engines" / "models" / graph_name("lite", role)
-    save_graph(lower(to_fp16(source) if half else load_graph(source)), tmp_path / "lowered.onnx")
+    if precision == "int8":
+        crops = rendered_crops(8, CALIBRATION_SEED).images
+        inputs = (lr_batch if role == "generator" else hr_batch)(crops)
+        model = Quantiser(source, role, inputs, symmetric=True).graph()
+    else:
+        model = load_graph(source)
+    save_graph(lower(model if precision == "fp32" else to_fp16(model)), tmp_path / "lowered.onnx")
     found = built(builder, tmp_path / "lowered.onnx")
     assert found["engine"] > 1_000_000
-    if half:
-        assert found["float16"] > 2 * found["float32"], "FP32 is left to sampling, sums and the edges"
+    if precision == "fp32":
+        assert not {"float16", "int8"} & set(found)
     else:
-        assert "float16" not in found
+        assert found["float16"] > 1.5 * found["float32"], "FP32 is left to sampling, sums and the edges"
+        assert (found.get("int8", 0) > 100) == (precision == "int8")

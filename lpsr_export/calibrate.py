@@ -1,0 +1,69 @@
+"""The INT8 graph that passes the gate on calibration crops, with as few layers left out as that takes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lpsr_core.cards import Role
+from lpsr_export.gate import Gate, Reference
+from lpsr_export.graphs import GraphSession, save_graph
+from lpsr_export.int8 import Choice, Quantiser, choose_layers
+
+if TYPE_CHECKING:
+    import onnx
+
+_CALIBRATED, _MEASURED = 256, 64
+"""Crops that ranges are found on, and on which each layer's harm is measured."""
+_MARGIN = 0.005
+"""Of strings, so that what passes on the calibration crops passes on those of the check as well."""
+
+
+def quantise(
+    source: Path,
+    role: Role,
+    gate: Gate,
+    calibration: Reference,
+    symmetric: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+) -> Choice:
+    """Quantises a graph, and leaves out the layers that do the most harm until it passes.
+
+    Args:
+        source: the FP32 graph.
+        role: what it does.
+        gate: of the precision.
+        calibration: what the FP32 graphs make of the calibration crops.
+        symmetric: as TensorRT takes it, see `Quantiser`.
+        say: told what is being done.
+
+    Raises:
+        LpsrError: nothing can be quantised.
+    """
+    inputs = calibration.lr if role == "generator" else calibration.images
+    some = np.random.default_rng(0).permutation(len(inputs))[:_CALIBRATED]
+    quantiser = Quantiser(source, role, inputs[some], symmetric)
+    wanted = replace(gate, strings=min(gate.strings + _MARGIN, 1.0), psnr=gate.psnr + 1)
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / "trial.onnx"
+
+        def session(model: onnx.ModelProto) -> GraphSession:
+            save_graph(model, trial)
+            return GraphSession(trial, role)
+
+        def error(model: onnx.ModelProto) -> float:
+            made, expected = session(model), calibration.sr if role == "generator" else np.exp(calibration.log_probs)
+            some = slice(None, None, max(len(inputs) // _MEASURED, 1))
+            found = made(np.ascontiguousarray(inputs[some]))
+            found = found if role == "generator" else np.exp(found)
+            return float(np.mean((found - expected[some]) ** 2))
+
+        def good(model: onnx.ModelProto) -> bool:
+            return wanted.passes(calibration.compare(session(model), role))
+
+        return choose_layers(quantiser, error, good, lambda what: say(f"int8 {role}, {what}"))
