@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -14,6 +14,7 @@ from lpsr_core.plans import PlanCard
 from lpsr_export.calibrate import quantise
 from lpsr_export.compare import Agreement, CheckedGraph
 from lpsr_export.crops import CALIBRATION_SEED, CHECK_SEED, folder_crops, rendered_crops
+from lpsr_export.deform import lower
 from lpsr_export.engines import Derived, EngineConfig, Machine, PlanSession, build_engine, this_machine
 from lpsr_export.fp16 import to_fp16
 from lpsr_export.gate import GATES, Reference
@@ -40,7 +41,7 @@ class BuildConfig:
         calibration_crops: how many.
         check_crops: how many crops the comparison with FP32 rests on.
         profile: of the engines, see `profiles`; the GPU's own when empty.
-        lower_deform_conv: engines of native operators, without the plugin.
+        lower_deform_conv: GridSample in place of DeformConv, for runtimes without it; engines need no plugin then.
         builder: what TensorRT is told.
         plugin: how the plugin is built.
     """
@@ -63,6 +64,7 @@ class BuildConfig:
         return {
             "precision": self.precision,
             "target": self.target,
+            "lowered": self.lower_deform_conv,
             "calibration": str(self.calibration) if self.calibration else f"rendered, seed {CALIBRATION_SEED}",
             "calibration_crops": self.calibration_crops if self.precision == "int8" else None,
         }
@@ -95,6 +97,8 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> B
         LpsrError: engines are insisted on and cannot be built, or a graph or engine misses its gate; then it is not
             left behind.
     """
+    if config.precision == "fp32" and config.lower_deform_conv and _same(config.out, config.models):
+        raise UsageError("lowered FP32 graphs would replace those that they come from; give another folder with --out")
     machine, note = _machine(config)
     sources = {role: config.models / graph_name(config.name, role) for role in ROLES}
     for path in sources.values():
@@ -118,7 +122,7 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> B
         with staged(config.out) as folder:
             for role in ROLES:
                 source, card = sources[role], cards[role]
-                if config.precision == "fp32":
+                if config.precision == "fp32" and not config.lower_deform_conv:
                     graphs.append(_copy(config, role, source, card, reference, folder))
                 else:
                     graphs.append(_build_one(config, role, source, card, reference, calibration, folder, say))
@@ -158,10 +162,14 @@ def _copy(
     config: BuildConfig, role: Role, source: Path, card: ModelCard, reference: Reference, folder: Path
 ) -> CheckedGraph:
     """The FP32 graph itself, in another folder if one was given."""
-    if config.out.resolve() != source.parent.resolve():
+    if not _same(config.out, source.parent):
         shutil.copyfile(source, folder / source.name)
         card.save(folder)
     return CheckedGraph(config.out / source.name, card, reference.compare(GraphSession(source, role), role))
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
 
 
 def _derive(
@@ -198,6 +206,8 @@ def _build_one(
     made = _derive(config, role, source, calibration, False, say)
     if config.precision == "int8":
         made_by["floating_point_layers"], made_by["layers"] = made.floating_point, made.layers
+    if config.lower_deform_conv:
+        made = replace(made, model=lower(made.model))
     save_graph(made.model, path)
     agreement = GATES[config.precision].check(reference.compare(GraphSession(path, role), role), path.name)
     derived = ModelCard(

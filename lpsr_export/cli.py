@@ -91,7 +91,11 @@ def build(
     crops: Annotated[int, typer.Option(help="Crops of the comparison with FP32.", min=1)] = 256,
     profile: Annotated[str, typer.Option(help="Of the engines: a name or a TOML file [the GPU's own].")] = "",
     lower_deform_conv: Annotated[
-        bool, typer.Option("--lower-deform-conv", help="Engines of native operators: no plugin, no compiler.")
+        bool,
+        typer.Option(
+            "--lower-deform-conv",
+            help="GridSample for DeformConv: no plugin needed, nor a new ONNX Runtime.",
+        ),
     ] = False,
     version_compatible: Annotated[
         bool, typer.Option("--version-compatible", help="Engines for other TensorRT versions of the same major.")
@@ -136,8 +140,11 @@ def build(
         typer.echo(built.note)
     if built.engines:
         typer.echo(f"run the engines with: lpsr-run --backend tensorrt --precision {chosen[0]}")
-    if built.graphs:
+    if built.graphs and config.out.resolve() == released_folder().resolve():
         typer.echo(f"run the graphs with: lpsr-run --precision {chosen[0]}")
+    elif built.graphs:
+        generator, reader = (entry.path for entry in built.graphs)
+        typer.echo(f"run the graphs with: lpsr-run --generator {generator} --reader {reader}")
 
 
 @app.command()

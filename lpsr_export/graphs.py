@@ -15,6 +15,7 @@ from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError, MissingExtraError
 from lpsr_export import half_weights
+from lpsr_export.deform import lower
 
 if TYPE_CHECKING:
     import onnx
@@ -82,7 +83,7 @@ def opset(model: onnx.ModelProto) -> int:
 
 
 class GraphSession:
-    """A graph in ONNX Runtime on the CPU, to check it with.
+    """A graph in ONNX Runtime on the CPU, to check it with; lowered where that has no deformable convolutions.
 
     Args:
         path: the graph.
@@ -100,8 +101,18 @@ class GraphSession:
             raise MissingExtraError("onnxruntime", "cpu") from None
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
+
+        def load(graph: str | bytes) -> Any:
+            return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            try:
+                self._session = load(str(path))
+            except Exception as error:
+                if "DeformConv" not in str(error):
+                    raise
+                # Older than 1.25, as on JetPack 6, whose Python 3.10 gets no newer one.
+                self._session = load(lower(load_graph(path)).SerializeToString())
         except Exception as error:
             raise LpsrError(f"{path}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from None
         self._contract = CONTRACTS[role]

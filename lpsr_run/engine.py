@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -67,11 +67,23 @@ class Engine(Protocol):
         ...
 
 
+Pending = Callable[[], tuple[NDArray, NDArray]]
+"""Waits for a batch; gives its SR pictures and log-probabilities, shaped as the contracts say, or raises LpsrError."""
+
+
 class Chain(Protocol):
     """Generator and reader in one go."""
 
-    def run(self, lr: NDArray) -> tuple[NDArray, NDArray]:
-        """SR pictures and log-probabilities of LR pictures, shaped as the contracts say.
+    def start(self, lr: NDArray) -> Pending:
+        """Begins with a batch of LR pictures and does not wait for it.
+
+        Raises:
+            LpsrError: the runtime failed.
+        """
+        ...
+
+    def warm_up(self) -> None:
+        """Does what need not be done while plates wait.
 
         Raises:
             LpsrError: the runtime failed.

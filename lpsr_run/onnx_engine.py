@@ -60,6 +60,11 @@ class OnnxRuntimeEngine:
         try:
             self._session = ort.InferenceSession(str(path), options, providers=providers)
         except Exception as error:
+            if "implementation for DeformConv" in str(error):
+                raise LpsrError(
+                    f"{path}: ONNX Runtime {ort.__version__} has no deformable convolutions; take 1.25 or newer "
+                    "(Python 3.11 on), or graphs of: lpsr-export build --fp32 --lower-deform-conv --out DIR"
+                ) from error
             raise LpsrError(f"{path}: not a model that ONNX Runtime can load: {_first_line(error)}") from error
         self._device = "cuda" if _CUDA in self._session.get_providers() else "cpu"
         if device == "cuda" and self._device != "cuda":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -14,13 +15,14 @@ from lpsr_core.decode import log_softmax
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import HR_SIZE, LR_SIZE, Image, to_hr, to_images, to_lr, to_tensor, with_margin
 from lpsr_run.clock import StageClock
-from lpsr_run.engine import Chainable, Engine, check_contract
+from lpsr_run.engine import Chainable, Engine, Pending, check_contract
 
 SuperResolve = Literal["auto", "always", "never"]
 SUPER_RESOLVE: tuple[SuperResolve, ...] = get_args(SuperResolve)
 MARGIN = 0.03
 """Crops that are read directly are read a second time with so much of their size added on every side, and the two
 log-probabilities averaged: boxes differ in how tightly they hold the plate, and two views of it err less than one."""
+_PICTURE = (3, HR_SIZE[1], HR_SIZE[0])
 DIRECT_WIDTH = HR_SIZE[0]
 """Crops at least this wide, in pixels, have all that the generator could give: `auto` reads them directly."""
 
@@ -93,13 +95,24 @@ class PlateReader:
         inputs: list[Image | None] = [None] * count
         pictures: list[Image | None] = [None] * count
         through = np.array([self._needs_generator(crop) for crop in crops], bool)
+        under_way: deque[tuple[list[int], Pending]] = deque()
+
+        def land(chosen: list[int], pending: Pending) -> None:
+            enlarged, log_probs[chosen] = self._end(pending, len(chosen))
+            for index, picture in zip(chosen, to_images(enlarged), strict=True):
+                pictures[index] = picture
+
         for chosen in self._batches(np.flatnonzero(through)):
             with self.clock.stage("preprocess"):
                 small = [to_lr(crops[index]) for index in chosen]
                 tensor = to_tensor(small)
-            enlarged, log_probs[chosen] = self._through(tensor)
-            for index, image, picture in zip(chosen, small, to_images(enlarged), strict=True):
-                inputs[index], pictures[index] = image, picture
+            for index, image in zip(chosen, small, strict=True):
+                inputs[index] = image
+            under_way.append((chosen, self._begin(tensor)))
+            if len(under_way) == 2:  # while one batch is computed, the next is prepared
+                land(*under_way.popleft())
+        while under_way:
+            land(*under_way.popleft())
         for chosen in self._batches(np.flatnonzero(~through)):
             with self.clock.stage("preprocess"):
                 large = [to_hr(crops[index]) for index in chosen]
@@ -114,7 +127,9 @@ class PlateReader:
 
     def warm_up(self) -> None:
         """One empty plate through each engine, so that the first real one does not pay for their set-up."""
-        if self._generator is not None:
+        if self._chain is not None:
+            self._chain.warm_up()
+        elif self._generator is not None:
             self._generator.run({"lr": np.zeros((1, 3, LR_SIZE[1], LR_SIZE[0]), np.float32)})
         self._reader.run({"image": np.zeros((1, 3, HR_SIZE[1], HR_SIZE[0]), np.float32)})
 
@@ -127,19 +142,26 @@ class PlateReader:
         starts = range(0, len(indices), self._batch)
         return [[int(index) for index in indices[start : start + self._batch]] for start in starts]
 
-    def _through(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Generator, then reader; a chain counts as generating."""
+    def _begin(self, tensor: NDArray[np.float32]) -> Pending:
+        """Generator, then reader: under way in a chain, which counts as generating, and done otherwise."""
         assert self._generator is not None
-        shape = (len(tensor), 3, HR_SIZE[1], HR_SIZE[0])
         if self._chain is not None:
             with self.clock.stage("generate"):
-                enlarged, log_probs = self._chain.run(tensor)
-            _check(self._generator, "sr", enlarged, shape)
-            _check(self._reader, "log_probs", log_probs, (len(tensor), PLATE_LENGTH, CLASSES))
-            return enlarged, self._sound(log_probs)
+                return self._chain.start(tensor)
         with self.clock.stage("generate"):
-            enlarged = _run(self._generator, "lr", tensor, "sr", shape)
-        return enlarged, self._log_probs(enlarged)
+            enlarged = _run(self._generator, "lr", tensor, "sr", (len(tensor), *_PICTURE))
+        log_probs = self._log_probs(enlarged)
+        return lambda: (enlarged, log_probs)
+
+    def _end(self, pending: Pending, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        if self._chain is None:
+            return pending()
+        assert self._generator is not None
+        with self.clock.stage("generate"):
+            enlarged, log_probs = pending()
+        _check(self._generator, "sr", enlarged, (count, *_PICTURE))
+        _check(self._reader, "log_probs", log_probs, (count, PLATE_LENGTH, CLASSES))
+        return enlarged, self._sound(log_probs)
 
     def _log_probs(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         with self.clock.stage("read"):

@@ -13,6 +13,12 @@ from pathlib import Path
 assert "site-packages" in str(Path(lpsr_run.__file__)), f"not the installed wheel: {lpsr_run.__file__}"
 for package in ("core", "train", "export", "run", "bench"):
     assert (Path(lpsr_run.__file__).parent.parent / f"lpsr_{package}" / "py.typed").is_file(), package
+
+from lpsr_export.plugin import sources
+from lpsr_export.profiles import load_profile
+
+assert "site-packages" in str(sources()) and (sources() / "engines/plugin/deform_conv.cu").is_file()
+assert load_profile("jetson-orin-nano").batch
 PY
 for command in lpsr-run lpsr-bench lpsr-train lpsr-export; do
     "$bin/$command" --help >/dev/null

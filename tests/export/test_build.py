@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import onnx
 import pytest
 
 from lpsr_core.cards import ModelCard, Precision, load_verified
@@ -16,6 +17,7 @@ from lpsr_export import build as builds
 from lpsr_export.build import BuildConfig, build, trained_patterns
 from lpsr_export.gate import Gate
 from lpsr_export.graphs import load_graph
+from lpsr_run.onnx_engine import OnnxRuntimeEngine
 
 
 def config(models: Path, out: Path, precision: Precision) -> BuildConfig:
@@ -26,6 +28,43 @@ def config(models: Path, out: Path, precision: Precision) -> BuildConfig:
 def no_gate(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test networks are random: how well they survive a precision says nothing."""
     monkeypatch.setattr(builds, "GATES", dict.fromkeys(builds.GATES, Gate(0.0, 0.0)))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_lowered_graphs_need_no_deformable_convolution(
+    exported: Path, tmp_path: Path, precision: Precision, no_gate: None
+) -> None:
+    lowered = replace(config(exported, tmp_path, precision), lower_deform_conv=True)
+    for entry in build(lowered).graphs:
+        operators = {node.op_type for node in load_graph(entry.path).graph.node}
+        assert "DeformConv" not in operators
+        assert "GridSample" in operators
+        assert load_verified(entry.path).made_by["build"]["lowered"] is True
+        assert entry.agreement.difference < (1e-3 if precision == "fp32" else 0.1)
+
+
+def test_lowered_graphs_never_replace_those_that_they_come_from(exported: Path) -> None:
+    with pytest.raises(UsageError, match="another folder with --out"):
+        build(replace(config(exported, exported, "fp32"), lower_deform_conv=True))
+
+
+def test_an_onnx_runtime_without_deformable_convolutions_checks_lowered_graphs(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime", reason="graphs are checked in ONNX Runtime")
+    real = onnxruntime.InferenceSession
+
+    def old(graph: str | bytes, *rest, **more):
+        model = onnx.load(graph) if isinstance(graph, str) else onnx.load_from_string(graph)
+        if any(node.op_type == "DeformConv" for node in model.graph.node):
+            raise RuntimeError("NOT_IMPLEMENTED : Could not find an implementation for DeformConv(19) node")
+        return real(graph, *rest, **more)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", old)
+    built = build(config(exported, tmp_path, "fp32")).graphs
+    assert [entry.agreement.strings for entry in built] == [1.0, 1.0]
+    with pytest.raises(LpsrError, match=r"has no deformable convolutions; take 1.25 .*--lower-deform-conv"):
+        OnnxRuntimeEngine(exported / "tiny-generator.onnx", "cpu")
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])

@@ -7,12 +7,15 @@ by colons). No GPU is needed.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from lpsr_run.cuda_graph import CALLS
 
 from .conftest import ROOT, build
 
@@ -42,6 +45,13 @@ def test_kernels_compile_for_every_gpu_without_a_warning(nvcc: str, tmp_path: Pa
     code = next(tmp_path.glob("liblpsr_deform_conv.*")).read_bytes()
     for sm in sms.split(";"):
         assert f"sm_{sm}".encode() in code
+
+
+def test_cudas_header_has_the_calls_for_graphs(nvcc: str) -> None:
+    header = (Path(nvcc).resolve().parents[1] / "include" / "cuda.h").read_text()
+    for name in CALLS:
+        assert re.search(rf"\b{name}\b", header), name
+    assert re.search(r"CU_STREAM_CAPTURE_MODE_THREAD_LOCAL\s*=\s*1\b", header)
 
 
 def test_a_gpu_that_nobody_knows_is_refused(nvcc: str, tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +21,11 @@ from lpsr_core.alphabet import CLASSES, PLATE_LENGTH
 from lpsr_core.cards import ModelCard, Precision, sha256
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.plans import Gpu, PlanCard, PlanConfig
-from lpsr_run import tensorrt_engine
+from lpsr_run import cuda_graph
+from lpsr_run.cuda import CudaContext
 from lpsr_run.opening import open_network
 from lpsr_run.plate_reader import PlateReader
-from lpsr_run.tensorrt_engine import CudaContext, TensorRtEngine
+from lpsr_run.tensorrt_engine import TensorRtEngine
 
 GPU = Gpu("Stand-in", 87, 8)
 LARGEST = 4
@@ -53,9 +55,20 @@ class Gpus:
         self.memory: dict[int, bytearray] = {}
         self.events: list[str] = []
         self.depth = threading.local()
+        self.streams: set[int] = set()
+        self.captured: list[Callable[[], None]] | None = None
+        self.cost = {"launch": 0.0, "graph": 0.0}
 
     def needs_context(self) -> None:
-        assert getattr(self.depth, "value", 0) == 1, "the context is current, once"
+        assert getattr(self.depth, "value", 0) >= 1, "the context is current"
+
+    def launch(self, work: Callable[[], None]) -> None:
+        """Runs what is put on a stream, or keeps it where the stream is being captured."""
+        if self.captured is not None:
+            self.captured.append(work)
+        else:
+            time.sleep(self.cost["launch"])
+            work()
 
 
 @pytest.fixture
@@ -108,7 +121,9 @@ def _pycuda(gpus: Gpus) -> types.ModuleType:
             return self.address
 
     class Stream:
-        handle = 7
+        def __init__(self) -> None:
+            self.handle = 7 + len(gpus.streams)
+            gpus.streams.add(self.handle)
 
         def synchronize(self) -> None:
             gpus.needs_context()
@@ -118,8 +133,15 @@ def _pycuda(gpus: Gpus) -> types.ModuleType:
             gpus.events.append("wait")
 
     class Event:
+        def __init__(self, flags: int) -> None:
+            assert flags == 3
+
         def record(self, stream: Stream) -> None:
             gpus.events.append("record")
+
+        def synchronize(self) -> None:
+            gpus.needs_context()
+            gpus.events.append("event")
 
     def to_device(memory: Memory, host: np.ndarray, stream: Stream) -> None:
         gpus.needs_context()
@@ -135,11 +157,14 @@ def _pycuda(gpus: Gpus) -> types.ModuleType:
 
     driver.init = lambda: None  # type: ignore[attr-defined]
     driver.Error = RuntimeError  # type: ignore[attr-defined]
+    driver.MemoryError = MemoryError  # type: ignore[attr-defined]
+    driver.event_flags = types.SimpleNamespace(DISABLE_TIMING=1, BLOCKING_SYNC=2)  # type: ignore[attr-defined]
     driver.device_attribute = types.SimpleNamespace(MULTIPROCESSOR_COUNT="count")  # type: ignore[attr-defined]
     driver.pagelocked_empty = np.empty  # type: ignore[attr-defined]
     for name, value in (
         ("Context", Context),
         ("Device", Device),
+        ("Event", Event),
         ("Stream", Stream),
         ("Event", Event),
         ("mem_alloc", Memory),
@@ -171,13 +196,16 @@ def _tensorrt(gpus: Gpus) -> types.ModuleType:
 
         def execute_async_v3(self, handle: int) -> bool:
             gpus.needs_context()
-            assert handle == 7
+            assert handle in gpus.streams
+            gpus.launch(self.pass_)
+            return True
+
+        def pass_(self) -> None:  # with the context as it is when the GPU comes to it, as a graph's pass would
             engine, count = self.engine, self.count
             given = np.frombuffer(bytes(gpus.memory[self.addresses[engine.input]]), np.float32)
             made = engine.function(given.reshape(-1, *engine.input_shape)[:count]).astype(np.float32).tobytes()
             gpus.memory[self.addresses[engine.output]][: len(made)] = made
             gpus.events.append(f"run {engine.output}")
-            return True
 
     class Engine:
         num_io_tensors = 2
@@ -283,12 +311,116 @@ def test_pictures_stay_on_the_device_for_the_reader(gpu: Gpus, tmp_path: Path) -
     crops = [np.full((10, 30, 3), value, np.uint8) for value in (0, 60, 120, 180, 240, 250)]
     gpu.events.clear()
     found = plate_reader.read(crops)
-    assert gpu.events[:6] == ["send", "run sr", "record", "wait", "run log_probs", "fetch"]
-    assert gpu.events.count("send") == 2, "one for each part: the reader is sent nothing"
+    part = ["send", "record", "wait", "run sr", "run log_probs", "record", "wait", "fetch", "fetch", "record"]
+    assert gpu.events == [*part, *part, "event", "event"], "two parts are under way before one is waited for"
     apart = PlateReader(_plain(reader), _plain(generator), "always", batch=16).read(crops)
     assert np.allclose(found.log_probs, apart.log_probs)
     assert all(np.array_equal(one, other) for one, other in zip(found.sr, apart.sr, strict=True))
     assert len({float(row[0, 0]) for row in found.log_probs}) == len(crops)
+
+
+def chain(folder: Path):
+    generator, reader = (TensorRtEngine(write_plan(folder, role)) for role in ("generator", "reader"))
+    made = generator.then(reader)
+    assert made is not None
+    return made
+
+
+def test_batches_under_way_keep_apart(gpu: Gpus, tmp_path: Path) -> None:
+    both = chain(tmp_path)
+    batches = [plates(count) for count in (2, 1, 3, 2 * LARGEST + 1, 4)]
+    given = [batch.copy() for batch in batches]
+    waits = []
+    for batch in given:
+        waits.append(both.start(batch))
+        batch[...] = 0  # whoever gave it may use it again
+    for index in (3, 0, 4, 2, 1):
+        sr, log_probs = waits[index]()
+        assert np.array_equal(sr, generate(batches[index]))
+        assert np.array_equal(log_probs, read(generate(batches[index])))
+        assert waits[index]()[0] is not None, "asked twice, it answers twice"
+
+
+class Driver:
+    """Calls for CUDA graphs: what is launched between begin and end is kept, and run at every launch."""
+
+    def __init__(self, gpus: Gpus, fails: str = "") -> None:
+        self.gpus, self.fails, self.graphs, self.open = gpus, fails, [], 0
+
+    def __getattr__(self, name: str):
+        if name not in cuda_graph.CALLS:
+            raise AttributeError(name)
+
+        def call(*arguments) -> int:
+            self.gpus.needs_context()
+            code = 900 if name == self.fails else 0
+            if name == "cuStreamBeginCapture_v2" and not code:
+                assert arguments[0].value in self.gpus.streams
+                self.gpus.captured = []
+            elif name == "cuStreamEndCapture":
+                self.graphs.append(self.gpus.captured)
+                self.gpus.captured = None
+                arguments[1]._obj.value = len(self.graphs)
+            elif name == "cuGraphInstantiateWithFlags" and not code:
+                arguments[0]._obj.value = arguments[1].value
+                self.open += 1
+            elif name == "cuGraphLaunch":
+                time.sleep(self.gpus.cost["graph"])
+                for work in self.graphs[arguments[0].value - 1]:
+                    work()
+                self.gpus.events.append("graph")
+            elif name == "cuGraphExecDestroy":
+                self.open -= 1
+            return code
+
+        return call
+
+
+def test_passes_are_replayed_where_that_gains(gpu: Gpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = Driver(gpu)
+    monkeypatch.setattr(cuda_graph, "_driver", lambda: driver)
+    gpu.cost["launch"] = 0.002
+    both = chain(tmp_path)
+    both.warm_up()
+    assert both.replayed == (1, LARGEST)
+    gpu.events.clear()
+    for count in (1, 2, LARGEST, 1, LARGEST + 1, 3, 1):
+        batch = plates(count)
+        sr, log_probs = both.run(batch)
+        assert np.array_equal(sr, generate(batch))
+        assert np.array_equal(log_probs, read(generate(batch)))
+    assert gpu.events.count("graph") == 6
+    assert getattr(gpu.depth, "value", 0) == 0
+
+
+def test_passes_are_not_replayed_where_that_loses_or_fails(
+    gpu: Gpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = Driver(gpu)
+    monkeypatch.setattr(cuda_graph, "_driver", lambda: driver)
+    gpu.cost["graph"] = 0.002
+    both = chain(tmp_path)
+    both.warm_up()
+    assert both.replayed == ()
+    assert driver.open == 0, "their memory is given back"
+    gpu.cost = {"launch": 0.002, "graph": 0.0}
+    for fails in ("cuStreamBeginCapture_v2", "cuStreamEndCapture", "cuGraphInstantiateWithFlags"):
+        driver.fails = fails
+        both.warm_up()
+        assert both.replayed == ()
+        assert gpu.captured is None, "no stream is left capturing"
+        batch = plates(1)
+        assert np.array_equal(both.run(batch)[0], generate(batch))
+
+
+def test_a_full_gpu_is_told_in_one_line(gpu: Gpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(size: int) -> None:
+        raise MemoryError("cuMemAlloc failed: out of memory")
+
+    monkeypatch.setattr(sys.modules["pycuda.driver"], "mem_alloc", full)
+    with pytest.raises(LpsrError, match=r"no memory on the GPU for 4 rows of lr .*smaller batches"):
+        TensorRtEngine(write_plan(tmp_path, "generator"))
+    assert getattr(gpu.depth, "value", 0) == 0
 
 
 def _plain(engine):
@@ -341,4 +473,4 @@ def test_a_machine_without_tensorrt_says_what_to_install(tmp_path: Path, monkeyp
     path = write_plan(tmp_path, "reader")
     with pytest.raises(LpsrError, match=r"pip install 'lpsr\[tensorrt\]'"):
         TensorRtEngine(path)
-    assert tensorrt_engine.CudaContext._shared is None
+    assert CudaContext._shared is None
