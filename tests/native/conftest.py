@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from .kernels import Library
+from .kernels import GpuLibrary, Library
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,10 +27,24 @@ def build(folder: Path, *options: str, targets: tuple[str, ...] = ()) -> None:
 
 
 @pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+def host(tmp_path_factory: pytest.TempPathFactory) -> Library:
     """The reference, and the kernels' own functions compiled for the host."""
     if not shutil.which("cmake") or not (shutil.which("c++") or shutil.which("g++")):
         pytest.skip("building the kernels' functions for the host needs CMake and a C++ compiler")
     folder = tmp_path_factory.mktemp("native")
     build(folder, targets=("lpsr_deform_conv_host",))
     return Library(next(folder.glob("liblpsr_deform_conv_host.*")))
+
+
+@pytest.fixture(scope="session", params=["host", "gpu"])
+def library(request: pytest.FixtureRequest, host: Library, tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """The kernels, on the host and on a GPU."""
+    if request.param == "host":
+        return host
+    nvcc = os.environ.get("CUDACXX") or shutil.which("nvcc")
+    torch = pytest.importorskip("torch", reason="kernels run on a GPU with PyTorch's memory")
+    if not nvcc or not torch.cuda.is_available():
+        pytest.skip("running the kernels needs a GPU, PyTorch with CUDA, and nvcc")
+    folder = tmp_path_factory.mktemp("gpu")
+    build(folder, f"-DCMAKE_CUDA_COMPILER={nvcc}", targets=("lpsr_deform_conv",))
+    return GpuLibrary(folder / "liblpsr_deform_conv.so", host)

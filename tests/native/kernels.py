@@ -1,8 +1,9 @@
-"""The kernels' C interface through ctypes, for tests: shapes, random problems, and what runs them."""
+"""The kernels' C interface through ctypes, for tests and timing: shapes, random problems, and what runs them."""
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -178,7 +179,7 @@ class Library:
         assert status == OK
         return y
 
-    def on_host(
+    def run(
         self, problem: Problem, tactic: int = 0, dtype: int = FLOAT32, offset_dtype: int = FLOAT32, layout: int = LINEAR
     ) -> NDArray[np.float64] | int:
         """float64[N, O, H, W], or the status of a failure."""
@@ -192,12 +193,55 @@ class Library:
             None if problem.bias is None else problem.bias.astype(np.float32),
             to_layout(np.full((shape.batch, shape.out_channels, *shape.out_size), np.nan), layout, number),
         )
-        c = CProblem(shape.c(), dtype, offset_dtype, layout, *(_pointer(tensor) for tensor in tensors))
-        status = int(self._library.lpsrDeformConvOnHost(ctypes.byref(c), tactic))
+        status, y = self._launch(shape, (dtype, offset_dtype, layout), tensors, tactic)
         if status != OK:
             return status
-        y = tensors[-1]
         if layout == PACKED8:
             assert (y[..., shape.out_channels :] == 0).all(), "padding of the output is zero"
             y = y[..., : shape.out_channels].transpose(0, 3, 1, 2)
         return y.astype(np.float64)
+
+    def _launch(
+        self, shape: Shape, kinds: tuple[int, int, int], tensors: Sequence[NDArray | None], tactic: int
+    ) -> tuple[int, NDArray]:
+        """Status and y."""
+        c = CProblem(shape.c(), *kinds, *(_pointer(tensor) for tensor in tensors))
+        y = tensors[-1]
+        assert y is not None
+        return int(self._library.lpsrDeformConvOnHost(ctypes.byref(c), tactic)), y
+
+
+class GpuLibrary(Library):
+    """The kernels on the GPU, with PyTorch's memory; the reference is the host's.
+
+    Args:
+        path: of liblpsr_deform_conv.so.
+        host: the host's library.
+    """
+
+    def __init__(self, path: Path, host: Library) -> None:
+        import torch
+
+        super().__init__(path)
+        self._torch, self._host = torch, host
+        major, minor = torch.cuda.get_device_capability()
+        self.sm = 10 * major + minor
+
+    def reference(self, problem: Problem) -> NDArray[np.float64]:
+        """float64[N, O, H, W]."""
+        return self._host.reference(problem)
+
+    def launch(self, c: CProblem, tactic: int, stream: int = 0) -> int:
+        """Puts a problem of device pointers on a stream."""
+        return int(self._library.lpsrDeformConv(ctypes.byref(c), tactic, self.sm, ctypes.c_void_p(stream)))
+
+    def _launch(
+        self, shape: Shape, kinds: tuple[int, int, int], tensors: Sequence[NDArray | None], tactic: int
+    ) -> tuple[int, NDArray]:
+        there = [None if tensor is None else self._torch.from_numpy(tensor).cuda() for tensor in tensors]
+        c = CProblem(shape.c(), *kinds, *(None if tensor is None else tensor.data_ptr() for tensor in there))
+        status = self.launch(c, tactic)
+        self._torch.cuda.synchronize()
+        y = there[-1]
+        assert y is not None
+        return status, y.cpu().numpy()

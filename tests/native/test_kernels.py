@@ -66,7 +66,7 @@ def apart(found: NDArray[np.float64] | int, wanted: NDArray[np.float64]) -> floa
 
 def test_single_precision_is_the_reference(library: Library) -> None:
     for problem in problems(60, seed=1):
-        assert apart(library.on_host(problem), library.reference(problem)) < 1e-5, problem.shape
+        assert apart(library.run(problem), library.reference(problem)) < 1e-5, problem.shape
 
 
 @pytest.mark.parametrize("layout", [LINEAR, PACKED8])
@@ -74,7 +74,7 @@ def test_single_precision_is_the_reference(library: Library) -> None:
 def test_half_precision_rounds_the_result_alone(library: Library, layout: int, offsets: int) -> None:
     for problem in problems(40, seed=2):
         halves = problem.at_half(offsets_too=offsets == FLOAT16)
-        found = library.on_host(halves, 0, FLOAT16, offsets, layout)
+        found = library.run(halves, 0, FLOAT16, offsets, layout)
         wanted = library.reference(halves)
         assert not isinstance(found, int)
         # Half a unit in the last place, and what FP32 sums add.
@@ -87,7 +87,7 @@ def test_tiles_find_what_the_reference_does(library: Library, tactic: int, offse
     run = 0
     for problem in problems(40, seed=3, groups=1):
         halves = problem.at_half(offsets_too=offsets == FLOAT16)
-        found = library.on_host(halves, tactic, FLOAT16, offsets, PACKED8)
+        found = library.run(halves, tactic, FLOAT16, offsets, PACKED8)
         if isinstance(found, int):  # offset groups that eight channels straddle, or too many places to hold
             assert found == BAD_TACTIC
             continue
@@ -101,7 +101,7 @@ def test_all_tiles_sum_alike(library: Library) -> None:
     """Tactics differ in who computes what, not in what is computed."""
     shape = Shape(batch=2, channels=40, height=8, width=12, out_channels=72)
     problem = random_problem(shape, 7).at_half(offsets_too=True)
-    made = [library.on_host(problem, tactic, FLOAT16, FLOAT16, PACKED8) for tactic in TILES]
+    made = [library.run(problem, tactic, FLOAT16, FLOAT16, PACKED8) for tactic in TILES]
     assert all(np.array_equal(each, made[0]) for each in made[1:])
 
 
@@ -116,7 +116,7 @@ def test_offsets_that_lead_nowhere_find_nothing(library: Library, tactic: int, d
         offset[:, ::3] = wild
         problem = replace(problem, offset=offset).at_half(offsets_too=False)
         with np.errstate(invalid="ignore"):
-            found, wanted = library.on_host(problem, tactic, dtype, FLOAT32, layout), library.reference(problem)
+            found, wanted = library.run(problem, tactic, dtype, FLOAT32, layout), library.reference(problem)
         assert np.isfinite(wanted).all()
         assert apart(found, wanted) < 1.5e-3, wild
 
@@ -133,7 +133,7 @@ def test_pixels_that_are_not_sampled_do_not_matter(library: Library, tactic: int
     x = problem.x.copy()
     x[..., :3, :3] = np.nan
     problem = replace(problem, x=x, offset=offset).at_half(offsets_too=False)
-    found = library.on_host(problem, tactic, dtype, FLOAT32, layout)
+    found = library.run(problem, tactic, dtype, FLOAT32, layout)
     assert apart(found, library.reference(problem)) < 1.5e-3
 
 
@@ -142,7 +142,7 @@ def test_pixels_that_are_not_sampled_do_not_matter(library: Library, tactic: int
 def test_a_batch_is_its_plates(library: Library, tactic: int, batch: int) -> None:
     shape = Shape(batch=batch, channels=8, height=4, width=12, out_channels=16)
     problem = random_problem(shape, batch).at_half(offsets_too=True)
-    together = library.on_host(problem, tactic, FLOAT16, FLOAT16, PACKED8)
+    together = library.run(problem, tactic, FLOAT16, FLOAT16, PACKED8)
     assert not isinstance(together, int)
     assert problem.mask is not None
     for n in {0, batch // 2, batch - 1}:
@@ -154,7 +154,7 @@ def test_a_batch_is_its_plates(library: Library, tactic: int, batch: int) -> Non
             offset=problem.offset[one],
             mask=problem.mask[one],
         )
-        assert np.array_equal(library.on_host(alone, tactic, FLOAT16, FLOAT16, PACKED8), together[one])
+        assert np.array_equal(library.run(alone, tactic, FLOAT16, FLOAT16, PACKED8), together[one])
 
 
 def test_halves_are_converted_as_numpy_does(library: Library) -> None:
@@ -172,7 +172,7 @@ def test_halves_are_converted_as_numpy_does(library: Library) -> None:
             mask.astype(np.float64).reshape(1, 1, 1, -1),
             None,
         )
-        found = library.on_host(problem, 0, FLOAT16)
+        found = library.run(problem, 0, FLOAT16)
         with np.errstate(over="ignore"):
             wanted = (halves.astype(np.float32) * mask).astype(np.float16).astype(np.float64)
         assert not isinstance(found, int)
@@ -209,7 +209,7 @@ def test_onnx_runtime_agrees(library: Library) -> None:
         graph = helper.make_graph([node], "deform", inputs, [output])
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9)
         session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-        assert apart(library.on_host(problem), session.run(None, given)[0]) < 1e-5, shape
+        assert apart(library.run(problem), session.run(None, given)[0]) < 1e-5, shape
 
 
 def test_tactics_follow_the_gpu_and_the_problem(library: Library) -> None:
@@ -244,6 +244,6 @@ def test_sizes_that_do_not_fit_are_refused(library: Library, change: dict) -> No
             setattr(c, field, each)
     assert library.check(Shape().c()) == 0
     assert library.check(c) == BAD_SHAPE
-    assert library.on_host(random_problem(Shape(), 0), tactic=9) == BAD_TACTIC
-    assert library.on_host(random_problem(Shape(), 0), tactic=1) == BAD_TACTIC
-    assert library.on_host(random_problem(Shape(), 0), layout=PACKED8) == BAD_SHAPE
+    assert library.run(random_problem(Shape(), 0), tactic=9) == BAD_TACTIC
+    assert library.run(random_problem(Shape(), 0), tactic=1) == BAD_TACTIC
+    assert library.run(random_problem(Shape(), 0), layout=PACKED8) == BAD_SHAPE
