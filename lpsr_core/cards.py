@@ -11,9 +11,11 @@ from typing import Any, Literal
 from lpsr_core.errors import LpsrError
 from lpsr_core.jsonfile import write_json
 
-Role = Literal["generator", "reader"]
+Role = Literal["generator", "reader", "locator"]
 Precision = Literal["fp32", "fp16", "int8"]
-ROLES: tuple[Role, ...] = ("generator", "reader")
+ROLES: tuple[Role, ...] = ("generator", "reader", "locator")
+PLATE_ROLES: tuple[Role, ...] = ("generator", "reader")
+"""Of the networks that see crops of plates, whose graphs are derived at other precisions and built as engines."""
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 SCHEMA = 1
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from lpsr_core.cards import ROLES, ModelCard, Precision, Role, graph_name, load_verified, sha256
+from lpsr_core.cards import PLATE_ROLES, ModelCard, Precision, Role, graph_name, load_verified, sha256
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.plans import PlanCard
 from lpsr_export.calibrate import quantise
@@ -52,7 +52,7 @@ class BuildConfig:
     models: Path
     out: Path
     calibration: Path | None = None
-    calibration_crops: int = 256
+    calibration_crops: int = 512
     check_crops: int = 256
     profile: str = ""
     lower_deform_conv: bool = False
@@ -100,7 +100,7 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> B
     if config.precision == "fp32" and config.lower_deform_conv and _same(config.out, config.models):
         raise UsageError("lowered FP32 graphs would replace those that they come from; give another folder with --out")
     machine, note = _machine(config)
-    sources = {role: config.models / graph_name(config.name, role) for role in ROLES}
+    sources = {role: config.models / graph_name(config.name, role) for role in PLATE_ROLES}
     for path in sources.values():
         if not path.is_file():
             raise UsageError(f"{path}: no released graph here; export one with: lpsr-export onnx --out {config.models}")
@@ -120,7 +120,7 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> B
     graphs: list[CheckedGraph] = []
     if config.target != "tensorrt":
         with staged(config.out) as folder:
-            for role in ROLES:
+            for role in PLATE_ROLES:
                 source, card = sources[role], cards[role]
                 if config.precision == "fp32" and not config.lower_deform_conv:
                     graphs.append(_copy(config, role, source, card, reference, folder))
@@ -134,7 +134,7 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> B
         def judge(session: PlanSession, role: Role) -> Agreement:
             return GATES[config.precision].check(reference.compare(session, role), session.name)
 
-        for role in ROLES:
+        for role in PLATE_ROLES:
             derived = _derive(config, role, sources[role], calibration, True, say)
             engines.append(build_engine(wanted, machine, derived, cards[role], config.out, judge, say))
     return Built(graphs, engines, note)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _CALIBRATED, _MEASURED = 256, 64
 """Crops that ranges are found on, and on which each layer's harm is measured."""
-_MARGIN = 0.005
+_MARGIN = 0.01
 """Of strings, so that what passes on the calibration crops passes on those of the check as well."""
 
 

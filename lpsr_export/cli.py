@@ -77,6 +77,25 @@ def onnx(
 
 
 @app.command()
+def locator(
+    weights: Annotated[Path, typer.Option(help="Folder of a run of lpsr-train locator.")],
+    out: Annotated[Path, typer.Option(help="Folder of the graph.")] = Path("engines/models"),
+    name: Annotated[str, typer.Option(help="Name of the model.")] = "lite",
+    scenes: Annotated[int, typer.Option(help="Unseen scenes that the card's figures rest on.", min=1)] = 1000,
+    half_weights: Annotated[
+        bool, typer.Option("--half-weights", help="Store weights at half precision; they are FP32 again when loaded.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Exports the network that finds plates as an ONNX graph with a card, checked against PyTorch."""
+    from lpsr_export.locator import export_locator
+
+    with Console(stderr=True).status("exporting"):
+        path, card, found = export_locator(weights, out, name, scenes, half_weights)
+    typer.echo(f"{path}: {card.parameters:,} parameters; on {scenes} unseen scenes {found}")
+
+
+@app.command()
 def build(
     fp32: Annotated[
         bool, typer.Option("--fp32", help="The FP32 graphs as they are: checked, and copied to --out.")

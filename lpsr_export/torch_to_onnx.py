@@ -68,7 +68,7 @@ def export(network: nn.Module, role: Role, path: Path) -> onnx.ModelProto:
     contract = CONTRACTS[role]
     example = torch.rand(2, *contract.input_shape)
     plain = network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    with _quiet():
+    with quiet():
         program: Any = torch.onnx.export(
             plain,
             (example,),
@@ -100,6 +100,11 @@ def _name_batch(model: onnx.ModelProto) -> None:
     """Calls the free dimension the same in input and output."""
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "plates"
+    tidy(model)
+
+
+def tidy(model: onnx.ModelProto) -> None:
+    """Takes the exporter's notes out of a graph."""
     # Notes of the exporter name files of the machine that exported; they help nobody.
     model.graph.doc_string = ""
     del model.metadata_props[:]
@@ -111,7 +116,7 @@ def _name_batch(model: onnx.ModelProto) -> None:
 
 
 @contextlib.contextmanager
-def _quiet():  # type: ignore[no-untyped-def]
+def quiet():  # type: ignore[no-untyped-def]
     """The exporter reports its own progress in many lines, none of them for the user."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):

@@ -64,6 +64,14 @@ def read_plates(
     batch: Annotated[
         int | None, typer.Option(metavar="N", help="Most plates in one forward pass (default 16).")
     ] = None,
+    locator: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What finds plates: auto, classical, a released name or an .onnx file."),
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(metavar="X,Y,W,H", help="Part of the frame to search, in pixels or in shares of it."),
+    ] = None,
     detector: Annotated[
         str | None, typer.Option(metavar="FILE", help="Your own YOLO-style .onnx detector instead of the built-in.")
     ] = None,
@@ -114,7 +122,9 @@ def read_plates(
         "backend": backend,
         "threads": threads,
         "batch": batch,
+        "locator": locator,
         "detector": detector,
+        "region": region,
         "layouts": None if layouts is None else tuple(word for word in layouts.split(",") if word.strip()),
         "min_confidence": min_confidence,
         "min_frames": min_frames,

@@ -12,6 +12,7 @@ from lpsr_core.cards import PRECISIONS, Precision
 from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
 from lpsr_run.backends import BACKENDS, Backend
+from lpsr_run.locate.region import parse_region
 from lpsr_run.plate_reader import SUPER_RESOLVE, SuperResolve
 from lpsr_run.redact import redact
 
@@ -35,7 +36,10 @@ class RunConfig:
         backend: what runs the models.
         threads: CPU threads of the models; 0 lets the runtime choose.
         batch: most crops in one forward pass.
-        detector: a user's own YOLO-style .onnx; None for the built-in locator.
+        locator: what finds plates: `auto` takes the released network, or `classical` where there is none; a released
+            name, or the path of an .onnx file.
+        detector: a user's own YOLO-style .onnx in place of the locator.
+        region: the part of each frame that is searched, `x,y,width,height` in pixels or in shares; None for all of it.
         layouts: names or patterns that plates may follow.
         min_confidence: reads below are dropped, 0..1; crops are always read.
         min_frames: frames that a track of a video needs, unless its confidence is at least `sure`.
@@ -55,7 +59,9 @@ class RunConfig:
     backend: Backend = "auto"
     threads: int = 0
     batch: int = 16
+    locator: str = "auto"
     detector: str | None = None
+    region: str | None = None
     layouts: tuple[str, ...] = ("brazilian", "mercosur")
     min_confidence: float = 0.3
     min_frames: int = 2
@@ -72,8 +78,10 @@ class RunConfig:
         """
         if (self.video is None) == (self.crops is None):
             raise UsageError("give exactly one of --video and --crops")
-        if self.crops is not None and (self.annotate or self.detector):
-            raise UsageError("--annotate and --detector need --video; crops are plates already")
+        if self.crops is not None and (self.annotate or self.detector or self.region):
+            raise UsageError("--annotate, --detector and --region need --video; crops are plates already")
+        if self.region is not None:
+            parse_region(self.region)
         for name, choices in (
             ("super_resolve", SUPER_RESOLVE),
             ("precision", PRECISIONS),

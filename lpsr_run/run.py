@@ -25,8 +25,10 @@ from lpsr_run.engine import Engine
 from lpsr_run.interrupt import StopRequest
 from lpsr_run.locate.base import Locator
 from lpsr_run.locate.classical import ClassicalLocator
+from lpsr_run.locate.network import NetworkLocator
+from lpsr_run.locate.region import RegionLocator, parse_region
 from lpsr_run.locate.yolo import YoloLocator
-from lpsr_run.models import Model
+from lpsr_run.models import DEFAULT_MODEL, Model, find_model, released
 from lpsr_run.opening import open_network
 from lpsr_run.plate_reader import PlateReader
 from lpsr_run.sinks import JsonLinesSink, PictureStore, Result, Sink, TableSink, make_folder, set_aside
@@ -118,17 +120,25 @@ def open_tools(config: RunConfig) -> Tools:
         models[role], engines[role] = opened.model, opened.engine
         why = opened.why
     reader = PlateReader(engines["reader"], engines.get("generator"), config.super_resolve, config.batch)
-    locator: Locator | None = None
-    if config.crops is None:
-        locator = ClassicalLocator()
-        if config.detector is not None:
-            if not Path(config.detector).is_file():
-                raise UsageError(f"{config.detector}: no such model file")
-            # Engines are built from released graphs; a user's own runs in ONNX Runtime.
-            backend = "auto" if config.backend == "tensorrt" else config.backend
-            engines["detector"] = open_engine(Path(config.detector), backend, config.threads)
-            locator = YoloLocator(engines["detector"])
+    locator = _open_locator(config, models, engines) if config.crops is None else None
     return Tools(reader, locator, models, {role: engine.name for role, engine in engines.items()}, why)
+
+
+def _open_locator(config: RunConfig, models: dict[str, Model], engines: dict[str, Engine]) -> Locator:
+    """What finds plates; its model and engine are added to the others."""
+    # Engines are built from released readers and generators; what finds plates runs in ONNX Runtime.
+    backend = "auto" if config.backend == "tensorrt" else config.backend
+    locator: Locator = ClassicalLocator()
+    if config.detector is not None:
+        if not Path(config.detector).is_file():
+            raise UsageError(f"{config.detector}: no such model file")
+        engines["detector"] = open_engine(Path(config.detector), backend, config.threads)
+        locator = YoloLocator(engines["detector"])
+    elif config.locator != "classical" and (config.locator != "auto" or released("locator")):
+        models["locator"] = find_model(DEFAULT_MODEL if config.locator == "auto" else config.locator, "locator")
+        engines["locator"] = open_engine(models["locator"].path, backend, config.threads)
+        locator = NetworkLocator(engines["locator"])
+    return locator if config.region is None else RegionLocator(locator, parse_region(config.region))
 
 
 def run(config: RunConfig, quiet: bool = False) -> Summary:

@@ -1,9 +1,7 @@
 """A pool of rendered pairs on disk, from which training draws again and again.
 
 Rendering costs about as much as a training step, so pairs are rendered once, in shards, by as many processes as
-asked for, and read back through memory maps. A shard is complete or absent: it is written under another name and
-renamed, so an interrupted run goes on where it stopped. A pool remembers what it was rendered from and refuses to
-be continued with anything else.
+asked for, and read back through memory maps (see `shards`).
 """
 
 from __future__ import annotations
@@ -11,9 +9,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,10 +19,9 @@ from lpsr_core.alphabet import PLATE_LENGTH, encode
 from lpsr_core.degradation import METHODS
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import HR_SIZE, LR_SIZE
-from lpsr_train.claims import claim
-from lpsr_train.parallel import in_processes
 from lpsr_train.plates import DRAWING
 from lpsr_train.plates.pairs import PlateSource, render_pair
+from lpsr_train.shards import open_shards, render_shards
 
 SHARD = 4096
 """Pairs in a shard."""
@@ -85,12 +82,7 @@ class Pool(Records):
     """
 
     def __init__(self, folder: Path, pairs: int | None = None) -> None:
-        paths = sorted(folder.glob("shard-*.npy"))
-        if pairs is not None:
-            paths = paths[: -(-pairs // SHARD)]
-        if not paths:
-            raise LpsrError(f"{folder}: no rendered pairs here; make some with: lpsr-train render --out {folder}")
-        self._shards = [_open(path) for path in paths]
+        self._shards = open_shards(folder, RECORD, SHARD, None if pairs is None else -(-pairs // SHARD))
 
     def __len__(self) -> int:
         return SHARD * len(self._shards)
@@ -117,42 +109,14 @@ def render_pool(folder: Path, source: PlateSource, seed: int, pairs: int, worker
     Raises:
         LpsrError: the folder holds a pool of another source, seed or drawing.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob("*.part"):
-        leftover.unlink()
-    claim(folder / "pool.json", {"drawing": DRAWING, "seed": seed, "source": asdict(source)})
-    numbers = range(-(-pairs // SHARD))
-    missing = [number for number in numbers if not _path(folder, number).exists()]
-    done = SHARD * (len(numbers) - len(missing))
-    yield done
-    jobs = [(folder, source, seed, number) for number in missing]
-    for _ in in_processes(_render_shard, jobs, workers, str(folder)):
-        done += SHARD
-        yield done
+    made_of = {"drawing": DRAWING, "seed": seed, "source": asdict(source)}
+    for shards in render_shards(folder, made_of, -(-pairs // SHARD), partial(_draw, source, seed, SHARD), workers):
+        yield SHARD * shards
 
 
-def _path(folder: Path, number: int) -> Path:
-    return folder / f"shard-{number:05d}.npy"
-
-
-def _open(path: Path) -> NDArray:
-    try:
-        shard = np.load(path, mmap_mode="r")
-    except (OSError, ValueError) as error:
-        raise LpsrError(f"{path}: not a readable shard ({error}); delete it and render again") from None
-    if shard.dtype != RECORD or shard.shape != (SHARD,):
-        raise LpsrError(f"{path}: a shard of another form; delete the folder and render again")
-    return shard
-
-
-def _render_shard(job: tuple[Path, PlateSource, int, int]) -> None:
-    folder, source, seed, number = job
-    cv2.setNumThreads(1)
-    shard = np.empty(SHARD, RECORD)
-    for offset in range(SHARD):
-        pair = render_pair(source, seed, number * SHARD + offset)
+def _draw(source: PlateSource, seed: int, size: int, number: int) -> NDArray:
+    shard = np.empty(size, RECORD)
+    for offset in range(size):
+        pair = render_pair(source, seed, number * size + offset)
         shard[offset] = (pair.hr, pair.lr, encode(pair.text), METHODS.index(pair.method))
-    part = _path(folder, number).with_suffix(".part")
-    with part.open("wb") as stream:
-        np.save(stream, shard)
-    part.replace(_path(folder, number))
+    return shard

@@ -27,6 +27,7 @@ from lpsr_train.data.samples import rendered_samples
 from lpsr_train.evaluation import Evaluation, Sample
 from lpsr_train.plates.photograph import RECTIFIED
 from lpsr_train.pool import Records
+from lpsr_train.schedule import warm_cosine
 from lpsr_train.tasks import Moment, make_task
 
 VALIDATION_SEED = 7_000_001
@@ -170,11 +171,10 @@ class Trainer:
         return self.config.generator_rate if name == "generator" else self.config.reader_rate
 
     def _rate(self, peak: float) -> float:
-        warm = min((self.step + 1) / max(self.config.warmup, 1), 1.0)
         if self.config.decay == "plateau":
+            warm = min((self.step + 1) / max(self.config.warmup, 1), 1.0)
             return peak * warm * self.plateau.factor
-        share = min(self.step / max(self.config.steps, 1), 1.0)
-        return peak * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+        return peak * warm_cosine(self.step, self.config.steps, self.config.warmup)
 
     def _carry(self, tensors: dict[str, Tensor]) -> None:
         self.task.carried.update({name: tensor.to(self.device) for name, tensor in tensors.items()})

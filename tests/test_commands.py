@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lpsr_core.cards import ROLES, graph_name, load_verified
+from lpsr_core.cards import PLATE_ROLES, graph_name, load_verified
 from lpsr_core.metrics import recognition_rate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -112,7 +112,7 @@ def test_half_precision_graphs_are_built_and_run(tmp_path: Path) -> None:
     assert len(reads(tmp_path / "out")) == 8
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", PLATE_ROLES)
 def test_released_graphs_are_what_their_cards_say(role) -> None:
     card = load_verified(MODELS / graph_name("lite", role))
     assert card.role == role

@@ -83,11 +83,11 @@ def photograph(style: PlateStyle, view: View, rng: np.random.Generator) -> Image
     picture = cv2.warpPerspective(
         face.picture, matrix, view.size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    lit = _light(picture, rng)  # type: ignore[arg-type]
+    lit = light(picture, rng)  # type: ignore[arg-type]
     return _expose(lit, view, rng)
 
 
-def _light(picture: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+def light(picture: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """Multiplies reflectance by light: level, tint, gradient, shadow; adds glare."""
     height, width = picture.shape[:2]
     tint = 1 + rng.normal(0, 0.06, 3)

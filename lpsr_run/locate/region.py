@@ -1,0 +1,82 @@
+"""A part of the frame: a gate, a lane, so that nothing else is searched or found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lpsr_core.errors import UsageError
+from lpsr_core.geometry import Image, Quad
+from lpsr_run.locate.base import Location, Locator
+
+
+@dataclass(frozen=True)
+class Region:
+    """A box in a frame of any size.
+
+    Attributes:
+        x, y, width, height: shares of the frame's sides when none is larger than 1, pixels otherwise.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    def inside(self, frame: Image) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom in pixels of a frame; empty where the region lies outside it."""
+        tall, wide = frame.shape[:2]
+        across, down = (wide, tall) if self.relative else (1, 1)
+        left, top = round(self.x * across), round(self.y * down)
+        right, bottom = round((self.x + self.width) * across), round((self.y + self.height) * down)
+        return left, top, min(right, wide), min(bottom, tall)
+
+    @property
+    def relative(self) -> bool:
+        """Whether it is given in shares."""
+        return max(self.x, self.y, self.width, self.height) <= 1
+
+
+def parse_region(text: str) -> Region:
+    """A region from `x,y,width,height`.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    try:
+        x, y, width, height = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--region is x,y,width,height in pixels or in shares of the frame, not {text!r}") from None
+    if not all(map(np.isfinite, (x, y, width, height))) or min(x, y) < 0 or min(width, height) <= 0:
+        raise UsageError(f"--region begins within the frame and has a size, unlike {text!r}")
+    return Region(x, y, width, height)
+
+
+class RegionLocator:
+    """Searches a part of each frame.
+
+    Args:
+        locator: that searches it.
+        region: the part; a frame that lies outside it holds no plates.
+    """
+
+    def __init__(self, locator: Locator, region: Region) -> None:
+        self._locator, self._region = locator, region
+
+    def locate(self, frame: Image) -> list[Location]:
+        """The plates of one frame, best first.
+
+        Args:
+            frame: uint8[H, W, 3], RGB.
+        """
+        left, top, right, bottom = self._region.inside(frame)
+        if left >= right or top >= bottom:
+            return []
+        found = self._locator.locate(np.ascontiguousarray(frame[top:bottom, left:right]))
+        return [replace(location, quad=_moved(location.quad, left, top)) for location in found]
+
+
+def _moved(quad: Quad, x: float, y: float) -> Quad:
+    first, second, third, fourth = ((u + x, v + y) for u, v in quad.corners)
+    return Quad((first, second, third, fourth))

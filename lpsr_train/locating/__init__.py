@@ -1,0 +1,1 @@
+"""Training of the locator: scenes, targets, loss, the loop."""

@@ -1,0 +1,1 @@
+"""Made-up scenes with plates whose corners are known, to train the locator on."""
