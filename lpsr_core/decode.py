@@ -55,17 +55,9 @@ def decode(
     Raises:
         ValueError: the array has another shape or holds NaN.
     """
-    scores = np.asarray(log_probs, np.float64)
-    if scores.shape != (PLATE_LENGTH, CLASSES) or np.isnan(scores).any():
-        raise ValueError(f"log_probs must be {PLATE_LENGTH}x{CLASSES} without NaN, not {scores.shape}")
-    # A floor keeps a layout comparable when the reader gave a whole row of its classes no mass at all.
-    scores = np.maximum(scores - _logsumexp(scores), -1e4)
-
+    scores = _scores(log_probs)
     best: tuple[float, Layout, NDArray[np.float64], NDArray[np.intp]] | None = None
-    pool: NDArray[np.bool_] = np.zeros((0, PLATE_LENGTH, CLASSES), bool)
     for layout in layouts:
-        if not (pool == layout.mask).all(axis=(1, 2)).any():  # two names of one pattern are one set of plates
-            pool = np.concatenate([pool, layout.mask[None]])
         masked = np.where(layout.mask, scores, -np.inf)
         chosen = masked.argmax(axis=1)
         likelihood = float(np.take_along_axis(masked, chosen[:, None], 1).sum())
@@ -74,7 +66,7 @@ def decode(
     assert best is not None, "decode needs at least one layout"
     likelihood, layout, masked, chosen = best
 
-    mass = _logsumexp(np.where(pool, scores, -np.inf)).sum(axis=(1, 2))
+    mass = _logsumexp(np.where(_masks(layouts), scores, -np.inf)).sum(axis=(1, 2))
     confidence = float(np.exp(likelihood - np.logaddexp.reduce(mass)))
     within = np.exp(masked - _logsumexp(masked))
     order = np.argsort(-within, axis=1, kind="stable")[:, :candidates]
@@ -83,6 +75,67 @@ def decode(
         for position, row in enumerate(order)
     )
     return Reading(decode_indices(chosen), layout, min(confidence, 1.0), characters)
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A text that a plate may have, with its probability (0..1) among all texts of the layouts."""
+
+    text: str
+    probability: float
+
+
+def alternatives(
+    log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS, count: int = 5
+) -> tuple[Alternative, ...]:
+    """The likeliest texts that follow a layout, best first; the first is what `decode` finds.
+
+    Args:
+        log_probs: float[7, 36], as `decode` takes them.
+        layouts: at least one.
+        count: how many.
+
+    Raises:
+        ValueError: the array has another shape or holds NaN.
+    """
+    scores, pool = _scores(log_probs), _masks(layouts)
+    mass = np.logaddexp.reduce(_logsumexp(np.where(pool, scores, -np.inf)).sum(axis=(1, 2)))
+    found: dict[str, float] = {}
+    for mask in pool:
+        for likelihood, indices in _likeliest(np.where(mask, scores, -np.inf), count):
+            found[decode_indices(indices)] = likelihood
+    best = sorted(found.items(), key=lambda entry: -entry[1])[:count]
+    return tuple(Alternative(text, min(float(np.exp(likelihood - mass)), 1.0)) for text, likelihood in best)
+
+
+def _likeliest(masked: NDArray[np.float64], count: int) -> list[tuple[float, NDArray[np.intp]]]:
+    """The texts of largest sum: those of all positions but the last, each continued by every likely character."""
+    order = np.argsort(-masked, axis=1, kind="stable")[:, :count]
+    texts: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
+    for position, row in enumerate(order):
+        # Of the best texts, only the best beginnings are part.
+        longer = [
+            (total + float(masked[position, index]), (*text, int(index)))
+            for total, text in texts
+            for index in row
+            if np.isfinite(masked[position, index])
+        ]
+        texts = sorted(longer, key=lambda entry: -entry[0])[:count]
+    return [(total, np.array(text, np.intp)) for total, text in texts]
+
+
+def _scores(log_probs: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Normalised rows, with a floor: it keeps a layout comparable when the reader gave a whole row of its classes no
+    mass at all."""
+    scores = np.asarray(log_probs, np.float64)
+    if scores.shape != (PLATE_LENGTH, CLASSES) or np.isnan(scores).any():
+        raise ValueError(f"log_probs must be {PLATE_LENGTH}x{CLASSES} without NaN, not {scores.shape}")
+    return np.maximum(scores - _logsumexp(scores), -1e4)
+
+
+def _masks(layouts: Sequence[Layout]) -> NDArray[np.bool_]:
+    """bool[M, 7, 36]: each pattern once, as two names of one pattern are one set of plates."""
+    return np.stack([Layout(pattern, pattern).mask for pattern in dict.fromkeys(each.pattern for each in layouts)])
 
 
 def log_softmax(scores: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from lpsr_core.decode import Candidate
+from lpsr_core.decode import Alternative, Candidate
 from lpsr_core.geometry import Box
 
 
@@ -28,6 +28,8 @@ class Read:
         lr_image: path of the picture that was cut from the named frame, or None when pictures are off.
         sr_image: path of the generator's picture of it, or None when it was read directly.
         track: number of the track within its source; reads of one plate share it.
+        alternatives: the likeliest texts, best first; the first is `text`.
+        time: when a live source gave the named frame, ISO 8601 in UTC; None for recordings.
     """
 
     source: str
@@ -44,6 +46,8 @@ class Read:
     lr_image: str | None
     sr_image: str | None
     track: int
+    alternatives: tuple[Alternative, ...] = ()
+    time: str | None = None
 
     def to_json(self) -> str:
         """One line of JSON, without the newline; numbers rounded to what they can mean."""
@@ -55,4 +59,5 @@ class Read:
             [{"character": c.character, "probability": round(c.probability, 4)} for c in position]
             for position in self.characters
         ]
+        fields["alternatives"] = [{"text": a.text, "probability": round(a.probability, 4)} for a in self.alternatives]
         return json.dumps(fields, ensure_ascii=False)

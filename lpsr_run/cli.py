@@ -24,8 +24,11 @@ def _version(wanted: bool) -> None:
 @app.command()
 def read_plates(
     video: Annotated[
-        str | None,
-        typer.Option(metavar="SOURCE", help="Video file, image, folder of images, glob, stream URL or camera number."),
+        list[str] | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="Video file, image, folder of images, glob, stream URL or camera number; repeat it for several.",
+        ),
     ] = None,
     crops: Annotated[
         str | None,
@@ -98,6 +101,39 @@ def read_plates(
         bool | None,
         typer.Option("--pictures/--no-pictures", help="Keep the pictures of reads (default yes).", show_default=False),
     ] = None,
+    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Append reads to a CSV table.")] = None,
+    store: Annotated[str | None, typer.Option(metavar="FILE", help="Add reads to an SQLite database.")] = None,
+    keep_days: Annotated[
+        float | None, typer.Option(metavar="N", help="Delete reads from the store after so many days (default never).")
+    ] = None,
+    keep_reads: Annotated[
+        int | None, typer.Option(metavar="N", help="Keep the newest N reads in the store (default all).")
+    ] = None,
+    webhook: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Post each read as JSON; what cannot be sent waits in DIR/spool."),
+    ] = None,
+    evidence: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="A folder a read: pictures, full frame, and their digests."),
+    ] = None,
+    blur: Annotated[bool, typer.Option("--blur", help="Blur everything outside plates in the evidence.")] = False,
+    watch_list: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Texts to look for; all others become digests, without pictures."),
+    ] = None,
+    status: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the run's state as JSON every second.")
+    ] = None,
+    log: Annotated[str | None, typer.Option(metavar="FILE", help="Append events as JSON lines.")] = None,
+    give_up: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="End a live source after so many seconds without a frame (default never)."),
+    ] = None,
+    silence: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Connect anew after so many seconds without a frame (default 30)."),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="TOML file with these options; the command line wins.")
     ] = None,
@@ -112,7 +148,7 @@ def read_plates(
     Exit codes: 0 done, 1 something failed or was skipped, 2 wrong usage, 130 interrupted.
     """
     given: dict[str, Any] = {
-        "video": video,
+        "video": tuple(video) if video else None,
         "crops": crops,
         "out": out,
         "super_resolve": super_resolve,
@@ -131,6 +167,18 @@ def read_plates(
         "stride": stride,
         "annotate": annotate,
         "pictures": pictures,
+        "csv": csv,
+        "store": store,
+        "keep_days": keep_days,
+        "keep_reads": keep_reads,
+        "webhook": webhook,
+        "evidence": evidence,
+        "blur": blur or None,
+        "watch_list": watch_list,
+        "status": status,
+        "log": log,
+        "give_up": give_up,
+        "silence": silence,
     }
     code = _execute(given, config, quiet)
     raise typer.Exit(code)

@@ -27,7 +27,7 @@ class RunConfig:
     """Everything that decides what a run does.
 
     Attributes:
-        video: frames: a file, folder of images, glob, URL or camera number. Either this or `crops`.
+        video: frames: files, folders of images, globs, URLs or camera numbers. Either this or `crops`.
         crops: images that are plates already: a file, folder or glob.
         out: folder for reads.jsonl, run.json and pictures.
         super_resolve: which crops go through the generator.
@@ -47,9 +47,20 @@ class RunConfig:
         stride: of a video, every so many frames.
         annotate: where to write a video with boxes and texts; None for none.
         pictures: whether to keep the pictures of each read.
+        csv: file that reads are appended to as a table; None for none.
+        store: SQLite database that reads are added to; None for none.
+        keep_days, keep_reads: what the store keeps; 0 for all.
+        webhook: http or https address that each read is posted to; None for none.
+        evidence: folder of a folder a read with pictures, full frame and digests; None for none.
+        blur: blurs everything outside the plate in the full frames of the evidence.
+        watch_list: file of texts; all others are told as digests, without pictures. None tells all.
+        status: file that holds the run's state, replaced every second; None for none.
+        log: file that events are appended to as JSON lines; None for none.
+        give_up: seconds without a frame after which a live source fails; 0 never does.
+        silence: seconds without a frame after which a live source is connected anew, unless it has shown to be slow.
     """
 
-    video: str | None = None
+    video: tuple[str, ...] = ()
     crops: str | None = None
     out: str = "runs/latest"
     super_resolve: SuperResolve = "auto"
@@ -69,6 +80,18 @@ class RunConfig:
     stride: int = 1
     annotate: str | None = None
     pictures: bool = True
+    csv: str | None = None
+    store: str | None = None
+    keep_days: float = 0.0
+    keep_reads: int = 0
+    webhook: str | None = None
+    evidence: str | None = None
+    blur: bool = False
+    watch_list: str | None = None
+    status: str | None = None
+    log: str | None = None
+    give_up: float = 0.0
+    silence: float = 30.0
 
     def check(self) -> None:
         """Makes sure that the values can be meant.
@@ -76,8 +99,12 @@ class RunConfig:
         Raises:
             UsageError: with the option and what it takes.
         """
-        if (self.video is None) == (self.crops is None):
+        if bool(self.video) == (self.crops is not None):
             raise UsageError("give exactly one of --video and --crops")
+        if len(self.video) > 1 and self.annotate:
+            raise UsageError("--annotate shows one source; give a single --video")
+        if self.blur and not self.evidence:
+            raise UsageError("--blur is for the frames of --evidence")
         if self.crops is not None and (self.annotate or self.detector or self.region):
             raise UsageError("--annotate, --detector and --region need --video; crops are plates already")
         if self.region is not None:
@@ -89,12 +116,17 @@ class RunConfig:
         ):
             if getattr(self, name) not in choices:
                 raise UsageError(f"{_option(name)} is one of {', '.join(choices)}, not {getattr(self, name)!r}")
-        for name, least in (("threads", 0), ("batch", 1), ("min_frames", 1), ("stride", 1)):
+        for name, least in (("threads", 0), ("batch", 1), ("min_frames", 1), ("stride", 1), ("keep_reads", 0)):
             if getattr(self, name) < least:
                 raise UsageError(f"{_option(name)} is at least {least}, not {getattr(self, name)}")
         for name in ("min_confidence", "sure"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{_option(name)} is between 0 and 1, not {getattr(self, name)}")
+        for name in ("keep_days", "give_up"):
+            if not getattr(self, name) >= 0:
+                raise UsageError(f"{_option(name)} is at least 0, not {getattr(self, name)}")
+        if not self.silence > 0:
+            raise UsageError(f"--silence is more than 0 seconds, not {self.silence}")
         parse_layouts(self.layouts)
 
     def changed(self, values: Mapping[str, Any]) -> RunConfig:
@@ -103,13 +135,14 @@ class RunConfig:
 
     def without_source(self) -> RunConfig:
         """A copy that names neither video nor crops."""
-        return replace(self, video=None, crops=None)
+        return replace(self, video=(), crops=None)
 
     def as_dict(self) -> dict[str, Any]:
         """For run.json, without credentials."""
         values = asdict(self)
-        if self.video is not None:
-            values["video"] = redact(self.video)
+        values["video"] = [redact(source) for source in self.video]
+        if self.webhook is not None:
+            values["webhook"] = redact(self.webhook)
         return values
 
 
@@ -139,10 +172,12 @@ def _typed(path: Path, name: str, value: Any) -> Any:
     kind: type = str if default is None else type(default)
     if kind is float and type(value) is int:
         return float(value)
-    if kind is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
+    if name != "video" and kind is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
-    if name == "video" and type(value) is int:  # a camera's number
-        return str(value)
+    if name == "video" and not isinstance(value, bool):  # one of them, or a camera's number
+        values = value if isinstance(value, list) else [value]
+        if all(type(item) in (str, int) for item in values):
+            return tuple(map(str, values))
     if type(value) is not kind:
         wanted = "list of strings" if kind is tuple else kind.__name__
         raise UsageError(f"{path}: {name} is a {wanted}, not {value!r}")

@@ -1,148 +1,54 @@
-"""One run from its configuration: opens models, source and sinks, moves the data, and says what happened."""
+"""One run from its configuration: opens models, sources and sinks, moves the data, and says what happened."""
 
 from __future__ import annotations
 
-import json
+import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from lpsr_core import __version__
-from lpsr_core.cards import Role
-from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
 from lpsr_core.reads import Read
 from lpsr_run.annotate import VideoSink
-from lpsr_run.backends import open_engine
 from lpsr_run.config import RunConfig
-from lpsr_run.engine import Engine
 from lpsr_run.interrupt import StopRequest
-from lpsr_run.locate.base import Locator
-from lpsr_run.locate.classical import ClassicalLocator
-from lpsr_run.locate.network import NetworkLocator
-from lpsr_run.locate.region import RegionLocator, parse_region
-from lpsr_run.locate.yolo import YoloLocator
-from lpsr_run.models import DEFAULT_MODEL, Model, find_model, released
-from lpsr_run.opening import open_network
-from lpsr_run.plate_reader import PlateReader
-from lpsr_run.sinks import JsonLinesSink, PictureStore, Result, Sink, TableSink, make_folder, set_aside
+from lpsr_run.privacy import WatchList, load_watch_list
+from lpsr_run.redact import redact
+from lpsr_run.sinks import (
+    CsvSink,
+    EvidenceSink,
+    JsonLinesSink,
+    PictureStore,
+    Result,
+    Retention,
+    Sink,
+    SqliteSink,
+    TableSink,
+    WebhookSink,
+    make_folder,
+    set_aside,
+)
 from lpsr_run.sources import Frame, Source, list_images, open_source
 from lpsr_run.sources.images import ImageSource
+from lpsr_run.sources.live import Happening, Notice, Retry
+from lpsr_run.sources.merge import Ended, Merged
+from lpsr_run.state import RunState, SourceState
+from lpsr_run.status import EventLog, StatusFile
 from lpsr_run.stream import Acceptance, PlateEvent, PlateStream, read_crops
+from lpsr_run.summary import Summary
+from lpsr_run.tools import Tools, open_tools
 
-
-@dataclass
-class Summary:
-    """What a run did so far; becomes run.json.
-
-    Attributes:
-        frames: that were looked at.
-        reads: that were written.
-        failures: one line for everything that was skipped.
-        stopped_by: the signal that stopped it, or None.
-        seconds: from the first frame to the end.
-        stages: seconds by stage.
-        models: by role.
-        engines: name of the engine by role.
-        why: those engines, where the runtime was chosen.
-    """
-
-    frames: int = 0
-    reads: int = 0
-    failures: list[str] = field(default_factory=list)
-    stopped_by: int | None = None
-    seconds: float = 0.0
-    stages: dict[str, float] = field(default_factory=dict)
-    models: dict[str, Model] = field(default_factory=dict)
-    engines: dict[str, str] = field(default_factory=dict)
-    why: str = ""
-
-    def as_dict(self, config: RunConfig) -> dict[str, Any]:
-        """For run.json."""
-        return {
-            "version": __version__,
-            "frames": self.frames,
-            "reads": self.reads,
-            "failures": self.failures,
-            "interrupted": self.stopped_by is not None,
-            "seconds": round(self.seconds, 3),
-            "stages": {name: round(value, 3) for name, value in self.stages.items()},
-            "models": {
-                role: {"name": model.name, "path": str(model.path), "sha256": model.sha256}
-                for role, model in self.models.items()
-            },
-            "engines": self.engines,
-            "why_these_engines": self.why,
-            "config": config.as_dict(),
-        }
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What the configuration names, opened.
-
-    Attributes:
-        reader: generator and reader.
-        locator: None when the images are plates already.
-        models: the graphs' files, by role.
-        engines: the engines' names, by role.
-        why: those engines, where the runtime was chosen.
-    """
-
-    reader: PlateReader
-    locator: Locator | None
-    models: dict[str, Model]
-    engines: dict[str, str]
-    why: str
-
-
-def open_tools(config: RunConfig) -> Tools:
-    """Opens the models and the locator that a configuration names.
-
-    Raises:
-        UsageError: there is no such model.
-        LpsrError: a model cannot be loaded or has another form.
-    """
-    wanted: list[tuple[Role, str]] = [("reader", config.reader)]
-    if config.super_resolve != "never":
-        wanted.append(("generator", config.generator))
-    models: dict[str, Model] = {}
-    engines: dict[str, Engine] = {}
-    why = ""
-    for role, choice in wanted:
-        opened = open_network(choice, role, config.precision, config.backend, config.threads)
-        models[role], engines[role] = opened.model, opened.engine
-        why = opened.why
-    reader = PlateReader(engines["reader"], engines.get("generator"), config.super_resolve, config.batch)
-    locator = _open_locator(config, models, engines) if config.crops is None else None
-    return Tools(reader, locator, models, {role: engine.name for role, engine in engines.items()}, why)
-
-
-def _open_locator(config: RunConfig, models: dict[str, Model], engines: dict[str, Engine]) -> Locator:
-    """What finds plates; its model and engine are added to the others."""
-    # Engines are built from released readers and generators; what finds plates runs in ONNX Runtime.
-    backend = "auto" if config.backend == "tensorrt" else config.backend
-    locator: Locator = ClassicalLocator()
-    if config.detector is not None:
-        if not Path(config.detector).is_file():
-            raise UsageError(f"{config.detector}: no such model file")
-        engines["detector"] = open_engine(Path(config.detector), backend, config.threads)
-        locator = YoloLocator(engines["detector"])
-    elif config.locator != "classical" and (config.locator != "auto" or released("locator")):
-        models["locator"] = find_model(DEFAULT_MODEL if config.locator == "auto" else config.locator, "locator")
-        engines["locator"] = open_engine(models["locator"].path, backend, config.threads)
-        locator = NetworkLocator(engines["locator"])
-    return locator if config.region is None else RegionLocator(locator, parse_region(config.region))
+Report = Callable[[str], None]
 
 
 def run(config: RunConfig, quiet: bool = False) -> Summary:
-    """Runs to the end of the source, or until the user interrupts.
+    """Runs to the end of its sources, or until the user interrupts.
 
     Writes `reads.jsonl`, `run.json` and the folder `pictures` into the output folder, and prints a table of the
     reads on standard output. What fails and is skipped is said on standard error.
@@ -156,86 +62,175 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
 
     Raises:
         UsageError: the configuration names something that is not there.
-        LpsrError: the source cannot be decoded, a model cannot run, or the output cannot be written.
+        LpsrError: the only source cannot be decoded, a model cannot run, or the output cannot be written.
     """
     summary = Summary()
     errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    state, done = summary.state, threading.Event()
 
     def report(line: str) -> None:
         summary.failures.append(line)
+        state.tell("skipped", line=line)
         errors.print(f"skipped: {line}")
 
-    # The source first: a mistyped path should be told before a model is loaded.
-    source = _source(config, report)
+    def note(line: str) -> None:
+        state.tell("note", line=line)
+        errors.print(line)
+
+    # The sources first: a mistyped path should be told before a model is loaded.
+    sources = _open_sources(config, state, report, note, done)
+    watched = load_watch_list(Path(config.watch_list), Path(config.watch_list + ".key")) if config.watch_list else None
     tools = open_tools(config)
     summary.models, summary.engines, summary.why = tools.models, tools.engines, tools.why
     if tools.why and not quiet:
-        errors.print(f"runtime: {tools.engines['reader']}; {tools.why}")
+        for role, why in tools.why.items():
+            errors.print(f"runtime: {tools.engines[role]}; {why}")
+    state.stages = lambda: {str(name): value for name, value in tools.reader.clock.seconds.items()}
     out = Path(config.out)
     make_folder(out)
     set_aside(out)
-    layouts = parse_layouts(config.layouts)
-    store = PictureStore(out / "pictures", out) if config.pictures else None
     start = time.perf_counter()
-    with ExitStack() as stack:
-        sinks: list[Sink] = [stack.enter_context(JsonLinesSink(out / "reads.jsonl"))]
-        if not quiet:
-            sinks.append(stack.enter_context(TableSink(Console(soft_wrap=False, highlight=False), out)))
-        stack.callback(_write_summary, out / "run.json", summary, config, tools, start)
-
-        def write(events: Iterable[PlateEvent]) -> None:
-            for event in events:
-                result = _result(event, store)
-                for sink in sinks:
-                    sink.write(result)
-                summary.reads += 1
-
-        with _progress(errors, quiet) as progress, StopRequest() as stop:
-            frames = _counted(source, summary, progress, stop)
-            if tools.locator is None:
-                events = read_crops(frames, tools.reader, report, layouts, config.batch)
-            else:
-                stream = PlateStream(
-                    tools.locator,
-                    tools.reader,
-                    layouts,
-                    Acceptance(config.min_confidence, config.min_frames, config.sure),
-                    batch=1 if source.live else config.batch,
-                )
-                if config.annotate is not None:
-                    video = stack.enter_context(VideoSink(Path(config.annotate)))
-                    stream.show = lambda frame, marks: video.show(frame.image, marks)
-                events = stream.reads(frames)
-            write(events)
+    try:
+        with ExitStack() as stack:
+            sinks = _open_sinks(config, summary, out, quiet, note, stack)
+            store = PictureStore(out / "pictures", out) if config.pictures else None
+            stack.callback(lambda: summary.write(out / "run.json", config))
+            stack.callback(lambda: setattr(summary, "seconds", time.perf_counter() - start))
+            state.tell("started", sources=[source.name for source in state.sources])
+            with _progress(errors, quiet) as progress, StopRequest() as stop:
+                merged = stack.enter_context(closing(Merged(sources, state, done)))
+                frames = _counted(merged, sources, summary, progress, stop, report)
+                for event in _events(config, tools, frames, any(source.live for source in sources), report, stack):
+                    result = _result(event, store, watched)
+                    for sink in sinks:
+                        sink.write(result)
+                    state.reads += 1
+                    state.sources[event.stream].reads += 1
+            state.tell("ended", reads=state.reads, frames=state.frames)
+    finally:
+        done.set()
+    if not quiet:
+        summary.print_sources(Console(soft_wrap=False, highlight=False))
     return summary
 
 
-def _source(config: RunConfig, report: Any) -> Source:
-    if config.crops is None:
-        assert config.video is not None
-        return open_source(config.video, report, config.stride)
-    paths, many = list_images(config.crops)
-    return ImageSource(paths, report if many else None)
+def _open_sources(
+    config: RunConfig, state: RunState, report: Report, note: Report, stop: threading.Event
+) -> list[Source]:
+    if config.crops is not None:
+        paths, many = list_images(config.crops)
+        state.sources.append(SourceState(config.crops))
+        return [ImageSource(paths, report if many else None)]
+    retry = Retry(give_up=config.give_up or None, silence=config.silence)
+    sources = []
+    for spec in config.video:
+        one = SourceState(redact(spec))
+        state.sources.append(one)
+        source = open_source(spec, report, config.stride, retry, _noticed(one, state, note), stop)
+        one.live = source.live
+        sources.append(source)
+    return sources
 
 
-def _counted(source: Source, summary: Summary, progress: Progress, stop: StopRequest) -> Iterator[Frame]:
-    """The frames until the source ends or somebody asks to stop; the reads of what came so far still follow."""
+def _noticed(source: SourceState, state: RunState, note: Report) -> Notice:
+    """Keeps a live source's state, and says so when its connection is lost or back."""
+
+    def notice(happening: Happening, why: str, delay: float) -> None:
+        if happening == "connected":
+            if source.failures and source.decoded:
+                source.reconnects += 1
+            if source.failures:
+                note(f"{source.name}: is back")
+            source.status, source.error, source.failures = "running", None, 0
+        else:
+            source.status, source.error = "waiting", why
+            source.failures += 1
+            # The first loss and then ever more seldom: an outage of days must not fill a log.
+            if source.failures & (source.failures - 1) == 0:
+                note(f"{why}; attempt {source.failures + 1} in {delay:.1f} s")
+        state.tell(happening, source=source.name, why=why, delay=round(delay, 2), failures=source.failures)
+
+    return notice
+
+
+def _open_sinks(
+    config: RunConfig, summary: Summary, out: Path, quiet: bool, note: Report, stack: ExitStack
+) -> list[Sink]:
+    sinks: list[Sink] = [stack.enter_context(JsonLinesSink(out / "reads.jsonl"))]
+    if config.csv is not None:
+        sinks.append(stack.enter_context(CsvSink(Path(config.csv))))
+    if config.store is not None:
+        retention = Retention(config.keep_days or None, config.keep_reads or None)
+        sinks.append(stack.enter_context(SqliteSink(Path(config.store), retention)))
+    if config.webhook is not None:
+        sinks.append(stack.enter_context(WebhookSink(config.webhook, out / "spool", note)))
+    if config.evidence is not None:
+        made_by = {**summary.made_by(), "config": config.as_dict()}
+        sinks.append(stack.enter_context(EvidenceSink(Path(config.evidence), made_by, config.blur)))
+    if config.log is not None:
+        summary.state.listeners.append(stack.enter_context(EventLog(Path(config.log))))
+    if config.status is not None:
+        stack.enter_context(StatusFile(Path(config.status), summary.state))
+    if not quiet:
+        sinks.append(stack.enter_context(TableSink(Console(soft_wrap=False, highlight=False), out)))
+    return sinks
+
+
+def _events(
+    config: RunConfig, tools: Tools, frames: Iterable[Frame | Ended], live: bool, report: Report, stack: ExitStack
+) -> Iterator[PlateEvent]:
+    layouts = parse_layouts(config.layouts)
+    if tools.locator is None:
+        return read_crops(frames, tools.reader, report, layouts, config.batch)
+    stream = PlateStream(
+        tools.locator,
+        tools.reader,
+        layouts,
+        Acceptance(config.min_confidence, config.min_frames, config.sure),
+        batch=1 if live else config.batch,
+        keep_frames=config.evidence is not None,
+    )
+    if config.annotate is not None:
+        video = stack.enter_context(VideoSink(Path(config.annotate)))
+        stream.show = lambda frame, marks: video.show(frame.image, marks)
+    return stream.reads(frames)
+
+
+def _counted(
+    merged: Iterable[Frame | Ended],
+    sources: list[Source],
+    summary: Summary,
+    progress: Progress,
+    stop: StopRequest,
+    report: Report,
+) -> Iterator[Frame | Ended]:
+    """The frames until all sources end or somebody asks to stop; the reads of what came so far still follow."""
     task = progress.add_task("frames", total=None, reads=0)
-    for frame in source.frames():
-        summary.frames += 1
-        progress.update(task, completed=summary.frames, total=source.total, reads=summary.reads)
-        yield frame
+    state = summary.state
+    for item in merged:
+        if isinstance(item, Ended):
+            state.tell("source ended", source=state.sources[item.stream].name, why=state.sources[item.stream].error)
+            if item.failure is not None:
+                if len(sources) == 1:
+                    raise item.failure
+                report(str(item.failure))
+        else:
+            totals = [source.total for source in sources]
+            total = None if None in totals else sum(total or 0 for total in totals)
+            progress.update(task, completed=state.frames, total=total, reads=state.reads)
+        yield item
         if stop.signal is not None:
             summary.stopped_by = stop.signal
             return
 
 
-def _result(event: PlateEvent, store: PictureStore | None) -> Result:
+def _result(event: PlateEvent, store: PictureStore | None, watched: WatchList | None) -> Result:
     fused = event.read
     best, reading = fused.best, fused.reading
+    hidden = watched is not None and not watched.holds(reading.text)
     lr: str | None = None
     sr: str | None = None
-    if store is not None:
+    if store is not None and not hidden:
         lr, sr = store.save(event.source, best.frame, fused.track, best.crop, best.sr)
     read = Read(
         source=event.source,
@@ -252,19 +247,16 @@ def _result(event: PlateEvent, store: PictureStore | None) -> Result:
         lr_image=lr,
         sr_image=sr,
         track=fused.track,
+        alternatives=fused.alternatives,
+        time=None if best.taken is None else _utc(best.taken),
     )
-    return Result(read, fused.first, fused.last)
+    if watched is not None and hidden:
+        read = replace(read, text=watched.shown(reading.text), characters=(), alternatives=())
+    return Result(read, fused.first, fused.last, best.crop, best.sr, best.quad, best.picture, hidden)
 
 
-def _write_summary(path: Path, summary: Summary, config: RunConfig, tools: Tools, start: float) -> None:
-    summary.seconds = time.perf_counter() - start
-    summary.stages = {str(name): value for name, value in tools.reader.clock.seconds.items()}
-    text = json.dumps(summary.as_dict(config), indent=2, ensure_ascii=False) + "\n"
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        # Never in the way of the error that ended the run, which on a full disk is the same one.
-        summary.failures.append(f"{path}: cannot be written: {error.strerror or error}")
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
 
 
 def _progress(console: Console, quiet: bool) -> Progress:

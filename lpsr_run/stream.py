@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from lpsr_core.decode import decode
+from lpsr_core.decode import alternatives, decode
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Box, Image, Quad, rectify
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
@@ -16,6 +16,7 @@ from lpsr_run.clock import StageClock
 from lpsr_run.locate.base import Location, Locator
 from lpsr_run.plate_reader import PlateReader
 from lpsr_run.sources.base import Frame, Report
+from lpsr_run.sources.merge import Ended
 from lpsr_run.tracking import FusedRead, Observation, Track, Tracker, TrackSettings
 
 MARGIN = 0.03
@@ -50,10 +51,11 @@ EVERYTHING = Acceptance(min_confidence=0.0, min_frames=1)
 
 @dataclass(frozen=True)
 class PlateEvent:
-    """A plate that was read: the source that it comes from and what its track says."""
+    """A plate that was read: the source that it comes from, what its track says, and the source's number."""
 
     source: str
     read: FusedRead
+    stream: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,15 @@ class _Pending:
     frame: Frame
     quads: tuple[Quad, ...]
     crops: tuple[Image, ...]
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """What is followed in one source: a video, or one still picture after the other."""
+
+    source: str
+    still: bool
+    tracker: Tracker
 
 
 @dataclass
@@ -78,6 +89,7 @@ class PlateStream:
         batch: crops that are collected over frames before the networks run; 1 for live sources.
         show: takes each frame with what to draw into it, in order; None when nobody looks.
         clock: counts the stages locate and decode; the reader's clock counts the others.
+        keep_frames: whether observations keep the whole frame; it takes memory.
     """
 
     locator: Locator
@@ -88,35 +100,39 @@ class PlateStream:
     batch: int = 16
     show: Callable[[Frame, list[Mark]], None] | None = None
     clock: StageClock | None = None
+    keep_frames: bool = False
 
     def __post_init__(self) -> None:
         self._clock = self.reader.clock if self.clock is None else self.clock
         self._pending: list[_Pending] = []
-        self._source: str | None = None
-        self._still = False
-        self._tracker = Tracker(self.layouts, self.tracking)
+        self._scenes: dict[int, _Scene] = {}
 
-    def reads(self, frames: Iterable[Frame]) -> Iterator[PlateEvent]:
+    def reads(self, frames: Iterable[Frame | Ended]) -> Iterator[PlateEvent]:
         """The accepted reads, each as soon as its track ends.
 
         When the frames fail, what came before is still read before the error goes on.
 
         Args:
-            frames: of any number of sources, those of one source together.
+            frames: of any number of sources by turns, and for each that ends before the others that it did.
         """
         source = iter(frames)
         failure: LpsrError | None = None
         while True:
             try:
-                frame = next(source)
+                item = next(source)
             except StopIteration:
                 break
             except LpsrError as error:
                 failure = error
                 break
-            yield from self._take(frame)
+            if isinstance(item, Ended):
+                yield from self._flush()
+                yield from self._end(item.stream)
+            else:
+                yield from self._take(item)
         yield from self._flush()
-        yield from self._end_source()
+        for stream in list(self._scenes):
+            yield from self._end(stream)
         if failure is not None:
             raise failure
 
@@ -127,7 +143,9 @@ class PlateStream:
         with self._clock.stage("preprocess"):
             crops = tuple(rectify(frame.image, quad, MARGIN) for quad in quads)
         # Large frames that nobody will look at again need not wait with their crops.
-        kept = frame if self.show is not None else replace(frame, image=np.empty((0, 0, 3), np.uint8))
+        kept = (
+            frame if self.show is not None or self.keep_frames else replace(frame, image=np.empty((0, 0, 3), np.uint8))
+        )
         self._pending.append(_Pending(kept, quads, crops))
         # The second bound keeps the memory of waiting frames small where there are no plates.
         if sum(len(entry.crops) for entry in self._pending) >= self.batch or len(self._pending) >= self.batch:
@@ -152,46 +170,52 @@ class PlateStream:
                         crop,
                         result.sr[position],
                         result.log_probs[position],
+                        entry.frame.taken,
+                        entry.frame.image if self.keep_frames else None,
                     )
                 )
                 position += 1
             yield from self._track(entry.frame, observations)
 
     def _track(self, frame: Frame, observations: list[Observation]) -> Iterator[PlateEvent]:
-        if frame.still or frame.source != self._source:
-            yield from self._end_source()
-            self._source, self._still = frame.source, frame.still
-            self._tracker = Tracker(self.layouts, self.tracking)
+        scene = self._scenes.get(frame.stream)
+        if scene is None or frame.still or frame.gap or frame.source != scene.source:
+            yield from self._end(frame.stream)
+            scene = _Scene(frame.source, frame.still, Tracker(self.layouts, self.tracking))
+            self._scenes[frame.stream] = scene
         with self._clock.stage("decode"):
-            ended = self._tracker.update(frame.index, observations)
+            ended = scene.tracker.update(frame.index, observations)
         if self.show is not None:
-            self.show(frame, self._marks(frame))
-        yield from self._accepted(ended)
+            self.show(frame, self._marks(frame, scene))
+        yield from self._accepted(frame.stream, scene, ended)
         if frame.still:
-            yield from self._end_source()
+            yield from self._end(frame.stream)
 
-    def _marks(self, frame: Frame) -> list[Mark]:
+    def _marks(self, frame: Frame, scene: _Scene) -> list[Mark]:
         marks = []
-        for track in self._tracker.open:
+        for track in scene.tracker.open:
             if track.seen == frame.index:
                 read = track.read()
                 accepted = self.acceptance.accepts(read, frame.still)
                 marks.append(Mark(track.quad, read.reading.text, read.reading.confidence, accepted))
         return marks
 
-    def _end_source(self) -> Iterator[PlateEvent]:
-        yield from self._accepted(self._tracker.finish())
+    def _end(self, stream: int) -> Iterator[PlateEvent]:
+        """What is followed in a source is followed no longer."""
+        scene = self._scenes.pop(stream, None)
+        if scene is not None:
+            yield from self._accepted(stream, scene, scene.tracker.finish())
 
-    def _accepted(self, tracks: Sequence[Track]) -> Iterator[PlateEvent]:
+    def _accepted(self, stream: int, scene: _Scene, tracks: Sequence[Track]) -> Iterator[PlateEvent]:
         for track in tracks:
             with self._clock.stage("decode"):
                 read = track.read()
-            if self.acceptance.accepts(read, self._still):
-                yield PlateEvent(self._source or "", read)
+            if self.acceptance.accepts(read, scene.still):
+                yield PlateEvent(scene.source, read, stream)
 
 
 def read_crops(
-    frames: Iterable[Frame],
+    frames: Iterable[Frame | Ended],
     reader: PlateReader,
     report: Report,
     layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
@@ -216,9 +240,13 @@ def read_crops(
             with reader.clock.stage("decode"):
                 reading = decode(log_probs, layouts)
             seen = Observation(frame.index, frame.milliseconds, quad, frame.image, sr, np.asarray(log_probs))
-            yield PlateEvent(frame.source, FusedRead(0, reading, 1, 1, seen, frame.milliseconds, frame.milliseconds))
+            others = alternatives(log_probs, layouts)
+            read = FusedRead(0, reading, 1, 1, seen, frame.milliseconds, frame.milliseconds, others)
+            yield PlateEvent(frame.source, read, frame.stream)
 
     for frame in frames:
+        if isinstance(frame, Ended):
+            continue
         height, width = frame.image.shape[:2]
         if width < SMALLEST[0] or height < SMALLEST[1]:
             least = f"{SMALLEST[0]}x{SMALLEST[1]}"

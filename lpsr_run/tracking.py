@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from lpsr_core.alphabet import CLASSES, PLATE_LENGTH, encode
-from lpsr_core.decode import Reading, decode
+from lpsr_core.decode import Alternative, Reading, alternatives, decode
 from lpsr_core.geometry import Box, Image, Quad
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
 
@@ -27,6 +27,8 @@ class Observation:
         crop: the plate as it was cut from the frame, uint8[h, w, 3].
         sr: the generator's picture of that crop, uint8[32, 96, 3], or None when it was read directly.
         log_probs: float32[7, 36].
+        taken: when a live source gave the frame, in seconds since 1970; None for recordings.
+        picture: the whole frame, uint8[H, W, 3], where it is kept; None elsewhere.
     """
 
     frame: int
@@ -35,6 +37,8 @@ class Observation:
     crop: Image
     sr: Image | None
     log_probs: NDArray[np.float32]
+    taken: float | None = None
+    picture: Image | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class FusedRead:
         agreeing: how many of them read this text when taken alone.
         best: the observation whose own reading agrees best with the fused one; the pictures are its.
         first, last: times of the first and the last observation, in milliseconds.
+        alternatives: the likeliest texts, best first; the first is the reading's.
     """
 
     track: int
@@ -76,6 +81,7 @@ class FusedRead:
     best: Observation
     first: float
     last: float
+    alternatives: tuple[Alternative, ...] = ()
 
 
 class Track:
@@ -145,8 +151,12 @@ class Track:
     def reading(self) -> Reading:
         """What the frames so far read together (see `read`)."""
         if self._fused is None:
-            self._fused = decode(self._sum / np.sqrt(max(self._frames, 1)), self._layouts)
+            self._fused = decode(self._tempered, self._layouts)
         return self._fused
+
+    @property
+    def _tempered(self) -> NDArray[np.float64]:
+        return self._sum / np.sqrt(max(self._frames, 1))
 
     def difference(self, text: str) -> float:
         """Share of characters, 0..1, in which a text differs from the track's so far."""
@@ -169,7 +179,8 @@ class Track:
         own = self._best.get(reading.text)
         if own is None:
             own = max(self._best.values(), key=lambda entry: _likelihood(entry[1], reading.text))
-        return FusedRead(self.number, reading, self._frames, agreeing, own[1], self._first, self._last)
+        others = alternatives(self._tempered, self._layouts)
+        return FusedRead(self.number, reading, self._frames, agreeing, own[1], self._first, self._last, others)
 
     def _forget(self, most: int = 8) -> None:
         """Keeps the pictures of the commonest texts only, so that a track's memory is bounded."""

@@ -22,6 +22,9 @@ class Frame:
         milliseconds: its time from the start of the source; 0 for a still image.
         image: uint8[H, W, 3], RGB.
         still: whether it stands alone: no frame before or after it shows the same scene.
+        gap: whether frames were lost before it, so that nothing can be followed into it.
+        taken: when a live source gave it, in seconds since 1970; None for recordings.
+        stream: number of its source within the run.
     """
 
     source: str
@@ -29,6 +32,9 @@ class Frame:
     milliseconds: float
     image: Image
     still: bool
+    gap: bool = False
+    taken: float | None = None
+    stream: int = 0
 
 
 class Source(Protocol):

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import threading
 from glob import glob, has_magic
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_run.sources.base import Report, Source
 from lpsr_run.sources.images import IMAGE_SUFFIXES, ImageSource
-from lpsr_run.sources.video import ChainSource, StreamSource, VideoFileSource
+from lpsr_run.sources.live import LiveSource, Notice, Retry
+from lpsr_run.sources.video import ChainSource, VideoFileSource
 
 _SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt")
 
 
-def open_source(spec: str, report: Report, stride: int = 1) -> Source:
+def open_source(
+    spec: str,
+    report: Report,
+    stride: int = 1,
+    retry: Retry | None = None,
+    notice: Notice = lambda happening, why, delay: None,
+    stop: threading.Event | None = None,
+) -> Source:
     """The source behind a path, a folder, a glob, a URL or a camera number.
 
     Args:
         spec: what the user typed.
         report: takes one line for every file that fails and is skipped.
         stride: of a video, every so many frames.
+        retry, notice, stop: of a live source, see `LiveSource`.
 
     Raises:
         UsageError: nothing has that name.
@@ -29,9 +39,9 @@ def open_source(spec: str, report: Report, stride: int = 1) -> Source:
     if separator:
         if scheme.lower() not in _SCHEMES:
             raise UsageError(f"{scheme}://: not a kind of stream that can be opened; known: {', '.join(_SCHEMES)}")
-        return StreamSource(spec, stride)
+        return LiveSource(spec, stride, retry, notice, stop)
     if spec.isascii() and spec.isdigit() and not Path(spec).exists():
-        return StreamSource(int(spec), stride)
+        return LiveSource(int(spec), stride, retry, notice, stop)
     files, many = _files(spec)
     if not many:
         # A lone file that fails is the whole run: let it raise.

@@ -19,7 +19,8 @@ from lpsr_run.sources import read_image
 def result(text: str = "ABC1D23") -> Result:
     characters = tuple((Candidate(character, 1.0),) for character in text)
     read = Read("a.mp4", 3, 120.0, Box(1, 2, 30, 10), text, "mercosur", 0.9, characters, 2, 1, True, None, None, 0)
-    return Result(read, 80.0, 120.0)
+    crop = np.zeros((10, 30, 3), np.uint8)
+    return Result(read, 80.0, 120.0, crop, None, Quad.from_box(read.box))
 
 
 def test_each_read_is_on_the_disk_at_once(tmp_path: Path) -> None:

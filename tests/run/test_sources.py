@@ -9,7 +9,7 @@ from conftest import paint, save_image, save_video
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_run.redact import redact
 from lpsr_run.sources import open_source, read_image
-from lpsr_run.sources.video import StreamSource
+from lpsr_run.sources.live import LiveSource
 
 
 def collect(spec: object, stride: int = 1) -> tuple[list[tuple[str, int, float]], list[str]]:
@@ -98,7 +98,7 @@ def _bytes(path: Path, data: bytes) -> Path:
 
 
 def test_a_stream_that_does_not_answer_hides_its_password() -> None:
-    source = StreamSource("rtsp://admin:hunter2@127.0.0.1:9/live")
+    source = LiveSource("rtsp://admin:hunter2@127.0.0.1:9/live")
     with pytest.raises(LpsrError, match="cannot be opened") as caught:
         list(source.frames())
     assert "hunter2" not in str(caught.value)

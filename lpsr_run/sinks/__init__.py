@@ -1,0 +1,26 @@
+"""Where reads go. Each sink writes at once, so that nothing waits for the end."""
+
+from lpsr_run.sinks.base import Result, Sink
+from lpsr_run.sinks.csv_file import CsvSink
+from lpsr_run.sinks.evidence import EvidenceSink
+from lpsr_run.sinks.folder import make_folder, set_aside
+from lpsr_run.sinks.jsonl import JsonLinesSink
+from lpsr_run.sinks.pictures import PictureStore
+from lpsr_run.sinks.sqlite_store import Retention, SqliteSink
+from lpsr_run.sinks.table import TableSink
+from lpsr_run.sinks.webhook import WebhookSink
+
+__all__ = [
+    "CsvSink",
+    "EvidenceSink",
+    "JsonLinesSink",
+    "PictureStore",
+    "Result",
+    "Retention",
+    "Sink",
+    "SqliteSink",
+    "TableSink",
+    "WebhookSink",
+    "make_folder",
+    "set_aside",
+]

@@ -1,0 +1,74 @@
+"""Reads as a CSV file, for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from pathlib import Path
+from types import TracebackType
+
+from lpsr_run.sinks.base import Result, write_failed
+
+COLUMNS = (
+    *("source", "time", "milliseconds", "frame", "track", "text", "layout", "confidence", "frames", "agreeing"),
+    *("x", "y", "width", "height", "super_resolved", "lr_image", "sr_image"),
+)
+
+
+class CsvSink:
+    """One line a read, on the disk before the next read is made; an existing file of this form is continued.
+
+    Args:
+        path: the file.
+
+    Raises:
+        LpsrError: it cannot be made or written, or has other columns.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("a+b", buffering=0)
+            self._file.seek(0)
+            head = self._file.readline().decode("utf-8", "replace")
+            if not head:
+                self._append(COLUMNS)
+            elif head.strip() != ",".join(COLUMNS):
+                self._file.close()
+                raise OSError(0, "is another table; give another file")
+        except OSError as error:
+            raise write_failed(path, error) from None
+
+    def __enter__(self) -> CsvSink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def write(self, result: Result) -> None:
+        read = result.read
+        box = read.box
+        values = {
+            **{name: getattr(read, name) for name in COLUMNS if hasattr(read, name)},
+            **{name: round(getattr(box, name), 1) for name in ("x", "y", "width", "height")},
+            "confidence": round(read.confidence, 4),
+            "milliseconds": round(read.milliseconds, 1),
+        }
+        try:
+            self._append(["" if values[name] is None else values[name] for name in COLUMNS])
+        except OSError as error:
+            raise write_failed(self._path, error) from None
+
+    def _append(self, values: object) -> None:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerow(values)  # type: ignore[arg-type]
+        line = text.getvalue().encode()
+        start = self._file.seek(0, os.SEEK_END)
+        if self._file.write(line) != len(line):
+            self._file.truncate(start)
+            raise OSError(28, "No space left on device")
+        os.fsync(self._file.fileno())

@@ -1,0 +1,56 @@
+"""The pictures of reads, as PNG files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import cv2
+
+from lpsr_core.geometry import Image
+from lpsr_run.sinks.base import write_failed
+
+
+class PictureStore:
+    """The pictures of reads, as PNG files in a folder.
+
+    Args:
+        folder: made when the first picture comes.
+        root: what the returned paths are relative to.
+    """
+
+    def __init__(self, folder: Path, root: Path) -> None:
+        self._folder, self._root = folder, root
+        self._count = 0
+
+    def save(self, source: str, frame: int, track: int, lr: Image, sr: Image | None) -> tuple[str, str | None]:
+        """Writes what was cut from the named frame, and the generator's picture of it.
+
+        Args:
+            source: names the files together with frame and track.
+            frame: number of the frame.
+            track: number of the track.
+            lr: uint8[h, w, 3] as cut.
+            sr: uint8[32, 96, 3], or None.
+
+        Returns:
+            Their paths, relative to the root.
+
+        Raises:
+            LpsrError: they could not be written.
+        """
+        self._count += 1
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(source).stem or "source")[-60:]
+        name = f"{self._count:06d}-{stem}-f{frame}-t{track}"
+        small = self._write(f"{name}-lr.png", lr)
+        return small, None if sr is None else self._write(f"{name}-sr.png", sr)
+
+    def _write(self, name: str, image: Image) -> str:
+        path = self._folder / name
+        _, data = cv2.imencode(".png", image[..., ::-1])
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data.tobytes())
+        except OSError as error:
+            raise write_failed(path, error) from None
+        return path.relative_to(self._root).as_posix()

@@ -1,0 +1,121 @@
+"""Reads in an SQLite database that outlives runs: searched by text and time, and kept as long as is wanted."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from lpsr_core.errors import LpsrError
+from lpsr_run.sinks.base import Result
+
+SCHEMA = 1
+_TABLE = """
+CREATE TABLE reads (
+    id INTEGER PRIMARY KEY,
+    stored REAL NOT NULL,          -- seconds since 1970
+    source TEXT NOT NULL,
+    time TEXT,                     -- of the named frame, UTC; NULL for recordings
+    milliseconds REAL NOT NULL,
+    frame INTEGER NOT NULL,
+    track INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    layout TEXT NOT NULL,
+    confidence REAL NOT NULL,
+    frames INTEGER NOT NULL,
+    agreeing INTEGER NOT NULL,
+    json TEXT NOT NULL             -- the line of reads.jsonl
+);
+CREATE INDEX reads_text ON reads (text);
+CREATE INDEX reads_stored ON reads (stored);
+"""
+_INSERT = """
+INSERT INTO reads (stored, source, time, milliseconds, frame, track, text, layout, confidence, frames, agreeing, json)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_PRUNED = 100
+"""Reads between two looks at what is too old or too many."""
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long reads are kept.
+
+    Attributes:
+        days: older ones are deleted; None keeps them.
+        reads: beyond so many the oldest are deleted; None keeps them.
+    """
+
+    days: float | None = None
+    reads: int | None = None
+
+
+class SqliteSink:
+    """A database of reads; several runs may write to it at a time.
+
+    Args:
+        path: the file; made when missing.
+        retention: what is deleted.
+
+    Raises:
+        LpsrError: it cannot be opened, or is not such a database.
+    """
+
+    def __init__(self, path: Path, retention: Retention | None = None) -> None:
+        self._path, self._retention, self._count = path, retention or Retention(), 0
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(path, timeout=10, isolation_level=None)
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = FULL")  # what was written stays, also through a power cut
+            self._prepare()
+            self._prune()
+        except (sqlite3.Error, OSError) as error:
+            raise LpsrError(f"{path}: cannot be used as the store of reads: {error}") from None
+
+    def __enter__(self) -> SqliteSink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._database.close()
+
+    def write(self, result: Result) -> None:
+        read = result.read
+        values = (
+            *(time.time(), read.source, read.time, read.milliseconds, read.frame, read.track, read.text),
+            *(read.layout, read.confidence, read.frames, read.agreeing, read.to_json()),
+        )
+        try:
+            self._database.execute(_INSERT, values)
+            self._count += 1
+            if self._count % _PRUNED == 0:
+                self._prune()
+        except sqlite3.Error as error:
+            raise LpsrError(f"{self._path}: cannot be written: {error}; what was written before is kept") from None
+
+    def _prepare(self) -> None:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            (version,) = self._database.execute("PRAGMA user_version").fetchone()
+            (tables,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if version == 0 and tables == 0:
+                for statement in _TABLE.split(";\n"):
+                    self._database.execute(statement)
+                self._database.execute(f"PRAGMA user_version = {SCHEMA}")
+            elif version != SCHEMA:
+                raise sqlite3.DatabaseError(f"schema {version} is not {SCHEMA}, the store's of this version")
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+    def _prune(self) -> None:
+        if self._retention.days is not None:
+            self._database.execute("DELETE FROM reads WHERE stored < ?", (time.time() - 86400 * self._retention.days,))
+        if self._retention.reads is not None:
+            newest = "SELECT id FROM reads ORDER BY id DESC LIMIT 1 OFFSET ?"
+            self._database.execute(f"DELETE FROM reads WHERE id <= ({newest})", (self._retention.reads,))

@@ -1,0 +1,147 @@
+"""Several sources as one: each is decoded in a thread of its own, and gives its frames in turn.
+
+Files are decoded ahead and wait; of live sources the newest frames are kept and the dropped ones are counted.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from time import time
+
+from lpsr_core.errors import LpsrError
+from lpsr_run.sources.base import Frame, Source
+from lpsr_run.state import RunState, SourceState
+
+AHEAD, NEWEST = 8, 2
+"""Frames that wait at most, of a file and of a live source."""
+_LEAVE_SECONDS = 1.0
+"""How long threads may take to leave; one that waits for a dead camera is left behind."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A source has no more frames.
+
+    Attributes:
+        stream: its number.
+        failure: why, when it failed.
+    """
+
+    stream: int
+    failure: LpsrError | None = None
+
+
+class Merged:
+    """The frames of several sources, fairly by turns.
+
+    Args:
+        sources: any kinds.
+        state: of the run; a source's state is at its number.
+        stop: tells live sources that nobody wants more.
+    """
+
+    def __init__(self, sources: Sequence[Source], state: RunState, stop: threading.Event) -> None:
+        self._changed = threading.Condition()
+        self._stop = stop
+        self._feeds = [
+            _Feed(number, source, state.sources[number], self._changed, stop) for number, source in enumerate(sources)
+        ]
+
+    def __iter__(self) -> Iterator[Frame | Ended]:
+        for feed in self._feeds:
+            feed.thread.start()
+        try:
+            yield from self._turns()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Asks the threads to leave, and waits a moment for it."""
+        self._stop.set()
+        with self._changed:
+            self._changed.notify_all()
+        until = time() + _LEAVE_SECONDS
+        for feed in self._feeds:
+            if feed.thread.is_alive():
+                feed.thread.join(max(until - time(), 0.0))
+
+    def _turns(self) -> Iterator[Frame | Ended]:
+        turn = 0
+        open_feeds = list(self._feeds)
+        while open_feeds:
+            with self._changed:
+                ready = next(
+                    (feed for feed in (*open_feeds[turn:], *open_feeds[:turn]) if feed.waiting or feed.done), None
+                )
+                if ready is None:
+                    self._changed.wait()
+                    continue
+                item = ready.next()
+                self._changed.notify_all()
+            turn = (open_feeds.index(ready) + 1) % len(open_feeds)
+            yield item
+            if isinstance(item, Ended):
+                open_feeds.remove(ready)
+                turn = turn % max(len(open_feeds), 1)
+
+
+class _Feed:
+    """One source and its thread. What is shared is guarded by the condition."""
+
+    def __init__(
+        self, number: int, source: Source, state: SourceState, changed: threading.Condition, stop: threading.Event
+    ) -> None:
+        self.waiting: deque[Frame] = deque()
+        self.done = False
+        self._number, self._source, self._state = number, source, state
+        self._changed, self._stop = changed, stop
+        self._failure: BaseException | None = None
+        self.thread = threading.Thread(target=self._run, name=f"source {number}", daemon=True)
+
+    def next(self) -> Frame | Ended:
+        """The oldest frame, or that there is none any more."""
+        if self.waiting:
+            self._state.frames += 1
+            frame = self.waiting.popleft()
+            self._state.queued = len(self.waiting)
+            return frame
+        if self._failure is not None and not isinstance(self._failure, LpsrError):
+            raise self._failure
+        self._state.status = "failed" if self._failure else "ended"
+        self._state.error = str(self._failure) if self._failure else None
+        return Ended(self._number, self._failure)
+
+    def _run(self) -> None:
+        try:
+            for frame in self._source.frames():
+                if not self._put(replace(frame, stream=self._number)):
+                    break
+        except BaseException as error:  # told where the frames are taken
+            self._failure = error
+        finally:
+            with self._changed:
+                self.done = True
+                self._changed.notify_all()
+
+    def _put(self, frame: Frame) -> bool:
+        """Hands a frame over; False when nobody wants more."""
+        with self._changed:
+            self._state.decoded += 1
+            self._state.last_frame = time()
+            self._state.status = "running"
+            if self._source.live:
+                while len(self.waiting) >= NEWEST:
+                    self.waiting.popleft()
+                    self._state.dropped += 1
+            else:
+                while len(self.waiting) >= AHEAD and not self._stop.is_set():
+                    self._changed.wait()
+            if self._stop.is_set():
+                return False
+            self.waiting.append(frame)
+            self._state.queued = len(self.waiting)
+            self._changed.notify_all()
+            return True

@@ -1,0 +1,79 @@
+"""The models and the locator that a configuration names, opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lpsr_core.cards import Role
+from lpsr_core.errors import UsageError
+from lpsr_run.backends import open_engine
+from lpsr_run.config import RunConfig
+from lpsr_run.engine import Engine
+from lpsr_run.locate.base import Locator
+from lpsr_run.locate.classical import ClassicalLocator
+from lpsr_run.locate.network import NetworkLocator
+from lpsr_run.locate.region import RegionLocator, parse_region
+from lpsr_run.locate.yolo import YoloLocator
+from lpsr_run.models import DEFAULT_MODEL, Model, find_model, released
+from lpsr_run.opening import open_network
+from lpsr_run.plate_reader import PlateReader
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the configuration names, opened.
+
+    Attributes:
+        reader: generator and reader.
+        locator: None when the images are plates already.
+        models: the graphs' files, by role.
+        engines: the engines' names, by role.
+        why: those engines, by role, where the runtime was chosen.
+    """
+
+    reader: PlateReader
+    locator: Locator | None
+    models: dict[str, Model]
+    engines: dict[str, str]
+    why: dict[str, str]
+
+
+def open_tools(config: RunConfig) -> Tools:
+    """Opens the models and the locator that a configuration names.
+
+    Raises:
+        UsageError: there is no such model.
+        LpsrError: a model cannot be loaded or has another form.
+    """
+    wanted: list[tuple[Role, str]] = [("reader", config.reader)]
+    if config.super_resolve != "never":
+        wanted.append(("generator", config.generator))
+    models: dict[str, Model] = {}
+    engines: dict[str, Engine] = {}
+    why: dict[str, str] = {}
+    for role, choice in wanted:
+        opened = open_network(choice, role, config.precision, config.backend, config.threads)
+        models[role], engines[role] = opened.model, opened.engine
+        if opened.why:
+            why[role] = opened.why
+    reader = PlateReader(engines["reader"], engines.get("generator"), config.super_resolve, config.batch)
+    locator = _open_locator(config, models, engines) if config.crops is None else None
+    return Tools(reader, locator, models, {role: engine.name for role, engine in engines.items()}, why)
+
+
+def _open_locator(config: RunConfig, models: dict[str, Model], engines: dict[str, Engine]) -> Locator:
+    """What finds plates; its model and engine are added to the others."""
+    # Engines are built from released readers and generators; what finds plates runs in ONNX Runtime.
+    backend = "auto" if config.backend == "tensorrt" else config.backend
+    locator: Locator = ClassicalLocator()
+    if config.detector is not None:
+        if not Path(config.detector).is_file():
+            raise UsageError(f"{config.detector}: no such model file")
+        engines["detector"] = open_engine(Path(config.detector), backend, config.threads)
+        locator = YoloLocator(engines["detector"])
+    elif config.locator != "classical" and (config.locator != "auto" or released("locator")):
+        models["locator"] = find_model(DEFAULT_MODEL if config.locator == "auto" else config.locator, "locator")
+        engines["locator"] = open_engine(models["locator"].path, backend, config.threads)
+        locator = NetworkLocator(engines["locator"])
+    return locator if config.region is None else RegionLocator(locator, parse_region(config.region))

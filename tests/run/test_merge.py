@@ -1,0 +1,99 @@
+"""Several sources at once: fair turns, files whole, live ones fresh, failures apart."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from lpsr_core.errors import LpsrError
+from lpsr_run.sources.base import Frame
+from lpsr_run.sources.merge import NEWEST, Ended, Merged
+from lpsr_run.state import RunState, SourceState
+
+IMAGE = np.zeros((4, 4, 3), np.uint8)
+
+
+class Scripted:
+    """A source of so many frames, which may fail after them."""
+
+    def __init__(self, count: int, live: bool = False, error: Exception | None = None, pause: float = 0.0) -> None:
+        self.total, self.live, self._count, self._error, self._pause = None, live, count, error, pause
+        self.closed = False
+
+    def frames(self) -> Iterator[Frame]:
+        try:
+            for index in range(self._count):
+                time.sleep(self._pause)
+                yield Frame("s", index, float(index), IMAGE, False)
+            if self._error:
+                raise self._error
+        finally:
+            self.closed = True
+
+
+def merged(*sources: Scripted) -> tuple[Merged, RunState]:
+    state = RunState([SourceState(f"s{number}", source.live) for number, source in enumerate(sources)])
+    return Merged(sources, state, threading.Event()), state
+
+
+def test_files_come_whole_in_order_and_by_turns() -> None:
+    both, state = merged(Scripted(200), Scripted(200), Scripted(200))
+    seen: list[list[int]] = [[], [], []]
+    order = []
+    for item in both:
+        if isinstance(item, Frame):
+            seen[item.stream].append(item.index)
+            order.append(item.stream)
+            time.sleep(0.0005)
+    assert seen == [list(range(200))] * 3
+    first = order[:300]
+    assert all(first.count(stream) >= 80 for stream in range(3)), "none starves"
+    assert [source.status for source in state.sources] == ["ended"] * 3
+    assert [source.dropped for source in state.sources] == [0, 0, 0]
+
+
+def test_of_live_sources_the_newest_frames_are_kept_and_drops_are_counted() -> None:
+    fast, state = merged(Scripted(300, live=True, pause=0.001))
+    seen = []
+    for item in fast:
+        if isinstance(item, Frame):
+            assert state.sources[0].queued <= NEWEST
+            seen.append(item.index)
+            time.sleep(0.02)
+    (source,) = state.sources
+    assert seen == sorted(seen)
+    assert source.dropped > 100
+    assert source.decoded == 300 == source.frames + source.dropped
+    assert seen[-1] >= 298, "the newest, not the oldest"
+
+
+def test_a_failure_ends_its_own_source() -> None:
+    both, state = merged(Scripted(3, error=LpsrError("broken")), Scripted(20))
+    ends = [item for item in both if isinstance(item, Ended)]
+    assert {end.stream: str(end.failure) for end in ends} == {0: "broken", 1: "None"}
+    assert [source.status for source in state.sources] == ["failed", "ended"]
+    assert state.sources[1].frames == 20
+
+
+def test_what_is_no_failure_of_a_source_is_raised() -> None:
+    one, _ = merged(Scripted(2, error=ZeroDivisionError("a mistake")))
+    with pytest.raises(ZeroDivisionError):
+        list(one)
+
+
+def test_closing_early_ends_the_threads() -> None:
+    source = Scripted(10**9)
+    both, _ = merged(source, Scripted(10**9))
+    frames = iter(both)
+    for _ in range(5):
+        next(frames)
+    frames.close()  # type: ignore[attr-defined]
+    deadline = time.monotonic() + 5
+    while not source.closed and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert source.closed
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("source")]

@@ -1,0 +1,241 @@
+"""Sinks that outlive a run: table, database, webhook, evidence."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import sqlite3
+import threading
+import time
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from lpsr_core.decode import Alternative, Candidate
+from lpsr_core.errors import LpsrError, UsageError
+from lpsr_core.geometry import Box, Quad
+from lpsr_core.reads import Read
+from lpsr_run.sinks import CsvSink, EvidenceSink, Result, Retention, SqliteSink, WebhookSink
+from lpsr_run.sources.live import Retry
+
+TEXTS = [f"ABC{number:04d}" for number in range(10)]
+
+
+def result(text: str = "ABC1D23", **changes) -> Result:
+    characters = tuple((Candidate(character, 1.0),) for character in text)
+    read = Read("a,b.mp4", 3, 120.04, Box(1, 2, 30, 10), text, "mercosur", 0.9, characters, 2, 1, True, None, None, 0)
+    read = replace(read, alternatives=(Alternative(text, 0.9),), time="2026-01-01T00:00:00.000+00:00")
+    crop = np.full((10, 30, 3), 80, np.uint8)
+    frame = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+    quad = Quad.from_box(Box(60, 50, 30, 10))
+    return replace(Result(read, 80.0, 120.0, crop, np.zeros((32, 96, 3), np.uint8), quad, frame), **changes)
+
+
+def test_a_table_is_continued_and_quotes_what_needs_it(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "reads.csv"
+    for part in (TEXTS[:3], TEXTS[3:5]):
+        with CsvSink(path) as sink:
+            for text in part:
+                sink.write(result(text))
+                assert path.read_text().endswith("\n"), "each line is on the disk at once"
+    rows = list(csv.DictReader(path.open()))
+    assert [row["text"] for row in rows] == TEXTS[:5]
+    assert rows[0]["source"] == "a,b.mp4"
+    assert (rows[0]["milliseconds"], rows[0]["x"], rows[0]["sr_image"]) == ("120.0", "1", "")
+
+
+def test_a_table_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("name,age\nAda,36\n")
+    with pytest.raises(LpsrError, match=r"mine.csv: cannot be written: is another table"):
+        CsvSink(path)
+    assert path.read_text() == "name,age\nAda,36\n"
+
+
+def test_the_store_keeps_reads_over_runs(tmp_path: Path) -> None:
+    path = tmp_path / "reads.sqlite"
+    for part in (TEXTS[:3], TEXTS[3:]):
+        with SqliteSink(path) as sink:
+            for text in part:
+                sink.write(result(text))
+    with sqlite3.connect(path) as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        rows = database.execute("SELECT text, time, json FROM reads ORDER BY id").fetchall()
+    assert [row[0] for row in rows] == TEXTS
+    assert rows[0][1] == "2026-01-01T00:00:00.000+00:00"
+    assert json.loads(rows[0][2])["alternatives"] == [{"text": TEXTS[0], "probability": 0.9}]
+
+
+def test_the_store_forgets_by_age_and_by_count(tmp_path: Path) -> None:
+    path = tmp_path / "reads.sqlite"
+    with SqliteSink(path) as sink:
+        for text in TEXTS:
+            sink.write(result(text))
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE reads SET stored = stored - 10 * 86400 WHERE id <= 2")
+    with SqliteSink(path, Retention(days=7)):
+        pass
+    with SqliteSink(path, Retention(reads=3)) as sink:
+        for _ in range(100):
+            sink.write(result("XYZ9999"))
+    with sqlite3.connect(path) as database:
+        texts = [text for (text,) in database.execute("SELECT text FROM reads ORDER BY id")]
+    assert texts == ["XYZ9999"] * 3
+
+
+def test_two_runs_may_share_a_store(tmp_path: Path) -> None:
+    with SqliteSink(tmp_path / "s") as one, SqliteSink(tmp_path / "s") as other:
+        for text in TEXTS:
+            one.write(result(text))
+            other.write(result(text))
+    with sqlite3.connect(tmp_path / "s") as database:
+        assert database.execute("SELECT count(*) FROM reads").fetchone() == (20,)
+
+
+@pytest.mark.parametrize("what", ["text", "other schema", "foreign"])
+def test_what_is_no_store_is_refused_in_one_line(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "s.sqlite"
+    if what == "text":
+        path.write_text("hello, this is no database at all, " * 50)
+    else:
+        with sqlite3.connect(path) as database:
+            database.execute("CREATE TABLE mine (x)")
+            if what == "other schema":
+                database.execute("PRAGMA user_version = 7")
+    before = path.read_bytes()
+    with pytest.raises(LpsrError, match=r"s.sqlite: cannot be used as the store of reads: ") as caught:
+        SqliteSink(path)
+    assert "\n" not in str(caught.value)
+    assert path.read_bytes()[:16] == before[:16]
+
+
+class Receiver:
+    """A server that takes reads, and answers with what it is told to."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.got: list[tuple[str, str]] = []
+        self.answers: list[int] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                status = receiver.answers.pop(0) if receiver.answers else 200
+                if status == 200:
+                    receiver.got.append((json.loads(body)["text"], self.headers["Idempotency-Key"]))
+                self.send_response(status)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = HTTPServer(("127.0.0.1", port), Handler)
+        self.port = self._server.server_address[1]
+        self.url = f"http://me:hunter2@127.0.0.1:{self.port}/reads?token=secret"
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+QUICK = Retry(first=0.02, longest=0.05)
+
+
+def until(condition, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)
+
+
+def test_reads_are_posted_in_order_and_leave_the_spool(tmp_path: Path) -> None:
+    receiver = Receiver()
+    with WebhookSink(receiver.url.replace("me:hunter2@", ""), tmp_path / "spool", retry=QUICK) as sink:
+        for text in TEXTS:
+            sink.write(result(text))
+        until(lambda: sink.waiting == 0)
+    receiver.stop()
+    assert [text for text, _ in receiver.got] == TEXTS
+    assert len({key for _, key in receiver.got}) == len(TEXTS)
+
+
+def test_nothing_is_lost_through_an_outage_or_a_restart(tmp_path: Path) -> None:
+    receiver = Receiver()
+    url = receiver.url.replace("me:hunter2@", "")
+    receiver.answers = [500, 503, 429]
+    notes: list[str] = []
+    with WebhookSink(url, tmp_path / "spool", notes.append, QUICK) as sink:
+        sink.write(result(TEXTS[0]))
+        until(lambda: len(receiver.got) == 1)
+        receiver.stop()
+        for text in TEXTS[1:4]:
+            sink.write(result(text))
+        until(lambda: len(notes) == 3)
+    assert len(list((tmp_path / "spool").glob("*.json"))) == 3
+    again = Receiver(receiver.port)
+    with WebhookSink(url, tmp_path / "spool", notes.append, QUICK) as sink:
+        sink.write(result(TEXTS[4]))
+        until(lambda: sink.waiting == 0)
+    again.stop()
+    assert [text for text, _ in (*receiver.got, *again.got)] == TEXTS[:5]
+    assert "status 500; reads wait in" in notes[0]
+    assert "takes reads again" in notes[1]
+    assert "cannot be reached" in notes[2]
+    assert all("secret" not in note and "hunter2" not in note for note in notes)
+
+
+def test_a_read_that_will_never_be_taken_is_set_aside(tmp_path: Path) -> None:
+    receiver = Receiver()
+    receiver.answers = [422]
+    notes: list[str] = []
+    with WebhookSink(receiver.url.replace("me:hunter2@", ""), tmp_path / "spool", notes.append, QUICK) as sink:
+        sink.write(result(TEXTS[0]))
+        sink.write(result(TEXTS[1]))
+        until(lambda: sink.waiting == 0)
+    receiver.stop()
+    assert [text for text, _ in receiver.got] == [TEXTS[1]]
+    (kept,) = (tmp_path / "spool" / "refused").iterdir()
+    assert json.loads(kept.read_text())["text"] == TEXTS[0]
+    assert "status 422" in notes[0]
+
+
+def test_a_webhook_is_an_address(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--webhook takes an http"):
+        WebhookSink("ftp://me:hunter2@host/", tmp_path)
+
+
+def test_evidence_tells_the_digests_of_its_files(tmp_path: Path) -> None:
+    made_by = {"models": {"reader": {"sha256": "a" * 64}}}
+    with EvidenceSink(tmp_path / "evidence", made_by) as sink:
+        sink.write(result("ABC1D23"))
+        sink.write(result("XYZ1234", sr=None, frame=None))
+        sink.write(result("HID1234", hidden=True))
+    first, second = sorted((tmp_path / "evidence").iterdir())
+    assert (first.name, second.name) == ("000001-ABC1D23-a_b-f3-t0", "000002-XYZ1234-a_b-f3-t0")
+    told = json.loads((first / "evidence.json").read_text())
+    assert set(told["files"]) == {"lr.png", "sr.png", "frame.jpg"}
+    for name, digest in told["files"].items():
+        assert hashlib.sha256((first / name).read_bytes()).hexdigest() == digest
+    assert told["read"]["text"] == "ABC1D23"
+    assert told["made_by"]["models"]["reader"]["sha256"] == "a" * 64
+    assert set(json.loads((second / "evidence.json").read_text())["files"]) == {"lr.png"}
+    with EvidenceSink(tmp_path / "evidence", made_by) as sink:
+        sink.write(result("ABC1D23"))
+    assert len(list((tmp_path / "evidence").iterdir())) == 3, "earlier evidence stays"
+
+
+def test_blurred_evidence_shows_the_plate_and_nothing_else(tmp_path: Path) -> None:
+    with EvidenceSink(tmp_path, {}, blurred=True) as sink:
+        sink.write(result())
+    (folder,) = tmp_path.iterdir()
+    picture = cv2.imread(str(folder / "frame.jpg"))
+    assert picture is not None
+    plate, elsewhere = picture[50:60, 60:90].astype(float), picture[80:118, 5:155].astype(float)
+    assert plate.std() > 40, "noise within the plate is as it was"
+    assert np.abs(np.diff(elsewhere, axis=1)).mean() < 3, "and gone outside"
