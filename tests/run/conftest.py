@@ -33,6 +33,13 @@ def scene(text: str, width: int = 120) -> np.ndarray:
     return image
 
 
+@pytest.fixture
+def options(models: Path) -> list[str]:
+    """Names the test networks."""
+    names = ["--generator", f"{models}/generator.onnx", "--reader", f"{models}/reader.onnx"]
+    return [*names, "--backend", "onnxruntime", "--threads", "1"]
+
+
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

@@ -22,12 +22,6 @@ def reads(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "reads.jsonl").read_text().splitlines()]
 
 
-@pytest.fixture
-def options(models: Path) -> list[str]:
-    names = ["--generator", f"{models}/generator.onnx", "--reader", f"{models}/reader.onnx"]
-    return [*names, "--backend", "onnxruntime", "--threads", "1"]
-
-
 def fails(result: subprocess.CompletedProcess[str], code: int, words: str) -> None:
     assert result.returncode == code, result.stderr
     assert words in result.stderr
