@@ -91,6 +91,10 @@ def read_plates(
         int | None,
         typer.Option(metavar="N", help="Frames of a video that must show a plate, unless one is sure (default 2)."),
     ] = None,
+    raw: Annotated[
+        str | None,
+        typer.Option(metavar="WxH@RATE", help="Form of raw RGB frames on standard input, which is --video -."),
+    ] = None,
     stride: Annotated[
         int | None, typer.Option(metavar="N", help="Look at every Nth frame of a video (default 1).")
     ] = None,
@@ -164,6 +168,7 @@ def read_plates(
         "layouts": None if layouts is None else tuple(word for word in layouts.split(",") if word.strip()),
         "min_confidence": min_confidence,
         "min_frames": min_frames,
+        "raw": raw,
         "stride": stride,
         "annotate": annotate,
         "pictures": pictures,

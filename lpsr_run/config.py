@@ -15,6 +15,7 @@ from lpsr_run.backends import BACKENDS, Backend
 from lpsr_run.locate.region import parse_region
 from lpsr_run.plate_reader import SUPER_RESOLVE, SuperResolve
 from lpsr_run.redact import redact
+from lpsr_run.sources.raw import parse_raw
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -44,6 +45,7 @@ class RunConfig:
         min_confidence: reads below are dropped, 0..1; crops are always read.
         min_frames: frames that a track of a video needs, unless its confidence is at least `sure`.
         sure: confidence from which a single frame of a video suffices, 0..1.
+        raw: form of the raw frames on standard input (`-` among the videos), as `1280x720@25`.
         stride: of a video, every so many frames.
         annotate: where to write a video with boxes and texts; None for none.
         pictures: whether to keep the pictures of each read.
@@ -77,6 +79,7 @@ class RunConfig:
     min_confidence: float = 0.3
     min_frames: int = 2
     sure: float = 0.9
+    raw: str | None = None
     stride: int = 1
     annotate: str | None = None
     pictures: bool = True
@@ -109,6 +112,10 @@ class RunConfig:
             raise UsageError("--annotate, --detector and --region need --video; crops are plates already")
         if self.region is not None:
             parse_region(self.region)
+        if self.raw is not None:
+            parse_raw(self.raw)
+        if self.video.count("-") > 1:
+            raise UsageError("standard input can be read once; give a single --video -")
         for name, choices in (
             ("super_resolve", SUPER_RESOLVE),
             ("precision", PRECISIONS),

@@ -15,6 +15,8 @@ def redact(source: str) -> str:
     """
     if "://" not in source:
         return source
+    if " " in source:  # a pipeline with addresses in it
+        return " ".join(redact(word) if "://" in word else word for word in source.split(" "))
     try:
         parts = urlsplit(source)
     except ValueError:

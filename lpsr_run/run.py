@@ -38,6 +38,7 @@ from lpsr_run.sources import Frame, Source, list_images, open_source
 from lpsr_run.sources.images import ImageSource
 from lpsr_run.sources.live import Happening, Notice, Retry
 from lpsr_run.sources.merge import Ended, Merged
+from lpsr_run.sources.raw import parse_raw
 from lpsr_run.state import RunState, SourceState
 from lpsr_run.status import EventLog, StatusFile
 from lpsr_run.stream import Acceptance, PlateEvent, PlateStream, read_crops
@@ -122,11 +123,12 @@ def _open_sources(
         state.sources.append(SourceState(config.crops))
         return [ImageSource(paths, report if many else None)]
     retry = Retry(give_up=config.give_up or None, silence=config.silence)
+    raw = parse_raw(config.raw) if config.raw else None
     sources = []
     for spec in config.video:
         one = SourceState(redact(spec))
         state.sources.append(one)
-        source = open_source(spec, report, config.stride, retry, _noticed(one, state, note), stop)
+        source = open_source(spec, report, config.stride, retry, _noticed(one, state, note), stop, raw)
         one.live = source.live
         sources.append(source)
     return sources

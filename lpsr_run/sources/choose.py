@@ -9,7 +9,8 @@ from pathlib import Path
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_run.sources.base import Report, Source
 from lpsr_run.sources.images import IMAGE_SUFFIXES, ImageSource
-from lpsr_run.sources.live import LiveSource, Notice, Retry
+from lpsr_run.sources.live import PIPELINE, LiveSource, Notice, Retry, has_gstreamer
+from lpsr_run.sources.raw import RawForm, RawSource
 from lpsr_run.sources.video import ChainSource, VideoFileSource
 
 _SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt")
@@ -22,6 +23,7 @@ def open_source(
     retry: Retry | None = None,
     notice: Notice = lambda happening, why, delay: None,
     stop: threading.Event | None = None,
+    raw: RawForm | None = None,
 ) -> Source:
     """The source behind a path, a folder, a glob, a URL or a camera number.
 
@@ -30,11 +32,20 @@ def open_source(
         report: takes one line for every file that fails and is skipped.
         stride: of a video, every so many frames.
         retry, notice, stop: of a live source, see `LiveSource`.
+        raw: form of the frames on standard input, which is called `-`.
 
     Raises:
         UsageError: nothing has that name.
         LpsrError: a folder without images.
     """
+    if spec == "-":
+        if raw is None:
+            raise UsageError("--video - reads raw frames; say how they lie with --raw, as --raw 1280x720@25")
+        return RawSource(raw, stride, report)
+    if spec.startswith(PIPELINE):
+        if not has_gstreamer():
+            raise UsageError("this OpenCV was built without GStreamer; on a Jetson take the one of JetPack")
+        return LiveSource(spec, stride, retry, notice, stop)
     scheme, separator, _ = spec.partition("://")
     if separator:
         if scheme.lower() not in _SCHEMES:

@@ -17,6 +17,8 @@ from lpsr_run.redact import redact
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.picture import rgb
 
+PIPELINE = "gst:"
+"""Begins a GStreamer pipeline, which ends in an appsink: `gst:rtspsrc location=… ! … ! appsink`."""
 _OPEN_SECONDS = 15.0
 _QUIET = 10.0
 """A connection is given up after so many times the longest gap between frames that it has shown."""
@@ -54,7 +56,7 @@ class LiveSource:
     """A network stream or a camera.
 
     Args:
-        address: a URL, or a camera's number.
+        address: a URL, a GStreamer pipeline, or a camera's number.
         stride: gives every so many frames.
         retry: how it comes back; None ends with the connection.
         notice: told of connections and losses.
@@ -141,12 +143,20 @@ class LiveSource:
     def _open(self) -> cv2.VideoCapture:
         if isinstance(self._address, int):
             return cv2.VideoCapture(self._address)
+        if self._address.startswith(PIPELINE):
+            return cv2.VideoCapture(self._address.removeprefix(PIPELINE), cv2.CAP_GSTREAMER)
         silence = max(self._retry.silence if self._retry else _OPEN_SECONDS, _QUIET * self._slowest)
         limits = [
             *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(1000 * _OPEN_SECONDS)),
             *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(1000 * silence)),
         ]
         return cv2.VideoCapture(self._address, cv2.CAP_FFMPEG, limits)
+
+
+def has_gstreamer() -> bool:
+    """Whether this OpenCV runs GStreamer pipelines, as a Jetson's does for its hardware decoder."""
+    line = next((line for line in cv2.getBuildInformation().splitlines() if "GStreamer:" in line), "")
+    return "YES" in line
 
 
 def _after_gap(frame: Frame) -> Frame:
