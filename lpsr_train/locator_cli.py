@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -16,6 +16,9 @@ def locator(
     steps: Annotated[Optional[int], typer.Option(help="Batches to train on.", min=1)] = None,  # noqa: UP045
     batch: Annotated[Optional[int], typer.Option(help="Windows of scenes a batch.", min=1)] = None,  # noqa: UP045
     scenes: Annotated[Optional[int], typer.Option(help="Scenes to render.", min=1)] = None,  # noqa: UP045
+    rate: Annotated[Optional[float], typer.Option(help="Peak learning rate.", min=1e-6)] = None,  # noqa: UP045
+    seed: Annotated[Optional[int], typer.Option(help="Of the scenes and their order.", min=0)] = None,  # noqa: UP045
+    init: Annotated[Optional[Path], typer.Option(help="Run whose weights to begin with.")] = None,  # noqa: UP045
     pool: Annotated[Optional[Path], typer.Option(help="Folder of rendered scenes [OUT/pool].")] = None,  # noqa: UP045
     validation: Annotated[Optional[int], typer.Option(help="Scenes to measure on.", min=1)] = None,  # noqa: UP045
     workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 2,
@@ -28,13 +31,24 @@ def locator(
     from lpsr_train.locating.pool import SHARD, ScenePool, render_scenes
     from lpsr_train.plates.typefaces import open_typefaces
     from lpsr_train.scenes.scene import SceneSource
+    from lpsr_train.state import identify
     from lpsr_train.trainer import choose_device
 
-    given = {"steps": steps, "batch": batch, "scenes": scenes, "validation": validation}
-    config = replace(LocatorTraining(), **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    given: dict[str, object] = {
+        "steps": steps,
+        "batch": batch,
+        "scenes": scenes,
+        "validation": validation,
+        "rate": rate,
+        "seed": seed,
+    }
+    given["begun_from"] = identify(init) if init else None
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    config = replace(LocatorTraining(), **chosen)
     out.mkdir(parents=True, exist_ok=True)
     trainer = LocatorTrainer(config, out, choose_device(device))
-    trainer.resume()
+    if not trainer.resume() and init:
+        trainer.start_from(init)
     source = SceneSource(open_typefaces=open_typefaces(), open_share=config.open_share)
     with progress_bar() as bar:
         task = bar.add_task("scenes", total=-(-config.scenes // SHARD) * SHARD, note="")

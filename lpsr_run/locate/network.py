@@ -1,4 +1,8 @@
-"""The built-in network that finds plates: one pass over the frame as it is, one over half its size for large plates."""
+"""The built-in network that finds plates: a glance over the frame and over half its size, then a look at each find.
+
+The second look shows every candidate at one size, where the network knows plates best: it tells the corners more
+exactly, and drops most of what only seemed a plate.
+"""
 
 from __future__ import annotations
 
@@ -17,21 +21,28 @@ _MULTIPLE = 32
 _PAD = (114, 114, 114)
 _SMALLEST = 64
 """Pixels of the shorter side below which a scale is not looked at."""
+_GLANCE = 0.2
+"""Least score of what is looked at again."""
+_WINDOW = (192, 128)
+_WIDTH = 96
+"""Size of the window of the second look, and width of the plate in it, in pixels."""
+_NEAR = (0.5, 0.3)
+"""Farthest that the plate may then be from the window's middle, in widths, across and down."""
 
 
 class NetworkLocator:
     """Plates and their four corners, by the network of `lpsr-train locator`.
 
     Args:
-        engine: takes uint8[1, H, W, 3] and gives float32[1, 9, H / 8, W / 8].
-        threshold: least score of a plate, 0..1.
-        most: locations kept in a frame.
+        engine: takes uint8[N, H, W, 3] and gives float32[N, 9, H / 8, W / 8].
+        threshold: least score of a plate, 0..1: the geometric mean of both looks'.
+        most: candidates that are looked at again, the best ones.
 
     Raises:
         LpsrError: the engine has another form.
     """
 
-    def __init__(self, engine: Engine, threshold: float = 0.4, most: int = 32) -> None:
+    def __init__(self, engine: Engine, threshold: float = 0.55, most: int = 24) -> None:
         inputs, outputs = engine.inputs, engine.outputs
         right = len(inputs) == 1 and inputs[0].dtype == "uint8" and len(inputs[0].shape) == 4
         if not right or len(outputs) != 1 or outputs[0].shape[1:2] != (9,):
@@ -47,33 +58,82 @@ class NetworkLocator:
         Raises:
             LpsrError: the engine failed.
         """
-        found = self._at(frame, 1.0)
+        found = self._glance(frame, 1.0)
         height, width = frame.shape[:2]
         if min(height, width) >= 2 * _SMALLEST:
             half = cv2.resize(frame, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-            found += self._at(np.asarray(half, np.uint8), width / (width // 2))
-        return suppress(found, limit=self._most)
+            found += self._glance(np.asarray(half, np.uint8), width / (width // 2))
+        candidates = suppress(found, limit=self._most)
+        if not candidates:
+            return []
+        windows = [_window(frame, candidate) for candidate in candidates]
+        grids = self._run(np.stack([window for window, _, _ in windows]))
+        looked = []
+        for candidate, grid, (_, origin, factor) in zip(candidates, grids, windows, strict=True):
+            best = _middle(grid)
+            if best is not None:
+                quad, score = best
+                looked.append(Location(_quad(origin + quad / factor), float(np.sqrt(candidate.score * score))))
+        return suppress([location for location in looked if location.score >= self._threshold])
 
-    def _at(self, image: Image, factor: float) -> list[Location]:
+    def _glance(self, image: Image, factor: float) -> list[Location]:
         """What one scale shows, in pixels of the frame."""
         height, width = image.shape[:2]
         below, right = -height % _MULTIPLE, -width % _MULTIPLE
         if below or right:
             padded = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT, value=_PAD)
             image = np.asarray(padded, np.uint8)
-        grid = self._run(np.ascontiguousarray(image)[None])
-        corners, scores = read_grid(grid, self._threshold)
-        locations = []
-        for quad, score in zip(corners, scores, strict=True):
-            if np.isfinite(quad).all() and np.ptp(quad[:, 0]) > 2 and np.ptp(quad[:, 1]) > 1:
-                first, second, third, fourth = ((factor * float(x), factor * float(y)) for x, y in quad)
-                locations.append(Location(Quad((first, second, third, fourth)), float(score)))
-        return locations
+        corners, scores = read_grid(self._run(np.ascontiguousarray(image)[None])[0], _GLANCE)
+        return [
+            Location(_quad(factor * quad), float(score))
+            for quad, score in zip(corners, scores, strict=True)
+            if _sound(quad)
+        ]
 
-    def _run(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        values = self._engine.run({self._engine.inputs[0].name: picture})[self._engine.outputs[0].name]
-        grid = np.asarray(values, np.float32)
-        wanted = (1, 9, picture.shape[1] // GRID_STRIDE, picture.shape[2] // GRID_STRIDE)
-        if grid.shape != wanted:
-            raise LpsrError(f"{self._engine.name}: the grid has shape {grid.shape}, expected {wanted}")
-        return grid[0]
+    def _run(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        values = self._engine.run({self._engine.inputs[0].name: pictures})[self._engine.outputs[0].name]
+        grids = np.asarray(values, np.float32)
+        count, height, width, _ = pictures.shape
+        wanted = (count, 9, height // GRID_STRIDE, width // GRID_STRIDE)
+        if grids.shape != wanted:
+            raise LpsrError(f"{self._engine.name}: the grid has shape {grids.shape}, expected {wanted}")
+        return grids
+
+
+def _window(frame: Image, candidate: Location) -> tuple[Image, NDArray[np.float64], float]:
+    """A candidate's surroundings with its plate at one size; where they begin in the frame, and how much larger they
+    are."""
+    factor = _WIDTH / max(candidate.quad.width, 4.0)
+    wide, tall = (max(round(side / factor), 1) for side in _WINDOW)
+    x, y = candidate.quad.box.centre
+    left, top = round(x - wide / 2), round(y - tall / 2)
+    height, width = frame.shape[:2]
+    within = frame[max(top, 0) : max(min(top + tall, height), 0), max(left, 0) : max(min(left + wide, width), 0)]
+    edges = max(-top, 0), max(top + tall - height, 0), max(-left, 0), max(left + wide - width, 0)
+    if any(edges) and within.size:
+        above, below, before, after = edges
+        padded = cv2.copyMakeBorder(within, above, below, before, after, cv2.BORDER_CONSTANT, value=_PAD)
+        within = np.asarray(padded, np.uint8)
+    if within.shape[:2] != (tall, wide):  # wholly outside the frame
+        within = np.full((tall, wide, 3), _PAD, np.uint8)
+    shown = cv2.resize(within, _WINDOW, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+    return np.asarray(shown, np.uint8), np.array([left, top], np.float64), factor
+
+
+def _middle(grid: NDArray[np.float32]) -> tuple[NDArray[np.float32], float] | None:
+    """Corners and score of the best plate about the middle of a window."""
+    corners, scores = read_grid(grid, _GLANCE)
+    for quad, score in zip(corners, scores, strict=True):
+        across, down = np.abs(quad.mean(axis=0) - np.array(_WINDOW) / 2) / _WIDTH
+        if _sound(quad) and across <= _NEAR[0] and down <= _NEAR[1]:
+            return quad, float(score)
+    return None
+
+
+def _sound(quad: NDArray[np.float32]) -> bool:
+    return bool(np.isfinite(quad).all() and np.ptp(quad[:, 0]) > 2 and np.ptp(quad[:, 1]) > 1)
+
+
+def _quad(corners: NDArray[np.floating]) -> Quad:
+    first, second, third, fourth = ((float(x), float(y)) for x, y in corners)
+    return Quad((first, second, third, fourth))

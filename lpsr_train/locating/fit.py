@@ -43,6 +43,7 @@ class LocatorTraining:
         validate_every: steps.
         validation: scenes to measure on.
         bf16: half-precision arithmetic while training.
+        begun_from: run whose weights it began with, and the beginning of its checkpoint's sha256.
     """
 
     steps: int = 8000
@@ -59,6 +60,7 @@ class LocatorTraining:
     validate_every: int = 1000
     validation: int = 256
     bf16: bool = True
+    begun_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,16 @@ class LocatorTrainer:
         self.optimiser.load_state_dict(saved["optimiser"])
         self.step, self.history = saved["step"], saved["history"]
         return True
+
+    def start_from(self, folder: Path) -> None:
+        """Takes another run's averaged weights.
+
+        Raises:
+            LpsrError: the folder holds no locator's run.
+        """
+        network, _ = load_locator(folder)
+        self.network.load_state_dict(network.state_dict())
+        self.average.network.load_state_dict(network.state_dict())
 
     def run(
         self,

@@ -14,7 +14,7 @@ from lpsr_train.plates.face import draw_face, plate_size
 from lpsr_train.plates.photograph import light
 from lpsr_train.plates.style import random_style
 from lpsr_train.scenes.surroundings import Picture, lettering, surroundings
-from lpsr_train.scenes.vehicle import draw_vehicle
+from lpsr_train.scenes.vehicle import draw_vehicle, emblem
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ def render_scene(source: SceneSource, seed: int, index: int) -> Scene:
             draw_vehicle(picture, centre, plate, rng)
             if rng.random() < 0.3:
                 lettering(picture, rng)
+    for _ in range(rng.poisson(0.8)):
+        emblem(picture, rng.uniform([0, 0], [width, height]), float(np.exp(rng.uniform(np.log(4), np.log(90)))), rng)
     # Plates last, so that none is hidden: what is told can be seen.
     quads = [_put_plate(picture, centre, plate, source, rng) for centre, plate in places]
     return Scene(_photograph(picture, rng), np.array(quads, np.float32).reshape(-1, 4, 2))

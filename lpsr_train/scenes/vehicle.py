@@ -71,9 +71,48 @@ def draw_vehicle(picture: Picture, centre: NDArray[np.float64], width: float, rn
         tone = float(rng.choice([rng.uniform(0.6, 1), rng.uniform(0, 0.3)]))
         place = at(rng.uniform(-left, 0.6 * right), -rng.uniform(0.35, 0.9))
         put_text(picture, text, place, cv2.FONT_HERSHEY_DUPLEX, scale, (tone, tone, tone), max(1, round(scale * 1.5)))
+    for _ in range(rng.poisson(1.6)):
+        spot = np.array(centre) + width * np.array([rng.uniform(-left, right), -rng.uniform(0.3, up)])
+        emblem(picture, spot, width * rng.uniform(0.06, 0.45), rng)
     if rng.random() < 0.5:  # the recess that the plate lies in
         margin = rng.uniform(0.03, 0.25)
         fill = colour(rng.uniform(0.4, 1.2)) if rng.random() < 0.5 else (0.04, 0.04, 0.04)
         box(-0.5 - margin, -0.17 - margin, 0.5 + margin, 0.17 + margin, fill)
     shadow = round(0.12 * width)
     cv2.rectangle(picture, at(-left, down - 0.05), at(right, down + 0.1), (0.03, 0.03, 0.03), max(shadow, 1))
+
+
+def emblem(picture: Picture, centre: NDArray[np.float64], size: float, rng: np.random.Generator) -> None:
+    """A maker's badge, a lock, a name in a few letters: what sits on cars beside plates, and is none.
+
+    Args:
+        picture: float32[H, W, 3]; drawn into.
+        centre: in pixels.
+        size: half of its width, in pixels.
+        rng: of everything.
+    """
+    x, y = (round(float(value)) for value in centre)
+    wide, tall = max(round(size), 2), max(round(size * rng.uniform(0.35, 1.0)), 2)
+    metal = float(rng.uniform(0.55, 1.0))
+    ground = random_colour(rng)
+    rim = max(1, round(size * rng.uniform(0.06, 0.2)))
+    kind = rng.random()
+    thick = max(1, round(size * rng.uniform(0.08, 0.16)))
+    if kind < 0.6:  # an oval with a rim
+        cv2.ellipse(picture, (x, y), (wide, tall), 0, 0, 360, ground, -1, cv2.LINE_AA)
+        cv2.ellipse(picture, (x, y), (wide, tall), 0, 0, 360, (metal,) * 3, rim, cv2.LINE_AA)
+        if rng.random() < 0.3:
+            cv2.ellipse(picture, (x, y), (wide // 2, tall // 2), 0, 0, 360, (metal,) * 3, rim, cv2.LINE_AA)
+    elif kind < 0.8:  # a shield or a bar
+        box = [(x - wide, y - tall), (x + wide, y - tall), (x + wide, y + tall // 2), (x, y + tall), (x - wide, y)]
+        cv2.fillPoly(picture, [np.array(box, np.int32)], ground, cv2.LINE_AA)
+        cv2.polylines(picture, [np.array(box, np.int32)], True, (metal,) * 3, rim, cv2.LINE_AA)
+    if rng.random() < 0.65:  # its name
+        text = "".join(LETTERS[i] for i in rng.integers(0, 36, int(rng.integers(1, 6))))
+        scale = 1.5 * size / (14 * len(text))
+        (across, down), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_DUPLEX, scale, thick)
+        tone = (metal,) * 3 if rng.random() < 0.7 else random_colour(rng)
+        put_text(picture, text, (x - across // 2, y + down // 2), cv2.FONT_HERSHEY_DUPLEX, scale, tone, thick)
+    else:  # its sign: a few strokes
+        ends = rng.uniform(-0.8, 0.8, (int(rng.integers(3, 6)), 2)) * [wide, tall] + [x, y]
+        cv2.polylines(picture, [ends.astype(np.int32)], False, (metal,) * 3, thick, cv2.LINE_AA)

@@ -1,0 +1,230 @@
+"""The locator's training: scenes, targets, loss, the loop, the graph."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+torch = pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
+
+from lpsr_core.errors import LpsrError  # noqa: E402
+from lpsr_core.geometry import Box  # noqa: E402
+from lpsr_core.grid import read_grid  # noqa: E402
+from lpsr_train.locating import fit, pool  # noqa: E402
+from lpsr_train.locating.fit import LocatorTrainer, LocatorTraining, measure  # noqa: E402
+from lpsr_train.locating.pool import ScenePool, render_scenes  # noqa: E402
+from lpsr_train.locating.targets import loss, targets  # noqa: E402
+from lpsr_train.networks.locator import LocatorNet  # noqa: E402
+from lpsr_train.scenes.scene import Scene, SceneSource, render_scene  # noqa: E402
+
+SOURCE = SceneSource(size=(96, 96), narrowest=24, widest=70)
+TINY = LocatorTraining(steps=6, batch=2, window=64, scenes=8, validate_every=3, validation=2, warmup=1)
+
+
+def test_scenes_are_the_same_whoever_renders_them_and_hold_plates() -> None:
+    scenes = [render_scene(SOURCE, 1, index) for index in range(30)]
+    again = render_scene(SOURCE, 1, 7)
+    assert np.array_equal(scenes[7].image, again.image)
+    assert np.array_equal(scenes[7].quads, again.quads)
+    assert not np.array_equal(scenes[7].image, render_scene(SOURCE, 2, 7).image)
+    counts = [len(scene.quads) for scene in scenes]
+    assert 0 in counts
+    assert max(counts) > 1
+    for scene in scenes:
+        assert scene.image.shape == (96, 96, 3)
+        for quad in scene.quads:
+            right, down = quad[1] - quad[0], quad[3] - quad[0]
+            assert right[0] > 0, "corners begin at the top left"
+            assert down[1] > 0, "and go round clockwise"
+            assert 10 < np.linalg.norm(right) < 90
+
+
+def test_plates_are_seen_where_they_are_told() -> None:
+    """Pictures differ where the plate is, and little elsewhere."""
+    source = replace(SOURCE, empty=0.0, bare=1.0, motorcycles=0.0)
+    inside = []
+    for index in range(20):
+        scene = render_scene(source, 5, index)
+        grey = scene.image.astype(float).mean(axis=2)
+        edges = np.abs(np.diff(grey, axis=1))
+        for quad in scene.quads:
+            (left, top), (right, bottom) = quad.min(axis=0).astype(int), quad.max(axis=0).astype(int)
+            if left >= 0 and top >= 0 and right < 95 and bottom < 95:
+                inside.append(edges[top:bottom, left:right].mean() / max(edges.mean(), 1e-6))
+    assert len(inside) > 10
+    assert np.median(inside) > 1.3, "characters are edges"
+
+
+QUADS = torch.tensor(
+    [
+        [[[20.0, 20], [62, 24], [61, 38], [19, 34]], [[90, 80], [114, 80], [114, 88], [90, 88]]],
+        [[[-20.0, 60], [40, 60], [40, 80], [-20, 80]], [[0, 0], [1, 0], [1, 1], [0, 1]]],
+    ]
+)
+PRESENT = torch.tensor([[True, True], [True, False]])
+
+
+def perfect(wanted) -> torch.Tensor:
+    """What the network would say of these targets if it knew."""
+    logit = torch.where(wanted.heat == 1, 12.0, -12.0)
+    scale = 8 * torch.exp(wanted.size)
+    return torch.cat([logit[:, None], wanted.size[:, None], wanted.corners / scale[:, None]], dim=1)
+
+
+def test_a_grid_of_the_targets_reads_as_the_plates() -> None:
+    wanted = targets(QUADS, PRESENT, 128, 128)
+    grid = LocatorNet.place(perfect(wanted)).numpy()
+    corners, _ = read_grid(grid[0], 0.5)
+    found = sorted(corners.tolist())
+    assert np.allclose(found, sorted(QUADS[0].tolist()), atol=1e-3)
+    assert len(read_grid(grid[1], 0.5)[1]) == 0, "a plate that the border cuts is not asked for"
+    assert wanted.ignored[1].sum() > 0
+    assert wanted.weight.sum() == pytest.approx(2.0), "each plate weighs one"
+
+
+def test_the_loss_falls_to_nothing_and_has_gradients_everywhere() -> None:
+    wanted = targets(QUADS, PRESENT, 128, 128)
+    assert sum(value.item() for value in loss(perfect(wanted), wanted).values()) < 1e-3
+    raw = torch.zeros(2, 10, 16, 16, requires_grad=True)
+    terms = loss(raw, wanted)
+    torch.stack(list(terms.values())).sum().backward()
+    assert raw.grad is not None
+    assert (raw.grad[:, 0] != 0).float().mean() > 0.9
+    cells = wanted.weight[:, None] > 0
+    assert (raw.grad[:, 2:] != 0)[cells.expand(-1, 8, -1, -1)].all()
+    assert not (raw.grad[:, 2:] != 0)[~cells.expand(-1, 8, -1, -1)].any()
+    moved = perfect(wanted)
+    moved[:, 2:] += 0.1
+    assert loss(moved, wanted)["corners"] > 0.05
+
+
+def test_finds_are_counted() -> None:
+    quad = np.array([[20, 20], [60, 20], [60, 33], [20, 33]], np.float32)
+    cut = np.array([[80, 60], [120, 60], [120, 73], [80, 73]], np.float32)
+    scene = Scene(np.zeros((96, 96, 3), np.uint8), np.stack([quad, cut]))
+
+    class Told(torch.nn.Module):
+        def __init__(self, *quads: np.ndarray) -> None:
+            super().__init__()
+            self.unused = torch.nn.Parameter(torch.zeros(1))
+            self.quads = quads
+
+        def forward(self, picture: torch.Tensor) -> torch.Tensor:
+            grid = torch.zeros(1, 9, 12, 12)
+            grid[:, 0] = -9
+            for each in self.quads:
+                column, row = (int(value) for value in each.mean(axis=0) // 8)
+                grid[0, 0, row, column] = 3
+                middle = (np.array([column, row]) + 0.5) * 8
+                grid[0, 1:, row, column] = torch.from_numpy((each - middle).reshape(-1).astype(np.float32))
+            return grid
+
+    assert (measure(Told(quad), [scene]).recall, measure(Told(quad), [scene]).precision) == (1.0, 1.0)
+    shifted = measure(Told(quad + 2), [scene])
+    assert (shifted.hits, shifted.false) == (1, 0)
+    assert shifted.corner_error == pytest.approx(np.sqrt(8) / 40)
+    wrong = measure(Told(quad + np.float32(30)), [scene])
+    assert (wrong.plates, wrong.hits, wrong.false) == (1, 0, 1)
+    assert measure(Told(), [scene]).recall == 0
+
+
+@pytest.fixture
+def scenes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScenePool:
+    monkeypatch.setattr(pool, "SHARD", 4)
+    list(render_scenes(tmp_path / "pool", SOURCE, 1, 8, 1))
+    return ScenePool(tmp_path / "pool", SOURCE, 8)
+
+
+def test_batches_depend_on_seed_and_step_alone(scenes: ScenePool) -> None:
+    assert len(scenes) == 8
+    batches = scenes.batches(3, 64, seed=1)
+    first = [next(batches) for _ in range(4)]
+    later = next(scenes.batches(3, 64, seed=1, start=3))
+    assert np.array_equal(first[3].images, later.images)
+    assert np.array_equal(first[3].quads, later.quads)
+    assert first[0].images.shape == (3, 64, 64, 3)
+    for batch in first:
+        there = batch.quads[batch.present]
+        assert ((there.max(axis=1) > 0) & (there.min(axis=1) < 64)).all()
+
+
+def weights(folder: Path) -> list[torch.Tensor]:
+    return [value for value in fit.load_locator(folder)[0].state_dict().values() if value.is_floating_point()]
+
+
+def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(scenes: ScenePool, tmp_path: Path) -> None:
+    samples = fit.validation_scenes(2, SOURCE)
+
+    def train(folder: str, until: int) -> LocatorTrainer:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        trainer = LocatorTrainer(TINY, tmp_path / folder, torch.device("cpu"))
+        trainer.resume()
+        trainer.run(scenes, samples, lambda step, losses: None, lambda: trainer.step >= until)
+        return trainer
+
+    whole = train("whole", 6)
+    assert len(whole.history) == 2
+    train("parts", 4)
+    assert train("parts", 6).step == 6
+    pairs = zip(weights(tmp_path / "whole"), weights(tmp_path / "parts"), strict=True)
+    assert all(torch.allclose(one, other, atol=1e-6) for one, other in pairs)
+    other = LocatorTrainer(replace(TINY, rate=1.0), tmp_path / "whole", torch.device("cpu"))
+    with pytest.raises(LpsrError, match="holds another run"):
+        other.resume()
+
+
+def test_the_network_learns_what_one_plate_looks_like() -> None:
+    torch.manual_seed(0)
+    source = replace(SOURCE, empty=0.0, bare=1.0, motorcycles=0.0)
+    scenes = (render_scene(source, 3, index) for index in range(50))
+    scene = next(each for each in scenes if len(each.quads) == 1 and each.quads.min() > 0 and each.quads.max() < 95)
+    network = LocatorNet()
+    picture = torch.from_numpy(scene.image).permute(2, 0, 1)[None].float() / 255
+    quads = torch.from_numpy(scene.quads)[None]
+    wanted = targets(quads, torch.ones(1, len(scene.quads), dtype=torch.bool), 96, 96)
+    optimiser = torch.optim.AdamW(network.parameters(), 3e-3)
+    for _ in range(60):
+        total = torch.stack(list(loss(network.raw(picture), wanted).values())).sum()
+        optimiser.zero_grad()
+        total.backward()
+        optimiser.step()
+    corners, scores = read_grid(network(picture).detach().numpy()[0], 0.5)
+    assert len(scores) == 1
+    (left, top), (right, bottom) = corners[0].min(axis=0), corners[0].max(axis=0)
+    (x, y), (u, v) = scene.quads[0].min(axis=0), scene.quads[0].max(axis=0)
+    assert Box(left, top, right - left, bottom - top).iou(Box(x, y, u - x, v - y)) > 0.7
+
+
+def test_the_command_trains_and_the_graph_is_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxscript", reason="exporting needs onnxscript (the train extra)")
+    pytest.importorskip("onnxruntime", reason="graphs are checked in ONNX Runtime")
+    from lpsr_export.cli import app as export
+    from lpsr_run.locate.network import NetworkLocator
+    from lpsr_run.onnx_engine import OnnxRuntimeEngine
+    from lpsr_train.cli import app
+
+    monkeypatch.setattr(pool, "SHARD", 4)
+    arguments = ["--steps", "2", "--batch", "2", "--scenes", "4", "--validation", "2", "--workers", "1"]
+    run = tmp_path / "run"
+    done = CliRunner().invoke(app, ["locator", "--out", str(run), *arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "recall" in done.output
+    again = ["locator", "--out", str(tmp_path / "more"), "--init", str(run), "--pool", str(run / "pool"), *arguments]
+    assert CliRunner().invoke(app, again, catch_exceptions=False).exit_code == 0
+    for half in ([], ["--half-weights"]):
+        out = tmp_path / f"out{len(half)}"
+        made = ["locator", "--weights", str(run), "--out", str(out), "--scenes", "2", *half]
+        done = CliRunner().invoke(export, made, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        card = json.loads((out / "lite-locator.json").read_text())
+        assert card["role"] == "locator"
+        assert card["parameters"] <= 2_000_000
+        locator = NetworkLocator(OnnxRuntimeEngine(out / "lite-locator.onnx", "cpu"))
+        assert isinstance(locator.locate(render_scene(SOURCE, 1, 1).image), list)
+    sizes = [(tmp_path / f"out{n}" / "lite-locator.onnx").stat().st_size for n in (0, 1)]
+    assert sizes[1] < 0.65 * sizes[0]
