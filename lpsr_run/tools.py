@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lpsr_core.cards import Role
 from lpsr_core.errors import UsageError
-from lpsr_run.backends import open_engine
+from lpsr_run.backends import Backend, open_engine
 from lpsr_run.config import RunConfig
 from lpsr_run.engine import Engine
 from lpsr_run.locate.base import Locator
@@ -65,15 +65,36 @@ def open_tools(config: RunConfig) -> Tools:
 def _open_locator(config: RunConfig, models: dict[str, Model], engines: dict[str, Engine]) -> Locator:
     """What finds plates; its model and engine are added to the others."""
     # Engines are built from released readers and generators; what finds plates runs in ONNX Runtime.
-    backend = "auto" if config.backend == "tensorrt" else config.backend
-    locator: Locator = ClassicalLocator()
+    backend: Backend = "auto" if config.backend == "tensorrt" else config.backend
     if config.detector is not None:
         if not Path(config.detector).is_file():
             raise UsageError(f"{config.detector}: no such model file")
         engines["detector"] = open_engine(Path(config.detector), backend, config.threads)
-        locator = YoloLocator(engines["detector"])
-    elif config.locator != "classical" and (config.locator != "auto" or released("locator")):
-        models["locator"] = find_model(DEFAULT_MODEL if config.locator == "auto" else config.locator, "locator")
-        engines["locator"] = open_engine(models["locator"].path, backend, config.threads)
-        locator = NetworkLocator(engines["locator"])
+        locator: Locator = YoloLocator(engines["detector"])
+    else:
+        locator, model, engine = open_locator(config.locator, backend, config.threads)
+        if model is not None and engine is not None:
+            models["locator"], engines["locator"] = model, engine
     return locator if config.region is None else RegionLocator(locator, parse_region(config.region))
+
+
+def open_locator(
+    choice: str, backend: Backend = "auto", threads: int = 0
+) -> tuple[Locator, Model | None, Engine | None]:
+    """What finds plates, by name, with its model and engine where it has any.
+
+    Args:
+        choice: `auto` takes the released network, or `classical` where there is none; a released name, or the path of
+            an .onnx file.
+        backend: runtime of the network.
+        threads: of the processor; 0 lets the runtime choose.
+
+    Raises:
+        UsageError: there is no such model.
+        LpsrError: it cannot be loaded.
+    """
+    if choice == "classical" or (choice == "auto" and not released("locator")):
+        return ClassicalLocator(), None, None
+    model = find_model(DEFAULT_MODEL if choice == "auto" else choice, "locator")
+    engine = open_engine(model.path, backend, threads)
+    return NetworkLocator(engine), model, engine

@@ -1,0 +1,158 @@
+"""Runs lpsr-run at full speed for as long as is wanted, and looks whether it grows or loses anything.
+
+    python -m benchmarks.soak --minutes 30 --out runs/soak
+
+The example video is fed in again and again as raw frames through a pipe, so that the reader sets the pace. Memory, file
+descriptors and threads are taken every second; every plate that was shown must have been read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+_WARM_UP = 120.0
+"""Seconds that the slope leaves out: engines and allocators settle."""
+_RATE = 12
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a second showed: seconds from the start, resident bytes, open files, threads, frames so far."""
+
+    seconds: float
+    resident: int
+    files: int
+    threads: int
+    frames: int
+
+
+def sample(process: int, start: float, frames: int) -> Sample:
+    """The process as it is now."""
+    folder = Path("/proc") / str(process)
+    status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines() if ":" in line)
+    resident = int(status["VmRSS"].split()[0]) * 1024
+    return Sample(
+        time.monotonic() - start, resident, len(list((folder / "fd").iterdir())), int(status["Threads"]), frames
+    )
+
+
+def slope(samples: list[Sample]) -> float:
+    """Megabytes an hour that the resident memory grows by, after the warm-up."""
+    late = [each for each in samples if each.seconds >= _WARM_UP]
+    if len(late) < 10:
+        return float("nan")
+    rise, _ = np.polyfit([each.seconds for each in late], [each.resident for each in late], 1)
+    return float(rise) * 3600 / 1e6
+
+
+def plot(samples: list[Sample], path: Path, title: str) -> None:
+    """Memory, files and threads over time."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(2, 1, figsize=(8, 5), sharex=True, layout="constrained")
+    minutes = [each.seconds / 60 for each in samples]
+    axes[0].plot(minutes, [each.resident / 1e6 for each in samples])
+    axes[0].set_ylabel("resident memory, MB")
+    axes[0].set_ylim(bottom=0)
+    axes[0].set_title(title)
+    axes[1].plot(minutes, [each.files for each in samples], label="open files")
+    axes[1].plot(minutes, [each.threads for each in samples], label="threads")
+    axes[1].set_xlabel("minutes")
+    axes[1].set_ylim(bottom=0)
+    axes[1].legend()
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+
+
+def main() -> None:
+    """Feeds, watches, reports; exits with 1 when something grew or was lost."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--out", type=Path, default=Path("runs/soak"))
+    parser.add_argument("options", nargs="*", help="more options of lpsr-run, after --")
+    options = parser.parse_args()
+    video, table = ROOT / "examples" / "gate.mp4", ROOT / "examples" / "gate.csv"
+    texts = list(dict.fromkeys(line.split(",")[1] for line in table.read_text().splitlines()[1:]))
+    capture = cv2.VideoCapture(str(video))
+    frames = []
+    while True:
+        ok, image = capture.read()
+        if not ok:
+            break
+        frames.append(np.ascontiguousarray(image[..., ::-1]).tobytes())
+    width, height = (int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+    options.out.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "lpsr_run.cli", "--video", "-", "--raw", f"{width}x{height}@{_RATE}"]
+    command += ["--out", str(options.out / "run"), "--store", str(options.out / "reads.sqlite"), "--keep-reads", "1000"]
+    command += ["--status", str(options.out / "status.json"), "--quiet", "--no-pictures", *options.options]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT)
+    assert process.stdin is not None
+    start, samples, sent, rounds = time.monotonic(), list[Sample](), 0, 0
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(1.0) and process.poll() is None:
+            samples.append(sample(process.pid, start, sent))
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        while time.monotonic() - start < 60 * options.minutes:
+            for data in frames:
+                process.stdin.write(data)
+                sent += 1
+            rounds += 1
+    except BrokenPipeError:
+        sys.exit(f"error: lpsr-run ended by itself after {sent} frames")
+    finally:
+        stop.set()
+        watcher.join()
+        process.stdin.close()
+    code = process.wait(timeout=120)
+    seconds = time.monotonic() - start
+    lines = (options.out / "run" / "reads.jsonl").read_text().splitlines()
+    read = Counter(json.loads(line)["text"] for line in lines)
+    lost = {text: rounds - read[text] for text in texts if read[text] < rounds}
+    late = [each for each in samples if each.seconds >= _WARM_UP] or samples
+    growth = slope(samples)
+    result = {
+        "minutes": round(seconds / 60, 2),
+        "frames": sent,
+        "frames_a_second": round(sent / seconds, 2),
+        "plates_shown": rounds * len(texts),
+        "plates_read": sum(read[text] for text in texts),
+        "lost": lost,
+        "other_reads": sum(count for text, count in read.items() if text not in texts),
+        "resident_mb": [
+            round(min(each.resident for each in late) / 1e6, 1),
+            round(max(e.resident for e in late) / 1e6, 1),
+        ],
+        "slope_mb_an_hour": None if np.isnan(growth) else round(growth, 3),
+        "files": sorted({each.files for each in late}),
+        "threads": sorted({each.threads for each in late}),
+        "exit_code": code,
+    }
+    (options.out / "soak.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    plot(samples, options.out / "soak.png", f"{sent} frames in {seconds / 60:.0f} minutes")
+    print(json.dumps(result, indent=2))
+    if code or lost or (growth == growth and growth > 1) or len(result["threads"]) > 1:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
