@@ -21,6 +21,20 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """How a reader's log-probabilities become confidences.
+
+    Attributes:
+        temperature: that they are divided by.
+        power: the sum over n frames of a track is divided by n to this power: 1 would take frames that share their
+            blur and mistakes for one, 0 for independent ones.
+    """
+
+    temperature: float = 1.0
+    power: float = 0.5
+
+
+@dataclass(frozen=True)
 class ModelCard:
     """What a graph file is.
 
@@ -34,6 +48,7 @@ class ModelCard:
         opset: of the ONNX graph.
         made_by: the configuration that produced it, whatever the producing command takes.
         metrics: measured figures, each with what it was measured on.
+        calibration: of a reader, what makes its probabilities those of being right (see `Calibration`).
         schema: version of this form.
     """
 
@@ -46,6 +61,7 @@ class ModelCard:
     opset: int
     made_by: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+    calibration: Calibration | None = None
     schema: int = SCHEMA
 
     def save(self, folder: Path) -> Path:
@@ -73,6 +89,11 @@ class ModelCard:
             raise LpsrError(f"{path}: not a model card of schema {SCHEMA}; export the model again")
         if values["role"] not in ROLES or values["precision"] not in PRECISIONS:
             raise LpsrError(f"{path}: role {values['role']!r} or precision {values['precision']!r} is unknown")
+        try:
+            if values.get("calibration") is not None:
+                values["calibration"] = Calibration(**values["calibration"])
+        except TypeError:
+            raise LpsrError(f"{path}: its calibration is of another form; run lpsr-export calibrate again") from None
         return cls(**{name: value for name, value in values.items() if name in known})
 
 

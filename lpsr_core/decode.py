@@ -66,8 +66,7 @@ def decode(
     assert best is not None, "decode needs at least one layout"
     likelihood, layout, masked, chosen = best
 
-    mass = _logsumexp(np.where(_masks(layouts), scores, -np.inf)).sum(axis=(1, 2))
-    confidence = float(np.exp(likelihood - np.logaddexp.reduce(mass)))
+    confidence = float(np.exp(likelihood - log_mass(scores, layouts)))
     within = np.exp(masked - _logsumexp(masked))
     order = np.argsort(-within, axis=1, kind="stable")[:, :candidates]
     characters = tuple(
@@ -98,8 +97,7 @@ def alternatives(
     Raises:
         ValueError: the array has another shape or holds NaN.
     """
-    scores, pool = _scores(log_probs), _masks(layouts)
-    mass = np.logaddexp.reduce(_logsumexp(np.where(pool, scores, -np.inf)).sum(axis=(1, 2)))
+    scores, pool, mass = _scores(log_probs), _masks(layouts), log_mass(log_probs, layouts)
     found: dict[str, float] = {}
     for mask in pool:
         for likelihood, indices in _likeliest(np.where(mask, scores, -np.inf), count):
@@ -136,6 +134,12 @@ def _scores(log_probs: NDArray[np.floating]) -> NDArray[np.float64]:
 def _masks(layouts: Sequence[Layout]) -> NDArray[np.bool_]:
     """bool[M, 7, 36]: each pattern once, as two names of one pattern are one set of plates."""
     return np.stack([Layout(pattern, pattern).mask for pattern in dict.fromkeys(each.pattern for each in layouts)])
+
+
+def log_mass(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS) -> float:
+    """The logarithm of the probability that the reader gives to all texts of the layouts together."""
+    values = np.where(_masks(layouts), _scores(log_probs), -np.inf)
+    return float(np.logaddexp.reduce(_logsumexp(values).sum(axis=(1, 2))))
 
 
 def log_softmax(scores: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -220,6 +220,7 @@ def _build_one(
         opset=opset(made.model),
         made_by=made_by,
         metrics={"against_fp32": agreement.as_dict()},
+        calibration=card.calibration,
     )
     derived.save(folder)
     return CheckedGraph(config.out / path.name, derived, agreement)

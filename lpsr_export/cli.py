@@ -167,6 +167,27 @@ def build(
 
 
 @app.command()
+def calibrate(
+    name: Annotated[str, typer.Option(help="Name of the released models.")] = "lite",
+    models: Annotated[Optional[Path], typer.Option(help="Folder of the FP32 graphs [the released ones].")] = None,  # noqa: UP045
+    plates: Annotated[int, typer.Option(help="Rendered plates to fit on, and as many to measure on.", min=20)] = 1000,
+    debug: Debug = False,
+) -> None:
+    """Fits what makes a reader's confidences the shares of plates that are right, and writes it into its card."""
+    from lpsr_core.cards import released_folder
+    from lpsr_export.calibration import calibrate as run_calibrate
+
+    with Console(stderr=True).status("rendering") as status:
+        calibration, found = run_calibrate(models or released_folder(), name, plates, status.update)
+    table = Table("frames", "right, %", "confidence, %", "error, %", "before")
+    for frames, (before, after) in found.items():
+        cells = (100 * value for value in (after.right, after.confidence, after.error, before.error))
+        table.add_row(str(frames), *(f"{cell:.1f}" for cell in cells))
+    Console().print(table)
+    typer.echo(f"temperature {calibration.temperature:g}, power of the number of frames {calibration.power:g}")
+
+
+@app.command()
 def verify(
     first: Annotated[Path, typer.Argument(help="Graph or engine that is right, such as the FP32 graph.")],
     second: Annotated[Path, typer.Argument(help="Graph or engine to compare with it.")],

@@ -55,6 +55,7 @@ class PlateReader:
         generator: engine of the generator's contract; may be None when nothing is super-resolved.
         super_resolve: `auto` sends crops below 96 pixels of width through the generator; `always`, `never`.
         batch: most crops in one forward pass.
+        temperature: that log-probabilities are divided by, so that confidences are the shares that are right.
         clock: counts the stages preprocess, generate and read; default a clock of its own.
 
     Raises:
@@ -68,6 +69,7 @@ class PlateReader:
         super_resolve: SuperResolve = "auto",
         batch: int = 16,
         clock: StageClock | None = None,
+        temperature: float = 1.0,
     ) -> None:
         check_contract(reader, "reader")
         if generator is not None:
@@ -79,7 +81,7 @@ class PlateReader:
         self.clock = StageClock() if clock is None else clock
         self._reader, self._generator = reader, generator
         self._chain = generator.then(reader) if isinstance(generator, Chainable) else None
-        self._super_resolve, self._batch = super_resolve, batch
+        self._super_resolve, self._batch, self._temperature = super_resolve, batch, temperature
 
     def read(self, crops: Sequence[Image]) -> PlateBatch:
         """Runs the networks over crops; pictures that need the generator and others are batched apart.
@@ -171,7 +173,7 @@ class PlateReader:
     def _sound(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         if np.isnan(values).any():
             raise LpsrError(f"{self._reader.name}: the reader gave NaN; the model is broken, export it again")
-        return values
+        return values if self._temperature == 1 else log_softmax(values / np.float32(self._temperature))
 
 
 def _run(

@@ -44,6 +44,7 @@ from lpsr_run.status import EventLog, StatusFile
 from lpsr_run.stream import Acceptance, PlateEvent, PlateStream, read_crops
 from lpsr_run.summary import Summary
 from lpsr_run.tools import Tools, open_tools
+from lpsr_run.tracking import TrackSettings
 
 Report = Callable[[str], None]
 
@@ -189,6 +190,7 @@ def _events(
         tools.reader,
         layouts,
         Acceptance(config.min_confidence, config.min_frames, config.sure),
+        tracking=TrackSettings(power=tools.calibration.power),
         batch=1 if live else config.batch,
         keep_frames=config.evidence is not None,
     )

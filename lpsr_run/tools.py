@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from lpsr_core.cards import Role
+from lpsr_core.cards import Calibration, Role
 from lpsr_core.errors import UsageError
 from lpsr_run.backends import Backend, open_engine
 from lpsr_run.config import RunConfig
@@ -26,6 +26,7 @@ class Tools:
 
     Attributes:
         reader: generator and reader.
+        calibration: of the reader.
         locator: None when the images are plates already.
         models: the graphs' files, by role.
         engines: the engines' names, by role.
@@ -33,6 +34,7 @@ class Tools:
     """
 
     reader: PlateReader
+    calibration: Calibration
     locator: Locator | None
     models: dict[str, Model]
     engines: dict[str, str]
@@ -57,9 +59,17 @@ def open_tools(config: RunConfig) -> Tools:
         models[role], engines[role] = opened.model, opened.engine
         if opened.why:
             why[role] = opened.why
-    reader = PlateReader(engines["reader"], engines.get("generator"), config.super_resolve, config.batch)
+    card = models["reader"].card
+    calibration = card.calibration if card is not None and card.calibration is not None else Calibration()
+    reader = PlateReader(
+        engines["reader"],
+        engines.get("generator"),
+        config.super_resolve,
+        config.batch,
+        temperature=calibration.temperature,
+    )
     locator = _open_locator(config, models, engines) if config.crops is None else None
-    return Tools(reader, locator, models, {role: engine.name for role, engine in engines.items()}, why)
+    return Tools(reader, calibration, locator, models, {role: engine.name for role, engine in engines.items()}, why)
 
 
 def _open_locator(config: RunConfig, models: dict[str, Model], engines: dict[str, Engine]) -> Locator:

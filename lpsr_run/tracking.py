@@ -51,6 +51,8 @@ class TrackSettings:
         text_weight: what a wholly different text adds to the distance, in plate widths.
         alien: share of characters that differ from which a plate that does not overlap is another one.
         missed: a track ends after so many frames without its plate.
+        power: of the number of frames that their sum is divided by: neighbouring frames share their blur and their
+            mistakes, and counting them as independent would call every long track certain.
     """
 
     reach: float = 1.5
@@ -58,6 +60,7 @@ class TrackSettings:
     text_weight: float = 0.7
     alien: float = 0.6
     missed: int = 12
+    power: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -90,10 +93,11 @@ class Track:
     Args:
         number: within the source.
         layouts: that the text may follow.
+        power: see `TrackSettings`.
     """
 
-    def __init__(self, number: int, layouts: Sequence[Layout] = DEFAULT_LAYOUTS) -> None:
-        self.number = number
+    def __init__(self, number: int, layouts: Sequence[Layout] = DEFAULT_LAYOUTS, power: float = 0.5) -> None:
+        self.number, self._power = number, power
         self._layouts = layouts
         self._sum: NDArray[np.float64] = np.zeros((PLATE_LENGTH, CLASSES))
         self._texts: Counter[str] = Counter()
@@ -156,7 +160,7 @@ class Track:
 
     @property
     def _tempered(self) -> NDArray[np.float64]:
-        return self._sum / np.sqrt(max(self._frames, 1))
+        return self._sum / max(self._frames, 1) ** self._power
 
     def difference(self, text: str) -> float:
         """Share of characters, 0..1, in which a text differs from the track's so far."""
@@ -165,9 +169,8 @@ class Track:
     def read(self) -> FusedRead:
         """Decodes what was summed so far.
 
-        The text is the likeliest under the plain sum. The confidence is that of the sum divided by the square
-        root of the frames: neighbouring frames share their blur and their mistakes, and counting them as
-        independent would call every long track certain.
+        The text is the likeliest under the plain sum, the confidence that of the sum divided by a power of the
+        number of frames (see `TrackSettings`).
 
         Raises:
             ValueError: no frame was added.
@@ -253,7 +256,7 @@ class Tracker:
         for index in range(len(observations)):
             track = taken.get(index)
             if track is None:
-                track = Track(self._next, self._layouts)
+                track = Track(self._next, self._layouts, self._settings.power)
                 self._next += 1
                 self._open.append(track)
             tracks.append(track)

@@ -85,7 +85,7 @@ def render_pair(source: PlateSource, seed: int, index: int) -> Pair:
     methods = list(source.degradations)
     weights = np.array([source.degradations[method] for method in methods], np.float64)
     method = methods[int(rng.choice(len(methods), p=weights / weights.sum()))]
-    low = _degrade(crop, method, source, rng)
+    low = degraded(crop, method, source, rng)
     return Pair(crop, to_hr(crop), to_lr(low), style.text, country, method)
 
 
@@ -104,7 +104,8 @@ def write_crops(folder: Path, count: int, seed: int, quality: int = 90) -> None:
             raise LpsrError(f"{path}: cannot be written")
 
 
-def _degrade(crop: Image, method: Method, source: PlateSource, rng: np.random.Generator) -> Image:
+def degraded(crop: Image, method: Method, source: PlateSource, rng: np.random.Generator) -> Image:
+    """What a bad camera makes of a crop, by one of a source's methods."""
     if method not in ("blur", "noise"):
         return degrade(crop, method, rng)
     target = source.target

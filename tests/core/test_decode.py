@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lpsr_core.alphabet import ALPHABET, CLASSES, IS_DIGIT, PLATE_LENGTH, encode
-from lpsr_core.decode import decode
+from lpsr_core.alphabet import ALPHABET, CLASSES, IS_DIGIT, PLATE_LENGTH, decode_indices, encode
+from lpsr_core.decode import alternatives, decode, log_softmax
 from lpsr_core.layouts import BRAZILIAN, DEFAULT_LAYOUTS, KNOWN_LAYOUTS, MERCOSUR, Layout, layout_of
 
 
@@ -111,3 +113,24 @@ def test_layout_of(text: str, name: str) -> None:
     assert layout is not None
     assert layout.name == name
     assert layout_of("1234567", DEFAULT_LAYOUTS) is None
+
+
+def test_alternatives_are_the_likeliest_texts_of_all() -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        log_probs = log_softmax(rng.normal(0, 3, (7, 36)))
+        few = np.argsort(-log_probs, axis=1)
+        found = alternatives(log_probs, DEFAULT_LAYOUTS, 6)
+        reading = decode(log_probs)
+        assert found[0].text == reading.text
+        assert found[0].probability == pytest.approx(reading.confidence)
+        assert [each.probability for each in found] == sorted((each.probability for each in found), reverse=True)
+        # Every text of the likeliest characters of each kind, counted out.
+        best: dict[str, float] = {}
+        for layout in DEFAULT_LAYOUTS:
+            rows = [[i for i in few[p] if layout.mask[p, i]][:4] for p in range(7)]
+            for choice in itertools.product(*rows):
+                best[decode_indices(np.array(choice))] = float(sum(log_probs[p, i] for p, i in enumerate(choice)))
+        wanted = sorted(best, key=lambda text: -best[text])[:6]
+        assert [each.text for each in found] == wanted
+    assert sum(each.probability for each in alternatives(log_probs, count=2000)) <= 1 + 1e-9

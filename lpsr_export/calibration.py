@@ -1,0 +1,166 @@
+"""`lpsr-export calibrate`: makes a reader's confidences the shares of plates that are right.
+
+A temperature is fitted on single frames, and the power of the number of frames on tracks of several, both by the
+likelihood of the true texts; what is gained is measured on other plates (Guo et al., "On Calibration of Modern Neural
+Networks", 2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from lpsr_core.alphabet import encode
+from lpsr_core.cards import Calibration, graph_name, load_verified
+from lpsr_core.decode import decode, log_mass, log_softmax
+from lpsr_core.errors import UsageError
+from lpsr_core.geometry import to_lr
+from lpsr_export.crops import lr_batch
+from lpsr_export.graphs import GraphSession
+from lpsr_train.plates.pairs import PlateSource, degraded, render_pair
+
+FIT_SEED, TEST_SEED = 7_000_021, 7_000_022
+"""Of the plates; no pool is rendered with them."""
+FRAMES = 5
+_BINS = 10
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """Rendered plates, each seen in several frames that were degraded in the same way by chance differently.
+
+    Attributes:
+        log_probs: float64[N, frames, 7, 36], as the reader gives them.
+        texts: of the plates.
+    """
+
+    log_probs: NDArray[np.float64]
+    texts: tuple[str, ...]
+
+    def fused(self, frames: int, calibration: Calibration) -> NDArray[np.float64]:
+        """float64[N, 7, 36]: what a track of the first frames is decoded from."""
+        return self.log_probs[:, :frames].sum(axis=1) / calibration.temperature / frames**calibration.power
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How far confidences are from shares.
+
+    Attributes:
+        error: expected calibration error over ten bins, 0..1.
+        confidence: mean confidence, 0..1.
+        right: share of texts that are right, 0..1.
+    """
+
+    error: float
+    confidence: float
+    right: float
+
+
+def read_tracks(models: Path, name: str, plates: int, seed: int, say: Callable[[str], None] = lambda _: None) -> Tracks:
+    """What generator and reader make of rendered plates.
+
+    Raises:
+        LpsrError: a graph is missing or cannot be run.
+    """
+    generate = GraphSession(models / graph_name(name, "generator"), "generator")
+    read = GraphSession(models / graph_name(name, "reader"), "reader")
+    source = PlateSource()
+    found, texts = [], []
+    for index in range(plates):
+        if index % 50 == 0:
+            say(f"plate {index} of {plates}")
+        pair = render_pair(source, seed, index)
+        rng = np.random.default_rng([seed, index, 1])
+        frames = [to_lr(degraded(pair.crop, pair.method, source, rng)) for _ in range(FRAMES)]
+        found.append(read(generate(lr_batch(frames))))
+        texts.append(pair.text)
+    return Tracks(np.array(found, np.float64), tuple(texts))
+
+
+def fit(tracks: Tracks) -> Calibration:
+    """The calibration under which the true texts are likeliest."""
+
+    def temperature(value: float) -> float:
+        return _surprise(tracks.fused(1, Calibration(value, 0.5)), tracks.texts)
+
+    first = minimize_scalar(temperature, bounds=(0.3, 4.0), method="bounded", options={"xatol": 0.01}).x
+
+    def power(value: float) -> float:
+        made = Calibration(first, value)
+        return sum(_surprise(tracks.fused(frames, made), tracks.texts) for frames in (3, FRAMES))
+
+    second = minimize_scalar(power, bounds=(0.0, 1.0), method="bounded", options={"xatol": 0.01}).x
+    return Calibration(round(float(first), 3), round(float(second), 3))
+
+
+def reliability(log_probs: NDArray[np.float64], texts: tuple[str, ...]) -> Reliability:
+    """How far the confidences of N readings are from the shares that are right.
+
+    Args:
+        log_probs: float64[N, 7, 36].
+        texts: of the plates.
+    """
+    readings = [decode(row) for row in log_probs]
+    confidence = np.array([reading.confidence for reading in readings])
+    right = np.array([reading.text == text for reading, text in zip(readings, texts, strict=True)])
+    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    error = sum(
+        (bins == number).mean() * abs(confidence[bins == number].mean() - right[bins == number].mean())
+        for number in np.unique(bins)
+    )
+    return Reliability(float(error), float(confidence.mean()), float(right.mean()))
+
+
+def calibrate(
+    models: Path, name: str, plates: int, say: Callable[[str], None] = lambda _: None
+) -> tuple[Calibration, dict[int, tuple[Reliability, Reliability]]]:
+    """Fits a released reader's calibration and writes it into its card.
+
+    Args:
+        models: folder of the graphs.
+        name: of the models.
+        plates: rendered ones to fit on, and as many others to measure on.
+        say: told what is being done.
+
+    Returns:
+        The calibration, and by frames of a track the reliability without and with it.
+
+    Raises:
+        UsageError: there is no such reader.
+        LpsrError: a graph cannot be run.
+    """
+    path = models / graph_name(name, "reader")
+    if not path.is_file():
+        raise UsageError(f"{path}: no released reader here")
+    card = load_verified(path)
+    calibration = fit(read_tracks(models, name, plates, FIT_SEED, say))
+    unseen = read_tracks(models, name, plates, TEST_SEED, say)
+    found = {
+        frames: tuple(reliability(unseen.fused(frames, made), unseen.texts) for made in (Calibration(), calibration))
+        for frames in (1, 3, FRAMES)
+    }
+    measured = {
+        f"{frames} frames": {"plates": plates, "ece_percent_before": _percent(a), "ece_percent": _percent(b)}
+        for frames, (a, b) in found.items()
+    }
+    replace(card, calibration=calibration, metrics={**card.metrics, "calibration": measured}).save(models)
+    return calibration, found  # type: ignore[return-value]
+
+
+def _percent(found: Reliability) -> float:
+    return round(100 * found.error, 2)
+
+
+def _surprise(log_probs: NDArray[np.float64], texts: tuple[str, ...]) -> float:
+    """Mean negative log-likelihood of the true texts among those that the layouts allow."""
+    rows = np.arange(log_probs.shape[1])
+    total = 0.0
+    for row, text in zip(log_softmax(log_probs).astype(np.float64), texts, strict=True):
+        total += log_mass(row) - row[rows, encode(text)].sum()
+    return total / len(texts)
