@@ -8,6 +8,8 @@ from pathlib import Path
 
 CARD_PLATES = 500
 """Plates of each degradation that a card's rates rest on."""
+CARD_SCENES = 1000
+"""Scenes that the locator's figures rest on, and plates that the calibration does."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Recipe:
 
         The second reader and the judge are trained on plates of their own, so that they share nothing with the guide.
         """
-        second, lite, lr, judge = (self.out / name for name in ("second", "lite", "lr", "judge"))
+        second, lite, lr, judge, locator = (self.out / name for name in ("second", "lite", "lr", "judge", "locator"))
         yield self._fit("second", second, self.out / "pool-second")
         yield [*self._fit("lite", lite, self.out / "pool"), "--second", str(second)]
         yield self._fit("reader-lr", lr, self.out / "pool")
@@ -50,6 +52,19 @@ class Recipe:
                 *("--out", str(self.models), "--plates", str(min(self.plates, CARD_PLATES)), "--half-weights"),
                 *(("--reader", str(judge)) if name == "lite" else ()),
             ]
+        models = ["--models", str(self.models), "--plates", str(max(min(self.plates, CARD_SCENES), 20))]
+        yield ["lpsr_export", "calibrate", *models]
+        yield self._locator(locator)
+        scenes = str(min(self.plates, CARD_SCENES))
+        out = ["--out", str(self.models), "--scenes", scenes, "--half-weights"]
+        yield ["lpsr_export", "locator", "--weights", str(locator), *out]
+
+    def _locator(self, run: Path) -> list[str]:
+        command = ["lpsr_train", "locator", "--out", str(run), "--device", self.device, "--workers", str(self.workers)]
+        for option, value in (("--steps", self.steps), ("--scenes", self.pairs)):
+            if value is not None:
+                command += [option, str(value)]
+        return command
 
     def _fit(self, preset: str, run: Path, pool: Path) -> list[str]:
         command = ["lpsr_train", "fit", "--preset", preset, "--out", str(run), "--pool", str(pool)]

@@ -22,13 +22,14 @@ from lpsr_core.cards import sha256 as sha256_of
 from lpsr_export import cli as export_cli
 from lpsr_train import cli as train_cli
 from lpsr_train import config, fitting, pool, release_cli
+from lpsr_train.locating import pool as scene_pool
 from lpsr_train.release import Recipe
 
 
 def test_a_rehearsal_leaves_graphs_cards_and_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = {name: replace(preset, batch=8, validation=4) for name, preset in config.PRESETS.items()}
     monkeypatch.setattr(config, "PRESETS", small)
-    for module in (pool, fitting):
+    for module in (pool, fitting, scene_pool):
         monkeypatch.setattr(module, "SHARD", 16)
     ran = []
 
@@ -42,9 +43,10 @@ def test_a_rehearsal_leaves_graphs_cards_and_figures(tmp_path: Path, monkeypatch
     options = ["--out", str(tmp_path), "--plates", "4", "--steps", "2", "--pairs", "16", "--workers", "1"]
     done = CliRunner().invoke(train_cli.app, ["release", *options], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    assert ran == ["fit", "fit", "fit", "fit", "evaluate", "onnx", "onnx"]
+    trained = ["fit", "fit", "fit", "fit", "evaluate", "onnx", "onnx"]
+    assert ran == [*trained, "calibrate", "locator", "locator"]
     assert done.output.count("\n$ lpsr-train fit --preset") + done.output.startswith("$ lpsr-train fit") == 4
-    names = {"lite-generator.onnx", "lite-reader.onnx", "lr-reader.onnx"}
+    names = {"lite-generator.onnx", "lite-reader.onnx", "lr-reader.onnx", "lite-locator.onnx"}
     assert {path.name for path in (tmp_path / "models").glob("*.onnx")} == names
     for name in names:
         card = ModelCard.load((tmp_path / "models" / name).with_suffix(".json"))
