@@ -16,6 +16,8 @@ from lpsr_run.quiet import silence_opencv
 
 _SURE = (60, 220, 90)
 _UNSURE = (170, 170, 170)
+_RATES = (1.0, 120.0)
+"""Least and most frames a second of a video."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +41,16 @@ class VideoSink:
     """Writes frames with their marks as an MP4 video.
 
     The first frame decides the video's size; frames of another size are shrunk or enlarged into it with their
-    shape kept.
+    shape kept. The first two decide its pace.
 
     Args:
         path: of the video.
-        rate: frames a second.
+        rate: frames a second where frames have no times.
     """
 
     def __init__(self, path: Path, rate: float = 25.0) -> None:
         self._path, self._rate = path, rate
+        self._first: tuple[Image, float] | None = None
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
 
@@ -57,15 +60,18 @@ class VideoSink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._first is not None and error is None:
+            self._begin(self._first[0])
         if self._writer is not None:
             self._writer.release()
 
-    def show(self, image: Image, marks: Sequence[Mark]) -> None:
+    def show(self, image: Image, marks: Sequence[Mark], milliseconds: float = 0.0) -> None:
         """Adds a frame.
 
         Args:
             image: uint8[H, W, 3], RGB; left as it is.
             marks: the plates in it.
+            milliseconds: its time.
 
         Raises:
             LpsrError: the video cannot be written.
@@ -73,21 +79,38 @@ class VideoSink:
         canvas = np.ascontiguousarray(image[..., ::-1])
         for mark in marks:
             _draw(canvas, mark)
-        if self._writer is None:
-            self._open(canvas.shape[1], canvas.shape[0])
+        if self._writer is None and self._first is None:
+            self._make()
+            self._first = canvas, milliseconds
+            return
+        if self._first is not None:
+            first, start = self._first
+            if milliseconds > start:
+                self._rate = float(np.clip(1000 / (milliseconds - start), *_RATES))
+            self._begin(first)
         assert self._writer is not None
         self._writer.write(_fitted(canvas, self._size))
 
-    def _open(self, width: int, height: int) -> None:
-        silence_opencv()
-        # The codec wants even sizes.
-        self._size = max(width - width % 2, 2), max(height - height % 2, 2)
+    def _begin(self, first: Image) -> None:
+        """Opens the video with its first frame."""
+        self._first = None
+        self._open(first.shape[1], first.shape[0])
+        assert self._writer is not None
+        self._writer.write(_fitted(first, self._size))
+
+    def _make(self) -> None:
+        """The file, so that a wrong path is told at once."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("wb"):
                 pass
         except OSError as error:
             raise LpsrError(f"{self._path}: cannot be written: {error.strerror or error}") from None
+
+    def _open(self, width: int, height: int) -> None:
+        silence_opencv()
+        # The codec wants even sizes.
+        self._size = max(width - width % 2, 2), max(height - height % 2, 2)
         self._writer = cv2.VideoWriter(str(self._path), cv2.VideoWriter.fourcc(*"mp4v"), self._rate, self._size)
         if not self._writer.isOpened():
             raise LpsrError(f"{self._path}: this OpenCV cannot write it as a video; give a name that ends in .mp4")

@@ -196,7 +196,7 @@ def _events(
     )
     if config.annotate is not None:
         video = stack.enter_context(VideoSink(Path(config.annotate)))
-        stream.show = lambda frame, marks: video.show(frame.image, marks)
+        stream.show = lambda frame, marks: video.show(frame.image, marks, frame.milliseconds)
     return stream.reads(frames)
 
 

@@ -108,6 +108,17 @@ def test_the_video_keeps_its_size_when_frames_change_theirs(tmp_path: Path) -> N
     assert count == 4
 
 
+@pytest.mark.parametrize(("step", "rate"), [(1000 / 12, 12.0), (0.0, 25.0), (5000.0, 1.0)])
+def test_a_video_keeps_the_pace_of_its_frames(tmp_path: Path, step: float, rate: float) -> None:
+    path = tmp_path / "out.mp4"
+    with VideoSink(path) as sink:
+        for index in range(3):
+            sink.show(np.zeros((120, 160, 3), np.uint8), [], index * step)
+    capture = cv2.VideoCapture(str(path))
+    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(rate, abs=0.05)
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 3
+
+
 def test_a_video_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path / "file" / "out.mp4", tmp_path / "out.unknown"):
