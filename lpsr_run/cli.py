@@ -117,6 +117,10 @@ def read_plates(
         str | None,
         typer.Option(metavar="URL", help="Post each read as JSON; what cannot be sent waits in DIR/spool."),
     ] = None,
+    mqtt: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Publish each read: mqtt://host/topic; what cannot be sent waits likewise."),
+    ] = None,
     evidence: Annotated[
         str | None,
         typer.Option(metavar="DIR", help="A folder a read: pictures, full frame, and their digests."),
@@ -177,6 +181,7 @@ def read_plates(
         "keep_days": keep_days,
         "keep_reads": keep_reads,
         "webhook": webhook,
+        "mqtt": mqtt,
         "evidence": evidence,
         "blur": blur or None,
         "watch_list": watch_list,

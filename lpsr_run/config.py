@@ -53,6 +53,7 @@ class RunConfig:
         store: SQLite database that reads are added to; None for none.
         keep_days, keep_reads: what the store keeps; 0 for all.
         webhook: http or https address that each read is posted to; None for none.
+        mqtt: `mqtt://host/topic` that each read is published to; None for none.
         evidence: folder of a folder a read with pictures, full frame and digests; None for none.
         blur: blurs everything outside the plate in the full frames of the evidence.
         watch_list: file of texts; all others are told as digests, without pictures. None tells all.
@@ -88,6 +89,7 @@ class RunConfig:
     keep_days: float = 0.0
     keep_reads: int = 0
     webhook: str | None = None
+    mqtt: str | None = None
     evidence: str | None = None
     blur: bool = False
     watch_list: str | None = None
@@ -148,8 +150,9 @@ class RunConfig:
         """For run.json, without credentials."""
         values = asdict(self)
         values["video"] = [redact(source) for source in self.video]
-        if self.webhook is not None:
-            values["webhook"] = redact(self.webhook)
+        for name in ("webhook", "mqtt"):
+            if values[name] is not None:
+                values[name] = redact(values[name])
         return values
 
 

@@ -28,10 +28,12 @@ from lpsr_run.sinks import (
     Result,
     Retention,
     Sink,
+    SpooledSink,
     SqliteSink,
     TableSink,
-    WebhookSink,
     make_folder,
+    poster,
+    publisher,
     set_aside,
 )
 from lpsr_run.sources import Frame, Source, list_images, open_source
@@ -166,7 +168,11 @@ def _open_sinks(
         retention = Retention(config.keep_days or None, config.keep_reads or None)
         sinks.append(stack.enter_context(SqliteSink(Path(config.store), retention)))
     if config.webhook is not None:
-        sinks.append(stack.enter_context(WebhookSink(config.webhook, out / "spool", note)))
+        webhook = SpooledSink(poster(config.webhook), redact(config.webhook), out / "spool", note)
+        sinks.append(stack.enter_context(webhook))
+    if config.mqtt is not None:
+        mqtt = SpooledSink(publisher(config.mqtt), redact(config.mqtt), out / "spool-mqtt", note)
+        sinks.append(stack.enter_context(mqtt))
     if config.evidence is not None:
         made_by = {**summary.made_by(), "config": config.as_dict()}
         sinks.append(stack.enter_context(EvidenceSink(Path(config.evidence), made_by, config.blur)))

@@ -5,10 +5,12 @@ from lpsr_run.sinks.csv_file import CsvSink
 from lpsr_run.sinks.evidence import EvidenceSink
 from lpsr_run.sinks.folder import make_folder, set_aside
 from lpsr_run.sinks.jsonl import JsonLinesSink
+from lpsr_run.sinks.mqtt import publisher
 from lpsr_run.sinks.pictures import PictureStore
+from lpsr_run.sinks.spool import SpooledSink
 from lpsr_run.sinks.sqlite_store import Retention, SqliteSink
 from lpsr_run.sinks.table import TableSink
-from lpsr_run.sinks.webhook import WebhookSink
+from lpsr_run.sinks.webhook import poster
 
 __all__ = [
     "CsvSink",
@@ -18,9 +20,11 @@ __all__ = [
     "Result",
     "Retention",
     "Sink",
+    "SpooledSink",
     "SqliteSink",
     "TableSink",
-    "WebhookSink",
     "make_folder",
+    "poster",
+    "publisher",
     "set_aside",
 ]

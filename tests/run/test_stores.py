@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
+import socket
 import sqlite3
 import threading
 import time
@@ -20,7 +22,8 @@ from lpsr_core.decode import Alternative, Candidate
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Box, Quad
 from lpsr_core.reads import Read
-from lpsr_run.sinks import CsvSink, EvidenceSink, Result, Retention, SqliteSink, WebhookSink
+from lpsr_run.redact import redact
+from lpsr_run.sinks import CsvSink, EvidenceSink, Result, Retention, SpooledSink, SqliteSink, poster, publisher
 from lpsr_run.sources.live import Retry
 
 TEXTS = [f"ABC{number:04d}" for number in range(10)]
@@ -147,6 +150,10 @@ class Receiver:
 QUICK = Retry(first=0.02, longest=0.05)
 
 
+def hook(url: str, spool: Path, notice=lambda _: None, retry: Retry = QUICK) -> SpooledSink:
+    return SpooledSink(poster(url), redact(url), spool, notice, retry)
+
+
 def until(condition, seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -156,7 +163,7 @@ def until(condition, seconds: float = 10) -> None:
 
 def test_reads_are_posted_in_order_and_leave_the_spool(tmp_path: Path) -> None:
     receiver = Receiver()
-    with WebhookSink(receiver.url.replace("me:hunter2@", ""), tmp_path / "spool", retry=QUICK) as sink:
+    with hook(receiver.url.replace("me:hunter2@", ""), tmp_path / "spool", retry=QUICK) as sink:
         for text in TEXTS:
             sink.write(result(text))
         until(lambda: sink.waiting == 0)
@@ -170,7 +177,7 @@ def test_nothing_is_lost_through_an_outage_or_a_restart(tmp_path: Path) -> None:
     url = receiver.url.replace("me:hunter2@", "")
     receiver.answers = [500, 503, 429]
     notes: list[str] = []
-    with WebhookSink(url, tmp_path / "spool", notes.append, QUICK) as sink:
+    with hook(url, tmp_path / "spool", notes.append, QUICK) as sink:
         sink.write(result(TEXTS[0]))
         until(lambda: len(receiver.got) == 1)
         receiver.stop()
@@ -179,7 +186,7 @@ def test_nothing_is_lost_through_an_outage_or_a_restart(tmp_path: Path) -> None:
         until(lambda: len(notes) == 3)
     assert len(list((tmp_path / "spool").glob("*.json"))) == 3
     again = Receiver(receiver.port)
-    with WebhookSink(url, tmp_path / "spool", notes.append, QUICK) as sink:
+    with hook(url, tmp_path / "spool", notes.append, QUICK) as sink:
         sink.write(result(TEXTS[4]))
         until(lambda: sink.waiting == 0)
     again.stop()
@@ -194,7 +201,7 @@ def test_a_read_that_will_never_be_taken_is_set_aside(tmp_path: Path) -> None:
     receiver = Receiver()
     receiver.answers = [422]
     notes: list[str] = []
-    with WebhookSink(receiver.url.replace("me:hunter2@", ""), tmp_path / "spool", notes.append, QUICK) as sink:
+    with hook(receiver.url.replace("me:hunter2@", ""), tmp_path / "spool", notes.append, QUICK) as sink:
         sink.write(result(TEXTS[0]))
         sink.write(result(TEXTS[1]))
         until(lambda: sink.waiting == 0)
@@ -207,7 +214,7 @@ def test_a_read_that_will_never_be_taken_is_set_aside(tmp_path: Path) -> None:
 
 def test_a_webhook_is_an_address(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--webhook takes an http"):
-        WebhookSink("ftp://me:hunter2@host/", tmp_path)
+        hook("ftp://me:hunter2@host/", tmp_path)
 
 
 def test_evidence_tells_the_digests_of_its_files(tmp_path: Path) -> None:
@@ -239,3 +246,80 @@ def test_blurred_evidence_shows_the_plate_and_nothing_else(tmp_path: Path) -> No
     plate, elsewhere = picture[50:60, 60:90].astype(float), picture[80:118, 5:155].astype(float)
     assert plate.std() > 40, "noise within the plate is as it was"
     assert np.abs(np.diff(elsewhere, axis=1)).mean() < 3, "and gone outside"
+
+
+class Broker:
+    """As much of an MQTT broker as takes messages: CONNECT, PUBLISH with quality 1, PINGREQ, DISCONNECT."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.got: list[tuple[str, str]] = []
+        self._socket = socket.create_server(("127.0.0.1", port))
+        self.port = self._socket.getsockname()[1]
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def stop(self) -> None:
+        for one in (self._socket, *self._open):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                one, _ = self._socket.accept()
+                self._open.append(one)
+                threading.Thread(target=self._serve, args=(one,), daemon=True).start()
+
+    def _serve(self, one: socket.socket) -> None:
+        stream = one.makefile("rb")
+        with contextlib.suppress(OSError, IndexError):
+            while head := stream.read(1):
+                length, shift = 0, 0
+                while True:
+                    byte = stream.read(1)[0]
+                    length |= (byte & 127) << shift
+                    shift += 7
+                    if not byte & 128:
+                        break
+                body = stream.read(length)
+                kind = head[0] >> 4
+                if kind == 1:
+                    one.sendall(b"\x20\x02\x00\x00")
+                elif kind == 3:
+                    size = int.from_bytes(body[:2], "big")
+                    topic, number, payload = body[2 : 2 + size].decode(), body[2 + size : 4 + size], body[4 + size :]
+                    self.got.append((topic, json.loads(payload)["text"]))
+                    one.sendall(b"\x40\x02" + number)
+                elif kind == 12:
+                    one.sendall(b"\xd0\x00")
+
+
+def test_reads_are_published_through_an_outage(tmp_path: Path) -> None:
+    pytest.importorskip("paho.mqtt", reason="publishing needs paho-mqtt (the mqtt extra)")
+    broker = Broker()
+    url = f"mqtt://me:hunter2@127.0.0.1:{broker.port}/plates/gate"
+    notes: list[str] = []
+    with SpooledSink(publisher(url), redact(url), tmp_path, notes.append, QUICK) as sink:
+        for text in TEXTS[:3]:
+            sink.write(result(text))
+        until(lambda: sink.waiting == 0)
+        broker.stop()
+        time.sleep(0.1)
+        for text in TEXTS[3:5]:
+            sink.write(result(text))
+        until(lambda: len(notes) == 1)
+        again = Broker(broker.port)
+        until(lambda: sink.waiting == 0, 30)
+    again.stop()
+    assert broker.got == [("plates/gate", text) for text in TEXTS[:3]]
+    assert dict.fromkeys(again.got) == dict.fromkeys(("plates/gate", text) for text in TEXTS[3:5]), "at least once"
+    assert "hunter2" not in "".join(notes)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://host/topic", "mqtt://host", "mqtt:///topic", "mqtt://host/a/#", "mqtt://h:x/t"]
+)
+def test_a_broker_is_an_address_with_a_topic(url: str) -> None:
+    with pytest.raises(UsageError, match="--mqtt takes mqtt://host/topic"):
+        publisher(url)

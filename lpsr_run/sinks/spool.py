@@ -1,0 +1,149 @@
+"""Reads on their way to somebody else's server, through a spool on disk: an outage loses nothing.
+
+Every read is a file of the spool before it is acknowledged, and leaves it when the server has taken it. A thread sends
+them in order, and goes on with what an earlier run left.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from lpsr_run.sinks.base import Result, write_failed
+from lpsr_run.sources.live import Retry
+
+_FAREWELL = 2.0
+"""Seconds that a closing sink still sends for; what is left is sent by the next run."""
+
+Send = Callable[[bytes, str], None]
+"""Hands a read to the server: its JSON, and a key that is the same at every attempt."""
+
+
+class NotTakenError(Exception):
+    """The server did not take a read, and may do so later."""
+
+
+class RefusedError(Exception):
+    """The server will never take this read."""
+
+
+class SpooledSink:
+    """Sends each read in order, at least once.
+
+    Args:
+        send: raises `NotTakenError` or `RefusedError`.
+        shown: the server's name, as it may be shown.
+        spool: folder of what was not taken yet; `refused` in it holds what never will be.
+        notice: told in one line when the server begins to fail, when it is back, and of reads that it refuses.
+        retry: how long to wait between attempts.
+
+    Raises:
+        LpsrError: the spool cannot be made.
+    """
+
+    def __init__(
+        self,
+        send: Send,
+        shown: str,
+        spool: Path,
+        notice: Callable[[str], None] = lambda _: None,
+        retry: Retry | None = None,
+    ) -> None:
+        self._send, self._shown, self._spool, self._notice = send, shown, spool, notice
+        self._retry = retry or Retry(longest=60.0)
+        try:
+            (spool / "refused").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise write_failed(spool, error) from None
+        self._numbers = itertools.count()
+        self._wake, self._closing = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> SpooledSink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.set()
+        self._wake.set()
+        self._thread.join(_FAREWELL)
+
+    @property
+    def waiting(self) -> int:
+        """Reads in the spool."""
+        return len(self._files())
+
+    def write(self, result: Result) -> None:
+        # Nanoseconds sort as the reads came, also over runs; the number keeps two of one tick apart.
+        name = f"{time.time_ns():020d}-{next(self._numbers):06d}.json"
+        part = self._spool / f"{name}.part"
+        try:
+            with part.open("wb") as stream:
+                stream.write(result.read.to_json().encode())
+                stream.flush()
+                os.fsync(stream.fileno())
+            part.replace(self._spool / name)
+        except OSError as error:
+            raise write_failed(part, error) from None
+        self._wake.set()
+
+    def _files(self) -> list[Path]:
+        return sorted(self._spool.glob("*.json"))
+
+    def _run(self) -> None:
+        failures = 0
+        until: float | None = None
+        while True:
+            if self._closing.is_set():
+                until = until or time.monotonic() + _FAREWELL
+                if failures or time.monotonic() > until:
+                    return
+            self._wake.clear()
+            files = self._files()
+            if not files:
+                if self._closing.is_set():
+                    return
+                self._wake.wait()
+                continue
+            why = self._try(files[0])
+            if why is None:
+                if failures:
+                    self._notice(f"{self._shown}: takes reads again; {len(files) - 1} are waiting")
+                failures = 0
+                continue
+            if failures == 0:
+                self._notice(f"{self._shown}: {why}; reads wait in {self._spool}")
+            self._closing.wait(self._retry.delay(failures))
+            failures += 1
+
+    def _try(self, path: Path) -> str | None:
+        """Sends one read and takes it out of the spool; why that failed, or None."""
+        try:
+            body = path.read_bytes()
+            json.loads(body)
+            self._send(body, path.stem)
+        except NotTakenError as error:
+            return str(error)
+        except RefusedError as error:
+            self._set_aside(path, str(error))
+        except (OSError, ValueError) as error:
+            self._set_aside(path, f"is not a read: {error}")
+        else:
+            path.unlink(missing_ok=True)
+        return None
+
+    def _set_aside(self, path: Path, why: str) -> None:
+        kept = self._spool / "refused" / path.name
+        self._notice(f"{self._shown}: {path.name} {why}; kept in {kept.parent}")
+        try:
+            path.replace(kept)
+        except OSError:
+            path.unlink(missing_ok=True)
