@@ -16,6 +16,8 @@ from lpsr_run.quiet import silence_opencv
 
 _SURE = (60, 220, 90)
 _UNSURE = (170, 170, 170)
+_PACED = 8
+"""Frames whose times decide a video's pace."""
 _RATES = (1.0, 120.0)
 """Least and most frames a second of a video."""
 
@@ -41,7 +43,7 @@ class VideoSink:
     """Writes frames with their marks as an MP4 video.
 
     The first frame decides the video's size; frames of another size are shrunk or enlarged into it with their
-    shape kept. The first two decide its pace.
+    shape kept. The first few decide its pace.
 
     Args:
         path: of the video.
@@ -50,7 +52,7 @@ class VideoSink:
 
     def __init__(self, path: Path, rate: float = 25.0) -> None:
         self._path, self._rate = path, rate
-        self._first: tuple[Image, float] | None = None
+        self._waiting: list[tuple[Image, float]] = []
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
 
@@ -60,8 +62,8 @@ class VideoSink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._first is not None and error is None:
-            self._begin(self._first[0])
+        if self._waiting and error is None:
+            self._begin()
         if self._writer is not None:
             self._writer.release()
 
@@ -79,24 +81,26 @@ class VideoSink:
         canvas = np.ascontiguousarray(image[..., ::-1])
         for mark in marks:
             _draw(canvas, mark)
-        if self._writer is None and self._first is None:
-            self._make()
-            self._first = canvas, milliseconds
+        if self._writer is None:
+            if not self._waiting:
+                self._make()
+            self._waiting.append((canvas, milliseconds))
+            if len(self._waiting) == _PACED:
+                self._begin()
             return
-        if self._first is not None:
-            first, start = self._first
-            if milliseconds > start:
-                self._rate = float(np.clip(1000 / (milliseconds - start), *_RATES))
-            self._begin(first)
-        assert self._writer is not None
         self._writer.write(_fitted(canvas, self._size))
 
-    def _begin(self, first: Image) -> None:
-        """Opens the video with its first frame."""
-        self._first = None
+    def _begin(self) -> None:
+        """Opens the video with the frames that waited for its pace to be known."""
+        times = [milliseconds for _, milliseconds in self._waiting]
+        if len(times) > 1 and (gap := float(np.median(np.diff(times)))) > 0:
+            self._rate = float(np.clip(1000 / gap, *_RATES))
+        first = self._waiting[0][0]
         self._open(first.shape[1], first.shape[0])
         assert self._writer is not None
-        self._writer.write(_fitted(first, self._size))
+        for canvas, _ in self._waiting:
+            self._writer.write(_fitted(canvas, self._size))
+        self._waiting = []
 
     def _make(self) -> None:
         """The file, so that a wrong path is told at once."""

@@ -23,6 +23,9 @@ else:
     import tomli as tomllib
 
 
+_DAY = 86400.0
+
+
 @dataclass(frozen=True)
 class RunConfig:
     """Everything that decides what a run does.
@@ -108,6 +111,10 @@ class RunConfig:
             raise UsageError("give exactly one of --video and --crops")
         if len(self.video) > 1 and self.annotate:
             raise UsageError("--annotate shows one source; give a single --video")
+        if self.watch_list and self.annotate:
+            raise UsageError("--annotate shows every plate; leave it out, or --watch-list")
+        if self.watch_list and self.evidence and not self.blur:
+            raise UsageError("--evidence holds frames with every plate in them; add --blur beside --watch-list")
         if self.blur and not self.evidence:
             raise UsageError("--blur is for the frames of --evidence")
         if self.crops is not None and (self.annotate or self.detector or self.region):
@@ -134,8 +141,8 @@ class RunConfig:
         for name in ("keep_days", "give_up"):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{_option(name)} is at least 0, not {getattr(self, name)}")
-        if not self.silence > 0:
-            raise UsageError(f"--silence is more than 0 seconds, not {self.silence}")
+        if not 0 < self.silence <= _DAY:
+            raise UsageError(f"--silence is more than 0 seconds and at most a day, not {self.silence}")
         parse_layouts(self.layouts)
 
     def changed(self, values: Mapping[str, Any]) -> RunConfig:

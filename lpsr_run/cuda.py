@@ -44,10 +44,16 @@ class CudaContext:
 
     @contextlib.contextmanager
     def current(self) -> Iterator[Any]:
-        """Makes it this thread's context; gives pycuda's driver module."""
+        """Makes it this thread's context; gives pycuda's driver module.
+
+        Raises:
+            LpsrError: a call of the driver within it failed.
+        """
         self._context.push()
         try:
             yield self.cuda
+        except self.cuda.Error as error:
+            raise LpsrError(f"the GPU failed: {error}") from error
         finally:
             self.cuda.Context.pop()
 

@@ -82,8 +82,11 @@ class Chain(Protocol):
         """
         ...
 
-    def warm_up(self) -> None:
+    def warm_up(self, batch: int) -> None:
         """Does what need not be done while plates wait.
+
+        Args:
+            batch: crops that will usually come at once.
 
         Raises:
             LpsrError: the runtime failed.

@@ -130,7 +130,7 @@ class PlateReader:
     def warm_up(self) -> None:
         """One empty plate through each engine, so that the first real one does not pay for their set-up."""
         if self._chain is not None:
-            self._chain.warm_up()
+            self._chain.warm_up(self._batch)
         elif self._generator is not None:
             self._generator.run({"lr": np.zeros((1, 3, LR_SIZE[1], LR_SIZE[0]), np.float32)})
         self._reader.run({"image": np.zeros((1, 3, HR_SIZE[1], HR_SIZE[0]), np.float32)})

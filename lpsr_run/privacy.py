@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from lpsr_core.alphabet import ALPHABET, PLATE_LENGTH
 from lpsr_core.errors import LpsrError, UsageError
 
 _DIGITS = 16
@@ -44,10 +45,13 @@ def load_watch_list(path: Path, key_file: Path) -> WatchList:
         LpsrError: the key cannot be made or read.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: not a readable watch list: {error}") from None
-    words = (line.split("#")[0].upper().replace(" ", "").replace("-", "") for line in lines)
+    words = [line.split("#")[0].upper().replace(" ", "").replace("-", "") for line in lines]
+    for number, word in enumerate(words, start=1):
+        if word and (len(word) != PLATE_LENGTH or set(word) - set(ALPHABET)):
+            raise UsageError(f"{path}, line {number}: {word!r} is not a plate of {PLATE_LENGTH} letters and digits")
     texts = frozenset(word for word in words if word)
     if not texts:
         raise UsageError(f"{path}: the watch list is empty; give one plate a line")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-_SECRET = ("pass", "pwd", "token", "key", "secret", "auth", "user", "login", "sig")
+_SECRET = ("pass", "pwd", "token", "key", "secret", "auth", "user", "login", "sig", "-pw")
 
 
 def redact(source: str) -> str:
@@ -13,10 +13,10 @@ def redact(source: str) -> str:
     >>> redact("rtsp://admin:hunter2@10.0.0.7:554/live?token=abc&channel=1")
     'rtsp://***@10.0.0.7:554/live?token=***&channel=1'
     """
+    if source.startswith("gst:"):  # a pipeline: words, some of them properties
+        return " ".join(_property(word) for word in source.split(" "))
     if "://" not in source:
         return source
-    if " " in source:  # a pipeline with addresses in it
-        return " ".join(redact(word) if "://" in word else word for word in source.split(" "))
     try:
         parts = urlsplit(source)
     except ValueError:
@@ -32,6 +32,13 @@ def redact(source: str) -> str:
         shown = [(name, "***" if _secret(name) else value) for name, value in query]
         return urlunsplit((parts.scheme, netloc, parts.path, urlencode(shown, safe="*/:"), parts.fragment))
     return urlunsplit((parts.scheme, netloc, parts.path, parts.query, parts.fragment))
+
+
+def _property(word: str) -> str:
+    name, equals, value = word.partition("=")
+    if equals and _secret(name):
+        return f"{name}=***"
+    return f"{name}{equals}{redact(value)}" if "://" in value else word
 
 
 def _secret(name: str) -> bool:

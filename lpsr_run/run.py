@@ -85,6 +85,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     sources = _open_sources(config, state, report, note, done)
     watched = load_watch_list(Path(config.watch_list), Path(config.watch_list + ".key")) if config.watch_list else None
     tools = open_tools(config)
+    tools.reader.warm_up()
     summary.models, summary.engines, summary.why = tools.models, tools.engines, tools.why
     if tools.why and not quiet:
         for role, why in tools.why.items():
@@ -102,7 +103,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
             stack.callback(lambda: setattr(summary, "seconds", time.perf_counter() - start))
             state.tell("started", sources=[source.name for source in state.sources])
             with _progress(errors, quiet) as progress, StopRequest() as stop:
-                merged = stack.enter_context(closing(Merged(sources, state, done)))
+                merged = stack.enter_context(closing(Merged(sources, state, done, lambda: stop.signal is not None)))
                 frames = _counted(merged, sources, summary, progress, stop, report)
                 for event in _events(config, tools, frames, any(source.live for source in sources), report, stack):
                     result = _result(event, store, watched)
@@ -230,8 +231,8 @@ def _counted(
             progress.update(task, completed=state.frames, total=total, reads=state.reads)
         yield item
         if stop.signal is not None:
-            summary.stopped_by = stop.signal
-            return
+            break
+    summary.stopped_by = stop.signal
 
 
 def _result(event: PlateEvent, store: PictureStore | None, watched: WatchList | None) -> Result:

@@ -181,7 +181,9 @@ class PlateStream:
         scene = self._scenes.get(frame.stream)
         if scene is None or frame.still or frame.gap or frame.source != scene.source:
             yield from self._end(frame.stream)
-            scene = _Scene(frame.source, frame.still, Tracker(self.layouts, self.tracking))
+            # Numbers go on through the gaps of one source: they tell its plates apart.
+            first = scene.tracker.next if scene is not None and frame.source == scene.source else 0
+            scene = _Scene(frame.source, frame.still, Tracker(self.layouts, self.tracking, first))
             self._scenes[frame.stream] = scene
         with self._clock.stage("decode"):
             ended = scene.tracker.update(frame.index, observations)

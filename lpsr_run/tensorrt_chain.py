@@ -81,15 +81,18 @@ class TensorRtChain:
         """SR pictures and log-probabilities of N crops, as `start` describes them."""
         return self.start(lr)()
 
-    def warm_up(self) -> None:
+    def warm_up(self, batch: int) -> None:
         """Runs a single crop and a full batch in each slot, and keeps CUDA graphs of their passes where those are
         faster; where the driver cannot capture them, passes stay as they are.
+
+        Args:
+            batch: crops that will usually come at once.
 
         Raises:
             LpsrError: an engine fails.
         """
         (channels, height, width) = (size or 1 for size in self._generator.inputs[0].shape[1:])
-        for count in sorted({1, self.largest}):
+        for count in sorted({1, min(batch, self.largest)}):
             for _ in self._slots:
                 self.run(np.zeros((count, channels, height, width), np.float32))
             with self._lock, self._generator.context.current():
@@ -140,7 +143,11 @@ class TensorRtChain:
         except LpsrError:
             return
         plain = self._median(lambda: self._passes.enqueue(count, slot, self._computing))
-        if self._median(graph.launch) <= _GAIN * plain:
+        try:
+            gains = self._median(graph.launch) <= _GAIN * plain
+        except LpsrError:  # captured, but not launched
+            gains = False
+        if gains:
             slot.graphs[count], slot.bound[count] = graph, passes
         else:
             graph.close()

@@ -198,12 +198,15 @@ class Tracker:
     Args:
         layouts: that texts may follow.
         settings: how to join.
+        first: number of the first track.
     """
 
-    def __init__(self, layouts: Sequence[Layout] = DEFAULT_LAYOUTS, settings: TrackSettings | None = None) -> None:
+    def __init__(
+        self, layouts: Sequence[Layout] = DEFAULT_LAYOUTS, settings: TrackSettings | None = None, first: int = 0
+    ) -> None:
         self._layouts, self._settings = layouts, settings or TrackSettings()
         self._open: list[Track] = []
-        self._next = 0
+        self.next = first
         self._step = 0
         self._steps: dict[int, int] = {}
 
@@ -256,8 +259,8 @@ class Tracker:
         for index in range(len(observations)):
             track = taken.get(index)
             if track is None:
-                track = Track(self._next, self._layouts, self._settings.power)
-                self._next += 1
+                track = Track(self.next, self._layouts, self._settings.power)
+                self.next += 1
                 self._open.append(track)
             tracks.append(track)
         return tracks

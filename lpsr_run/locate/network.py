@@ -21,6 +21,8 @@ _MULTIPLE = 32
 _PAD = (114, 114, 114)
 _SMALLEST = 64
 """Pixels of the shorter side below which a scale is not looked at."""
+_WIDEST = 1.5
+"""Of what may be a plate, in longer sides of the frame."""
 _GLANCE = 0.2
 """Least score of what is looked at again."""
 _WINDOW = (192, 128)
@@ -63,17 +65,18 @@ class NetworkLocator:
         if min(height, width) >= 2 * _SMALLEST:
             half = cv2.resize(frame, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
             found += self._glance(np.asarray(half, np.uint8), width / (width // 2))
+        found = [location for location in found if location.quad.width <= _WIDEST * max(width, height)]
         candidates = suppress(found, limit=self._most)
         if not candidates:
             return []
         windows = [_window(frame, candidate) for candidate in candidates]
         grids = self._run(np.stack([window for window, _, _ in windows]))
         looked = []
-        for candidate, grid, (_, origin, factor) in zip(candidates, grids, windows, strict=True):
+        for candidate, grid, (_, origin, factors) in zip(candidates, grids, windows, strict=True):
             best = _middle(grid)
             if best is not None:
                 quad, score = best
-                looked.append(Location(_quad(origin + quad / factor), float(np.sqrt(candidate.score * score))))
+                looked.append(Location(_quad(origin + quad / factors), float(np.sqrt(candidate.score * score))))
         return suppress([location for location in looked if location.score >= self._threshold])
 
     def _glance(self, image: Image, factor: float) -> list[Location]:
@@ -100,9 +103,9 @@ class NetworkLocator:
         return grids
 
 
-def _window(frame: Image, candidate: Location) -> tuple[Image, NDArray[np.float64], float]:
+def _window(frame: Image, candidate: Location) -> tuple[Image, NDArray[np.float64], NDArray[np.float64]]:
     """A candidate's surroundings with its plate at one size; where they begin in the frame, and how much larger they
-    are."""
+    are across and down."""
     factor = _WIDTH / max(candidate.quad.width, 4.0)
     wide, tall = (max(round(side / factor), 1) for side in _WINDOW)
     x, y = candidate.quad.box.centre
@@ -117,7 +120,7 @@ def _window(frame: Image, candidate: Location) -> tuple[Image, NDArray[np.float6
     if within.shape[:2] != (tall, wide):  # wholly outside the frame
         within = np.full((tall, wide, 3), _PAD, np.uint8)
     shown = cv2.resize(within, _WINDOW, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
-    return np.asarray(shown, np.uint8), np.array([left, top], np.float64), factor
+    return np.asarray(shown, np.uint8), np.array([left, top], np.float64), np.array(_WINDOW) / [wide, tall]
 
 
 def _middle(grid: NDArray[np.float32]) -> tuple[NDArray[np.float32], float] | None:

@@ -38,6 +38,10 @@ class CsvSink:
             elif head.strip() != ",".join(COLUMNS):
                 self._file.close()
                 raise OSError(0, "is another table; give another file")
+            else:
+                self._file.seek(-1, os.SEEK_END)
+                if self._file.read(1) != b"\n":  # torn by a power cut: the next line is not to go on in it
+                    self._file.write(b"\n")
         except OSError as error:
             raise write_failed(path, error) from None
 

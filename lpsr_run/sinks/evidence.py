@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ from lpsr_core.geometry import Image, Quad
 from lpsr_run.sinks.base import Result, write_failed
 
 _QUALITY = 92
+_STALE_SECONDS = 600.0
 _BLUR = 0.06
 """Of the blur outside plates, as a share of the frame's longer side."""
 
@@ -44,7 +46,8 @@ class EvidenceSink:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for leftover in folder.glob(".part-*"):
-                shutil.rmtree(leftover, ignore_errors=True)
+                if time.time() - leftover.stat().st_mtime > _STALE_SECONDS:  # not another run's that is just writing
+                    shutil.rmtree(leftover, ignore_errors=True)
         except OSError as error:
             raise write_failed(folder, error) from None
         self._count = sum(1 for entry in folder.iterdir() if entry.is_dir())
@@ -64,7 +67,7 @@ class EvidenceSink:
         read = result.read
         stem = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(read.source).stem or "source")[-40:]
         name = f"{self._count:06d}-{read.text[:12]}-{stem}-f{read.frame}-t{read.track}"
-        part = self._folder / f".part-{name}"
+        part = self._folder / f".part-{os.getpid()}-{name}"
         try:
             part.mkdir()
             files: dict[str, bytes] = {"lr.png": _encoded(".png", result.crop)}

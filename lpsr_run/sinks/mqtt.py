@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -36,27 +37,47 @@ def publisher(url: str) -> Send:
         from paho.mqtt.enums import CallbackAPIVersion
     except ImportError:
         raise MissingExtraError("paho-mqtt", "mqtt") from None
-    client: Any = mqtt.Client(CallbackAPIVersion.VERSION2)
-    if parts.username:
-        client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
-    if parts.scheme.lower() == "mqtts":
-        client.tls_set()
     host = parts.hostname
+    connected: list[Any] = []
+
+    def connect() -> Any:
+        """A client that the broker has let in. Each is new: what an old one could not deliver it would send again."""
+        client: Any = mqtt.Client(CallbackAPIVersion.VERSION2)
+        if parts.username:
+            client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
+        if parts.scheme.lower() == "mqtts":
+            client.tls_set()
+        answered, reasons = threading.Event(), list[Any]()
+
+        def answer(_client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+            reasons.append(reason)
+            answered.set()
+
+        client.on_connect = answer
+        client.connect(host, port, keepalive=60)
+        client.loop_start()
+        if not answered.wait(_TIMEOUT) or reasons[0].is_failure:
+            leave(client)
+            raise NotTakenError(f"the broker says: {reasons[0]}" if reasons else "the broker did not answer")
+        return client
+
+    def leave(client: Any) -> None:
+        client.disconnect()
+        client.loop_stop()
 
     def publish(body: bytes, key: str) -> None:
         try:
-            if not client.is_connected():
-                client.loop_stop()
-                client.connect(host, port, keepalive=60)
-                client.loop_start()
-            message = client.publish(topic, body, qos=1)
+            if not connected or not connected[0].is_connected():
+                for old in connected:
+                    leave(old)
+                connected[:] = [connect()]
+            message = connected[0].publish(topic, body, qos=1)
             message.wait_for_publish(_TIMEOUT)
             taken = message.is_published()
         except (OSError, ValueError, RuntimeError) as error:
             raise NotTakenError(f"cannot be reached: {error}") from None
         if not taken:
-            client.loop_stop()
-            client.disconnect()
+            leave(connected.pop())
             raise NotTakenError("the broker did not acknowledge")
 
     return publish

@@ -128,22 +128,22 @@ class SpooledSink:
         """Sends one read and takes it out of the spool; why that failed, or None."""
         try:
             body = path.read_bytes()
-            json.loads(body)
-            self._send(body, path.stem)
-        except NotTakenError as error:
-            return str(error)
-        except RefusedError as error:
-            self._set_aside(path, str(error))
-        except (OSError, ValueError) as error:
-            self._set_aside(path, f"is not a read: {error}")
-        else:
-            path.unlink(missing_ok=True)
+            try:
+                json.loads(body)
+                self._send(body, path.stem)
+            except NotTakenError as error:
+                return str(error)
+            except RefusedError as error:
+                self._set_aside(path, str(error))
+            except ValueError as error:
+                self._set_aside(path, f"is not a read: {error}")
+            else:
+                path.unlink(missing_ok=True)
+        except OSError as error:  # of the disk; what could not be moved is tried again
+            return f"{path}: {error.strerror or error}"
         return None
 
     def _set_aside(self, path: Path, why: str) -> None:
         kept = self._spool / "refused" / path.name
+        path.replace(kept)
         self._notice(f"{self._shown}: {path.name} {why}; kept in {kept.parent}")
-        try:
-            path.replace(kept)
-        except OSError:
-            path.unlink(missing_ok=True)

@@ -35,8 +35,8 @@ _INSERT = """
 INSERT INTO reads (stored, source, time, milliseconds, frame, track, text, layout, confidence, frames, agreeing, json)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-_PRUNED = 100
-"""Reads between two looks at what is too old or too many."""
+_PRUNED, _PRUNED_SECONDS = 100, 3600.0
+"""Reads, and seconds, between two looks at what is too old or too many."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class SqliteSink:
         try:
             self._database.execute(_INSERT, values)
             self._count += 1
-            if self._count % _PRUNED == 0:
+            if self._count % _PRUNED == 0 or time.monotonic() - self._pruned > _PRUNED_SECONDS:
                 self._prune()
         except sqlite3.Error as error:
             raise LpsrError(f"{self._path}: cannot be written: {error}; what was written before is kept") from None
@@ -114,6 +114,7 @@ class SqliteSink:
         self._database.execute("COMMIT")
 
     def _prune(self) -> None:
+        self._pruned = time.monotonic()
         if self._retention.days is not None:
             self._database.execute("DELETE FROM reads WHERE stored < ?", (time.time() - 86400 * self._retention.days,))
         if self._retention.reads is not None:

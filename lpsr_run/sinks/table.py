@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -9,6 +10,17 @@ from rich.console import Console
 from rich.table import Table
 
 from lpsr_run.sinks.base import Result
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What is printed of a read; its pictures are not kept in memory."""
+
+    cells: tuple[str, ...]
+    still: bool
+    source: str
+    seen: str
+    picture: str
 
 
 class TableSink:
@@ -22,7 +34,7 @@ class TableSink:
 
     def __init__(self, console: Console, out: Path, most: int = 200) -> None:
         self._console, self._out, self._most = console, out, most
-        self._rows: list[Result] = []
+        self._rows: list[_Row] = []
         self._total = 0
 
     def __enter__(self) -> TableSink:
@@ -34,28 +46,32 @@ class TableSink:
         if not self._rows:
             return
         table = Table(box=None, header_style="bold", pad_edge=False)
-        stills = all(result.read.milliseconds == 0 and result.last == 0 for result in self._rows)
+        stills = all(row.still for row in self._rows)
         table.add_column("plate", style="bold")
         table.add_column("layout")
         table.add_column("confidence", justify="right")
         table.add_column("frames", justify="right")
         table.add_column("source" if stills else "seen", overflow="fold")
         table.add_column("picture", overflow="fold")
-        for result in self._rows:
-            read = result.read
-            place = Path(read.source).name if stills else f"{_clock(result.first)}-{_clock(result.last)}"
-            picture = read.sr_image or read.lr_image
-            row = (read.text, read.layout, f"{read.confidence:.2f}", str(read.frames), place)
-            table.add_row(*row, Path(picture).name if picture else "")
+        for row in self._rows:
+            table.add_row(*row.cells, row.source if stills else row.seen, row.picture)
         if self._total > len(self._rows):
             self._console.print(f"the last {len(self._rows)} of {self._total} reads; all are in reads.jsonl")
         self._console.print(table, markup=False)
-        if any(result.read.lr_image for result in self._rows):
+        if any(row.picture for row in self._rows):
             self._console.print(f"pictures are in {self._out / 'pictures'}", markup=False, soft_wrap=True)
 
     def write(self, result: Result) -> None:
         self._total += 1
-        self._rows.append(result)
+        read, picture = result.read, result.read.sr_image or result.read.lr_image
+        row = _Row(
+            (read.text, read.layout, f"{read.confidence:.2f}", str(read.frames)),
+            read.milliseconds == 0 and result.last == 0,
+            Path(read.source).name,
+            f"{_clock(result.first)}-{_clock(result.last)}",
+            Path(picture).name if picture else "",
+        )
+        self._rows.append(row)
         del self._rows[: -self._most]
 
 

@@ -22,6 +22,8 @@ PIPELINE = "gst:"
 _OPEN_SECONDS = 15.0
 _QUIET = 10.0
 """A connection is given up after so many times the longest gap between frames that it has shown."""
+_PATIENCE = 10.0
+"""And at most after so many times the silence that was asked for: one hiccup must not hide a death for hours."""
 _WHOLE = 0.9
 """A stream that promised a number of frames and gave this share of them has come to its end."""
 
@@ -145,7 +147,8 @@ class LiveSource:
             return cv2.VideoCapture(self._address)
         if self._address.startswith(PIPELINE):
             return cv2.VideoCapture(self._address.removeprefix(PIPELINE), cv2.CAP_GSTREAMER)
-        silence = max(self._retry.silence if self._retry else _OPEN_SECONDS, _QUIET * self._slowest)
+        silence = self._retry.silence if self._retry else _OPEN_SECONDS
+        silence = max(silence, min(_QUIET * self._slowest, _PATIENCE * silence))
         limits = [
             *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(1000 * _OPEN_SECONDS)),
             *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(1000 * silence)),

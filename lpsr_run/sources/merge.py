@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import time
 
@@ -17,6 +17,8 @@ from lpsr_run.state import RunState, SourceState
 
 AHEAD, NEWEST = 8, 2
 """Frames that wait at most, of a file and of a live source."""
+_ASKED_SECONDS = 0.2
+"""Between two questions whether somebody wants to stop, while no frame comes."""
 _LEAVE_SECONDS = 1.0
 """How long threads may take to leave; one that waits for a dead camera is left behind."""
 
@@ -41,11 +43,18 @@ class Merged:
         sources: any kinds.
         state: of the run; a source's state is at its number.
         stop: tells live sources that nobody wants more.
+        stopped: asked ever so often, also while no frame comes; the frames end when it says so.
     """
 
-    def __init__(self, sources: Sequence[Source], state: RunState, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        state: RunState,
+        stop: threading.Event,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._changed = threading.Condition()
-        self._stop = stop
+        self._stop, self._stopped = stop, stopped
         self._feeds = [
             _Feed(number, source, state.sources[number], self._changed, stop) for number, source in enumerate(sources)
         ]
@@ -71,13 +80,13 @@ class Merged:
     def _turns(self) -> Iterator[Frame | Ended]:
         turn = 0
         open_feeds = list(self._feeds)
-        while open_feeds:
+        while open_feeds and not self._stopped():
             with self._changed:
                 ready = next(
                     (feed for feed in (*open_feeds[turn:], *open_feeds[:turn]) if feed.waiting or feed.done), None
                 )
                 if ready is None:
-                    self._changed.wait()
+                    self._changed.wait(_ASKED_SECONDS)
                     continue
                 item = ready.next()
                 self._changed.notify_all()
@@ -98,7 +107,7 @@ class _Feed:
         self.done = False
         self._number, self._source, self._state = number, source, state
         self._changed, self._stop = changed, stop
-        self._failure: BaseException | None = None
+        self._failure: LpsrError | None = None
         self.thread = threading.Thread(target=self._run, name=f"source {number}", daemon=True)
 
     def next(self) -> Frame | Ended:
@@ -108,8 +117,6 @@ class _Feed:
             frame = self.waiting.popleft()
             self._state.queued = len(self.waiting)
             return frame
-        if self._failure is not None and not isinstance(self._failure, LpsrError):
-            raise self._failure
         self._state.status = "failed" if self._failure else "ended"
         self._state.error = str(self._failure) if self._failure else None
         return Ended(self._number, self._failure)
@@ -119,8 +126,11 @@ class _Feed:
             for frame in self._source.frames():
                 if not self._put(replace(frame, stream=self._number)):
                     break
-        except BaseException as error:  # told where the frames are taken
+        except LpsrError as error:  # told where the frames are taken
             self._failure = error
+        except Exception as error:  # of a decoder, say: the other sources go on
+            self._failure = LpsrError(f"{self._state.name}: unexpected {type(error).__name__}: {error}")
+            self._failure.__cause__ = error
         finally:
             with self._changed:
                 self.done = True

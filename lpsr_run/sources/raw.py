@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -70,7 +69,8 @@ class RawSource:
             LpsrError: not one whole frame came.
         """
         form = self._form
-        stream = self._stream or sys.stdin.buffer
+        # Not Python's own standard input, which a thread that still reads it at the end would keep locked.
+        stream = self._stream or open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115
         size = 3 * form.width * form.height
         index = 0
         while len(data := _read(stream, size)) == size:

@@ -166,7 +166,7 @@ class LocatorTrainer:
             self.network.train()
             with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bf16):
                 raw = self.network.raw(picture)
-            terms = loss(raw.float().cpu() if self.device.type == "cpu" else raw.float(), wanted)
+            terms = loss(raw.float().cpu(), wanted)  # small, and the targets are there
             total = torch.stack(list(terms.values())).sum()
             if not torch.isfinite(total):
                 raise LpsrError(f"step {self.step}: the loss is not a number; the last checkpoint is kept")

@@ -18,7 +18,7 @@ SHARD = 512
 """Scenes in a shard."""
 MOST = 4
 """Plates in a scene."""
-SCENERY = 2
+SCENERY = 3
 """Version of how scenes are drawn."""
 
 

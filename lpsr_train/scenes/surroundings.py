@@ -54,14 +54,15 @@ def lettering(picture: Picture, rng: np.random.Generator) -> None:
     """Writes a line of a sign, a shop or a sticker, on its ground or on a board of its own."""
     height, width = picture.shape[:2]
     # Seven characters on a board of a plate's shape would be a plate.
-    count = int(rng.choice([2, 3, 4, 5, 9, 10, 12, 14]))
+    board = rng.random() < 0.5
+    count = int(rng.choice([2, 3, 4, 5, 9, 10, 12, 14] if board else [3, 4, 5, 6, 7, 8, 9, 11]))
     text = "".join(LETTERS[i] for i in rng.integers(0, len(LETTERS), count))
     scale = float(np.exp(rng.uniform(np.log(0.25), np.log(1.8))))
     thick = max(1, round(scale * rng.uniform(1, 3)))
     font = int(rng.choice(_FONTS))
     (wide, tall), _ = cv2.getTextSize(text, font, scale, thick)
     x, y = int(rng.integers(-wide // 2, width)), int(rng.integers(0, height + tall))
-    if rng.random() < 0.5:
+    if board:
         margin = int(tall * rng.uniform(0.2, 0.8))
         corners = (x - margin, y - tall - margin), (x + wide + margin, y + margin)
         cv2.rectangle(picture, *corners, random_colour(rng), -1)

@@ -98,17 +98,17 @@ def emblem(picture: Picture, centre: NDArray[np.float64], size: float, rng: np.r
     rim = max(1, round(size * rng.uniform(0.06, 0.2)))
     kind = rng.random()
     thick = max(1, round(size * rng.uniform(0.08, 0.16)))
-    if kind < 0.6:  # an oval with a rim
+    if kind < 0.45:  # an oval with a rim
         cv2.ellipse(picture, (x, y), (wide, tall), 0, 0, 360, ground, -1, cv2.LINE_AA)
         cv2.ellipse(picture, (x, y), (wide, tall), 0, 0, 360, (metal,) * 3, rim, cv2.LINE_AA)
         if rng.random() < 0.3:
             cv2.ellipse(picture, (x, y), (wide // 2, tall // 2), 0, 0, 360, (metal,) * 3, rim, cv2.LINE_AA)
-    elif kind < 0.8:  # a shield or a bar
+    elif kind < 0.65:  # a shield or a bar
         box = [(x - wide, y - tall), (x + wide, y - tall), (x + wide, y + tall // 2), (x, y + tall), (x - wide, y)]
         cv2.fillPoly(picture, [np.array(box, np.int32)], ground, cv2.LINE_AA)
         cv2.polylines(picture, [np.array(box, np.int32)], True, (metal,) * 3, rim, cv2.LINE_AA)
     if rng.random() < 0.65:  # its name
-        text = "".join(LETTERS[i] for i in rng.integers(0, 36, int(rng.integers(1, 6))))
+        text = "".join(LETTERS[i] for i in rng.integers(0, 36, int(rng.integers(1, 10))))
         scale = 1.5 * size / (14 * len(text))
         (across, down), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_DUPLEX, scale, thick)
         tone = (metal,) * 3 if rng.random() < 0.7 else random_colour(rng)

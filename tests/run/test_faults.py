@@ -165,8 +165,10 @@ def test_cameras_that_come_and_go_are_read_and_a_termination_is_quick(
         took = time.monotonic() - start
     assert process.returncode == 128 + signal.SIGTERM
     assert took < 2 + 1, "two seconds, and what leaving Python takes on a busy machine"
-    found = {json.loads(line)["text"] for line in (out / "reads.jsonl").read_text().splitlines()}
-    assert found == {"ABC1D34", "XYZ4321"}
+    lines = [json.loads(line) for line in (out / "reads.jsonl").read_text().splitlines()]
+    assert {line["text"] for line in lines} == {"ABC1D34", "XYZ4321"}
+    assert len({(line["source"], line["track"]) for line in lines}) == len(lines) > 3, "numbers go on through gaps"
+    assert all(line["time"] is not None for line in lines)
     told = json.loads(status.read_text())
     first, second = told["sources"]
     assert first["reconnects"] >= 1
@@ -195,6 +197,9 @@ def test_the_same_file_gives_the_same_reads(
         (["--blur"], "--blur is for the frames of --evidence"),
         (["--region", "1,2,3"], "--region is x,y,width,height"),
         (["--watch-list", "nowhere.txt"], "not a readable watch list"),
+        (["--watch-list", "x", "--annotate", "a.mp4"], "--annotate shows every plate"),
+        (["--watch-list", "x", "--evidence", "e"], "add --blur beside --watch-list"),
+        (["--silence", "inf"], "--silence is more than 0"),
         (["--keep-days", "-1"], "--keep-days is at least 0"),
         (["--silence", "0"], "--silence is more than 0"),
     ],

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
-import pytest
 
 from lpsr_core.errors import LpsrError
 from lpsr_run.sources.base import Frame
@@ -79,13 +78,24 @@ def test_a_failure_ends_its_own_source() -> None:
     assert state.sources[1].frames == 20
 
 
-def test_what_is_no_failure_of_a_source_is_raised() -> None:
-    one, _ = merged(Scripted(2, error=ZeroDivisionError("a mistake")))
-    with pytest.raises(ZeroDivisionError):
-        list(one)
+def test_what_a_decoder_raises_ends_its_own_source() -> None:
+    both, _ = merged(Scripted(2, error=ZeroDivisionError("a mistake")), Scripted(20))
+    ends = {item.stream: item.failure for item in both if isinstance(item, Ended)}
+    assert str(ends[0]) == "s0: unexpected ZeroDivisionError: a mistake"
+    assert ends[1] is None
+
+
+def test_a_stop_is_noticed_while_no_frame_comes() -> None:
+    state = RunState([SourceState("s", True)])
+    asked = time.monotonic() + 0.5
+    silent = Scripted(5, live=True, pause=10)
+    start = time.monotonic()
+    assert list(Merged([silent], state, threading.Event(), lambda: time.monotonic() > asked)) == []
+    assert time.monotonic() - start < 5
 
 
 def test_closing_early_ends_the_threads() -> None:
+    before = set(threading.enumerate())
     source = Scripted(10**9)
     both, _ = merged(source, Scripted(10**9))
     frames = iter(both)
@@ -96,4 +106,4 @@ def test_closing_early_ends_the_threads() -> None:
     while not source.closed and time.monotonic() < deadline:
         time.sleep(0.01)
     assert source.closed
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("source")]
+    assert not set(threading.enumerate()) - before

@@ -115,6 +115,11 @@ def test_a_stream_that_does_not_answer_hides_its_password() -> None:
         ("rtsp://admin:hunt/er2@host/x", "rtsp://***@host/x"),
         ("rtsp://admin:hunt?er2@host/x", "rtsp://***@host/x"),
         ("rtsp://[bad:hunter2@host", "rtsp://***"),
+        ("rtsp://admin:my pass@host/x", "rtsp://***@host/x"),
+        (
+            "gst:rtspsrc location=rtsp://a:hunter2@h/x user-id=me user-pw=hunter2 latency=0 ! appsink",
+            "gst:rtspsrc location=rtsp://***@h/x user-id=*** user-pw=*** latency=0 ! appsink",
+        ),
         ("folder/video.mp4", "folder/video.mp4"),
     ],
 )

@@ -66,6 +66,11 @@ def test_plates_that_nobody_looks_for_become_digests(tmp_path: Path) -> None:
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     key.unlink()
     assert load_watch_list(path, key).shown("QQQ0000") != hidden, "nobody finds it by trying without the key"
+    path.write_bytes(b"\xef\xbb\xbfABC1D23\n")
+    assert load_watch_list(path, key).texts == {"ABC1D23"}, "a byte-order mark is none of the text"
+    path.write_text("ABC1D23\nABC123\n")
+    with pytest.raises(UsageError, match="line 2: 'ABC123' is not a plate of 7"):
+        load_watch_list(path, key)
     path.write_text("# nothing\n")
     with pytest.raises(UsageError, match="empty"):
         load_watch_list(path, key)

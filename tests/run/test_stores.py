@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import csv
 import hashlib
@@ -100,6 +101,16 @@ def test_two_runs_may_share_a_store(tmp_path: Path) -> None:
         assert database.execute("SELECT count(*) FROM reads").fetchone() == (20,)
 
 
+def test_a_line_that_a_power_cut_tore_spoils_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "reads.csv"
+    with CsvSink(path) as sink:
+        sink.write(result(TEXTS[0]))
+    path.write_text(path.read_text() + "a.mp4,,12")
+    with CsvSink(path) as sink:
+        sink.write(result(TEXTS[1]))
+    assert [row["text"] for row in csv.DictReader(path.open()) if row["text"]] == TEXTS[:2]
+
+
 @pytest.mark.parametrize("what", ["text", "other schema", "foreign"])
 def test_what_is_no_store_is_refused_in_one_line(tmp_path: Path, what: str) -> None:
     path = tmp_path / "s.sqlite"
@@ -123,15 +134,19 @@ class Receiver:
     def __init__(self, port: int = 0) -> None:
         self.got: list[tuple[str, str]] = []
         self.answers: list[int] = []
+        self.users: set[str | None] = set()
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.users.add(self.headers["Authorization"])
                 status = receiver.answers.pop(0) if receiver.answers else 200
                 if status == 200:
                     receiver.got.append((json.loads(body)["text"], self.headers["Idempotency-Key"]))
                 self.send_response(status)
+                if status == 302:
+                    self.send_header("Location", "/elsewhere")
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
@@ -210,6 +225,20 @@ def test_a_read_that_will_never_be_taken_is_set_aside(tmp_path: Path) -> None:
     (kept,) = (tmp_path / "spool" / "refused").iterdir()
     assert json.loads(kept.read_text())["text"] == TEXTS[0]
     assert "status 422" in notes[0]
+
+
+def test_a_redirect_is_no_answer_and_a_password_is_sent_not_shown(tmp_path: Path) -> None:
+    receiver = Receiver()
+    receiver.answers = [302]
+    notes: list[str] = []
+    with hook(receiver.url, tmp_path / "spool", notes.append) as sink:
+        sink.write(result(TEXTS[0]))
+        until(lambda: sink.waiting == 0)
+    receiver.stop()
+    assert [text for text, _ in receiver.got] == TEXTS[:1]
+    assert "status 302, which sends elsewhere" in notes[0]
+    assert receiver.users == {"Basic " + base64.b64encode(b"me:hunter2").decode()}
+    assert not any("hunter2" in note or "secret" in note for note in notes)
 
 
 def test_a_webhook_is_an_address(tmp_path: Path) -> None:

@@ -381,7 +381,7 @@ def test_passes_are_replayed_where_that_gains(gpu: Gpus, tmp_path: Path, monkeyp
     monkeypatch.setattr(cuda_graph, "_driver", lambda: driver)
     gpu.cost["launch"] = 0.002
     both = chain(tmp_path)
-    both.warm_up()
+    both.warm_up(64)
     assert both.replayed == (1, LARGEST)
     gpu.events.clear()
     for count in (1, 2, LARGEST, 1, LARGEST + 1, 3, 1):
@@ -400,13 +400,13 @@ def test_passes_are_not_replayed_where_that_loses_or_fails(
     monkeypatch.setattr(cuda_graph, "_driver", lambda: driver)
     gpu.cost["graph"] = 0.002
     both = chain(tmp_path)
-    both.warm_up()
+    both.warm_up(64)
     assert both.replayed == ()
     assert driver.open == 0, "their memory is given back"
     gpu.cost = {"launch": 0.002, "graph": 0.0}
     for fails in ("cuStreamBeginCapture_v2", "cuStreamEndCapture", "cuGraphInstantiateWithFlags"):
         driver.fails = fails
-        both.warm_up()
+        both.warm_up(64)
         assert both.replayed == ()
         assert gpu.captured is None, "no stream is left capturing"
         batch = plates(1)
