@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from lpsr_core.errors import LpsrError
+from lpsr_run.sinks.files import ClosesItself
 from lpsr_run.state import Event, RunState
 
 _SECONDS = 1.0
@@ -64,7 +65,7 @@ class StatusFile:
         self._part.replace(self._path)
 
 
-class EventLog:
+class EventLog(ClosesItself):
     """Appends every event of a run as a line of JSON.
 
     Args:
@@ -81,12 +82,8 @@ class EventLog:
         except OSError as error:
             raise LpsrError(f"{path}: cannot be written: {error.strerror or error}") from None
 
-    def __enter__(self) -> EventLog:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Closes it."""
         self._file.close()
 
     def __call__(self, event: Event) -> None:

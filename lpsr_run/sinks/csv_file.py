@@ -6,9 +6,9 @@ import csv
 import io
 import os
 from pathlib import Path
-from types import TracebackType
 
 from lpsr_run.sinks.base import Result, write_failed
+from lpsr_run.sinks.files import ClosesItself, append_line
 
 COLUMNS = (
     *("source", "time", "milliseconds", "frame", "track", "text", "layout", "confidence", "frames", "agreeing"),
@@ -16,7 +16,7 @@ COLUMNS = (
 )
 
 
-class CsvSink:
+class CsvSink(ClosesItself):
     """One line a read, on the disk before the next read is made; an existing file of this form is continued.
 
     Args:
@@ -45,12 +45,8 @@ class CsvSink:
         except OSError as error:
             raise write_failed(path, error) from None
 
-    def __enter__(self) -> CsvSink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Closes it."""
         self._file.close()
 
     def write(self, result: Result) -> None:
@@ -71,8 +67,4 @@ class CsvSink:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerow(values)  # type: ignore[arg-type]
         line = text.getvalue().encode()
-        start = self._file.seek(0, os.SEEK_END)
-        if self._file.write(line) != len(line):
-            self._file.truncate(start)
-            raise OSError(28, "No space left on device")
-        os.fsync(self._file.fileno())
+        append_line(self._file, line)

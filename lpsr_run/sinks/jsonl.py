@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
 from lpsr_run.sinks.base import Result, write_failed
+from lpsr_run.sinks.files import ClosesItself, append_line
 
 
-class JsonLinesSink:
+class JsonLinesSink(ClosesItself):
     """`reads.jsonl`: one JSON object a line, on the disk before the next read is made.
 
     Args:
@@ -27,23 +26,13 @@ class JsonLinesSink:
         except OSError as error:
             raise write_failed(path, error) from None
 
-    def __enter__(self) -> JsonLinesSink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Closes it."""
         self._file.close()
 
     def write(self, result: Result) -> None:
         line = (result.read.to_json() + "\n").encode()
-        start = self._file.tell()
         try:
-            written = self._file.write(line)
-            if written != len(line):
-                # A disk that fills up takes a part of the line before it says so: take that back.
-                self._file.truncate(start)
-                raise OSError(28, "No space left on device")
-            os.fsync(self._file.fileno())
+            append_line(self._file, line)
         except OSError as error:
             raise write_failed(self._path, error) from None

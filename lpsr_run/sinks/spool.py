@@ -13,9 +13,9 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 from lpsr_run.sinks.base import Result, write_failed
+from lpsr_run.sinks.files import ClosesItself
 from lpsr_run.sources.live import Retry
 
 _FAREWELL = 2.0
@@ -33,7 +33,7 @@ class RefusedError(Exception):
     """The server will never take this read."""
 
 
-class SpooledSink:
+class SpooledSink(ClosesItself):
     """Sends each read in order, at least once.
 
     Args:
@@ -66,12 +66,8 @@ class SpooledSink:
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
         self._thread.start()
 
-    def __enter__(self) -> SpooledSink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Closes it."""
         self._closing.set()
         self._wake.set()
         self._thread.join(_FAREWELL)

@@ -6,10 +6,10 @@ import sqlite3
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from lpsr_core.errors import LpsrError
 from lpsr_run.sinks.base import Result
+from lpsr_run.sinks.files import ClosesItself
 
 SCHEMA = 1
 _TABLE = """
@@ -52,7 +52,7 @@ class Retention:
     reads: int | None = None
 
 
-class SqliteSink:
+class SqliteSink(ClosesItself):
     """A database of reads; several runs may write to it at a time.
 
     Args:
@@ -75,12 +75,8 @@ class SqliteSink:
         except (sqlite3.Error, OSError) as error:
             raise LpsrError(f"{path}: cannot be used as the store of reads: {error}") from None
 
-    def __enter__(self) -> SqliteSink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Closes it."""
         self._database.close()
 
     def write(self, result: Result) -> None:
