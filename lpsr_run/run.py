@@ -88,8 +88,11 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     tools.reader.warm_up()
     summary.models, summary.engines, summary.why = tools.models, tools.engines, tools.why
     if tools.why and not quiet:
-        for role, why in tools.why.items():
-            errors.print(f"runtime: {tools.engines[role]}; {why}")
+        told: dict[str, str] = {}
+        for role, why in tools.why.items():  # a line a runtime, not a network
+            told.setdefault(tools.engines[role].rpartition("(")[2].rstrip(")"), why)
+        for runtime, why in told.items():
+            errors.print(f"runtime: {runtime}; {why}")
     state.stages = lambda: {str(name): value for name, value in tools.reader.clock.seconds.items()}
     out = Path(config.out)
     make_folder(out)
