@@ -67,7 +67,7 @@ def test_reads_name_the_frame_and_the_pictures_that_were_read(gate: Path) -> Non
     assert (gate / "seen.mp4").stat().st_size > 10_000
     summary = json.loads((gate / "out" / "run.json").read_text())
     assert summary["frames"] == 288
-    assert set(summary["models"]) == {"generator", "reader"}
+    assert set(summary["models"]) == {"generator", "reader", "locator"}
 
 
 def test_rendered_plates_are_read_directly(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ OBJECTS = {
     "_runtime": "Runtime",
     "engine": "ICudaEngine",
     "_engine": "ICudaEngine",
-    "_execution": "IExecutionContext",
+    "_context": "IExecutionContext",
     "inspector": "EngineInspector",
 }
 

@@ -48,7 +48,10 @@ def test_kernels_compile_for_every_gpu_without_a_warning(nvcc: str, tmp_path: Pa
 
 
 def test_cudas_header_has_the_calls_for_graphs(nvcc: str) -> None:
-    header = (Path(nvcc).resolve().parents[1] / "include" / "cuda.h").read_text()
+    path = Path(nvcc).resolve().parents[1] / "include" / "cuda.h"
+    if not path.is_file():
+        pytest.skip("needs CUDA's headers beside its compiler")
+    header = path.read_text()
     for name in CALLS:
         assert re.search(rf"\b{name}\b", header), name
     assert re.search(r"CU_STREAM_CAPTURE_MODE_THREAD_LOCAL\s*=\s*1\b", header)
