@@ -133,7 +133,7 @@ class Execution:
     """
 
     def __init__(self, engine: TensorRtEngine, context: Any, log: _Log) -> None:
-        self._engine, self._context, self._log = engine, context, log
+        self._of, self._context, self._log = engine, context, log
 
     def enqueue(self, count: int, addresses: Mapping[str, int], stream: Any) -> None:
         """Puts one pass on a stream; the CUDA context must be current.
@@ -146,10 +146,10 @@ class Execution:
         Raises:
             LpsrError: TensorRT refuses it.
         """
-        for spec in self._engine.inputs:
+        for spec in self._of.inputs:
             sizes = (count, *(size for size in spec.shape[1:] if size is not None))
             if not self._context.set_input_shape(spec.name, sizes):
-                raise LpsrError(f"{self._engine.name}: the engine does not take {count} crops: {self._log.last}")
+                raise LpsrError(f"{self._of.name}: the engine does not take {count} crops: {self._log.last}")
         for name, address in addresses.items():
             self._context.set_tensor_address(name, address)
         self.again(stream)
@@ -161,7 +161,7 @@ class Execution:
             LpsrError: TensorRT refuses it.
         """
         if not self._context.execute_async_v3(stream.handle):
-            raise LpsrError(f"{self._engine.name}: the engine failed: {self._log.last or 'no reason given'}")
+            raise LpsrError(f"{self._of.name}: the engine failed: {self._log.last or 'no reason given'}")
 
 
 class _Log:
