@@ -23,7 +23,6 @@ from lpsr_bench.suites.common import Tell
 from lpsr_core.geometry import Image
 from lpsr_core.labelled import Labelled
 from lpsr_core.layouts import parse_layouts
-from lpsr_run.backends import Backend
 from lpsr_run.redact import redact
 from lpsr_run.tools import open_locator
 
@@ -78,8 +77,7 @@ def _measure(results: Results, networks: Networks, plates: Sequence[Labelled], f
             results.throughput.append(entry)
     if "stages" in config.suites:
         picture = paint_frame(crops, config.seed) if frame is None else frame
-        backend: Backend = "auto" if config.backend == "tensorrt" else config.backend
-        locator, _, _ = open_locator("auto", backend, config.threads)
+        locator, _, _ = open_locator("auto", config.backend, config.threads)
         for timing in measure_stages(networks, locator, picture, crops, config.batches, budget, layouts, tell):
             results.stages.append(timing)
     if "accuracy" in config.suites and plates:

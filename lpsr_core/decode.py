@@ -66,7 +66,7 @@ def decode(
     assert best is not None, "decode needs at least one layout"
     likelihood, layout, masked, chosen = best
 
-    confidence = float(np.exp(likelihood - log_mass(scores, layouts)))
+    confidence = float(np.exp(likelihood - _mass(scores, _masks(layouts))))
     within = np.exp(masked - _logsumexp(masked))
     order = np.argsort(-within, axis=1, kind="stable")[:, :candidates]
     characters = tuple(
@@ -97,7 +97,8 @@ def alternatives(
     Raises:
         ValueError: the array has another shape or holds NaN.
     """
-    scores, pool, mass = _scores(log_probs), _masks(layouts), log_mass(log_probs, layouts)
+    scores, pool = _scores(log_probs), _masks(layouts)
+    mass = _mass(scores, pool)
     found: dict[str, float] = {}
     for mask in pool:
         for likelihood, indices in _likeliest(np.where(mask, scores, -np.inf), count):
@@ -138,8 +139,11 @@ def _masks(layouts: Sequence[Layout]) -> NDArray[np.bool_]:
 
 def log_mass(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS) -> float:
     """The logarithm of the probability that the reader gives to all texts of the layouts together."""
-    values = np.where(_masks(layouts), _scores(log_probs), -np.inf)
-    return float(np.logaddexp.reduce(_logsumexp(values).sum(axis=(1, 2))))
+    return _mass(_scores(log_probs), _masks(layouts))
+
+
+def _mass(scores: NDArray[np.float64], masks: NDArray[np.bool_]) -> float:
+    return float(np.logaddexp.reduce(_logsumexp(np.where(masks, scores, -np.inf)).sum(axis=(1, 2))))
 
 
 def log_softmax(scores: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -74,15 +74,13 @@ def open_tools(config: RunConfig) -> Tools:
 
 def _open_locator(config: RunConfig, models: dict[str, Model], engines: dict[str, Engine]) -> Locator:
     """What finds plates; its model and engine are added to the others."""
-    # Engines are built from released readers and generators; what finds plates runs in ONNX Runtime.
-    backend: Backend = "auto" if config.backend == "tensorrt" else config.backend
     if config.detector is not None:
         if not Path(config.detector).is_file():
             raise UsageError(f"{config.detector}: no such model file")
-        engines["detector"] = open_engine(Path(config.detector), backend, config.threads)
+        engines["detector"] = open_engine(Path(config.detector), _without_engine(config.backend), config.threads)
         locator: Locator = YoloLocator(engines["detector"])
     else:
-        locator, model, engine = open_locator(config.locator, backend, config.threads)
+        locator, model, engine = open_locator(config.locator, config.backend, config.threads)
         if model is not None and engine is not None:
             models["locator"], engines["locator"] = model, engine
     return locator if config.region is None else RegionLocator(locator, parse_region(config.region))
@@ -106,5 +104,10 @@ def open_locator(
     if choice == "classical" or (choice == "auto" and not released("locator")):
         return ClassicalLocator(), None, None
     model = find_model(DEFAULT_MODEL if choice == "auto" else choice, "locator")
-    engine = open_engine(model.path, backend, threads)
+    engine = open_engine(model.path, _without_engine(backend), threads)
     return NetworkLocator(engine), model, engine
+
+
+def _without_engine(backend: Backend) -> Backend:
+    """Engines are built from released readers and generators; what finds plates runs in ONNX Runtime."""
+    return "auto" if backend == "tensorrt" else backend
