@@ -1,7 +1,7 @@
 """INT8 graphs from FP32 ones, without torch: Q/DQ pairs around convolutions and products.
 
 Which layers stay in floating point is measured, not guessed: each layer is quantised alone, and those that do the
-most harm are left out until the graph reads as the FP32 one does.
+most harm for the arithmetic that they save are left out until the graph reads as the FP32 one does.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 _WEIGHTED = ("Conv", "MatMul", "Gemm")
 _BATCH = 16
+_AGAIN = 16
+"""Layers left out that are tried once more at the end, the heaviest first."""
 
 
 class Quantiser:
@@ -84,6 +87,8 @@ class Quantiser:
         weighted = [node.name for node in self._prepared.graph.node if node.op_type in _WEIGHTED]
         self.layers: tuple[str, ...] = tuple(name for name in weighted if name not in never)
         """Names of what may be quantised, in the graph's order."""
+        self.work: dict[str, float] = _work(self._prepared)
+        """Multiplications of each layer for one crop: what eight bits save."""
         self._never = never
         self._symmetric = symmetric
 
@@ -123,7 +128,8 @@ class Choice:
 
     Attributes:
         model: the Q/DQ graph.
-        kept: layers in floating point, with the error that each makes when it alone is quantised; worst first.
+        kept: layers in floating point, with the error that each makes when it alone is quantised; first the one that
+            makes most for its work.
         layers: how many layers there were to choose from.
     """
 
@@ -138,7 +144,7 @@ def choose_layers(
     good: Callable[[onnx.ModelProto], bool],
     say: Callable[[str], None] = lambda _: None,
 ) -> Choice:
-    """Leaves out as few layers as it takes for the graph to be good.
+    """Leaves out as little arithmetic as it takes for the graph to be good, by the harm that a layer does for its work.
 
     Args:
         quantiser: of the graph.
@@ -156,7 +162,7 @@ def choose_layers(
     for number, layer in enumerate(quantiser.layers, start=1):
         say(f"measuring layer {number} of {len(quantiser.layers)}")
         harm[layer] = error(quantiser.graph([other for other in quantiser.layers if other != layer]))
-    ranked = sorted(quantiser.layers, key=lambda layer: -harm[layer])
+    ranked = sorted(quantiser.layers, key=lambda layer: -harm[layer] / quantiser.work[layer])
     low, high = 0, len(ranked)  # not good with `low` left out, good with `high`
     while high - low > 1:
         middle = (low + high) // 2
@@ -167,8 +173,14 @@ def choose_layers(
             low = middle
     if high == len(ranked):
         raise LpsrError("no layer survives eight bits within the gate; nothing was written")
-    kept = {layer: harm[layer] for layer in ranked[:high]}
-    return Choice(quantiser.graph(kept), kept, len(ranked))
+    kept = ranked[:high]
+    # Harm does not simply add up: some of the heaviest layers can be had after all.
+    for layer in sorted(kept, key=lambda layer: -quantiser.work[layer])[:_AGAIN]:
+        say(f"trying {layer} once more")
+        fewer = [other for other in kept if other != layer]
+        if good(quantiser.graph(fewer)):
+            kept = fewer
+    return Choice(quantiser.graph(kept), {layer: harm[layer] for layer in kept}, len(ranked))
 
 
 def _placing(model: onnx.ModelProto) -> set[str]:
@@ -182,6 +194,23 @@ def _placing(model: onnx.ModelProto) -> set[str]:
                     value = made_by[value].input[0]
                 if value in made_by:
                     found.add(made_by[value].name)
+    return found
+
+
+def _work(model: onnx.ModelProto) -> dict[str, float]:
+    """By layer; the free batch axis counts as one."""
+    graph = model.graph
+    sizes = {
+        value.name: [max(dim.dim_value, 1) for dim in value.type.tensor_type.shape.dim]
+        for value in (*graph.value_info, *graph.input, *graph.output)
+    }
+    sizes |= {entry.name: list(entry.dims) for entry in graph.initializer}
+    found = {}
+    for node in graph.node:
+        if node.op_type in _WEIGHTED:
+            # Each output takes a product for every weight that leads to it.
+            each = prod(sizes[node.input[1]][1:]) if node.op_type == "Conv" else sizes[node.input[0]][-1]
+            found[node.name] = float(prod(sizes[node.output[0]]) * each)
     return found
 
 

@@ -16,6 +16,7 @@ class Scripted:
     """Stands for a quantiser; its graph is the set of layers that are left out."""
 
     layers = ("first", "second", "third", "fourth")
+    work = dict.fromkeys(layers, 1.0)
 
     def graph(self, keep=()):
         return frozenset(keep)
@@ -39,6 +40,15 @@ def test_the_most_harmful_layers_are_left_out_and_no_more(bearable: float, kept:
     assert bool(said) == bool(kept), "a graph that is good as it is needs no measuring"
 
 
+@pytest.mark.parametrize(("bearable", "kept"), [(6.5, {"first", "third"}), (7, {"third"})])
+def test_a_layer_that_saves_much_may_do_more_harm(bearable: float, kept: set[str]) -> None:
+    """The second does most harm, and little for its work; the first is tried once more at the end."""
+    quantiser = Scripted()
+    quantiser.work = {"first": 0.1, "second": 100.0, "third": 1.0, "fourth": 1.0}
+    choice = choose_layers(quantiser, harm, lambda model: harm(model) <= bearable)
+    assert set(choice.kept) == kept
+
+
 def test_a_graph_with_nothing_quantised_is_not_called_int8() -> None:
     with pytest.raises(LpsrError, match="no layer survives"):
         choose_layers(Scripted(), harm, lambda model: harm(model) <= 0)
@@ -53,6 +63,7 @@ def test_layers_are_left_out_by_name_and_those_that_place_samples_always(exporte
             node.name for node in model.graph.node if node.input and makers.get(node.input[0]) == "DequantizeLinear"
         }
 
+    assert all(quantiser.work[layer] > 0 for layer in quantiser.layers)
     everything = quantiser.graph()
     assert set(quantiser.layers) <= quantised(everything)
     left = quantiser.layers[:2]
