@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="networks need PyTorch (the train ex
 from lpsr_core.errors import UsageError  # noqa: E402
 from lpsr_train.networks.attention import ThreeFoldAttention  # noqa: E402
 from lpsr_train.networks.characters import CharacterLayer  # noqa: E402
-from lpsr_train.networks.context import Context  # noqa: E402
+from lpsr_train.networks.context import Context, ShrinkingConv  # noqa: E402
 from lpsr_train.networks.deform import DeformConv2d, deform_conv2d  # noqa: E402
 from lpsr_train.networks.describe import cost, describe_preset, parts  # noqa: E402
 from lpsr_train.networks.generator import Generator  # noqa: E402
@@ -218,3 +218,12 @@ def test_every_network_can_be_described(name: str, title: str) -> None:
 def test_unknown_presets_name_the_known_ones() -> None:
     with pytest.raises(UsageError, match="lite"):
         generator_config("huge")
+
+
+def test_shrinking_is_rearranging_pixels_and_a_pointwise_convolution() -> None:
+    torch.manual_seed(0)
+    layer = ShrinkingConv(3, 5)
+    pointwise = torch.nn.Conv2d(12, 5, 1)
+    pointwise.load_state_dict(layer.state_dict())
+    x = torch.randn(2, 3, 8, 12)
+    torch.testing.assert_close(layer(x), pointwise(torch.nn.functional.pixel_unshuffle(x, 2)))
