@@ -20,6 +20,7 @@ from lpsr_core.cards import Calibration, graph_name, load_verified
 from lpsr_core.decode import decode, log_mass, log_softmax
 from lpsr_core.errors import UsageError
 from lpsr_core.geometry import to_lr
+from lpsr_core.reliability import Reliability
 from lpsr_export.crops import lr_batch
 from lpsr_export.graphs import GraphSession
 from lpsr_train.plates.pairs import PlateSource, degraded, render_pair
@@ -27,7 +28,6 @@ from lpsr_train.plates.pairs import PlateSource, degraded, render_pair
 FIT_SEED, TEST_SEED = 7_000_021, 7_000_022
 """Of the plates; no pool is rendered with them."""
 FRAMES = 5
-_BINS = 10
 
 
 @dataclass(frozen=True)
@@ -45,21 +45,6 @@ class Tracks:
     def fused(self, frames: int, calibration: Calibration) -> NDArray[np.float64]:
         """float64[N, 7, 36]: what a track of the first frames is decoded from."""
         return self.log_probs[:, :frames].sum(axis=1) / calibration.temperature / frames**calibration.power
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """How far confidences are from shares.
-
-    Attributes:
-        error: expected calibration error over ten bins, 0..1.
-        confidence: mean confidence, 0..1.
-        right: share of texts that are right, 0..1.
-    """
-
-    error: float
-    confidence: float
-    right: float
 
 
 def read_tracks(models: Path, name: str, plates: int, seed: int, say: Callable[[str], None] = lambda _: None) -> Tracks:
@@ -107,14 +92,8 @@ def reliability(log_probs: NDArray[np.float64], texts: tuple[str, ...]) -> Relia
         texts: of the plates.
     """
     readings = [decode(row) for row in log_probs]
-    confidence = np.array([reading.confidence for reading in readings])
-    right = np.array([reading.text == text for reading, text in zip(readings, texts, strict=True)])
-    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    error = sum(
-        (bins == number).mean() * abs(confidence[bins == number].mean() - right[bins == number].mean())
-        for number in np.unique(bins)
-    )
-    return Reliability(float(error), float(confidence.mean()), float(right.mean()))
+    right = [reading.text == text for reading, text in zip(readings, texts, strict=True)]
+    return Reliability.of([reading.confidence for reading in readings], right)
 
 
 def calibrate(
