@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 _WEIGHTED = ("Conv", "MatMul", "Gemm")
 _BATCH = 16
-_AGAIN = 16
-"""Layers left out that are tried once more at the end, the heaviest first."""
 
 
 class Quantiser:
@@ -173,14 +171,8 @@ def choose_layers(
             low = middle
     if high == len(ranked):
         raise LpsrError("no layer survives eight bits within the gate; nothing was written")
-    kept = ranked[:high]
-    # Harm does not simply add up: some of the heaviest layers can be had after all.
-    for layer in sorted(kept, key=lambda layer: -quantiser.work[layer])[:_AGAIN]:
-        say(f"trying {layer} once more")
-        fewer = [other for other in kept if other != layer]
-        if good(quantiser.graph(fewer)):
-            kept = fewer
-    return Choice(quantiser.graph(kept), {layer: harm[layer] for layer in kept}, len(ranked))
+    kept = {layer: harm[layer] for layer in ranked[:high]}
+    return Choice(quantiser.graph(kept), kept, len(ranked))
 
 
 def _placing(model: onnx.ModelProto) -> set[str]:

@@ -40,13 +40,11 @@ def test_the_most_harmful_layers_are_left_out_and_no_more(bearable: float, kept:
     assert bool(said) == bool(kept), "a graph that is good as it is needs no measuring"
 
 
-@pytest.mark.parametrize(("bearable", "kept"), [(6.5, {"first", "third"}), (7, {"third"})])
-def test_a_layer_that_saves_much_may_do_more_harm(bearable: float, kept: set[str]) -> None:
-    """The second does most harm, and little for its work; the first is tried once more at the end."""
+def test_a_layer_that_saves_much_may_do_more_harm() -> None:
     quantiser = Scripted()
     quantiser.work = {"first": 0.1, "second": 100.0, "third": 1.0, "fourth": 1.0}
-    choice = choose_layers(quantiser, harm, lambda model: harm(model) <= bearable)
-    assert set(choice.kept) == kept
+    choice = choose_layers(quantiser, harm, lambda model: harm(model) <= 6.5)
+    assert set(choice.kept) == {"first", "third"}, "the second does most harm, and little for its work"
 
 
 def test_a_graph_with_nothing_quantised_is_not_called_int8() -> None:
