@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image, Quad
 from lpsr_run.quiet import silence_opencv
+from lpsr_run.sinks.base import MAKE_ROOM, why
 
 _SURE = (60, 220, 90)
 _UNSURE = (170, 170, 170)
@@ -20,6 +22,10 @@ _PACED = 8
 """Frames whose times decide a video's pace."""
 _RATES = (1.0, 120.0)
 """Least and most frames a second of a video."""
+_ROOM, _ROOM_FRAME = 4 << 20, 64
+"""Bytes of the disk that are left free, in all and for each frame: a video whose index finds no room is lost."""
+_WHOLE = 0.9
+"""A video that holds less than this share of its frames at the end could not be written."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,7 @@ class VideoSink:
         self._waiting: list[tuple[Image, float]] = []
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
+        self._count = 0
 
     def __enter__(self) -> VideoSink:
         return self
@@ -66,6 +73,8 @@ class VideoSink:
             self._begin()
         if self._writer is not None:
             self._writer.release()
+            if error is None:
+                self._check()
 
     def show(self, image: Image, marks: Sequence[Mark], milliseconds: float = 0.0) -> None:
         """Adds a frame.
@@ -76,8 +85,9 @@ class VideoSink:
             milliseconds: its time.
 
         Raises:
-            LpsrError: the video cannot be written.
+            LpsrError: the video cannot be written; on a full disk it ends before, whole.
         """
+        self._look_for_room()
         canvas = np.ascontiguousarray(image[..., ::-1])
         for mark in marks:
             _draw(canvas, mark)
@@ -88,7 +98,7 @@ class VideoSink:
             if len(self._waiting) == _PACED:
                 self._begin()
             return
-        self._writer.write(_fitted(canvas, self._size))
+        self._write(canvas)
 
     def _begin(self) -> None:
         """Opens the video with the frames that waited for its pace to be known."""
@@ -97,10 +107,34 @@ class VideoSink:
             self._rate = float(np.clip(1000 / gap, *_RATES))
         first = self._waiting[0][0]
         self._open(first.shape[1], first.shape[0])
-        assert self._writer is not None
         for canvas, _ in self._waiting:
-            self._writer.write(_fitted(canvas, self._size))
+            self._write(canvas)
         self._waiting = []
+
+    def _write(self, canvas: Image) -> None:
+        assert self._writer is not None
+        self._writer.write(_fitted(canvas, self._size))
+        self._count += 1
+
+    def _look_for_room(self) -> None:
+        """OpenCV does not say when the disk is full, and loses the video with its index."""
+        try:
+            disk = shutil.disk_usage(self._path.parent)
+        except OSError:  # the folder is not there yet
+            return
+        if disk.total and disk.free < _ROOM + _ROOM_FRAME * self._count:
+            raise LpsrError(
+                f"{self._path}: less than {_ROOM >> 20} MiB are left on its disk; {MAKE_ROOM}; "
+                "what was written before is kept"
+            )
+
+    def _check(self) -> None:
+        """Nor does it say that it could not write for another reason: what it wrote is looked at."""
+        capture = cv2.VideoCapture(str(self._path))
+        held = capture.get(cv2.CAP_PROP_FRAME_COUNT) if capture.isOpened() else 0.0
+        capture.release()
+        if not held >= _WHOLE * self._count:
+            raise LpsrError(f"{self._path}: the video could not be written whole; {MAKE_ROOM}")
 
     def _make(self) -> None:
         """The file, so that a wrong path is told at once."""
@@ -109,7 +143,7 @@ class VideoSink:
             with self._path.open("wb"):
                 pass
         except OSError as error:
-            raise LpsrError(f"{self._path}: cannot be written: {error.strerror or error}") from None
+            raise LpsrError(f"{self._path}: cannot be written: {why(error)}") from None
 
     def _open(self, width: int, height: int) -> None:
         silence_opencv()

@@ -14,13 +14,14 @@ Backend = Literal["auto", "onnxruntime", "cuda", "tensorrt"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 
-def open_engine(path: Path, backend: Backend = "auto", threads: int = 0) -> Engine:
+def open_engine(path: Path, backend: Backend = "auto", threads: int = 0, rows: bool = False) -> Engine:
     """Opens a graph file.
 
     Args:
         path: the .onnx file.
         backend: `onnxruntime` is its CPU provider, `cuda` its CUDA provider; `auto` takes CUDA where it works.
-        threads: CPU threads for the operators; 0 lets the runtime choose.
+        threads: on the CPU; 0 for as many as there are cores.
+        rows: CPU threads share out a batch's rows, not each operator; for small pictures in batches.
 
     Raises:
         UsageError: unknown backend.
@@ -28,16 +29,16 @@ def open_engine(path: Path, backend: Backend = "auto", threads: int = 0) -> Engi
     """
     if backend not in _OPENERS:
         raise UsageError(f"unknown backend {backend!r}; give one of {', '.join(_OPENERS)}")
-    return _OPENERS[backend](path, threads)
+    return _OPENERS[backend](path, threads, rows)
 
 
-def _tensorrt(path: Path, threads: int) -> Engine:
+def _tensorrt(path: Path, threads: int, rows: bool) -> Engine:
     raise LpsrError(f"{path}: TensorRT runs engines built from released graphs; run this with --backend cuda")
 
 
-_OPENERS: dict[Backend, Callable[[Path, int], Engine]] = {
-    "auto": lambda path, threads: OnnxRuntimeEngine(path, "auto", threads),
-    "onnxruntime": lambda path, threads: OnnxRuntimeEngine(path, "cpu", threads),
-    "cuda": lambda path, threads: OnnxRuntimeEngine(path, "cuda", threads),
+_OPENERS: dict[Backend, Callable[[Path, int, bool], Engine]] = {
+    "auto": lambda path, threads, rows: OnnxRuntimeEngine(path, "auto", threads, rows),
+    "onnxruntime": lambda path, threads, rows: OnnxRuntimeEngine(path, "cpu", threads, rows),
+    "cuda": lambda path, threads, rows: OnnxRuntimeEngine(path, "cuda", threads, rows),
     "tensorrt": _tensorrt,
 }

@@ -220,8 +220,7 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
     if summary.failures:
         count = len(summary.failures)
         typer.echo(f"error: {count} {'input' if count == 1 else 'inputs'} failed; the others were read", err=True)
-        return 1
-    return 0
+    return 1 if summary.failures or summary.unwritten else 0
 
 
 def main() -> None:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Literal
+from typing import Literal, get_args
 
-Stage = Literal["locate", "preprocess", "generate", "read", "decode"]
-STAGES: tuple[Stage, ...] = ("locate", "preprocess", "generate", "read", "decode")
+Stage = Literal["receive", "locate", "rectify", "preprocess", "generate", "read", "decode", "write"]
+"""`receive` is waiting for a frame, which threads of its own decode; `write` is handing a read to all sinks."""
+STAGES: tuple[Stage, ...] = get_args(Stage)
 
 
 def _zeros() -> dict[Stage, float]:
@@ -33,7 +34,11 @@ class StageClock:
         try:
             yield
         finally:
-            self.seconds[name] += perf_counter() - start
+            self.add(name, perf_counter() - start)
+
+    def add(self, name: Stage, seconds: float) -> None:
+        """Counts so many seconds towards a stage."""
+        self.seconds[name] += seconds
 
     def reset(self) -> None:
         """Starts again from zero."""

@@ -67,12 +67,32 @@ class Engine(Protocol):
         ...
 
 
-Pending = Callable[[], tuple[NDArray, NDArray]]
-"""Waits for a batch; gives its SR pictures and log-probabilities, shaped as the contracts say, or raises LpsrError."""
+@dataclass(frozen=True)
+class Passed:
+    """What a batch became on its way through generator and reader, shaped as the contracts say.
+
+    Attributes:
+        sr: float32[N, 3, 32, 96] in 0..1.
+        log_probs: float32[N, 7, 36].
+        reading: share of the time that the reader took, 0..1; 0 where the two cannot be told apart.
+    """
+
+    sr: NDArray
+    log_probs: NDArray
+    reading: float = 0.0
+
+
+Pending = Callable[[], Passed]
+"""Waits for a batch, and raises LpsrError when an engine failed."""
 
 
 class Chain(Protocol):
     """Generator and reader in one go."""
+
+    @property
+    def depth(self) -> int:
+        """Batches that should be under way at once, so that nothing idles."""
+        ...
 
     def start(self, lr: NDArray) -> Pending:
         """Begins with a batch of LR pictures and does not wait for it.
@@ -96,7 +116,7 @@ class Chain(Protocol):
 
 @runtime_checkable
 class Chainable(Protocol):
-    """An engine whose output another can take over where it lies."""
+    """An engine whose output another can take over at once."""
 
     def then(self, reader: Engine) -> Chain | None:
         """Both in one go, or None when they cannot share."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError, MissingExtraError
-from lpsr_run.engine import TensorSpec
+from lpsr_run.cores import usable_cores
+from lpsr_run.engine import Engine, TensorSpec
+from lpsr_run.onnx_chain import OnnxChain
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -26,6 +29,8 @@ _CUDA = "CUDAExecutionProvider"
 _CPU = "CPUExecutionProvider"
 _FATAL = 4
 """Log level of ONNX Runtime: its errors arrive as exceptions, so it need not print them too."""
+_SLOWER_THAN_NOT = ["SkipLayerNormFusion"]
+"""Optimisers that lose on the CPU: the fused operator takes three times as long as the two that it replaces."""
 
 
 class OnnxRuntimeEngine:
@@ -34,14 +39,21 @@ class OnnxRuntimeEngine:
     Args:
         path: the .onnx file.
         device: `cuda` insists on CUDA; `auto` takes it where it works.
-        threads: for the operators on the CPU; 0 lets ONNX Runtime choose.
+        threads: on the CPU; 0 for as many as there are cores.
+        rows: on the CPU, a batch's rows are shared out among the threads, each of which takes its own through the
+            whole graph; otherwise the threads share out every operator. The first suits small pictures in batches,
+            the second a single large one.
+
+    Attributes:
+        workers: threads that rows are shared out among.
+        pool: those threads; None where there is but one.
 
     Raises:
         MissingExtraError: ONNX Runtime is not installed.
         LpsrError: the file is missing, not a graph that this version can run, or CUDA was asked for and fails.
     """
 
-    def __init__(self, path: Path, device: Device = "auto", threads: int = 0) -> None:
+    def __init__(self, path: Path, device: Device = "auto", threads: int = 0, rows: bool = False) -> None:
         ort = import_onnxruntime()
         self._path = path
         if not path.is_file():
@@ -51,14 +63,16 @@ class OnnxRuntimeEngine:
             raise LpsrError("this ONNX Runtime has no CUDA; install it with: pip install 'lpsr[gpu]'")
         providers = [_CUDA, _CPU] if device != "cpu" and _CUDA in available else [_CPU]
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1 if rows else threads
         options.inter_op_num_threads = 1
         # Generator and reader run by turns, each with threads of its own: idle ones that spin take the cores from the
         # other network, which made a crop nearly twice as slow on two cores.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = _FATAL
         try:
-            self._session = ort.InferenceSession(str(path), options, providers=providers)
+            self._session = ort.InferenceSession(
+                str(path), options, providers=providers, disabled_optimizers=_SLOWER_THAN_NOT
+            )
         except Exception as error:
             if "implementation for DeformConv" in str(error):
                 raise LpsrError(
@@ -71,6 +85,8 @@ class OnnxRuntimeEngine:
             raise LpsrError("ONNX Runtime could not start CUDA; check the driver, or run with --backend onnxruntime")
         self._inputs = tuple(_spec(node) for node in self._session.get_inputs())
         self._outputs = tuple(_spec(node) for node in self._session.get_outputs())
+        self.workers = (threads or usable_cores()) if rows and self._device == "cpu" else 1
+        self.pool = ThreadPoolExecutor(self.workers, "lpsr-onnx") if self.workers > 1 else None
 
     @property
     def name(self) -> str:
@@ -89,7 +105,23 @@ class OnnxRuntimeEngine:
     def outputs(self) -> tuple[TensorSpec, ...]:
         return self._outputs
 
+    def then(self, reader: Engine) -> OnnxChain | None:
+        """Both in one go, every core with crops of its own; None where there is one core, or another runtime."""
+        if self.pool is None or not isinstance(reader, OnnxRuntimeEngine) or reader.device != "cpu":
+            return None
+        return OnnxChain(self, reader)
+
     def run(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
+        count = max((len(rows) for rows in batch.values() if np.ndim(rows)), default=0)
+        if self.pool is None or count < 2:
+            return self.run_whole(batch)
+        shared = {name: np.array_split(rows, min(self.workers, count)) for name, rows in batch.items()}
+        parts = [dict(zip(shared, rows, strict=True)) for rows in zip(*shared.values(), strict=True)]
+        found = list(self.pool.map(self.run_whole, parts))
+        return {spec.name: np.concatenate([part[spec.name] for part in found]) for spec in self._outputs}
+
+    def run_whole(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
+        """As `run`, in the thread that calls; several threads may call at once."""
         try:
             values = self._session.run(None, dict(batch))
         except Exception as error:

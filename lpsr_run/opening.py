@@ -39,7 +39,7 @@ def open_network(
         role: what it must do.
         precision: variant of a released model; a path speaks for itself.
         backend: runtime; `auto` takes a TensorRT engine where one was built for this machine, then CUDA, then the CPU.
-        threads: of the processor; 0 lets the runtime choose.
+        threads: of the processor; 0 for as many as there are cores.
         folder: where the released graphs and the engines built from them lie.
 
     Raises:
@@ -70,7 +70,7 @@ def open_network(
     else:
         why = ""
     model = find_model(choice, role, precision, folder)
-    return Opened(model, open_engine(model.path, backend, threads), why)
+    return Opened(model, open_engine(model.path, backend, threads, rows=True), why)
 
 
 def _open_plan(plan: Path, source: Model, precision: Precision, name: str) -> Opened:

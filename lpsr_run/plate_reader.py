@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import Literal, get_args
 
 import numpy as np
@@ -15,7 +16,7 @@ from lpsr_core.decode import log_softmax
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import HR_SIZE, LR_SIZE, Image, to_hr, to_images, to_lr, to_tensor, with_margin
 from lpsr_run.clock import StageClock
-from lpsr_run.engine import Chainable, Engine, Pending, check_contract
+from lpsr_run.engine import Chainable, Engine, Passed, Pending, check_contract
 
 SuperResolve = Literal["auto", "always", "never"]
 SUPER_RESOLVE: tuple[SuperResolve, ...] = get_args(SuperResolve)
@@ -98,10 +99,12 @@ class PlateReader:
         pictures: list[Image | None] = [None] * count
         through = np.array([self._needs_generator(crop) for crop in crops], bool)
         under_way: deque[tuple[list[int], Pending]] = deque()
+        depth = 1 if self._chain is None else self._chain.depth
 
         def land(chosen: list[int], pending: Pending) -> None:
-            enlarged, log_probs[chosen] = self._end(pending, len(chosen))
-            for index, picture in zip(chosen, to_images(enlarged), strict=True):
+            passed = self._end(pending, len(chosen))
+            log_probs[chosen] = passed.log_probs
+            for index, picture in zip(chosen, to_images(passed.sr), strict=True):
                 pictures[index] = picture
 
         for chosen in self._batches(np.flatnonzero(through)):
@@ -111,7 +114,7 @@ class PlateReader:
             for index, image in zip(chosen, small, strict=True):
                 inputs[index] = image
             under_way.append((chosen, self._begin(tensor)))
-            if len(under_way) == 2:  # while one batch is computed, the next is prepared
+            if len(under_way) >= depth:  # while some are computed, the next is prepared
                 land(*under_way.popleft())
         while under_way:
             land(*under_way.popleft())
@@ -145,25 +148,28 @@ class PlateReader:
         return [[int(index) for index in indices[start : start + self._batch]] for start in starts]
 
     def _begin(self, tensor: NDArray[np.float32]) -> Pending:
-        """Generator, then reader: under way in a chain, which counts as generating, and done otherwise."""
+        """Generator, then reader: under way in a chain, and done otherwise."""
         assert self._generator is not None
         if self._chain is not None:
             with self.clock.stage("generate"):
                 return self._chain.start(tensor)
         with self.clock.stage("generate"):
             enlarged = _run(self._generator, "lr", tensor, "sr", (len(tensor), *_PICTURE))
-        log_probs = self._log_probs(enlarged)
-        return lambda: (enlarged, log_probs)
+        passed = Passed(enlarged, self._log_probs(enlarged))
+        return lambda: passed
 
-    def _end(self, pending: Pending, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _end(self, pending: Pending, count: int) -> Passed:
         if self._chain is None:
             return pending()
         assert self._generator is not None
-        with self.clock.stage("generate"):
-            enlarged, log_probs = pending()
-        _check(self._generator, "sr", enlarged, (count, *_PICTURE))
-        _check(self._reader, "log_probs", log_probs, (count, PLATE_LENGTH, CLASSES))
-        return enlarged, self._sound(log_probs)
+        start = perf_counter()
+        passed = pending()
+        seconds = perf_counter() - start
+        self.clock.add("generate", seconds * (1 - passed.reading))
+        self.clock.add("read", seconds * passed.reading)
+        _check(self._generator, "sr", passed.sr, (count, *_PICTURE))
+        _check(self._reader, "log_probs", passed.log_probs, (count, PLATE_LENGTH, CLASSES))
+        return replace(passed, log_probs=self._sound(passed.log_probs))
 
     def _log_probs(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         with self.clock.stage("read"):

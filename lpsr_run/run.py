@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
+from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -16,7 +17,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from lpsr_core.layouts import parse_layouts
 from lpsr_core.reads import Read
 from lpsr_run.annotate import VideoSink
+from lpsr_run.clock import StageClock
 from lpsr_run.config import RunConfig
+from lpsr_run.event_log import EventLog
 from lpsr_run.interrupt import StopRequest
 from lpsr_run.privacy import WatchList, load_watch_list
 from lpsr_run.redact import redact
@@ -36,13 +39,14 @@ from lpsr_run.sinks import (
     publisher,
     set_aside,
 )
+from lpsr_run.sinks.base import write_failed
 from lpsr_run.sources import Frame, Source, list_images, open_source
 from lpsr_run.sources.images import ImageSource
 from lpsr_run.sources.live import Happening, Notice, Retry
 from lpsr_run.sources.merge import Ended, Merged
 from lpsr_run.sources.raw import parse_raw
 from lpsr_run.state import RunState, SourceState
-from lpsr_run.status import EventLog, StatusFile
+from lpsr_run.status import StatusFile
 from lpsr_run.stream import Acceptance, PlateEvent, PlateStream, read_crops
 from lpsr_run.summary import Summary
 from lpsr_run.tools import Tools, open_tools
@@ -62,7 +66,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
         quiet: without progress bar and table.
 
     Returns:
-        What happened; `stopped_by` and `failures` decide the exit code.
+        What happened; `stopped_by`, `failures` and `unwritten` decide the exit code.
 
     Raises:
         UsageError: the configuration names something that is not there.
@@ -80,6 +84,18 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     def note(line: str) -> None:
         state.tell("note", line=line)
         errors.print(line)
+
+    def fault(line: str) -> None:  # not to the log, which may be what failed
+        summary.unwritten.append(line)
+        errors.print(f"error: {line}")
+
+    def finish(kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None) -> None:
+        summary.seconds = time.perf_counter() - start
+        try:
+            summary.write(out / "run.json", config)
+        except OSError as error:
+            if failure is None:  # which on a full disk is the same one
+                fault(str(write_failed(out / "run.json", error)))
 
     # The sources first: a mistyped path should be told before a model is loaded.
     sources = _open_sources(config, state, report, note, done)
@@ -100,18 +116,18 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     start = time.perf_counter()
     try:
         with ExitStack() as stack:
-            sinks = _open_sinks(config, summary, out, quiet, note, stack)
+            sinks = _open_sinks(config, summary, out, quiet, note, fault, stack)
             store = PictureStore(out / "pictures", out) if config.pictures else None
-            stack.callback(lambda: summary.write(out / "run.json", config))
-            stack.callback(lambda: setattr(summary, "seconds", time.perf_counter() - start))
+            stack.push(finish)
             state.tell("started", sources=[source.name for source in state.sources])
             with _progress(errors, quiet) as progress, StopRequest() as stop:
                 merged = stack.enter_context(closing(Merged(sources, state, done, lambda: stop.signal is not None)))
-                frames = _counted(merged, sources, summary, progress, stop, report)
+                frames = _counted(tools.reader.clock, merged, sources, summary, progress, stop, report)
                 for event in _events(config, tools, frames, any(source.live for source in sources), report, stack):
-                    result = _result(event, store, watched)
-                    for sink in sinks:
-                        sink.write(result)
+                    with tools.reader.clock.stage("write"):
+                        result = _result(event, store, watched)
+                        for sink in sinks:
+                            sink.write(result)
                     state.reads += 1
                     state.sources[event.stream].reads += 1
             state.tell("ended", reads=state.reads, frames=state.frames)
@@ -163,7 +179,7 @@ def _noticed(source: SourceState, state: RunState, note: Report) -> Notice:
 
 
 def _open_sinks(
-    config: RunConfig, summary: Summary, out: Path, quiet: bool, note: Report, stack: ExitStack
+    config: RunConfig, summary: Summary, out: Path, quiet: bool, note: Report, fault: Report, stack: ExitStack
 ) -> list[Sink]:
     sinks: list[Sink] = [stack.enter_context(JsonLinesSink(out / "reads.jsonl"))]
     if config.csv is not None:
@@ -181,9 +197,9 @@ def _open_sinks(
         made_by = {**summary.made_by(), "config": config.as_dict()}
         sinks.append(stack.enter_context(EvidenceSink(Path(config.evidence), made_by, config.blur)))
     if config.log is not None:
-        summary.state.listeners.append(stack.enter_context(EventLog(Path(config.log))))
+        summary.state.listeners.append(stack.enter_context(EventLog(Path(config.log), fault)))
     if config.status is not None:
-        stack.enter_context(StatusFile(Path(config.status), summary.state))
+        stack.enter_context(StatusFile(Path(config.status), summary.state, fault))
     if not quiet:
         sinks.append(stack.enter_context(TableSink(Console(soft_wrap=False, highlight=False), out)))
     return sinks
@@ -211,6 +227,7 @@ def _events(
 
 
 def _counted(
+    clock: StageClock,
     merged: Iterable[Frame | Ended],
     sources: list[Source],
     summary: Summary,
@@ -221,7 +238,12 @@ def _counted(
     """The frames until all sources end or somebody asks to stop; the reads of what came so far still follow."""
     task = progress.add_task("frames", total=None, reads=0)
     state = summary.state
-    for item in merged:
+    coming = iter(merged)
+    while True:
+        with clock.stage("receive"):
+            item = next(coming, None)
+        if item is None:
+            break
         if isinstance(item, Ended):
             state.tell("source ended", source=state.sources[item.stream].name, why=state.sources[item.stream].error)
             if item.failure is not None:

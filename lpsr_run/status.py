@@ -1,17 +1,17 @@
-"""The state of a run for others to see: a JSON file that is always whole, and a log of events."""
+"""The state of a run for others to see: a JSON file that is always whole."""
 
 from __future__ import annotations
 
 import json
-import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from lpsr_core.errors import LpsrError
-from lpsr_run.sinks.files import ClosesItself
-from lpsr_run.state import Event, RunState
+from lpsr_run.sinks.base import why
+from lpsr_run.sinks.files import replace_file
+from lpsr_run.state import RunState
 
 _SECONDS = 1.0
 
@@ -22,20 +22,21 @@ class StatusFile:
     Args:
         path: the file.
         state: of the run.
+        fault: told in one line, once, when it cannot be written later on; every second it is tried again.
 
     Raises:
-        LpsrError: it cannot be written at the start; later failures are left for the next second.
+        LpsrError: it cannot be written at the start.
     """
 
-    def __init__(self, path: Path, state: RunState) -> None:
-        self._path, self._state = path, state
-        self._part = path.with_name(f".{path.name}.part")
+    def __init__(self, path: Path, state: RunState, fault: Callable[[str], None] = lambda _: None) -> None:
+        self._path, self._state, self._fault = path, state, fault
+        self._told = False
         self._closing = threading.Event()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._write("running")
         except OSError as error:
-            raise LpsrError(f"{path}: cannot be written: {error.strerror or error}") from None
+            raise LpsrError(f"{path}: cannot be written: {why(error)}") from None
         self._thread = threading.Thread(target=self._run, name="status", daemon=True)
         self._thread.start()
 
@@ -47,6 +48,7 @@ class StatusFile:
     ) -> None:
         self._closing.set()
         self._thread.join(_SECONDS)
+        self._told |= error is not None  # that is told already, and is often the same disk
         self._try("failed" if error is not None else "ended")
 
     def _run(self) -> None:
@@ -56,40 +58,11 @@ class StatusFile:
     def _try(self, status: str) -> None:
         try:
             self._write(status)
-        except OSError:  # a full disk may have room again in a second
-            self._part.unlink(missing_ok=True)
+        except OSError as error:  # a full disk may have room again in a second
+            if not self._told:
+                self._told = True
+                self._fault(f"{self._path}: cannot be written: {why(error)}; the run goes on")
 
     def _write(self, status: str) -> None:
         text = json.dumps({"status": status, **self._state.as_dict()}, indent=1, ensure_ascii=False)
-        self._part.write_text(text + "\n", encoding="utf-8")
-        self._part.replace(self._path)
-
-
-class EventLog(ClosesItself):
-    """Appends every event of a run as a line of JSON.
-
-    Args:
-        path: the file; an existing one is continued.
-
-    Raises:
-        LpsrError: it cannot be opened.
-    """
-
-    def __init__(self, path: Path) -> None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("ab", buffering=0)
-        except OSError as error:
-            raise LpsrError(f"{path}: cannot be written: {error.strerror or error}") from None
-
-    def close(self) -> None:
-        """Closes it."""
-        self._file.close()
-
-    def __call__(self, event: Event) -> None:
-        """Takes an event; a log that cannot be written stops no run."""
-        line: dict[str, Any] = {"process": os.getpid(), **event}
-        try:
-            self._file.write((json.dumps(line, ensure_ascii=False, default=str) + "\n").encode())
-        except (OSError, ValueError):
-            return
+        replace_file(self._path, (text + "\n").encode())

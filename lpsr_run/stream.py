@@ -88,7 +88,7 @@ class PlateStream:
         tracking: how observations are joined.
         batch: crops that are collected over frames before the networks run; 1 for live sources.
         show: takes each frame with what to draw into it, in order; None when nobody looks.
-        clock: counts the stages locate and decode; the reader's clock counts the others.
+        clock: counts the stages locate, rectify and decode; the reader's clock counts the others.
         keep_frames: whether observations keep the whole frame; it takes memory.
     """
 
@@ -140,7 +140,7 @@ class PlateStream:
         with self._clock.stage("locate"):
             locations = self.locator.locate(frame.image)
         quads = tuple(location.quad for location in locations if _large_enough(location))
-        with self._clock.stage("preprocess"):
+        with self._clock.stage("rectify"):
             crops = tuple(rectify(frame.image, quad, MARGIN) for quad in quads)
         # Large frames that nobody will look at again need not wait with their crops.
         kept = (

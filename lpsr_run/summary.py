@@ -13,6 +13,7 @@ from rich.table import Table
 from lpsr_core import __version__
 from lpsr_run.config import RunConfig
 from lpsr_run.models import Model
+from lpsr_run.sinks.files import replace_file
 from lpsr_run.state import RunState
 
 
@@ -22,7 +23,8 @@ class Summary:
 
     Attributes:
         state: frames, reads, sources.
-        failures: one line for everything that was skipped or failed.
+        failures: one line for every input that was skipped or failed.
+        unwritten: one line for every output beside the reads that could not be written.
         stopped_by: the signal that stopped it, or None.
         seconds: from the first frame to the end.
         models: by role.
@@ -32,6 +34,7 @@ class Summary:
 
     state: RunState = field(default_factory=RunState)
     failures: list[str] = field(default_factory=list)
+    unwritten: list[str] = field(default_factory=list)
     stopped_by: int | None = None
     seconds: float = 0.0
     models: dict[str, Model] = field(default_factory=dict)
@@ -59,7 +62,7 @@ class Summary:
             "version": __version__,
             "frames": self.state.frames,
             "reads": self.state.reads,
-            "failures": self.failures,
+            "failures": [*self.failures, *self.unwritten],
             "interrupted": self.stopped_by is not None,
             "seconds": round(self.seconds, 3),
             "stages": {str(name): round(value, 3) for name, value in self.state.stages().items()},
@@ -70,12 +73,12 @@ class Summary:
         }
 
     def write(self, path: Path, config: RunConfig) -> None:
-        """Writes run.json; never in the way of the error that ended the run, which on a full disk is the same one."""
-        text = json.dumps(self.as_dict(config), indent=2, ensure_ascii=False) + "\n"
-        try:
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            self.failures.append(f"{path}: cannot be written: {error.strerror or error}")
+        """Writes run.json.
+
+        Raises:
+            OSError: it cannot be written; an earlier one is left as it was.
+        """
+        replace_file(path, (json.dumps(self.as_dict(config), indent=2, ensure_ascii=False) + "\n").encode())
 
     def print_sources(self, console: Console) -> None:
         """A line for each of several sources, and for a single one that lost something."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lpsr_core.errors import LpsrError
 from lpsr_run.cuda import Buffer
 from lpsr_run.cuda_graph import CudaGraph
-from lpsr_run.engine import Pending
+from lpsr_run.engine import Passed, Pending
 from lpsr_run.tensorrt_engine import Execution, TensorRtEngine
 
 Pictures = NDArray[np.float32]
@@ -51,11 +51,15 @@ class TensorRtChain:
             self._slots = tuple(_Slot(cuda, generator, reader, self.largest) for _ in range(2))
 
     @property
+    def depth(self) -> int:
+        return len(self._slots)
+
+    @property
     def replayed(self) -> tuple[int, ...]:
         return tuple(sorted({count for slot in self._slots for count in slot.graphs}))
 
     def start(self, lr: NDArray[np.float32]) -> Pending:
-        """Begins with N crops; what it returns waits for them and gives their SR pictures and log-probabilities.
+        """Begins with N crops; what it returns waits for them.
 
         Two batches are under way at most: a third waits for the first, whose results are then kept for its caller.
 
@@ -63,22 +67,21 @@ class TensorRtChain:
             lr: float32[N, 3, 16, 48] in 0..1; may be changed when this returns.
 
         Returns:
-            A function that gives float32[N, 3, 32, 96] and float32[N, 7, 36], and raises LpsrError when an engine
-            fails.
+            A function that waits, and raises LpsrError when an engine fails.
 
         Raises:
             LpsrError: an engine refuses.
         """
         parts = [self._start_part(lr[at : at + self.largest]) for at in range(0, len(lr), self.largest)]
 
-        def wait() -> tuple[Pictures, LogProbs]:
+        def wait() -> Passed:
             found = [self._land(part) for part in parts]
-            return np.concatenate([sr for sr, _ in found]), np.concatenate([log_probs for _, log_probs in found])
+            return Passed(np.concatenate([sr for sr, _ in found]), np.concatenate([probs for _, probs in found]))
 
         return wait
 
-    def run(self, lr: NDArray[np.float32]) -> tuple[Pictures, LogProbs]:
-        """SR pictures and log-probabilities of N crops, as `start` describes them."""
+    def run(self, lr: NDArray[np.float32]) -> Passed:
+        """N crops, as `start` takes them, from beginning to end."""
         return self.start(lr)()
 
     def warm_up(self, batch: int) -> None:

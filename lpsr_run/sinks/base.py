@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +11,9 @@ from typing import Protocol
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image, Quad
 from lpsr_core.reads import Read
+
+MAKE_ROOM = "make room, or give another path"
+ELSEWHERE = "give another path"
 
 
 @dataclass(frozen=True)
@@ -56,4 +60,10 @@ class Sink(Protocol):
 
 def write_failed(path: Path, error: OSError) -> LpsrError:
     """The error of a file that could not be written."""
-    return LpsrError(f"{path}: cannot be written: {error.strerror or error}; what was written before is kept")
+    return LpsrError(f"{path}: cannot be written: {why(error)}; what was written before is kept")
+
+
+def why(error: OSError) -> str:
+    """What the system says, and what to do about it."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return f"{error.strerror or error}; {MAKE_ROOM if full else ELSEWHERE}"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from pathlib import Path
 
 from lpsr_run.sinks.base import Result, write_failed
-from lpsr_run.sinks.files import ClosesItself, append_line
+from lpsr_run.sinks.files import ClosesItself, append_line, end_line
 
 COLUMNS = (
     *("source", "time", "milliseconds", "frame", "track", "text", "layout", "confidence", "frames", "agreeing"),
@@ -37,11 +36,9 @@ class CsvSink(ClosesItself):
                 self._append(COLUMNS)
             elif head.strip() != ",".join(COLUMNS):
                 self._file.close()
-                raise OSError(0, "is another table; give another file")
+                raise OSError(0, "is another table")
             else:
-                self._file.seek(-1, os.SEEK_END)
-                if self._file.read(1) != b"\n":  # torn by a power cut: the next line is not to go on in it
-                    self._file.write(b"\n")
+                end_line(path)
         except OSError as error:
             raise write_failed(path, error) from None
 

@@ -19,6 +19,7 @@ import numpy as np
 from lpsr_core import __version__
 from lpsr_core.geometry import Image, Quad
 from lpsr_run.sinks.base import Result, write_failed
+from lpsr_run.sinks.folder import make_folder
 
 _QUALITY = 92
 _STALE_SECONDS = 600.0
@@ -38,19 +39,19 @@ class EvidenceSink:
         blurred: blurs everything outside the plate in the full frame.
 
     Raises:
-        LpsrError: the folder cannot be made.
+        LpsrError: the folder cannot be made or written.
     """
 
     def __init__(self, folder: Path, made_by: Mapping[str, Any], blurred: bool = False) -> None:
         self._folder, self._made_by, self._blurred = folder, dict(made_by), blurred
+        make_folder(folder)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             for leftover in folder.glob(".part-*"):
                 if time.time() - leftover.stat().st_mtime > _STALE_SECONDS:  # not another run's that is just writing
                     shutil.rmtree(leftover, ignore_errors=True)
+            self._count = sum(1 for entry in folder.iterdir() if entry.is_dir())
         except OSError as error:
             raise write_failed(folder, error) from None
-        self._count = sum(1 for entry in folder.iterdir() if entry.is_dir())
 
     def __enter__(self) -> EvidenceSink:
         return self

@@ -1,9 +1,11 @@
-"""What sinks on disk share: lines that are whole or not there, and closing."""
+"""What sinks on disk share: lines and files that are whole or not there, and closing."""
 
 from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import IO, TypeVar
 
@@ -26,15 +28,64 @@ class ClosesItself(ABC):
         """Closes it."""
 
 
-def append_line(file: IO[bytes], line: bytes) -> None:
-    """Writes a line at the end of an unbuffered file; it is on the disk when this returns, or not in the file.
+def append_line(file: IO[bytes], line: bytes, synced: bool = True) -> None:
+    """Writes a line at the end of an unbuffered file; it is in the file when this returns, or nothing of it is.
+
+    Args:
+        file: open for appending, or at least for writing.
+        line: with its newline.
+        synced: whether it is on the disk, and not only on its way there, when this returns.
 
     Raises:
         OSError: it could not be written.
     """
     start = file.seek(0, os.SEEK_END)
-    if file.write(line) != len(line):
-        # A disk that fills up takes a part of the line before it says so: take that back.
-        file.truncate(start)
-        raise OSError(28, "No space left on device")
-    os.fsync(file.fileno())
+    rest = memoryview(line)
+    try:
+        # A disk that fills up takes a part of the line, and says why with the rest.
+        while rest:
+            rest = rest[file.write(rest) :]
+        if synced:
+            os.fsync(file.fileno())
+    except OSError:
+        with suppress(OSError):
+            file.truncate(start)
+        raise
+
+
+def end_line(path: Path) -> None:
+    """Ends the last line of a file, which a power cut may have torn: the next one is not to go on in it.
+
+    Raises:
+        OSError: it cannot be read or written.
+    """
+    with path.open("r+b", buffering=0) as stream:
+        if stream.seek(0, os.SEEK_END):
+            stream.seek(-1, os.SEEK_END)
+            if stream.read(1) != b"\n":
+                stream.write(b"\n")
+
+
+def replace_file(path: Path, data: bytes, synced: bool = False) -> None:
+    """Makes a file or replaces one: whoever looks sees the old one or the new one, also when the disk is full.
+
+    Args:
+        path: of the file; beside it the new one grows as `.NAME.part`.
+        data: what it will hold.
+        synced: whether it is on the disk, and not only on its way there, when this returns.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as stream:
+            stream.write(data)
+            if synced:
+                stream.flush()
+                os.fsync(stream.fileno())
+        part.replace(path)
+    except OSError:
+        with suppress(OSError):  # a file system that became read-only refuses this as well
+            part.unlink(missing_ok=True)
+        raise

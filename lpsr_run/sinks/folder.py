@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from lpsr_run.sinks.base import write_failed
@@ -42,12 +43,14 @@ def set_aside(out: Path) -> Path | None:
 
 
 def make_folder(out: Path) -> None:
-    """Makes an output folder that can be written.
+    """Makes a folder that can be written: that it cannot be is told before the first read comes, days later perhaps.
 
     Raises:
-        LpsrError: it cannot be made.
+        LpsrError: it cannot be made or written.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
     except OSError as error:
         raise write_failed(out, error) from None

@@ -9,6 +9,7 @@ import cv2
 
 from lpsr_core.geometry import Image
 from lpsr_run.sinks.base import write_failed
+from lpsr_run.sinks.files import replace_file
 
 
 class PictureStore:
@@ -50,7 +51,7 @@ class PictureStore:
         _, data = cv2.imencode(".png", image[..., ::-1])
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data.tobytes())
+            replace_file(path, data.tobytes())
         except OSError as error:
             raise write_failed(path, error) from None
         return path.relative_to(self._root).as_posix()

@@ -6,16 +6,16 @@ them in order, and goes on with what an earlier run left.
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 from lpsr_run.sinks.base import Result, write_failed
-from lpsr_run.sinks.files import ClosesItself
+from lpsr_run.sinks.files import ClosesItself, replace_file
+from lpsr_run.sinks.folder import make_folder
 from lpsr_run.sources.live import Retry
 
 _FAREWELL = 2.0
@@ -44,7 +44,7 @@ class SpooledSink(ClosesItself):
         retry: how long to wait between attempts.
 
     Raises:
-        LpsrError: the spool cannot be made.
+        LpsrError: the spool cannot be made or written.
     """
 
     def __init__(
@@ -57,11 +57,9 @@ class SpooledSink(ClosesItself):
     ) -> None:
         self._send, self._shown, self._spool, self._notice = send, shown, spool, notice
         self._retry = retry or Retry(longest=60.0)
-        try:
-            (spool / "refused").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise write_failed(spool, error) from None
-        self._numbers = itertools.count()
+        make_folder(spool)
+        make_folder(spool / "refused")
+        self._last = max(map(_nanoseconds, self._files()), default=0)
         self._wake, self._closing = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
         self._thread.start()
@@ -78,17 +76,13 @@ class SpooledSink(ClosesItself):
         return len(self._files())
 
     def write(self, result: Result) -> None:
-        # Nanoseconds sort as the reads came, also over runs; the number keeps two of one tick apart.
-        name = f"{time.time_ns():020d}-{next(self._numbers):06d}.json"
-        part = self._spool / f"{name}.part"
+        # Names sort as the reads came, also over runs, and also when the clock is set back.
+        self._last = max(time.time_ns(), self._last + 1)
+        path = self._spool / f"{self._last:020d}.json"
         try:
-            with part.open("wb") as stream:
-                stream.write(result.read.to_json().encode())
-                stream.flush()
-                os.fsync(stream.fileno())
-            part.replace(self._spool / name)
+            replace_file(path, result.read.to_json().encode(), synced=True)
         except OSError as error:
-            raise write_failed(part, error) from None
+            raise write_failed(path, error) from None
         self._wake.set()
 
     def _files(self) -> list[Path]:
@@ -97,13 +91,15 @@ class SpooledSink(ClosesItself):
     def _run(self) -> None:
         failures = 0
         until: float | None = None
+        files = deque[Path]()
         while True:
             if self._closing.is_set():
                 until = until or time.monotonic() + _FAREWELL
                 if failures or time.monotonic() > until:
                     return
             self._wake.clear()
-            files = self._files()
+            if not files:  # what comes while these are sent sorts after them
+                files.extend(self._files())
             if not files:
                 if self._closing.is_set():
                     return
@@ -111,8 +107,9 @@ class SpooledSink(ClosesItself):
                 continue
             why = self._try(files[0])
             if why is None:
+                files.popleft()
                 if failures:
-                    self._notice(f"{self._shown}: takes reads again; {len(files) - 1} are waiting")
+                    self._notice(f"{self._shown}: takes reads again; {self.waiting} are waiting")
                 failures = 0
                 continue
             if failures == 0:
@@ -123,7 +120,10 @@ class SpooledSink(ClosesItself):
     def _try(self, path: Path) -> str | None:
         """Sends one read and takes it out of the spool; why that failed, or None."""
         try:
-            body = path.read_bytes()
+            try:
+                body = path.read_bytes()
+            except FileNotFoundError:  # somebody took it away
+                return None
             try:
                 json.loads(body)
                 self._send(body, path.stem)
@@ -143,3 +143,9 @@ class SpooledSink(ClosesItself):
         kept = self._spool / "refused" / path.name
         path.replace(kept)
         self._notice(f"{self._shown}: {path.name} {why}; kept in {kept.parent}")
+
+
+def _nanoseconds(path: Path) -> int:
+    """When a read came, as its file's name says."""
+    head = path.stem.partition("-")[0]
+    return int(head) if head.isascii() and head.isdigit() else 0

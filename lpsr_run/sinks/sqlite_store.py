@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError
-from lpsr_run.sinks.base import Result
+from lpsr_run.sinks.base import ELSEWHERE, MAKE_ROOM, Result, why
 from lpsr_run.sinks.files import ClosesItself
 
 SCHEMA = 1
@@ -73,7 +73,7 @@ class SqliteSink(ClosesItself):
             self._prepare()
             self._prune()
         except (sqlite3.Error, OSError) as error:
-            raise LpsrError(f"{path}: cannot be used as the store of reads: {error}") from None
+            raise LpsrError(f"{path}: cannot be used as the store of reads: {_why(error)}") from None
 
     def close(self) -> None:
         """Closes it."""
@@ -91,7 +91,9 @@ class SqliteSink(ClosesItself):
             if self._count % _PRUNED == 0 or time.monotonic() - self._pruned > _PRUNED_SECONDS:
                 self._prune()
         except sqlite3.Error as error:
-            raise LpsrError(f"{self._path}: cannot be written: {error}; what was written before is kept") from None
+            raise LpsrError(
+                f"{self._path}: cannot be written: {_why(error)}; what was written before is kept"
+            ) from None
 
     def _prepare(self) -> None:
         self._database.execute("BEGIN IMMEDIATE")
@@ -116,3 +118,10 @@ class SqliteSink(ClosesItself):
         if self._retention.reads is not None:
             newest = "SELECT id FROM reads ORDER BY id DESC LIMIT 1 OFFSET ?"
             self._database.execute(f"DELETE FROM reads WHERE id <= ({newest})", (self._retention.reads,))
+
+
+def _why(error: sqlite3.Error | OSError) -> str:
+    """What the database or the system says, and what to do about it."""
+    if isinstance(error, OSError):
+        return why(error)
+    return f"{error}; {MAKE_ROOM if 'full' in str(error) else ELSEWHERE}"

@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from time import time
+from time import monotonic, time
 
 from lpsr_core.errors import LpsrError
 from lpsr_run.sources.base import Frame, Source
@@ -72,10 +72,10 @@ class Merged:
         self._stop.set()
         with self._changed:
             self._changed.notify_all()
-        until = time() + _LEAVE_SECONDS
+        until = monotonic() + _LEAVE_SECONDS
         for feed in self._feeds:
             if feed.thread.is_alive():
-                feed.thread.join(max(until - time(), 0.0))
+                feed.thread.join(max(until - monotonic(), 0.0))
 
     def _turns(self) -> Iterator[Frame | Ended]:
         turn = 0

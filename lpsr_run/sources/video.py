@@ -11,9 +11,12 @@ from lpsr_core.errors import LpsrError
 from lpsr_run.quiet import silence_opencv
 from lpsr_run.sources.base import Frame, Report, Source
 from lpsr_run.sources.picture import rgb
+from lpsr_run.sources.times import FrameTimes
 
 _WHOLE = 0.9
 """A file that ends before this share of the frames that its header promises is reported as broken off."""
+_MOST = 1e12
+"""A header that promises more frames, or what is no number, promises nothing."""
 
 
 class VideoFileSource:
@@ -48,17 +51,16 @@ class VideoFileSource:
         try:
             if not capture.isOpened():
                 raise LpsrError(f"{self._path}: not a video that can be decoded")
-            promised = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+            counted = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+            promised = int(counted) if 0 < counted < _MOST else 0
             self._total = -(-promised // self._stride) if promised > 0 else None
-            rate = capture.get(cv2.CAP_PROP_FPS) or 25.0
-            index, shown = 0, 0.0
+            times = FrameTimes(capture.get(cv2.CAP_PROP_FPS))
+            index = 0
             while capture.grab():
-                # Files without timestamps say 0 throughout; the frame rate is the next best clock.
-                shown = max(capture.get(cv2.CAP_PROP_POS_MSEC), shown)
+                time = times.of(index, capture.get(cv2.CAP_PROP_POS_MSEC))
                 if index % self._stride == 0:
                     ok, image = capture.retrieve()
                     if ok:
-                        time = shown if shown > 0 or index == 0 else 1000 * index / rate
                         yield Frame(str(self._path), index, time, rgb(image), still=False)
                 index += 1
             if index == 0:

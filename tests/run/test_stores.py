@@ -12,12 +12,12 @@ import sqlite3
 import threading
 import time
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from receiver import Receiver
 
 from lpsr_core.decode import Alternative, Candidate
 from lpsr_core.errors import LpsrError, UsageError
@@ -126,40 +126,6 @@ def test_what_is_no_store_is_refused_in_one_line(tmp_path: Path, what: str) -> N
         SqliteSink(path)
     assert "\n" not in str(caught.value)
     assert path.read_bytes()[:16] == before[:16]
-
-
-class Receiver:
-    """A server that takes reads, and answers with what it is told to."""
-
-    def __init__(self, port: int = 0) -> None:
-        self.got: list[tuple[str, str]] = []
-        self.answers: list[int] = []
-        self.users: set[str | None] = set()
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.users.add(self.headers["Authorization"])
-                status = receiver.answers.pop(0) if receiver.answers else 200
-                if status == 200:
-                    receiver.got.append((json.loads(body)["text"], self.headers["Idempotency-Key"]))
-                self.send_response(status)
-                if status == 302:
-                    self.send_header("Location", "/elsewhere")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = HTTPServer(("127.0.0.1", port), Handler)
-        self.port = self._server.server_address[1]
-        self.url = f"http://me:hunter2@127.0.0.1:{self.port}/reads?token=secret"
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 QUICK = Retry(first=0.02, longest=0.05)

@@ -335,10 +335,10 @@ def test_batches_under_way_keep_apart(gpu: Gpus, tmp_path: Path) -> None:
         waits.append(both.start(batch))
         batch[...] = 0  # whoever gave it may use it again
     for index in (3, 0, 4, 2, 1):
-        sr, log_probs = waits[index]()
-        assert np.array_equal(sr, generate(batches[index]))
-        assert np.array_equal(log_probs, read(generate(batches[index])))
-        assert waits[index]()[0] is not None, "asked twice, it answers twice"
+        passed = waits[index]()
+        assert np.array_equal(passed.sr, generate(batches[index]))
+        assert np.array_equal(passed.log_probs, read(generate(batches[index])))
+        assert waits[index]() is not None, "asked twice, it answers twice"
 
 
 class Driver:
@@ -386,9 +386,9 @@ def test_passes_are_replayed_where_that_gains(gpu: Gpus, tmp_path: Path, monkeyp
     gpu.events.clear()
     for count in (1, 2, LARGEST, 1, LARGEST + 1, 3, 1):
         batch = plates(count)
-        sr, log_probs = both.run(batch)
-        assert np.array_equal(sr, generate(batch))
-        assert np.array_equal(log_probs, read(generate(batch)))
+        passed = both.run(batch)
+        assert np.array_equal(passed.sr, generate(batch))
+        assert np.array_equal(passed.log_probs, read(generate(batch)))
     assert gpu.events.count("graph") == 6
     assert getattr(gpu.depth, "value", 0) == 0
 
@@ -410,7 +410,7 @@ def test_passes_are_not_replayed_where_that_loses_or_fails(
         assert both.replayed == ()
         assert gpu.captured is None, "no stream is left capturing"
         batch = plates(1)
-        assert np.array_equal(both.run(batch)[0], generate(batch))
+        assert np.array_equal(both.run(batch).sr, generate(batch))
 
 
 def test_a_full_gpu_is_told_in_one_line(gpu: Gpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
