@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,18 +13,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lpsr_bench.config import BenchConfig
+from lpsr_bench.context import Context, Tell
 from lpsr_bench.machine import describe_machine, peak_resident_bytes
-from lpsr_bench.measure import Budget
 from lpsr_bench.networks import LR_READER, Networks, open_networks
+from lpsr_bench.pace import Pace
+from lpsr_bench.peers import check_peers
+from lpsr_bench.report import can_draw
 from lpsr_bench.results import Results, check_writable
 from lpsr_bench.samples import first_frame, load_plates, paint_frame, plates_folder, stand_in_crops
-from lpsr_bench.suites import measure_accuracy, measure_reference, measure_stages, measure_throughput
-from lpsr_bench.suites.common import Tell
-from lpsr_core.geometry import Image
+from lpsr_bench.suites import MEASURES
+from lpsr_core.errors import MissingExtraError
 from lpsr_core.labelled import Labelled
 from lpsr_core.layouts import parse_layouts
 from lpsr_run.redact import redact
-from lpsr_run.tools import open_locator
 
 _BUSY = 0.5
 """Load average for every usable core from which timings are doubtful."""
@@ -45,43 +46,47 @@ def run(config: BenchConfig) -> Results:
     """
     # Whatever may be mistyped first: it should be told before a model is loaded.
     check_writable(Path(config.out))
+    if config.html and not can_draw():
+        raise MissingExtraError("matplotlib", "bench")
+    if "peers" in config.suites:
+        check_peers(config.peers)
     plates, data = _plates(config)
     frame = None if config.frame is None else first_frame(config.frame)
     networks = open_networks(config)
     results = _results(config, networks, data, plates)
+    crops = [plate.crop for plate in plates] or stand_in_crops(config.seed)
+    if frame is None and "stages" in config.suites:
+        frame = paint_frame(crops, config.seed)
     start = time.perf_counter()
+    pace = Pace()
+    results.steadiness = pace.seconds
     try:
         with _progress() as tell:
-            _measure(results, networks, plates, frame, tell)
+            layouts = parse_layouts(config.layouts)
+            context = Context(config, networks, plates, crops, frame, layouts, tell, results.notes.append)
+            _measure(results, context, pace)
         results.complete = True
     except KeyboardInterrupt:
         results.interrupted = True
     finally:
         results.seconds = time.perf_counter() - start
         results.peak_resident_bytes = peak_resident_bytes()
+        complaint = pace.complaint()
+        if complaint is not None:
+            results.notes.append(complaint)
         results.write()
     return results
 
 
-def _measure(results: Results, networks: Networks, plates: Sequence[Labelled], frame: Image | None, tell: Tell) -> None:
+def _measure(results: Results, context: Context, pace: Pace) -> None:
     """Runs the suites one after the other; every result is kept as soon as it is there."""
-    config = results.config
-    layouts = parse_layouts(config.layouts)
-    budget = Budget(config.seconds, config.repeats)
-    crops = [plate.crop for plate in plates] or stand_in_crops(config.seed)
-    if "reference" in config.suites:
-        for run_ in measure_reference(networks, crops, config.plates, layouts, tell):
-            results.reference.append(run_)
-    if "throughput" in config.suites:
-        for entry in measure_throughput(networks, crops, config.batches, budget, layouts, tell):
-            results.throughput.append(entry)
-    if "stages" in config.suites:
-        picture = paint_frame(crops, config.seed) if frame is None else frame
-        locator, _, _ = open_locator("auto", config.backend, config.threads)
-        for timing in measure_stages(networks, locator, picture, crops, config.batches, budget, layouts, tell):
-            results.stages.append(timing)
-    if "accuracy" in config.suites and plates:
-        results.accuracy = measure_accuracy(networks, plates, config.degradation, config.seed, layouts, tell)
+    for suite, measure in MEASURES.items():
+        if suite in context.config.suites:
+            pace.take(f"before {suite}")
+            rows = results.rows.setdefault(suite, [])
+            for row in measure(context):
+                rows.append(row)
+    pace.take("at the end")
 
 
 def _plates(config: BenchConfig) -> tuple[list[Labelled], dict[str, Any]]:
@@ -89,7 +94,7 @@ def _plates(config: BenchConfig) -> tuple[list[Labelled], dict[str, Any]]:
     folder = plates_folder() if config.data is None else Path(config.data)
     plates = [] if folder is None else load_plates(folder, config.limit)
     if config.data is not None:
-        name = config.data
+        name = Path(config.data).name
     else:
         name = "noise in place of plates" if folder is None else "rendered plates of the project"
     widths = [plate.crop.shape[1] for plate in plates]
@@ -101,9 +106,11 @@ def _plates(config: BenchConfig) -> tuple[list[Labelled], dict[str, Any]]:
     }
 
 
-def _results(config: BenchConfig, networks: Networks, data: dict[str, Any], plates: Sequence[Labelled]) -> Results:
+def _results(config: BenchConfig, networks: Networks, data: dict[str, Any], plates: list[Labelled]) -> Results:
     machine = describe_machine()
     notes = []
+    if config.html is None and not can_draw():
+        notes.append("no page was written, for want of matplotlib: pip install 'lpsr[bench]'")
     load, cores = machine["load_average"], machine["usable_cores"]
     if load is not None and load > _BUSY * cores:
         notes.append(

@@ -9,7 +9,9 @@ import typer
 from lpsr_core.errors import run_command
 
 # Plain text: usage errors and help stay readable in logs and in narrow terminals.
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(
+    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, invoke_without_command=True
+)
 
 
 def _version(wanted: bool) -> None:
@@ -20,16 +22,23 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.command()
+@app.callback()
 def bench(
+    context: typer.Context,
     suite: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="reference|throughput|stages|accuracy", help="What to measure; may be repeated (default all)."
+            metavar="NAME",
+            help="What to measure; may be repeated: reference, throughput, latency, stages, accuracy, precision, "
+            "kernel, energy (default all of these), scaling, peers; all for everything.",
         ),
     ] = None,
     out: Annotated[
-        str | None, typer.Option(metavar="FILE", help="The JSON file (default bench.json); replaces an older one.")
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="The JSON file (default bench.json); .md, .csv and .html are written beside it. Replaces older ones.",
+        ),
     ] = None,
     data: Annotated[
         str | None,
@@ -73,6 +82,27 @@ def bench(
     threads: Annotated[
         int | None, typer.Option(metavar="N", help="CPU threads of the models; 0 lets the runtime choose.")
     ] = None,
+    batches: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Crops in a forward pass (default 1,2,4,8,16,32,64).")
+    ] = None,
+    streams: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Callers that read at once, suite throughput (default 1,4).")
+    ] = None,
+    rates: Annotated[
+        str | None,
+        typer.Option(metavar="LIST", help="Crops a second that arrive, suite latency (default shares of the most)."),
+    ] = None,
+    most: Annotated[
+        int | None, typer.Option(metavar="N", help="Crops of the largest measurement, suite scaling (default 16384).")
+    ] = None,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PEER",
+            help="What runs beside, suite peers; may be repeated: bicubic, rapidocr, fast-plate-ocr=FILE, paper, "
+            "lite-torch, sr3-20-steps, LABEL=FILE.onnx (default all that are installed).",
+        ),
+    ] = None,
     seconds: Annotated[float | None, typer.Option(metavar="S", help="Length of one measurement (default 3).")] = None,
     repeats: Annotated[
         int | None, typer.Option(metavar="N", help="Rounds of a measurement, whose median counts (default 3).")
@@ -81,6 +111,13 @@ def bench(
         int | None, typer.Option(metavar="N", help="Plates read one by one in suite reference (default 4000).")
     ] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Of the noise in degradations (default 0).")] = None,
+    html: Annotated[
+        bool | None, typer.Option("--html/--no-html", help="Whether to write a page with plots (default yes).")
+    ] = None,
+    sheet: Annotated[
+        bool | None,
+        typer.Option("--sheet/--no-sheet", help="Whether the result shows some of the plates (default yes)."),
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Few plates and short measurements: a trial, not a benchmark.")
     ] = False,
@@ -93,12 +130,21 @@ def bench(
 
     Exit codes: 0 done, 1 something failed, 2 wrong usage, 130 interrupted; what was measured is in the JSON file.
     """
+    if context.invoked_subcommand is not None:
+        return
     given: dict[str, Any] = {
-        "suites": tuple(suite) if suite else None,
+        "suites": _suites(suite),
         "out": out,
         "data": data,
         "degradation": degradation,
         "layouts": None if layouts is None else tuple(word for word in layouts.split(",") if word.strip()),
+        "batches": _numbers("--batches", batches, int),
+        "streams": _numbers("--streams", streams, int),
+        "rates": _numbers("--rates", rates, float),
+        "most": most,
+        "peers": tuple(peer) if peer else None,
+        "html": html,
+        "sheet": sheet,
         "limit": limit,
         "frame": frame,
         "generator": generator,
@@ -115,8 +161,87 @@ def bench(
     raise typer.Exit(_execute(given, quick))
 
 
+@app.command()
+def compare(
+    before: Annotated[str, typer.Argument(metavar="A.json")],
+    after: Annotated[str, typer.Argument(metavar="B.json")],
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Says what changed from one result to another, and whether chance would explain it."""
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from lpsr_bench.comparison import compare_results
+    from lpsr_bench.report.terminal import print_comparison
+    from lpsr_bench.results import load_results
+
+    found = compare_results(load_results(Path(before)), load_results(Path(after)))
+    print_comparison(found, before, after, Console(highlight=False, markup=False))
+
+
+@app.command()
+def history(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder of JSON results.")] = "benchmarks/results",
+    out: Annotated[str, typer.Option(metavar="FILE", help="The page (default history.html).")] = "history.html",
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Plots the results of a folder over time, by machine and precision."""
+    from pathlib import Path
+
+    from lpsr_bench.report.history import write_history
+
+    count = write_history(Path(folder), Path(out))
+    typer.echo(f"{count} result{'s' * (count != 1)}, written to {out}")
+
+
+@app.command()
+def report(
+    result: Annotated[str, typer.Argument(metavar="FILE.json")],
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Prints a result again, and writes its .md, .csv and .html beside it."""
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from lpsr_bench.report import print_results, write_reports
+    from lpsr_bench.results import load_results
+
+    document = load_results(Path(result))
+    print_results(document, Console(highlight=False, markup=False))
+    for path in write_reports(document, Path(result), html=True):
+        typer.echo(f"written to {path}")
+
+
+def _suites(names: list[str] | None) -> tuple[str, ...] | None:
+    from lpsr_bench.config import SUITES
+
+    if not names:
+        return None
+    return tuple(SUITES) if "all" in names else tuple(names)
+
+
+def _numbers(option: str, text: str | None, kind: type) -> tuple[Any, ...] | None:
+    """The numbers of a list as a user types it.
+
+    Raises:
+        UsageError: a word of it is no number.
+    """
+    from lpsr_core.errors import UsageError
+
+    if text is None:
+        return None
+    try:
+        return tuple(kind(word) for word in text.split(",") if word.strip())
+    except ValueError:
+        raise UsageError(f"{option} takes numbers separated by commas, not {text!r}") from None
+
+
 def _execute(given: dict[str, Any], quick: bool) -> int:
     """Measures with these options; returns the exit code."""
+    from pathlib import Path
+
     from lpsr_bench.config import QUICK, BenchConfig
     from lpsr_run.quiet import silence_opencv
 
@@ -127,14 +252,15 @@ def _execute(given: dict[str, Any], quick: bool) -> int:
     from rich.console import Console
 
     from lpsr_bench.bench import run
-    from lpsr_bench.report import print_results
+    from lpsr_bench.report import print_results, write_reports
 
     results = run(config)
-    print_results(results, Console(highlight=False, markup=False))
+    document = results.as_dict()
+    print_results(document, Console(highlight=False, markup=False))
     typer.echo(f"written to {config.out}")
-    if results.interrupted:
-        return 130
-    return 0
+    for path in write_reports(document, Path(config.out), config.html):
+        typer.echo(f"written to {path}")
+    return 130 if results.interrupted else 0
 
 
 def main() -> None:

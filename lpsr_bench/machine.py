@@ -14,6 +14,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from lpsr_run.cores import usable_cores
+
 _CPUINFO = Path("/proc/cpuinfo")
 _BOARD = Path("/proc/device-tree/model")
 _OS_RELEASE = Path("/etc/os-release")
@@ -41,13 +43,6 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
-def usable_cores() -> int:
-    """Logical cores that this process may run on."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def load_average() -> float | None:
     """Processes that wanted to run during the last minute, or None where the system does not tell."""
     try:
@@ -64,6 +59,14 @@ def peak_resident_bytes() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak  # kilobytes everywhere else
+
+
+def resident_bytes() -> int | None:
+    """Memory that this process has resident now, or None where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _cpu() -> str:

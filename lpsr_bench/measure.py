@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
 
@@ -33,8 +33,9 @@ class Percentiles:
     """Of durations, in milliseconds."""
 
     p50: float
-    p95: float
+    p90: float
     p99: float
+    p999: float
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> Percentiles:
@@ -43,11 +44,12 @@ class Percentiles:
         Args:
             seconds: at least one duration.
         """
-        return cls(*(1000 * float(value) for value in np.percentile(np.asarray(seconds, np.float64), (50, 95, 99))))
+        found = np.percentile(np.asarray(seconds, np.float64), (50, 90, 99, 99.9))
+        return cls(*(1000 * float(value) for value in found))
 
     def as_dict(self) -> dict[str, float]:
         """For JSON."""
-        return {name: round(getattr(self, name), 4) for name in ("p50", "p95", "p99")}
+        return {name: round(value, 4) for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,10 @@ class Timing:
     def rate(self) -> float:
         """Crops a second: the median of the rounds."""
         return float(np.median(self.rates))
+
+    def of_each(self, count: int) -> Timing:
+        """When one call was really so many calls that overlapped: the time that each of them took on average."""
+        return Timing(self.batch, tuple(tuple(seconds / count for seconds in calls) for calls in self.rounds))
 
     @property
     def milliseconds(self) -> Percentiles:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -11,12 +13,12 @@ from numpy.typing import NDArray
 
 from lpsr_bench.config import BenchConfig
 from lpsr_core.cards import Role
-from lpsr_core.decode import decode
+from lpsr_core.decode import Reading, decode
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image
 from lpsr_core.layouts import Layout
 from lpsr_run.clock import StageClock
-from lpsr_run.engine import Engine, check_contract
+from lpsr_run.engine import Chain, Chainable, Engine, Pending, check_contract
 from lpsr_run.models import Model, released
 from lpsr_run.opening import open_network
 from lpsr_run.plate_reader import PlateReader
@@ -35,6 +37,12 @@ class Network:
 
     model: Model
     engine: Engine
+
+    @property
+    def temperature(self) -> float:
+        """That a reader's log-probabilities are divided by."""
+        card = self.model.card
+        return 1.0 if card is None or card.calibration is None else card.calibration.temperature
 
     @property
     def runtime(self) -> str:
@@ -59,10 +67,35 @@ class Networks:
     reader: Network
     lr_reader: Network | None
 
-    def through(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The networks alone: float32[N, 3, 16, 48] -> float32[N, 7, 36]."""
-        enlarged = self.generator.engine.run({"lr": tensor})["sr"]
-        return self.reader.engine.run({"image": enlarged})["log_probs"]
+    @cached_property
+    def _chain(self) -> Chain | None:
+        generator = self.generator.engine
+        return generator.then(self.reader.engine) if isinstance(generator, Chainable) else None
+
+    @property
+    def under_way(self) -> int:
+        """Batches that the runtime works on at once, when it is given them."""
+        return 1 if self._chain is None else self._chain.depth
+
+    def through(self, tensors: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """The networks alone, with as many batches under way as the runtime serves at once.
+
+        Args:
+            tensors: batches of float32[N, 3, 16, 48].
+
+        Returns:
+            float32[N, 7, 36] for each.
+        """
+        generator, reader, chain = self.generator.engine, self.reader.engine, self._chain
+        if chain is None:
+            return [reader.run({"image": generator.run({"lr": lr})["sr"]})["log_probs"] for lr in tensors]
+        under_way: deque[Pending] = deque()
+        found = []
+        for lr in tensors:
+            under_way.append(chain.start(lr))
+            if len(under_way) >= chain.depth:
+                found.append(under_way.popleft()().log_probs)
+        return found + [pending().log_probs for pending in under_way]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON, by role."""
@@ -114,8 +147,8 @@ class CropReader:
             return [decode(row, self._layouts).text for row in log_probs]
 
 
-def texts_of(network: Network, tensor: NDArray[np.float32], layouts: Sequence[Layout]) -> list[str]:
-    """What a reader reads in pictures that have its size already.
+def readings_of(network: Network, tensor: NDArray[np.float32], layouts: Sequence[Layout]) -> list[Reading]:
+    """What a reader reads in pictures that have its size already, with the confidence that its card calibrates.
 
     Args:
         network: a reader.
@@ -128,4 +161,4 @@ def texts_of(network: Network, tensor: NDArray[np.float32], layouts: Sequence[La
     values = network.engine.run({"image": tensor})["log_probs"]
     if np.isnan(values).any():
         raise LpsrError(f"{network.engine.name}: the reader gave NaN; the model is broken, export it again")
-    return [decode(row, layouts).text for row in values]
+    return [decode(row / network.temperature, layouts) for row in values]

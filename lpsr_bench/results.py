@@ -1,4 +1,4 @@
-"""What a benchmark measured so far, and the JSON that it becomes."""
+"""What a benchmark measured so far, and the JSON that it becomes and is read from again."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lpsr_bench.config import BenchConfig
-from lpsr_bench.suites import Accuracy, ReferenceRun, StageTiming, Throughput
+from lpsr_bench.config import BenchConfig, Suite
+from lpsr_bench.context import Row
 from lpsr_core import __version__
-from lpsr_core.errors import LpsrError
+from lpsr_core.errors import LpsrError, UsageError
+from lpsr_core.jsonfile import write_json
 from lpsr_run.sinks import make_folder
 
-SCHEMA = 1
+SCHEMA = 2
+
+_KEYS = {"version", "complete", "interrupted", "hardware", "models", "data", "notes", "steadiness_seconds"}
+
+Document = dict[str, Any]
+"""The JSON file of a benchmark, read: what every form of the report is made from."""
 
 
 @dataclass
@@ -27,9 +33,9 @@ class Results:
         models: by role.
         data: what was measured on.
         hardware: what ran the networks, in words.
-        reference, throughput, stages: one entry a measurement.
-        accuracy: None until it was measured.
+        rows: what each suite measured, in its order.
         notes: what a reader of the figures has to know.
+        steadiness: seconds of a fixed piece of work before each suite and at the end, by suite (see `Pace`).
         seconds: all suites together.
         peak_resident_bytes: of the process; None if unknown.
         complete: whether every suite that could run came to its end.
@@ -42,17 +48,15 @@ class Results:
     models: dict[str, Any]
     data: dict[str, Any]
     hardware: str
-    reference: list[ReferenceRun] = field(default_factory=list)
-    throughput: list[Throughput] = field(default_factory=list)
-    stages: list[StageTiming] = field(default_factory=list)
-    accuracy: Accuracy | None = None
+    rows: dict[Suite, list[Row]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    steadiness: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     peak_resident_bytes: int | None = None
     complete: bool = False
     interrupted: bool = False
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Document:
         """For the JSON file."""
         return {
             "schema": SCHEMA,
@@ -68,10 +72,8 @@ class Results:
             "data": self.data,
             "config": self.config.as_dict(),
             "notes": self.notes,
-            "reference": [run.as_dict() for run in self.reference],
-            "throughput": [entry.as_dict() for entry in self.throughput],
-            "stages": [entry.as_dict() for entry in self.stages],
-            "accuracy": None if self.accuracy is None else self.accuracy.as_dict(),
+            "steadiness_seconds": {name: round(value, 5) for name, value in self.steadiness.items()},
+            "suites": {name: [row.as_dict() for row in rows] for name, rows in self.rows.items()},
         }
 
     def write(self) -> None:
@@ -81,13 +83,36 @@ class Results:
             LpsrError: it cannot be written.
         """
         path = Path(self.config.out)
-        text = json.dumps(self.as_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        part = _part(path)
         try:
-            part.write_text(text, encoding="utf-8")
-            part.replace(path)
+            write_json(path, self.as_dict())
         except OSError as error:
             raise LpsrError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def load_results(path: Path) -> Document:
+    """Reads what a benchmark wrote.
+
+    Raises:
+        UsageError: there is no such file.
+        LpsrError: it is not the result of a benchmark, or one of another schema.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
+    except OSError as error:
+        raise LpsrError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except ValueError:
+        raise LpsrError(f"{path}: not the JSON of a benchmark") from None
+    if not isinstance(found, dict) or not {"schema", "machine", "config", "date"} <= found.keys():
+        raise LpsrError(f"{path}: not the JSON of a benchmark")
+    if found["schema"] != SCHEMA:
+        raise LpsrError(
+            f"{path}: its schema is {found['schema']}, this version reads {SCHEMA}; measure again with lpsr-bench"
+        )
+    if not isinstance(found.get("suites"), dict) or not found.keys() >= _KEYS:
+        raise LpsrError(f"{path}: a benchmark's JSON that is not whole")
+    return found
 
 
 def check_writable(path: Path) -> None:
@@ -99,12 +124,9 @@ def check_writable(path: Path) -> None:
     make_folder(path.parent)
     if path.is_dir():
         raise LpsrError(f"{path}: cannot be written: it is a folder")
+    trial = path.with_name(f".{path.name}.part")
     try:
-        _part(path).touch()
-        _part(path).unlink()
+        trial.touch()
+        trial.unlink()
     except OSError as error:
         raise LpsrError(f"{path}: cannot be written: {error.strerror or error}") from None
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(f"{path.name}.part")

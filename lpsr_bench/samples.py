@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from lpsr_core.degradation import Method, degrade
+from lpsr_core.degradation import SSIM_TARGET, Method, degrade
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import HR_SIZE, Image, resize, to_hr, to_lr
 from lpsr_core.labelled import SUFFIXES, Labelled, load_labelled
@@ -67,9 +67,10 @@ def load_plates(folder: Path, limit: int = 0) -> list[Labelled]:
     return plates[:limit] if limit else plates
 
 
-def make_sample(plate: Labelled, degradation: Method, seed: int, index: int) -> Sample:
-    """Degrades a plate; the same seed and index give the same picture."""
-    low = to_lr(degrade(plate.crop, degradation, np.random.default_rng([seed, index])))
+def make_sample(plate: Labelled, degradation: Method, seed: int, index: int, target: float = SSIM_TARGET) -> Sample:
+    """Degrades a plate, where the method stops at an SSIM until it falls below the target; the same seed and index
+    give the same picture."""
+    low = to_lr(degrade(plate.crop, degradation, np.random.default_rng([seed, index]), target))
     return Sample(low, resize(low, HR_SIZE), to_hr(plate.crop), plate.text)
 
 

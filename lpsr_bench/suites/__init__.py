@@ -1,17 +1,32 @@
-"""One file a suite. A suite gives its results one by one, so that an interrupt keeps those that are there."""
+"""What can be measured: one file a suite, each a function from the context to rows. A new suite is a new file, its
+name in `config.Suite`, and a line here."""
 
-from lpsr_bench.suites.accuracy import Accuracy, measure_accuracy
-from lpsr_bench.suites.reference import ReferenceRun, measure_reference
-from lpsr_bench.suites.stages import StageTiming, measure_stages
-from lpsr_bench.suites.throughput import Throughput, measure_throughput
+from __future__ import annotations
 
-__all__ = [
-    "Accuracy",
-    "ReferenceRun",
-    "StageTiming",
-    "Throughput",
-    "measure_accuracy",
-    "measure_reference",
-    "measure_stages",
-    "measure_throughput",
-]
+from collections.abc import Callable, Iterator
+
+from lpsr_bench.config import Suite
+from lpsr_bench.context import Context, Row
+from lpsr_bench.suites.accuracy import measure_accuracy
+from lpsr_bench.suites.energy import measure_energy
+from lpsr_bench.suites.kernel import measure_kernel
+from lpsr_bench.suites.latency import measure_latency
+from lpsr_bench.suites.peers import measure_peers
+from lpsr_bench.suites.precision import measure_precision
+from lpsr_bench.suites.reference import measure_reference
+from lpsr_bench.suites.scaling import measure_scaling
+from lpsr_bench.suites.stages import measure_stages
+from lpsr_bench.suites.throughput import measure_throughput
+
+MEASURES: dict[Suite, Callable[[Context], Iterator[Row]]] = {
+    "reference": measure_reference,
+    "throughput": measure_throughput,
+    "latency": measure_latency,
+    "stages": measure_stages,
+    "accuracy": measure_accuracy,
+    "precision": measure_precision,
+    "kernel": measure_kernel,
+    "energy": measure_energy,
+    "scaling": measure_scaling,
+    "peers": measure_peers,
+}

@@ -1,41 +1,40 @@
-"""The paper's own measure: its 4,000 test plates one by one."""
+"""The paper's own measure: its 4,000 test plates, one in a forward pass."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+from lpsr_bench.context import Context
 from lpsr_bench.machine import peak_resident_bytes
-from lpsr_bench.measure import Percentiles
-from lpsr_bench.networks import CropReader, Networks, Way
+from lpsr_bench.networks import Way
 from lpsr_bench.reference import PAPER_PLATES, PAPER_SECONDS, SR3_SECONDS
-from lpsr_bench.suites.common import Tell
-from lpsr_core.geometry import Image, to_lr, to_tensor
-from lpsr_core.layouts import Layout
+from lpsr_core.geometry import to_lr, to_tensor
 
-_WARM_UP = 3
-_TELL_EVERY = 50
+_WARM_UP = 8
+_AT_ONCE = 250
+"""Plates between two looks at the progress bar; a multiple of what any machine has under way."""
 
 
 @dataclass(frozen=True)
 class ReferenceRun:
-    """Plates one by one.
+    """So many plates at batch 1.
 
     Attributes:
         way: through the networks.
         plates: that were really run.
+        under_way: plates that are worked on at once, each in a forward pass of its own.
         seconds: all of them together.
-        milliseconds: of one plate.
         stages: seconds by stage; empty for the networks alone.
         peak_resident_bytes: of the process, from its start to the end of this run; None if unknown.
     """
 
     way: Way
     plates: int
+    under_way: int
     seconds: float
-    milliseconds: Percentiles
     stages: dict[str, float]
     peak_resident_bytes: int | None
 
@@ -59,53 +58,47 @@ class ReferenceRun:
         return {
             "way": self.way,
             "batch": 1,
+            "under_way": self.under_way,
             "plates": self.plates,
             "seconds": round(self.seconds, 4),
             "seconds_for_4000": round(self.seconds_for_paper, 3),
             "paper_seconds_divided_by_ours": round(self.times_faster, 2),
             "sr3_seconds_divided_by_ours": round(self.times_faster_than_sr3, 1),
-            "milliseconds": self.milliseconds.as_dict(),
             "stage_seconds": {name: round(value, 4) for name, value in self.stages.items()},
             "peak_resident_bytes": self.peak_resident_bytes,
         }
 
 
-def measure_reference(
-    networks: Networks, crops: Sequence[Image], plates: int, layouts: Sequence[Layout], tell: Tell
-) -> Iterator[ReferenceRun]:
-    """Runs so many plates at batch 1, both ways.
+def measure_reference(context: Context) -> Iterator[ReferenceRun]:
+    """Runs so many plates at batch 1, both ways: the networks alone, and from decoded crop to string."""
+    plates, networks = context.config.plates, context.networks
+    tensors = [to_tensor([to_lr(crop)]) for crop in context.crops[:plates]]
 
-    Args:
-        networks: generator and reader.
-        crops: at least one, uint8[H, W, 3] of any sizes; they are taken in turn.
-        plates: how many.
-        layouts: that plates may follow.
-        tell: told now and then.
-    """
-    tensors = [to_tensor([to_lr(crop)]) for crop in crops[:plates]]
-    seconds = _one_by_one(lambda index: networks.through(tensors[index % len(tensors)]), plates, "networks", tell)
-    yield ReferenceRun("networks", plates, sum(seconds), Percentiles.of(seconds), {}, peak_resident_bytes())
+    def alone(start: int, count: int) -> None:
+        networks.through([tensors[index % len(tensors)] for index in range(start, start + count)])
 
-    reader = CropReader(networks, 1, layouts)
-    seconds = _one_by_one(
-        lambda index: reader.read([crops[index % len(crops)]]), plates, "crop to string", tell, reader.clock.reset
+    seconds = _timed(context, alone, "networks")
+    yield ReferenceRun("networks", plates, networks.under_way, seconds, {}, peak_resident_bytes())
+
+    reader = context.reader(1)
+    seconds = _timed(
+        context, lambda start, count: reader.read(context.fill(count, start)), "crop to string", reader.clock.reset
     )
-    stages = {str(name): value for name, value in reader.clock.seconds.items() if name != "locate"}
-    yield ReferenceRun("crop to string", plates, sum(seconds), Percentiles.of(seconds), stages, peak_resident_bytes())
+    stages = {str(name): value for name, value in reader.clock.seconds.items() if value > 0}
+    yield ReferenceRun("crop to string", plates, networks.under_way, seconds, stages, peak_resident_bytes())
 
 
-def _one_by_one(
-    call: Callable[[int], object], plates: int, way: Way, tell: Tell, warmed: Callable[[], object] = lambda: None
-) -> list[float]:
-    """Seconds of every plate; showing the progress is not counted."""
-    for index in range(_WARM_UP):
-        call(index)
+def _timed(
+    context: Context, call: Callable[[int, int], object], way: Way, warmed: Callable[[], object] = lambda: None
+) -> float:
+    """Seconds of all plates; showing the progress is not counted."""
+    plates = context.config.plates
+    call(0, _WARM_UP)
     warmed()
-    seconds = []
-    for index in range(plates):
-        if index % _TELL_EVERY == 0:
-            tell(f"{plates} plates one by one, {way}", index, plates)
+    seconds = 0.0
+    for start in range(0, plates, _AT_ONCE):
+        context.tell(f"{plates} plates at batch 1, {way}", start, plates)
         before = perf_counter()
-        call(index)
-        seconds.append(perf_counter() - before)
+        call(start, min(_AT_ONCE, plates - start))
+        seconds += perf_counter() - before
     return seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -9,11 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from toy_models import paint, save_image
 
-from lpsr_bench.suites.throughput import Throughput
+from lpsr_bench.config import SUITES
+from lpsr_bench.context import Context, Row
+from lpsr_bench.suites import MEASURES
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 TEXTS = ("ABC1234", "XYZ9Q87", "QQQ0A00", "JKL5M55")
@@ -71,13 +75,14 @@ def load(path: Path) -> dict[str, Any]:
 
 def test_everything(here: Command, options: list[str], models: Path, plates: Path, tmp_path: Path) -> None:
     arguments = ["--data", plates, "--degradation", "none", "--lr-reader", models / "reader.onnx", "--plates", 5]
-    result = here(*arguments, *options)
+    suites = ["--suite", "all", "--peer", "bicubic", "--peer", f"mine={models}/generator.onnx"]
+    result = here(*arguments, *suites, *options, "--threads", 2)
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""  # no progress bar without a terminal
     for words in ("38 min", "33 h", "Quadro RTX 8000", "in proportion from 5", "throughput", "locate", "arXiv"):
         assert words in result.stdout
     report = load(tmp_path / "work" / "bench.json")
-    assert report["schema"] == 1
+    assert report["schema"] == 2
     assert report["complete"] is True
     assert report["interrupted"] is False
     assert report["seconds"] > 0
@@ -89,23 +94,44 @@ def test_everything(here: Command, options: list[str], models: Path, plates: Pat
     )
     assert report["models"]["generator"]["runtime"] == "onnxruntime cpu"
     assert report["models"]["generator"]["file"] == "generator.onnx"
-    assert report["config"]["threads"] == 1
+    assert report["config"]["threads"] == 2
     assert report["data"]["plates"] == 4
+    assert report["steadiness_seconds"].keys() == {*(f"before {suite}" for suite in SUITES), "at the end"}
+    suites_found = report["suites"]
+    assert list(suites_found) == list(SUITES)
 
-    assert [(run["way"], run["plates"]) for run in report["reference"]] == [("networks", 5), ("crop to string", 5)]
-    assert report["reference"][1]["stage_seconds"].keys() == {"preprocess", "generate", "read", "decode"}
-    ways = [(entry["batch"], entry["way"]) for entry in report["throughput"]]
-    assert ways == [(batch, way) for batch in (1, 8, 32) for way in ("networks", "crop to string")]
-    for entry in report["throughput"]:
-        assert entry["milliseconds"].keys() == {"p50", "p95", "p99"}
-        assert len(entry["crops_per_second_by_round"]) == 3
-    stages = [(entry["batch"], entry["stage"]) for entry in report["stages"]]
+    assert [(run["way"], run["plates"], run["under_way"]) for run in suites_found["reference"]] == [
+        ("networks", 5, 3),
+        ("crop to string", 5, 3),
+    ]
+    assert suites_found["reference"][1]["stage_seconds"].keys() == {"preprocess", "generate", "read", "decode"}
+    ways = [(entry["batch"], entry["streams"], entry["way"]) for entry in suites_found["throughput"]]
+    both = ("networks", "crop to string")
+    assert ways == [*((batch, 1, way) for batch in (1, 8, 32) for way in both), (8, 2, "crop to string")]
+    for entry in suites_found["throughput"]:
+        assert entry["milliseconds"].keys() == {"p50", "p90", "p99", "p999"}
+        assert len(entry["crops_per_second_by_round"]) == 2
+    several = suites_found["throughput"][-1]
+    assert several["crops_per_second"] == pytest.approx(sum(several["crops_per_second_by_stream"]), abs=0.01)
+
+    for entry in suites_found["latency"]:
+        assert entry["crops"] >= 30
+        quantiles = entry["quantiles_milliseconds"]
+        assert quantiles == sorted(quantiles)
+        assert quantiles[50] == pytest.approx(entry["milliseconds"]["p50"], abs=0.001)
+    assert [entry["share_of_capacity"] for entry in suites_found["latency"]] == [0.3, 0.6, 0.9]
+
+    alone = [(row["batch"], row["stage"]) for row in suites_found["stages"] if row["kind"] == "alone"]
     parts = ("preprocess", "generate", "read", "decode", "whole")
-    assert stages == [(1, "locate"), *((batch, part) for batch in (1, 8, 32) for part in parts)]
+    singles = [(1, "receive a frame"), (1, "locate a frame"), (1, "rectify a plate")]
+    assert alone == [*singles, *((batch, part) for batch in (1, 32) for part in parts)]
+    run = {row["stage"]: row for row in suites_found["stages"] if row["kind"] == "run"}
+    assert {"receive", "locate", "rectify", "write", "other"} <= run.keys()
+    assert sum(row["share"] for row in run.values()) == pytest.approx(1, abs=0.05)
 
     # The toy reader reads every picture right, so only the wrong labels count.
-    accuracy = report["accuracy"]
-    assert accuracy["plates"] == 4
+    accuracy = suites_found["accuracy"][0]
+    assert (accuracy["plates"], accuracy["layout"]) == (4, "all")
     assert accuracy["rates"].keys() == {"hr", "bicubic", "sr", "lr direct"}
     for rate in accuracy["rates"].values():
         assert [rate[name]["hits"] for name in ("all", "six", "five")] == [2, 3, 4]
@@ -113,6 +139,30 @@ def test_everything(here: Command, options: list[str], models: Path, plates: Pat
         assert rate["all"]["interval"] == [15.0, 85.0]
     assert accuracy["quality"]["sr"]["psnr_db"] > 15
     assert 0 < accuracy["quality"]["bicubic"]["ssim"] <= 1
+    confusion = np.array(accuracy["confusion"])
+    assert (confusion.sum(), np.trace(confusion)) == (28, 25), "three characters are labelled wrong"
+    assert accuracy["reliability"]["share_right"] == 0.5
+    assert sum(each["count"] for each in accuracy["reliability"]["bins"]) == 4
+    assert [shown["kind"] for shown in accuracy["sheet"]] == ["best", "median", "worst"]
+    assert accuracy["sheet"][-1]["truth"] == "JKL5M66"
+    picture = cv2.imdecode(np.frombuffer(base64.b64decode(accuracy["sheet"][0]["sr"]), np.uint8), cv2.IMREAD_COLOR)
+    assert picture.shape == (32, 96, 3)
+    levels = [row["ssim_below"] for row in suites_found["accuracy"] if row["degradation"] == "blur"]
+    assert levels == [0.75, 0.5, 0.25, 0.1]
+    layouts = {row["layout"]: row["plates"] for row in suites_found["accuracy"] if row["degradation"] == "none"}
+    assert layouts == {"all": 4, "brazilian": 1, "mercosur": 3}
+
+    assert suites_found["precision"] == []
+    assert any("a file has one precision only" in note for note in report["notes"])
+    kernels = {row["name"]: row for row in suites_found["kernel"]}
+    assert next(iter(kernels.values()))["share_of_ceiling"] is None, "the ceiling itself"
+    assert any(name.startswith("deformable") for name in kernels)
+    assert all(row["gflops"] > 0 for name, row in kernels.items() if "convolution" in name or "deformable" in name)
+    assert [(row["axis"], row["value"]) for row in suites_found["scaling"]] == [("crops", 1), ("crops", 10)]
+    peers = {row["name"]: row for row in suites_found["peers"]}
+    assert list(peers) == ["LPSR", "bicubic, then our reader", "mine (generator)"]
+    assert all(row["rates"]["all"]["hits"] == 2 for row in peers.values())
+    assert peers["LPSR"]["time_divided_by_ours"] == 1
 
 
 def test_labels_of_a_table_and_a_limit(
@@ -130,10 +180,10 @@ def test_labels_of_a_table_and_a_limit(
     call = ["--data", tmp_path / "data", "--suite", "accuracy", "--degradation", "none", "--out", out, *options]
     assert here(*call, "--limit", 2).returncode == 0
     report = load(out)
-    assert report["accuracy"]["rates"]["hr"]["all"]["hits"] == 2
-    assert "lr direct" not in report["accuracy"]["rates"]
+    assert list(report["suites"]) == ["accuracy"]
+    assert report["suites"]["accuracy"][0]["rates"]["hr"]["all"]["hits"] == 2
+    assert "lr direct" not in report["suites"]["accuracy"][0]["rates"]
     assert any("is left out" in note for note in report["notes"])
-    assert report["throughput"] == report["stages"] == report["reference"] == []
 
 
 def test_without_plates(here: Command, options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,29 +192,27 @@ def test_without_plates(here: Command, options: list[str], tmp_path: Path, monke
     assert result.returncode == 0, result.stderr
     assert "accuracy skipped" in result.stdout
     report = load(tmp_path / "work" / "bench.json")
-    assert report["accuracy"] is None
-    assert len(report["reference"]) == 2
+    assert report["suites"]["accuracy"] == []
+    assert len(report["suites"]["reference"]) == 2
 
 
 def test_an_interrupt_keeps_what_was_measured(
     here: Command, options: list[str], plates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import lpsr_bench.bench as bench
+    original = MEASURES["throughput"]
 
-    original = bench.measure_throughput
-
-    def interrupted(*arguments: Any) -> Iterator[Throughput]:
-        yield next(iter(original(*arguments)))
+    def interrupted(context: Context) -> Iterator[Row]:
+        yield next(original(context))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(bench, "measure_throughput", interrupted)
+    monkeypatch.setitem(MEASURES, "throughput", interrupted)
     call = ["--data", plates, "--suite", "throughput", "--suite", "accuracy", *options]
     fails(here(*call), 130, "what was written so far is kept")
     report = load(tmp_path / "work" / "bench.json")
     assert report["interrupted"] is True
     assert report["complete"] is False
-    assert len(report["throughput"]) == 1
-    assert report["accuracy"] is None
+    assert len(report["suites"]["throughput"]) == 1
+    assert "accuracy" not in report["suites"]
 
 
 @pytest.mark.parametrize(
@@ -175,6 +223,14 @@ def test_an_interrupt_keeps_what_was_measured(
         (["--degradation", "rain"], 2, "--degradation is one of"),
         (["--seconds", "0"], 2, "--seconds is more than 0"),
         (["--plates", "0"], 2, "--plates is at least 1"),
+        (["--batches", "8,no"], 2, "--batches takes numbers separated by commas, not '8,no'"),
+        (["--batches", "0"], 2, "--batches takes numbers from 1 on"),
+        (["--batches", ","], 2, "take at least one number"),
+        (["--rates", "nan"], 2, "--rates takes numbers"),
+        (["--most", "0"], 2, "--most is at least 1"),
+        (["--suite", "peers", "--peer", "nobody"], 2, "no peer 'nobody'; there are rapidocr"),
+        (["--suite", "peers", "--peer", "fast-plate-ocr"], 2, "give --peer fast-plate-ocr=MODEL.onnx"),
+        (["--suite", "peers", "--peer", "mine={tmp}/none.onnx"], 2, "no such model file"),
         (["--layouts", "moon"], 2, "unknown layout"),
         (["--data", "{tmp}/none"], 2, "no such folder"),
         (["--data", "{tmp}/empty"], 1, "no labelled pictures"),

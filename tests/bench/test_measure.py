@@ -24,8 +24,8 @@ class FakeClock:
 
 def test_percentiles() -> None:
     found = Percentiles.of([index / 1000 for index in range(101)])
-    assert (found.p50, found.p95, found.p99) == pytest.approx((50, 95, 99))
-    assert Percentiles.of([0.002]).as_dict() == {"p50": 2.0, "p95": 2.0, "p99": 2.0}
+    assert (found.p50, found.p90, found.p99, found.p999) == pytest.approx((50, 90, 99, 99.9))
+    assert Percentiles.of([0.002]).as_dict() == {"p50": 2.0, "p90": 2.0, "p99": 2.0, "p999": 2.0}
 
 
 def test_rounds_after_a_warm_up() -> None:
@@ -37,6 +37,12 @@ def test_rounds_after_a_warm_up() -> None:
     assert timing.rate == 16
     assert timing.milliseconds.p50 == pytest.approx(250)
     assert timing.as_dict()["calls"] == 7
+
+
+def test_calls_that_overlap_are_told_by_their_share() -> None:
+    timing = Timing(8, ((0.4, 0.2),)).of_each(4)
+    assert timing.rounds == ((0.1, 0.05),)
+    assert timing.rate == pytest.approx(8 * 2 / 0.15)
 
 
 def test_a_slow_call_warms_up_once() -> None:

@@ -1,0 +1,86 @@
+"""A result in a few words and a few large figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lpsr_bench.reference import PAPER_PLATES, PAPER_SECONDS
+from lpsr_bench.report.captions import WAYS
+from lpsr_bench.report.findings import best_batch, degraded, fastest_kept, whole_way
+from lpsr_bench.report.tables import counted, duration, number
+from lpsr_bench.results import Document
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One large figure.
+
+    Attributes:
+        figure: with its unit.
+        meaning: what it is of.
+    """
+
+    figure: str
+    meaning: str
+
+
+def verdict(document: Document) -> list[str]:
+    """Sentences on speed and accuracy, as far as they were measured; none where nothing was."""
+    suites, said = document["suites"], []
+    if rows := suites.get("reference"):
+        row = whole_way(rows)
+        seconds = row["seconds_for_4000"]
+        said.append(
+            f"{PAPER_PLATES:,} plates, one in a forward pass, take {duration(seconds)} {WAYS[row['way']]}. The paper's "
+            f"{duration(PAPER_SECONDS)} are {number(PAPER_SECONDS / seconds)} times that, with another network on "
+            "other hardware."
+        )
+    if best := best_batch(suites.get("throughput") or ()):
+        said.append(
+            f"In batches it is up to {number(best['crops_per_second'])} crops a second (batch {best['batch']})."
+        )
+    if rows := suites.get("latency"):
+        kept = fastest_kept(rows)
+        said.append(
+            "None of the rates at which crops arrived was kept up with."
+            if kept is None
+            else f"With {number(kept['crops_per_second_arriving'])} crops arriving a second, 99 % have their text "
+            f"within {number(kept['milliseconds']['p99'])} ms."
+        )
+    if rows := suites.get("accuracy"):
+        ours, without = rows[0]["rates"]["sr"]["all"], rows[0]["rates"]["bicubic"]["all"]
+        said.append(
+            f"Of {counted(rows[0]['plates'], 'plate')} {degraded(rows[0])}, {ours['percent']:.1f} % are read "
+            f"without a mistake after super-resolution, {without['percent']:.1f} % without it."
+        )
+    return said
+
+
+def tiles(document: Document) -> Iterator[Tile]:
+    """The large figures, as far as they were measured."""
+    suites = document["suites"]
+    if rows := suites.get("reference"):
+        row = whole_way(rows)
+        seconds = row["seconds_for_4000"]
+        yield Tile(
+            duration(seconds),
+            f"for {PAPER_PLATES:,} plates {WAYS[row['way']]}; the paper's {duration(PAPER_SECONDS)} are "
+            f"{number(PAPER_SECONDS / seconds)} times that",
+        )
+    if best := best_batch(suites.get("throughput") or ()):
+        yield Tile(f"{number(best['crops_per_second'])} crops/s", f"at batch {best['batch']}, {WAYS[best['way']]}")
+    if kept := fastest_kept(suites.get("latency") or ()):
+        yield Tile(
+            f"{number(kept['milliseconds']['p99'])} ms",
+            f"from arrival to text for 99 % of the crops, {number(kept['crops_per_second_arriving'])} arriving a "
+            "second (the highest rate that was kept up with)",
+        )
+    if rows := suites.get("accuracy"):
+        found = rows[0]["rates"]["sr"]["all"]
+        low, high = found["interval"]
+        yield Tile(
+            f"{found['percent']:.1f} %",
+            f"of {counted(rows[0]['plates'], 'plate')} {degraded(rows[0])} read without a mistake, LR + SR; 95 % "
+            f"interval {low:.1f} to {high:.1f}",
+        )
