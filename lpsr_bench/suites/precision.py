@@ -70,7 +70,7 @@ def measure_precision(context: Context) -> Iterator[Variant]:
             first = texts
         same = sum(a == b for a, b in zip(texts, first, strict=True)) / len(texts) if first and texts else None
         alone = CropReader(networks, 1, context.layouts)
-        few, many = context.fill(2 * networks.under_way), context.fill(BATCH * networks.under_way)
+        few, many = context.fill(8 * networks.under_way), context.fill(BATCH * networks.under_way)
         yield Variant(
             precision,
             networks.generator.runtime,

@@ -15,6 +15,9 @@ from lpsr_core.geometry import to_lr, to_tensor
 
 STREAM_BATCH = 8
 """Crops in a batch of each of several callers."""
+_LONG = 32
+"""Crops for each of the batches under way at once that a call has at least: its beginning and end, where cores idle,
+are to count little, as in a long run."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +57,16 @@ def measure_throughput(context: Context) -> Iterator[Throughput]:
     done, total = 0, 2 * len(config.batches) + len(several)
     for batch in config.batches:
         crops = context.fill(batch)
-        tensors = [to_tensor([to_lr(crop) for crop in crops])] * networks.under_way
+        count = networks.under_way * max(_LONG // batch, 2)
+        tensors = [to_tensor([to_lr(crop) for crop in crops])] * count
         context.tell(f"throughput, batch {batch}, networks", done, total)
         # As many batches as the runtime takes at once are one call, or it would idle between them.
         timing = measure(lambda: networks.through(tensors), batch, context.budget)  # noqa: B023 - called right here
-        yield Throughput("networks", 1, timing.of_each(len(tensors)))
+        yield Throughput("networks", 1, timing.of_each(count))
         context.tell(f"throughput, batch {batch}, crop to string", done + 1, total)
-        reader, many = context.reader(batch), context.fill(batch * networks.under_way)
+        reader, many = context.reader(batch), context.fill(batch * count)
         timing = measure(lambda: reader.read(many), batch, context.budget)  # noqa: B023
-        yield Throughput("crop to string", 1, timing.of_each(networks.under_way))
+        yield Throughput("crop to string", 1, timing.of_each(count))
         done += 2
     for streams in several:
         context.tell(f"throughput, {streams} streams", done, total)
