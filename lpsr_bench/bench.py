@@ -140,7 +140,7 @@ def _hardware(machine: dict[str, Any], runtime: str, threads: int) -> str:
     """What ran the networks, in words."""
     if "cpu" not in runtime and machine["gpu"]:
         return f"{machine['gpu']}, {runtime}"
-    used = f"{threads} thread{'s' * (threads > 1)}" if threads else "threads as the runtime chooses"
+    used = f"{threads} thread{'s' * (threads > 1)}" if threads else "a thread a core"
     return f"{machine['board'] or machine['cpu']}, {machine['usable_cores']} cores, {used}, {runtime}"
 
 
