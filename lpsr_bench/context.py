@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import cycle, islice
 from typing import Any, Protocol
 
 from lpsr_bench.config import BenchConfig
 from lpsr_bench.measure import Budget
 from lpsr_bench.networks import CropReader, Networks
+from lpsr_bench.samples import Sample, make_sample
 from lpsr_core.geometry import Image
 from lpsr_core.labelled import Labelled
 from lpsr_core.layouts import Layout
@@ -54,6 +56,13 @@ class Context:
     def budget(self) -> Budget:
         """Of one measurement."""
         return Budget(self.config.seconds, self.config.repeats)
+
+    @cached_property
+    def samples(self) -> list[Sample]:
+        """The plates, degraded as the configuration says."""
+        config = self.config
+        self.tell("degrading", 0, len(self.plates))
+        return [make_sample(plate, config.degradation, config.seed, index) for index, plate in enumerate(self.plates)]
 
     def fill(self, count: int, start: int = 0) -> list[Image]:
         """So many crops, from one of them on, beginning again at the end."""

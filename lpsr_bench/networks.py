@@ -25,7 +25,6 @@ from lpsr_run.plate_reader import PlateReader
 
 Way = Literal["networks", "crop to string"]
 """From the generator's input tensor to log-probabilities; or from a decoded crop in memory to its text."""
-WAYS: tuple[Way, ...] = ("networks", "crop to string")
 
 LR_READER = "lr"
 """Released name of the reader that was trained on LR pictures."""
@@ -37,12 +36,6 @@ class Network:
 
     model: Model
     engine: Engine
-
-    @property
-    def temperature(self) -> float:
-        """That a reader's log-probabilities are divided by."""
-        card = self.model.card
-        return 1.0 if card is None or card.calibration is None else card.calibration.temperature
 
     @property
     def runtime(self) -> str:
@@ -161,4 +154,4 @@ def readings_of(network: Network, tensor: NDArray[np.float32], layouts: Sequence
     values = network.engine.run({"image": tensor})["log_probs"]
     if np.isnan(values).any():
         raise LpsrError(f"{network.engine.name}: the reader gave NaN; the model is broken, export it again")
-    return [decode(row / network.temperature, layouts) for row in values]
+    return [decode(row / network.model.calibration.temperature, layouts) for row in values]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lpsr_core.cards import (
     PRECISIONS,
+    Calibration,
     ModelCard,
     Precision,
     Role,
@@ -36,6 +37,11 @@ class Model:
     path: Path
     sha256: str
     card: ModelCard | None
+
+    @property
+    def calibration(self) -> Calibration:
+        """Of a reader, as its card has it."""
+        return self.card.calibration if self.card is not None and self.card.calibration is not None else Calibration()
 
     @property
     def name(self) -> str:

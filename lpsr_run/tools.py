@@ -59,8 +59,7 @@ def open_tools(config: RunConfig) -> Tools:
         models[role], engines[role] = opened.model, opened.engine
         if opened.why:
             why[role] = opened.why
-    card = models["reader"].card
-    calibration = card.calibration if card is not None and card.calibration is not None else Calibration()
+    calibration = models["reader"].calibration
     reader = PlateReader(
         engines["reader"],
         engines.get("generator"),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError
+from lpsr_run.sinks.files import replace_file
 
 
 def write_text(path: Path, text: str) -> Path:
@@ -14,14 +14,8 @@ def write_text(path: Path, text: str) -> Path:
     Raises:
         LpsrError: it cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        replace_file(path, text.encode())
     except OSError as error:
         raise LpsrError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        # Where nothing could be written there is nothing to clear away either.
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
     return path

@@ -23,7 +23,7 @@ from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import to_lr, to_tensor
 from lpsr_run.onnx_engine import OnnxRuntimeEngine
 
-LARGE = ((128, 64, 192), (64, 32, 96), (96, 24, 72))
+LARGE = ((128, 64, 192), (64, 64, 192), (96, 24, 72))
 """Channels, height and width of convolutions, the fastest of which is taken for the ceiling."""
 SHAPES = ((16, 8, 24), (48, 2, 6), (64, 32, 96))
 """Channels, height and width of deformable convolutions: the released generator's and reader's, and a large one."""

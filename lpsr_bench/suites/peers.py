@@ -8,9 +8,8 @@ from time import perf_counter
 from typing import Any
 
 from lpsr_bench.context import Context
-from lpsr_bench.measure import Budget, Percentiles, measure
+from lpsr_bench.measure import Percentiles, measure
 from lpsr_bench.peers import Peer, find_peers
-from lpsr_bench.samples import make_sample
 from lpsr_core.geometry import Image, to_lr
 from lpsr_core.metrics import RecognitionRate, recognition_rate
 
@@ -54,11 +53,8 @@ class Beside:
 
 def measure_peers(context: Context) -> Iterator[Beside]:
     """Ours first, then each peer."""
-    config = context.config
-    context.tell("peers, degrading", 0, 1)
-    samples = [make_sample(plate, config.degradation, config.seed, index) for index, plate in enumerate(context.plates)]
-    crops = [sample.lr for sample in samples] or [to_lr(crop) for crop in context.crops]
-    truths = [sample.text for sample in samples]
+    crops = [sample.lr for sample in context.samples] or [to_lr(crop) for crop in context.crops]
+    truths = [sample.text for sample in context.samples]
     reader = context.reader(1)
     ours = _beside(context, Peer(_OURS, "crop to string", reader.read), crops, truths, None)
     yield ours
@@ -72,10 +68,9 @@ def _beside(context: Context, peer: Peer, crops: Sequence[Image], truths: Sequen
     start = perf_counter()
     peer.read(crops[:1])
     slow = perf_counter() - start > _SLOW
-    budget: Budget = context.budget
-    alone = measure(lambda: peer.read(crops[:1]), 1, budget)
+    alone = measure(lambda: peer.read(crops[:1]), 1, context.budget)
     many = crops[:1] if slow else crops[:64]
-    rate = alone.rate if slow else measure(lambda: peer.read(many), len(many), budget).rate
+    rate = alone.rate if slow else measure(lambda: peer.read(many), len(many), context.budget).rate
     texts = None if slow or not truths else peer.read(crops)
     rates = None if texts is None else recognition_rate(texts, truths)
     return Beside(peer.name, peer.what, rates, alone.milliseconds, rate, (ours or rate) / rate)

@@ -9,14 +9,12 @@ from typing import Any
 from lpsr_bench.context import Context
 from lpsr_bench.measure import measure
 from lpsr_bench.networks import CropReader, open_networks
-from lpsr_bench.samples import make_sample
 from lpsr_core.cards import PRECISIONS, Precision
 from lpsr_core.errors import LpsrError
 from lpsr_core.metrics import RecognitionRate, recognition_rate
 
 BATCH = 32
 """Beside batch 1."""
-_AT_ONCE = 250
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,8 @@ def measure_precision(context: Context) -> Iterator[Variant]:
             context.note(f"precision: no {precision} variant here; make it with: lpsr-export build --{precision}")
             continue
         reader = CropReader(networks, BATCH, context.layouts)
-        texts = _texts(context, reader)
-        truths = [plate.text for plate in context.plates]
+        texts = reader.read([sample.lr for sample in context.samples])
+        truths = [sample.text for sample in context.samples]
         if precision == "fp32":
             first = texts
         same = sum(a == b for a, b in zip(texts, first, strict=True)) / len(texts) if first and texts else None
@@ -79,15 +77,3 @@ def measure_precision(context: Context) -> Iterator[Variant]:
             measure(lambda: alone.read(few), len(few), context.budget).rate,  # noqa: B023 - called right here
             measure(lambda: reader.read(many), len(many), context.budget).rate,  # noqa: B023
         )
-
-
-def _texts(context: Context, reader: CropReader) -> list[str]:
-    texts: list[str] = []
-    for start in range(0, len(context.plates), _AT_ONCE):
-        chosen = context.plates[start : start + _AT_ONCE]
-        samples = [
-            make_sample(plate, context.config.degradation, context.config.seed, start + index)
-            for index, plate in enumerate(chosen)
-        ]
-        texts += reader.read([sample.lr for sample in samples])
-    return texts
