@@ -20,6 +20,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from scipy.stats import theilslopes
 
 ROOT = Path(__file__).resolve().parents[1]
 _WARM_UP = 120.0
@@ -48,13 +49,38 @@ def sample(process: int, start: float, frames: int) -> Sample:
     )
 
 
-def slope(samples: list[Sample]) -> float:
-    """Megabytes an hour that the resident memory grows by, after the warm-up."""
-    late = [each for each in samples if each.seconds >= _WARM_UP]
-    if len(late) < 10:
-        return float("nan")
-    rise, _ = np.polyfit([each.seconds for each in late], [each.resident for each in late], 1)
-    return float(rise) * 3600 / 1e6
+@dataclass(frozen=True)
+class Growth:
+    """How resident memory grew after the warm-up.
+
+    Frames that wait and pages that the allocator gives back move it by some megabytes within seconds, which a line
+    through all samples takes for growth. So it is the median slope between medians of whole minutes (Theil and Sen).
+
+    Attributes:
+        slope: megabytes an hour.
+        low, high: its 95 % interval.
+        minutes: the median of every minute, in megabytes.
+    """
+
+    slope: float
+    low: float
+    high: float
+    minutes: tuple[float, ...]
+
+    @classmethod
+    def of(cls, samples: list[Sample]) -> Growth | None:
+        """None when there are not three whole minutes."""
+        late = [each for each in samples if each.seconds >= _WARM_UP]
+        minutes = []
+        for number in range(int(late[-1].seconds // 60) - int(_WARM_UP // 60) if late else 0):
+            begin = _WARM_UP + 60 * number
+            inside = [each.resident for each in late if begin <= each.seconds < begin + 60]
+            minutes.append(float(np.median(inside)) / 1e6)
+        if len(minutes) < 3:
+            return None
+        hours = np.arange(len(minutes)) / 60
+        slope, _, low, high = theilslopes(minutes, hours)
+        return cls(float(slope), float(low), float(high), tuple(minutes))
 
 
 def plot(samples: list[Sample], path: Path, title: str) -> None:
@@ -129,7 +155,7 @@ def main() -> None:
     read = Counter(json.loads(line)["text"] for line in lines)
     lost = {text: rounds - read[text] for text in texts if read[text] < rounds}
     late = [each for each in samples if each.seconds >= _WARM_UP] or samples
-    growth = slope(samples)
+    growth, threads = Growth.of(samples), sorted({each.threads for each in late})
     result = {
         "minutes": round(seconds / 60, 2),
         "frames": sent,
@@ -142,15 +168,17 @@ def main() -> None:
             round(min(each.resident for each in late) / 1e6, 1),
             round(max(e.resident for e in late) / 1e6, 1),
         ],
-        "slope_mb_an_hour": None if np.isnan(growth) else round(growth, 3),
+        "slope_mb_an_hour": growth and round(growth.slope, 3),
+        "slope_interval": growth and [round(growth.low, 3), round(growth.high, 3)],
+        "resident_mb_by_minute": growth and [round(each, 1) for each in growth.minutes],
         "files": sorted({each.files for each in late}),
-        "threads": sorted({each.threads for each in late}),
+        "threads": threads,
         "exit_code": code,
     }
     (options.out / "soak.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     plot(samples, options.out / "soak.png", f"{sent} frames in {seconds / 60:.0f} minutes")
     print(json.dumps(result, indent=2))
-    if code or lost or (growth == growth and growth > 1) or len(result["threads"]) > 1:
+    if code or lost or (growth and growth.slope > 1) or len(threads) > 1:
         sys.exit(1)
 
 

@@ -48,8 +48,13 @@ class Camera:
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
-        self.url = f"http://user:hunter2@127.0.0.1:{self.port}/live.mjpg"
+        self.url = self.address(self.port)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    @staticmethod
+    def address(port: int) -> str:
+        """Of a camera at a port."""
+        return f"http://user:hunter2@127.0.0.1:{port}/live.mjpg"
 
     def stop(self) -> None:
         """Breaks all connections and takes no new ones."""
@@ -73,10 +78,15 @@ class Camera:
 
 
 @contextlib.contextmanager
-def serving(picture: Picture, **options) -> Iterator[Camera]:
-    """A camera that is gone afterwards."""
-    camera = Camera(picture, **options)
+def being(kind, picture: Picture, **options) -> Iterator:
+    """A camera of a kind that is gone afterwards."""
+    camera = kind(picture, **options)
     try:
         yield camera
     finally:
         camera.stop()
+
+
+def serving(picture: Picture, **options) -> contextlib.AbstractContextManager[Camera]:
+    """One that speaks HTTP."""
+    return being(Camera, picture, **options)

@@ -10,13 +10,16 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from camera import Camera, serving
+from camera import Camera, being
+from rtsp_camera import RtspCamera
 
 from lpsr_core.errors import LpsrError
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.live import LiveSource, Retry
 
 QUICK = Retry(first=0.05, longest=0.2, silence=2.0)
+Kind = type[Camera] | type[RtspCamera]
+both = pytest.mark.parametrize("kind", [Camera, RtspCamera], ids=["http", "rtsp"])
 
 
 def grey(number: int, size: tuple[int, int] = (48, 64)) -> np.ndarray:
@@ -49,8 +52,9 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def test_a_stream_has_times_and_numbers() -> None:
-    with serving(grey) as camera:
+@both
+def test_a_stream_has_times_and_numbers(kind: Kind) -> None:
+    with being(kind, grey) as camera:
         before = time.time()
         frames = take(LiveSource(camera.url), 5)
     assert [frame.index for frame in frames] == [0, 1, 2, 3, 4]
@@ -60,9 +64,10 @@ def test_a_stream_has_times_and_numbers() -> None:
     assert [frame.gap for frame in frames] == [True, False, False, False, False]
 
 
-def test_a_connection_that_ends_comes_back() -> None:
+@both
+def test_a_connection_that_ends_comes_back(kind: Kind) -> None:
     notes = Notes()
-    with serving(grey, frames=6) as camera:
+    with being(kind, grey, frames=6) as camera:
         frames = take(LiveSource(camera.url, retry=QUICK, notice=notes), 15)
         assert camera.connections >= 3
     assert [frame.index for frame in frames] == list(range(15)), "numbered through"
@@ -72,20 +77,22 @@ def test_a_connection_that_ends_comes_back() -> None:
     assert all("hunter2" not in why for _, why in notes.happened)
 
 
-def test_a_frame_that_is_cut_in_its_middle_breaks_nothing() -> None:
-    with serving(grey, frames=4) as camera:
+@both
+def test_a_frame_that_is_cut_in_its_middle_breaks_nothing(kind: Kind) -> None:
+    with being(kind, grey, frames=4) as camera:
         camera.broken = True
         frames = take(LiveSource(camera.url, retry=QUICK), 9)
     assert len(frames) == 9
     assert all(frame.image.shape == (48, 64, 3) for frame in frames)
 
 
+@both
 @pytest.mark.parametrize("gone", [0.3, 1.0])
-def test_a_server_that_is_gone_at_first_is_waited_for(gone: float) -> None:
+def test_a_server_that_is_gone_at_first_is_waited_for(kind: Kind, gone: float) -> None:
     port, notes = free_port(), Notes()
-    source = LiveSource(f"http://127.0.0.1:{port}/live.mjpg", retry=QUICK, notice=notes)
-    made: list[Camera] = []
-    timer = threading.Timer(gone, lambda: made.append(Camera(grey, port=port)))
+    source = LiveSource(kind.address(port), retry=QUICK, notice=notes)
+    made: list[Camera | RtspCamera] = []
+    timer = threading.Timer(gone, lambda: made.append(kind(grey, port=port)))
     timer.start()
     try:
         assert len(take(source, 3)) == 3
@@ -96,14 +103,15 @@ def test_a_server_that_is_gone_at_first_is_waited_for(gone: float) -> None:
     assert "cannot be opened" in notes.happened[0][1]
 
 
-def test_a_server_that_goes_and_comes_again_is_found_again() -> None:
-    first = Camera(grey)
+@both
+def test_a_server_that_goes_and_comes_again_is_found_again(kind: Kind) -> None:
+    first = kind(grey)
     source = LiveSource(first.url, retry=QUICK)
     frames = source.frames()
     assert next(frames).index == 0
     first.stop()
-    again: list[Camera] = []
-    timer = threading.Timer(1.0, lambda: again.append(Camera(grey, port=first.port)))
+    again: list[Camera | RtspCamera] = []
+    timer = threading.Timer(1.0, lambda: again.append(kind(grey, port=first.port)))
     timer.start()
     while not (frame := next(frames)).gap:
         pass
@@ -129,26 +137,28 @@ def test_delays_grow_have_a_limit_and_differ() -> None:
         assert len(delays) > 1, "no two sources come back at once"
 
 
-def test_a_silent_connection_is_dropped_and_a_slow_one_is_not() -> None:
+@both
+def test_a_silent_connection_is_dropped_and_a_slow_one_is_not(kind: Kind) -> None:
     pauses = itertools.chain([0.02, 0.02, 30.0], itertools.repeat(0.02))
 
     def stuttering(number: int) -> np.ndarray:
         time.sleep(next(pauses))
         return grey(number)
 
-    with serving(stuttering, pause=0.0) as camera:
+    with being(kind, stuttering, pause=0.0) as camera:
         frames = take(LiveSource(camera.url, retry=Retry(first=0.05, longest=0.1, silence=1.0)), 6)
         assert camera.connections == 2
     assert [frame.index for frame in frames] == list(range(6))
-    with serving(grey, pause=0.5) as camera:  # two frames a second, and a tenth of that is silence
+    with being(kind, grey, pause=0.5) as camera:  # two frames a second, and a tenth of that is silence
         source = LiveSource(camera.url, retry=Retry(first=0.05, silence=0.8))
         assert len(take(source, 5)) == 5
         assert camera.connections == 1
 
 
-def test_frames_may_change_their_size() -> None:
+@both
+def test_frames_may_change_their_size(kind: Kind) -> None:
     sizes = [(48, 64), (96, 128)]
-    with serving(lambda number: grey(number, sizes[number // 3 % 2])) as camera:
+    with being(kind, lambda number: grey(number, sizes[number // 3 % 2])) as camera:
         frames = take(LiveSource(camera.url, retry=QUICK), 9)
     assert len(frames) == 9
     assert all(frame.image.dtype == np.uint8 and frame.image.ndim == 3 for frame in frames)

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from camera import Camera, serving
 from conftest import Command, scene
+from rtsp_camera import RtspCamera
 from watcher import Watcher
 
 import lpsr_run.run
@@ -39,12 +40,21 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("fast")
-@pytest.mark.parametrize("more", [[], ["--give-up", 2 * GONE]], ids=["for ever", "give up later"])
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [(Camera, []), (Camera, ["--give-up", 2 * GONE]), (RtspCamera, [])],
+    ids=["for ever", "give up later", "rtsp"],
+)
 def test_five_minutes_without_a_camera(
-    here: Command, options: list[str], detector: Path, tmp_path: Path, more: list[object]
+    here: Command,
+    options: list[str],
+    detector: Path,
+    tmp_path: Path,
+    kind: type[Camera | RtspCamera],
+    more: list[object],
 ) -> None:
     out, state, log = tmp_path / "o", tmp_path / "status.json", tmp_path / "log"
-    first, again = Camera(lambda n: scene("ABC1D34")), list[Camera]()
+    first, again = kind(lambda n: scene("ABC1D34")), list[Camera | RtspCamera]()
 
     def script(watcher: Watcher) -> None:
         watcher.seen["before"] = watcher.until(lambda told: all(source["frames"] > 5 for source in told))
@@ -52,7 +62,7 @@ def test_five_minutes_without_a_camera(
         left = live.monotonic()
         watcher.until(lambda told: live.monotonic() - left >= GONE)
         watcher.seen["gone"] = told = watcher.until(lambda told: told[0]["status"] == "waiting")
-        again.append(Camera(lambda n: scene("XYZ4321"), port=first.port))
+        again.append(kind(lambda n: scene("XYZ4321"), port=first.port))
         watcher.until(lambda now: now[0]["reconnects"] == 1 and now[0]["frames"] > told[0]["frames"] + 10)
 
     with serving(lambda n: scene("QRS5T67")) as other, Watcher(state, script) as watcher:
