@@ -44,7 +44,7 @@ class NetworkLocator:
         LpsrError: the engine has another form.
     """
 
-    def __init__(self, engine: Engine, threshold: float = 0.75, most: int = 24) -> None:
+    def __init__(self, engine: Engine, threshold: float = 0.77, most: int = 24) -> None:
         inputs, outputs = engine.inputs, engine.outputs
         right = len(inputs) == 1 and inputs[0].dtype == "uint8" and len(inputs[0].shape) == 4
         if not right or len(outputs) != 1 or outputs[0].shape[1:2] != (9,):

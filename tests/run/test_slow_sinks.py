@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from broker import CONNECT, PUBLISH, Broker
 from camera import serving
 from conftest import ROOT, Command, paint, save_image, scene
 from receiver import Receiver
@@ -36,8 +37,8 @@ def lines(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "reads.jsonl").read_text().splitlines()]
 
 
-def spooled(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text()) for path in sorted((out / "spool").glob("*.json"))]
+def spooled(out: Path, name: str = "spool") -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted((out / name).glob("*.json"))]
 
 
 def until(condition: Callable[[], bool], seconds: float = 30) -> None:
@@ -122,6 +123,28 @@ def test_frames_of_a_camera_are_not_held_up(
     receiver.stop()
     assert len(frames) <= len(receiver.got) - texts <= len(frames) + 1
     assert len({key for _, key in receiver.got}) == len(reads), "each at least once"
+
+
+@pytest.mark.parametrize("unanswered", [CONNECT, PUBLISH], ids=["connect", "publish"])
+def test_a_run_waits_for_no_broker_and_the_next_run_publishes_the_rest(
+    lpsr_run: Command, options: list[str], tmp_path: Path, unanswered: int
+) -> None:
+    pytest.importorskip("paho.mqtt", reason="publishing needs paho-mqtt (the mqtt extra)")
+    out, broker = tmp_path / "out", Broker(silent={unanswered})
+    given = ["--out", out, "--mqtt", f"mqtt://127.0.0.1:{broker.port}/plates", "--quiet", *options]
+    start = time.monotonic()
+    done = lpsr_run("--crops", plates(tmp_path / "first", TEXTS), *given)
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - start < 10, "not the 10 s of the time limit of one answer"
+    assert [read["text"] for read in lines(out)] == TEXTS
+    assert [read["text"] for read in spooled(out, "spool-mqtt")] == TEXTS, "what was not acknowledged is kept"
+
+    broker.silent = ()
+    done = lpsr_run("--crops", plates(tmp_path / "second", ["XYZ9876"]), *given)
+    assert done.returncode == 0, done.stderr
+    broker.stop()
+    assert not spooled(out, "spool-mqtt")
+    assert broker.got == [("plates", text) for text in [*TEXTS, "XYZ9876"]]
 
 
 def test_an_answer_that_does_not_come_within_the_limit_is_none_and_the_read_is_sent_again(

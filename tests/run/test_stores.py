@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import csv
 import hashlib
 import json
-import socket
 import sqlite3
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from broker import Broker
 from receiver import Receiver
 
 from lpsr_core.decode import Alternative, Candidate
@@ -241,53 +239,6 @@ def test_blurred_evidence_shows_the_plate_and_nothing_else(tmp_path: Path) -> No
     plate, elsewhere = picture[50:60, 60:90].astype(float), picture[80:118, 5:155].astype(float)
     assert plate.std() > 40, "noise within the plate is as it was"
     assert np.abs(np.diff(elsewhere, axis=1)).mean() < 3, "and gone outside"
-
-
-class Broker:
-    """As much of an MQTT broker as takes messages: CONNECT, PUBLISH with quality 1, PINGREQ, DISCONNECT."""
-
-    def __init__(self, port: int = 0) -> None:
-        self.got: list[tuple[str, str]] = []
-        self._socket = socket.create_server(("127.0.0.1", port))
-        self.port = self._socket.getsockname()[1]
-        self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def stop(self) -> None:
-        for one in (self._socket, *self._open):
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                one, _ = self._socket.accept()
-                self._open.append(one)
-                threading.Thread(target=self._serve, args=(one,), daemon=True).start()
-
-    def _serve(self, one: socket.socket) -> None:
-        stream = one.makefile("rb")
-        with contextlib.suppress(OSError, IndexError):
-            while head := stream.read(1):
-                length, shift = 0, 0
-                while True:
-                    byte = stream.read(1)[0]
-                    length |= (byte & 127) << shift
-                    shift += 7
-                    if not byte & 128:
-                        break
-                body = stream.read(length)
-                kind = head[0] >> 4
-                if kind == 1:
-                    one.sendall(b"\x20\x02\x00\x00")
-                elif kind == 3:
-                    size = int.from_bytes(body[:2], "big")
-                    topic, number, payload = body[2 : 2 + size].decode(), body[2 + size : 4 + size], body[4 + size :]
-                    self.got.append((topic, json.loads(payload)["text"]))
-                    one.sendall(b"\x40\x02" + number)
-                elif kind == 12:
-                    one.sendall(b"\xd0\x00")
 
 
 def test_reads_are_published_through_an_outage(tmp_path: Path) -> None:
