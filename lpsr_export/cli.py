@@ -41,6 +41,9 @@ def options(
 
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Store = Annotated[
+    str, typer.Option(help="How the file holds weights: float32, float16 or int8; they are FP32 again when loaded.")
+]
 
 
 @app.command()
@@ -53,17 +56,18 @@ def onnx(
         Optional[Path],  # noqa: UP045
         typer.Option(help="Run whose reader judges the pictures for the card [the run's own]."),
     ] = None,
-    half_weights: Annotated[
-        bool, typer.Option("--half-weights", help="Store weights at half precision; they are FP32 again when loaded.")
-    ] = False,
+    store: Store = "float32",
     debug: Debug = False,
 ) -> None:
     """Exports the networks of a run as ONNX graphs with cards, checked against PyTorch on 64 crops (4 if large)."""
     from lpsr_export.release import export_run
+    from lpsr_export.stored_weights import STORAGES
 
     console = Console(stderr=True)
     with console.status("loading") as status:
-        exported = export_run(weights, out, name, plates, status.update, reader, half_weights)
+        exported = export_run(
+            weights, out, name, plates, status.update, reader, choice(store, STORAGES, "storage of weights")
+        )
     table = Table("graph", "parameters", "largest difference", "strings agree")
     for entry in exported:
         agreement = entry.agreement
@@ -82,16 +86,15 @@ def locator(
     out: Annotated[Path, typer.Option(help="Folder of the graph.")] = Path("engines/models"),
     name: Annotated[str, typer.Option(help="Name of the model.")] = "lite",
     scenes: Annotated[int, typer.Option(help="Unseen scenes that the card's figures rest on.", min=1)] = 1000,
-    half_weights: Annotated[
-        bool, typer.Option("--half-weights", help="Store weights at half precision; they are FP32 again when loaded.")
-    ] = False,
+    store: Store = "float32",
     debug: Debug = False,
 ) -> None:
     """Exports the network that finds plates as an ONNX graph with a card, checked against PyTorch."""
     from lpsr_export.locator import export_locator
+    from lpsr_export.stored_weights import STORAGES
 
     with Console(stderr=True).status("exporting"):
-        path, card, found = export_locator(weights, out, name, scenes, half_weights)
+        path, card, found = export_locator(weights, out, name, scenes, choice(store, STORAGES, "storage of weights"))
     typer.echo(f"{path}: {card.parameters:,} parameters; on {scenes} unseen scenes {found}")
 
 

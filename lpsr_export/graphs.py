@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError, MissingExtraError
-from lpsr_export import half_weights
+from lpsr_export import stored_weights
 from lpsr_export.deform import lower
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def load_graph(path: Path) -> onnx.ModelProto:
         raise LpsrError(f"{path}: no such model file") from None
     except Exception as error:  # protobuf's own errors have no common base
         raise LpsrError(f"{path}: not a readable ONNX graph ({type(error).__name__})") from None
-    half_weights.restore(model)
+    stored_weights.restore(model)
     return model
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from lpsr_core.cards import ModelCard, graph_name, sha256
 from lpsr_core.errors import LpsrError, MissingExtraError
 from lpsr_export.graphs import opset, save_graph, staged
-from lpsr_export.half_weights import store_at_half
+from lpsr_export.stored_weights import Storage, store
 
 if TYPE_CHECKING:
     import onnx
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
     from lpsr_train.locating.fit import Found
 
-_LARGEST_DIFFERENCE, _LARGEST_DIFFERENCE_AT_HALF = 0.01, 0.5
-"""Pixels, or of a logit, between PyTorch and the graph, also where its weights are stored at half precision."""
+_LARGEST_DIFFERENCE, _LARGEST_DIFFERENCE_STORED = 0.01, 0.5
+"""Pixels, or of a logit, between PyTorch and the graph, also where its weights are stored in fewer bits."""
 _SIZES = ((64, 96), (160, 128))
 
 
-def export_locator(run: Path, out: Path, name: str, scenes: int, half: bool = False) -> tuple[Path, ModelCard, Found]:
+def export_locator(
+    run: Path, out: Path, name: str, scenes: int, storage: Storage = "float32"
+) -> tuple[Path, ModelCard, Found]:
     """Exports a run of `lpsr-train locator`.
 
     Args:
@@ -32,7 +34,7 @@ def export_locator(run: Path, out: Path, name: str, scenes: int, half: bool = Fa
         out: folder of the graph.
         name: of the model; the file is `<name>-locator.onnx`.
         scenes: unseen ones that the card's figures rest on.
-        half: stores weights at half precision.
+        storage: how the file holds the weights.
 
     Returns:
         The graph's path, its card, and how well it finds the plates of unseen scenes.
@@ -51,10 +53,9 @@ def export_locator(run: Path, out: Path, name: str, scenes: int, half: bool = Fa
     with staged(out) as folder:
         path = folder / graph_name(name, "locator")
         model = _graph(network)
-        if half:
-            store_at_half(model)
+        store(model, storage)
         save_graph(model, path)
-        _check(path, network, _LARGEST_DIFFERENCE_AT_HALF if half else _LARGEST_DIFFERENCE)
+        _check(path, network, _LARGEST_DIFFERENCE if storage == "float32" else _LARGEST_DIFFERENCE_STORED)
         card = ModelCard(
             name=name,
             role="locator",

@@ -14,7 +14,7 @@ from lpsr_core.errors import LpsrError, MissingExtraError
 from lpsr_export.compare import Agreement, CheckedGraph, compare_pictures, compare_readings, texts
 from lpsr_export.crops import CHECK_SEED, hr_batch, lr_batch, rendered_crops
 from lpsr_export.graphs import GraphSession, opset, save_graph, staged
-from lpsr_export.half_weights import store_at_half
+from lpsr_export.stored_weights import Storage, store
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,10 +25,9 @@ LARGE = 50_000_000
 """Parameters of a network that takes seconds a crop, and is checked on few."""
 LARGEST_DIFFERENCE = 1e-4
 """Of an output's full range (grey levels or probability), between PyTorch and the exported graph."""
-LARGEST_DIFFERENCE_AT_HALF = 4e-3
-"""The same where weights are stored at half precision: one grey level."""
-FEWEST_ALIKE_AT_HALF = 0.98
-"""Share of texts that must then be the same; all of them otherwise."""
+STORED: dict[Storage, tuple[float, float]] = {"float16": (4e-3, 0.98), "int8": (0.25, 0.95)}
+"""The same where weights are stored in fewer bits, and the least share of texts that must then be the same, all of them
+otherwise. Half precision may move a picture by a grey level; eight bits may move a character that was in doubt."""
 
 
 def export_run(
@@ -38,7 +37,7 @@ def export_run(
     plates: int,
     say: Callable[[str], None] = lambda _: None,
     judge: Path | None = None,
-    half: bool = False,
+    storage: Storage = "float32",
 ) -> list[CheckedGraph]:
     """Exports every network of a training run and checks it against PyTorch.
 
@@ -49,7 +48,7 @@ def export_run(
         plates: how many unseen rendered plates, for each degradation, the card's recognition rates rest on;
             0 leaves them out.
         say: told what is being done.
-        half: stores weights at half precision, in half the space; they are FP32 again when loaded.
+        storage: how the files hold the weights; they are FP32 again when loaded.
         judge: run whose reader the card's rates of pictures rest on; the run's own, which guided them, when None.
 
     Raises:
@@ -70,8 +69,8 @@ def export_run(
     networks["reader"] = trained.reader
     made_by: dict[str, Any] = {"training": trained.config.as_dict(), "steps_trained": trained.step}
     made_by["open_typefaces"] = list(trained.typefaces)
-    if half:
-        made_by["weights_stored_as"] = "float16"
+    if storage != "float32":
+        made_by["weights_stored_as"] = storage
     if trained.lineage:
         made_by["begun_from"] = list(trained.lineage)
 
@@ -90,7 +89,7 @@ def export_run(
             say(f"exporting the {role}")
             path = folder / graph_name(name, role)
             batch = pictures if role == "generator" else hr_batch(crops.images)
-            card, agreement = _export_one(network, role, name, path, batch, trained.reader, made_by, metrics, half)
+            card, agreement = _export_one(network, role, name, path, batch, trained.reader, made_by, metrics, storage)
             exported.append(CheckedGraph(out / path.name, card, agreement))
     for entry in exported:
         _drop_derived(entry)
@@ -115,7 +114,7 @@ def _export_one(
     reader: nn.Module,
     made_by: dict[str, Any],
     metrics: dict[str, Any],
-    half: bool,
+    storage: Storage,
 ) -> tuple[ModelCard, Agreement]:
     from lpsr_export.torch_to_onnx import export, run_torch
 
@@ -137,10 +136,10 @@ def _export_one(
         return agreement
 
     agreement = check(LARGEST_DIFFERENCE, 1.0)
-    if half:
-        store_at_half(model)
+    if storage != "float32":
+        store(model, storage)
         save_graph(model, path)
-        agreement = check(LARGEST_DIFFERENCE_AT_HALF, FEWEST_ALIKE_AT_HALF)
+        agreement = check(*STORED[storage])
     card = ModelCard(
         name=name,
         role=role,

@@ -49,14 +49,14 @@ class Recipe:
         for name, run in (("lite", lite), ("lr", lr)):
             yield [
                 *("lpsr_export", "onnx", "--weights", str(run), "--name", name),
-                *("--out", str(self.models), "--plates", str(min(self.plates, CARD_PLATES)), "--half-weights"),
+                *("--out", str(self.models), "--plates", str(min(self.plates, CARD_PLATES)), "--store", "float16"),
                 *(("--reader", str(judge)) if name == "lite" else ()),
             ]
         models = ["--models", str(self.models), "--plates", str(max(min(self.plates, CARD_SCENES), 20))]
         yield ["lpsr_export", "calibrate", *models]
         yield self._locator(locator)
         scenes = str(min(self.plates, CARD_SCENES))
-        out = ["--out", str(self.models), "--scenes", scenes, "--half-weights"]
+        out = ["--out", str(self.models), "--scenes", scenes, "--store", "float16"]
         yield ["lpsr_export", "locator", "--weights", str(locator), *out]
 
     def _locator(self, run: Path) -> list[str]:

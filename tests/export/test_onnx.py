@@ -13,7 +13,8 @@ from lpsr_core.cards import ModelCard, Role, load_verified
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError
 from lpsr_export.compare import compare_pictures, compare_readings
-from lpsr_export.graphs import GraphSession, load_graph
+from lpsr_export.graphs import GraphSession, load_graph, save_graph
+from lpsr_export.stored_weights import Storage, restore, store
 
 ROLES: tuple[Role, ...] = ("generator", "reader")
 
@@ -70,21 +71,59 @@ def test_a_graph_that_differs_is_not_left_behind(run: Path, tmp_path: Path, monk
     assert list(tmp_path.iterdir()) == []
 
 
-def test_weights_stored_at_half_are_single_again_when_loaded(run: Path, exported: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("storage", "share", "largest"), [("float16", 0.6, 0.02), ("int8", 0.45, 0.2)])
+def test_weights_stored_in_fewer_bits_are_single_again_when_loaded(
+    run: Path, exported: Path, tmp_path: Path, storage: Storage, share: float, largest: float
+) -> None:
     from onnx import TensorProto
 
     from lpsr_export.release import export_run
 
-    for entry in export_run(run, tmp_path, "tiny", plates=0, half=True):
+    for entry in export_run(run, tmp_path, "tiny", plates=0, storage=storage):
         whole = exported / entry.path.name
-        assert entry.path.stat().st_size < 0.6 * whole.stat().st_size
-        assert entry.card.made_by["weights_stored_as"] == "float16"
+        assert entry.path.stat().st_size < share * whole.stat().st_size
+        assert entry.card.made_by["weights_stored_as"] == storage
         loaded, before = load_graph(entry.path), load_graph(whole)
         assert [node.op_type for node in loaded.graph.node] == [node.op_type for node in before.graph.node]
         assert {weight.data_type for weight in loaded.graph.initializer} <= {TensorProto.FLOAT, TensorProto.INT64}
         batch = np.random.default_rng(0).random((4, *CONTRACTS[entry.card.role].input_shape), np.float32)
         found, expected = (GraphSession(path, entry.card.role)(batch) for path in (entry.path, whole))
-        assert 0 < np.abs(np.exp(found) - np.exp(expected)).max() < 0.02
+        assert 0 < np.abs(np.exp(found) - np.exp(expected)).max() < largest
+        again = tmp_path / "restored.onnx"
+        save_graph(loaded, again)
+        assert np.abs(GraphSession(again, entry.card.role)(batch) - found).max() < 1e-4, "the same weights"
+
+
+def test_eight_bits_hold_wide_layers_each_channel_by_a_scale_of_its_own() -> None:
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng = np.random.default_rng(0)
+    loud = (
+        rng.standard_normal((32, 64, 3, 3)).astype(np.float32)
+        * np.logspace(-3, 3, 32, dtype=np.float32)[:, None, None, None]
+    )
+    across = rng.standard_normal((32, 48)).astype(np.float32) * np.logspace(-3, 3, 48, dtype=np.float32)
+    narrow = rng.standard_normal((16, 64, 3, 3)).astype(np.float32)
+    weights = {"loud": loud, "across": across, "narrow": narrow}
+    nodes = [
+        helper.make_node("Conv", ["x", "loud"], ["a"]),
+        helper.make_node("Conv", ["x", "narrow"], ["b"]),
+        helper.make_node("MatMul", ["y", "across"], ["c"]),
+    ]
+    initializers = [numpy_helper.from_array(values, name) for name, values in weights.items()]
+    model = helper.make_model(helper.make_graph(nodes, "g", [], [], initializers))
+    store(model, "int8")
+    kinds = {weight.name: weight.data_type for weight in model.graph.initializer}
+    assert kinds["loud_bytes"] == kinds["across_bytes"] == TensorProto.INT8
+    assert kinds["narrow_half"] == TensorProto.FLOAT16
+    restore(model)
+    assert [node.op_type for node in model.graph.node] == ["Conv", "Conv", "MatMul"]
+    back = {weight.name: numpy_helper.to_array(weight) for weight in model.graph.initializer}
+    assert set(back) == set(weights)
+    for name, axes in (("loud", (1, 2, 3)), ("across", (0,))):
+        wrong = np.abs(back[name] - weights[name]).max(axis=axes)
+        assert (wrong <= 0.501 / 127 * np.abs(weights[name]).max(axis=axes)).all()
+    assert np.allclose(back["narrow"], narrow, rtol=1e-3)
 
 
 def test_exporting_again_drops_graphs_derived_from_the_old_ones(

@@ -216,7 +216,7 @@ def test_the_command_trains_and_the_graph_is_exported(tmp_path: Path, monkeypatc
     assert "recall" in done.output
     again = ["locator", "--out", str(tmp_path / "more"), "--init", str(run), "--pool", str(run / "pool"), *arguments]
     assert CliRunner().invoke(app, again, catch_exceptions=False).exit_code == 0
-    for half in ([], ["--half-weights"]):
+    for half in ([], ["--store", "float16"]):
         out = tmp_path / f"out{len(half)}"
         made = ["locator", "--weights", str(run), "--out", str(out), "--scenes", "2", *half]
         done = CliRunner().invoke(export, made, catch_exceptions=False)
