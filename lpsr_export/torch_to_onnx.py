@@ -20,6 +20,7 @@ from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import MissingExtraError
 from lpsr_export.graphs import save_graph
+from lpsr_export.rearranging import translations
 
 if TYPE_CHECKING:
     import onnx
@@ -77,7 +78,7 @@ def export(network: nn.Module, role: Role, path: Path) -> onnx.ModelProto:
             input_names=[contract.input],
             output_names=[contract.output],
             dynamic_shapes=({0: torch.export.Dim("plates", min=1, max=4096)},),
-            custom_translation_table={torch.ops.lpsr.deform_conv2d.default: deform_conv},
+            custom_translation_table={torch.ops.lpsr.deform_conv2d.default: deform_conv, **translations()},
             verbose=False,
         )
     model: onnx.ModelProto = program.model_proto

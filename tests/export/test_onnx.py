@@ -55,6 +55,16 @@ def test_only_standard_operators_and_deform_conv_as_one_node(exported: Path, rol
     assert not model.functions
 
 
+def test_pixels_are_rearranged_by_moving_one_axis_at_a_time(exported: Path) -> None:
+    nodes = load_graph(exported / "tiny-generator.onnx").graph.node
+    assert not {"DepthToSpace", "SpaceToDepth"} & {node.op_type for node in nodes}
+    orders = [list(node.attribute[0].ints) for node in nodes if node.op_type == "Transpose"]
+    assert len(orders) > 20
+    for order in orders:
+        others = [[place for place in order if place != moved] for moved in order]
+        assert any(left == sorted(left) for left in others), f"{order} moves more than one axis"
+
+
 def test_graphs_name_no_file_of_the_exporting_machine(exported: Path) -> None:
     for path in exported.glob("*.onnx"):
         data = path.read_bytes()
