@@ -254,7 +254,7 @@ def _energy(rows: Rows, document: Document) -> Iterator[Table]:
 
 def _scaling(rows: Rows, document: Document) -> Iterator[Table]:
     for axis in ("crops", "threads"):
-        chosen = [row for row in rows if row["axis"] == axis]
+        chosen = sorted((row for row in rows if row["axis"] == axis), key=lambda row: row["value"])
         body = tuple(
             (
                 f"{row['value']:,}",

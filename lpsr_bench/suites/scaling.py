@@ -16,6 +16,9 @@ Axis = Literal["crops", "threads"]
 BATCH = 32
 _FIRST = 1000
 _AT_ONCE = 8 * BATCH
+_MOST_RUNS = 16
+_SHARE = 4
+"""A size is run so often that its runs together read this part of the largest size's crops."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,10 @@ class Scale:
     Attributes:
         axis: what grows.
         value: how many of it.
-        crops: that were read.
-        seconds: all of them together, from decoded crop to string.
-        resident_bytes: of the process right after; None if unknown.
+        crops: that were read in a run.
+        seconds: of a run, from decoded crops to strings; the mean of all runs.
+        resident_bytes: of the process after the last of them; None if unknown.
+        runs: how many there were.
     """
 
     axis: Axis
@@ -35,6 +39,7 @@ class Scale:
     crops: int
     seconds: float
     resident_bytes: int | None
+    runs: int = 1
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -46,6 +51,7 @@ class Scale:
             "seconds": round(self.seconds, 4),
             "crops_per_second": round(self.crops / self.seconds, 3),
             "resident_bytes": self.resident_bytes,
+            "runs": self.runs,
         }
 
 
@@ -53,8 +59,13 @@ def measure_scaling(context: Context) -> Iterator[Scale]:
     """Crops from one up by twos and then from a thousand up; then threads from one to those that are usable."""
     reader = context.reader(BATCH)
     reader.read(context.fill(_AT_ONCE))
-    for count in counts(context.config.most):
-        yield Scale("crops", count, count, _seconds(context, reader, count, f"{count} crops"), resident_bytes())
+    spent: dict[int, list[float]] = {}
+    plan = runs(context.config.most)
+    for number, count in enumerate(plan):
+        spent.setdefault(count, []).append(_seconds(context, reader, count, f"{count} crops"))
+        if count not in plan[number + 1 :]:
+            done = spent[count]
+            yield Scale("crops", count, count, sum(done) / len(done), resident_bytes(), len(done))
     cores = usable_cores()
     if context.config.threads or "cpu" not in context.networks.generator.runtime or cores < 2:
         return
@@ -76,6 +87,19 @@ def counts(most: int) -> list[int]:
         large.append(count)
         count *= 2
     return small + large
+
+
+def runs(most: int) -> list[int]:
+    """Sizes in the order in which they are run.
+
+    Small sizes are run several times, spread evenly over the whole measurement: the pace of a shared machine changes
+    within minutes, and a size that was run once would be compared with others at another pace.
+    """
+    planned = []
+    for count in counts(most):
+        times = max(1, min(_MOST_RUNS, most // (_SHARE * count)))
+        planned += [((number + 0.5) / times, count) for number in range(times)]
+    return [count for _, count in sorted(planned)]
 
 
 def _seconds(context: Context, reader: CropReader, count: int, what: str) -> float:

@@ -158,7 +158,7 @@ def test_everything(here: Command, options: list[str], models: Path, plates: Pat
     assert next(iter(kernels.values()))["share_of_ceiling"] is None, "the ceiling itself"
     assert any(name.startswith("deformable") for name in kernels)
     assert all(row["gflops"] > 0 for name, row in kernels.items() if "convolution" in name or "deformable" in name)
-    assert [(row["axis"], row["value"]) for row in suites_found["scaling"]] == [("crops", 1), ("crops", 10)]
+    assert sorted((row["axis"], row["value"]) for row in suites_found["scaling"]) == [("crops", 1), ("crops", 10)]
     peers = {row["name"]: row for row in suites_found["peers"]}
     assert list(peers) == ["LPSR", "bicubic, then our reader", "mine (generator)"]
     assert all(row["rates"]["all"]["hits"] == 2 for row in peers.values())
