@@ -85,7 +85,11 @@ def find_model(choice: str, role: Role, precision: Precision = "fp32", folder: P
         return _checked(path, role)
     path = (folder or models_folder()) / graph_name(choice, role, precision)
     if not path.is_file():
-        known = ", ".join(f"{name} ({kind})" for name, kind in released(role, folder)) or "none here"
+        there = released(role, folder)
+        if (choice, "fp32") in there:
+            how = f"lpsr-export build --{precision}"
+            raise UsageError(f"the {role} {choice!r} is not here at {precision}; make it with: {how}")
+        known = ", ".join(f"{name} ({kind})" for name, kind in there) or "none here"
         raise UsageError(
             f"no released {role} {choice!r} at {precision}; released: {known}; or give the path of an .onnx file"
         )

@@ -89,6 +89,8 @@ def test_models_are_found_by_name_and_checked(models: Path, tmp_path: Path) -> N
     model = find_model("tiny", "reader", folder=tmp_path)
     assert model.name == "tiny fp32"
     assert released("reader", tmp_path) == [("tiny", "fp32")]
+    with pytest.raises(UsageError, match="'tiny' is not here at fp16; make it with: lpsr-export build --fp16"):
+        find_model("tiny", "reader", "fp16", folder=tmp_path)
     with pytest.raises(UsageError, match=r"no released reader 'other' at fp16; released: tiny \(fp32\)"):
         find_model("other", "reader", "fp16", tmp_path)
     with pytest.raises(LpsrError, match="a generator, not a reader"):
