@@ -100,7 +100,7 @@ class Row:
 
     def config(self, budget: Budget, seed: int) -> TrainConfig:
         """The run of one seed. Every row super-resolves as many plates; which they are differs with the batch."""
-        base = replace(PRESETS["lite"], eight_bits=False)  # the paper has no such noise
+        base = PRESETS["lite"]
         batch, real = budget.batch, base.real
         if self.gan:  # the reader is shown real plates beside them
             batch = round(budget.batch / (1 - real))

@@ -191,7 +191,7 @@ class TrainConfig:
 
 
 PRESETS: dict[str, TrainConfig] = {
-    "lite": TrainConfig(eight_bits=True),
+    "lite": TrainConfig(),
     "base": TrainConfig(generator="base", generator_rate=5e-4, steps=100000, pairs=327680),
     # Section IV-A, with the authors' optimiser.
     "paper": TrainConfig(
