@@ -60,10 +60,17 @@ def sample(process: int, start: float, frames: int) -> Sample:
 
 
 def minutes(samples: list[Sample]) -> list[list[Sample]]:
-    """The samples of every whole minute after the warm-up."""
-    late = [each for each in samples if each.seconds >= _WARM_UP]
-    whole = int((late[-1].seconds - _WARM_UP) // 60) if late else 0
-    return [[each for each in late if 0 <= each.seconds - _WARM_UP - 60 * number < 60] for number in range(whole)]
+    """The samples of every whole minute after the warm-up; a minute without one is left out."""
+    found: dict[int, list[Sample]] = {}
+    for each in samples:
+        if each.seconds >= _WARM_UP:
+            found.setdefault(int((each.seconds - _WARM_UP) // 60), []).append(each)
+    return [found[number] for number in sorted(found)[:-1]]
+
+
+def medians(parts: list[list[Sample]], name: str) -> list[float]:
+    """The median of one figure in every part."""
+    return [float(np.median([getattr(each, name) for each in part])) for part in parts]
 
 
 @dataclass(frozen=True)
@@ -85,9 +92,9 @@ class Growth:
     minutes: tuple[float, ...]
 
     @classmethod
-    def of(cls, samples: list[Sample]) -> Growth | None:
+    def of(cls, whole: list[list[Sample]]) -> Growth | None:
         """None when there are not three whole minutes."""
-        found = [float(np.median([each.anonymous for each in minute])) / 1e6 for minute in minutes(samples) if minute]
+        found = [each / 1e6 for each in medians(whole, "anonymous")]
         if len(found) < 3:
             return None
         slope, _, low, high = theilslopes(found, np.arange(len(found)) / 60)
@@ -168,12 +175,10 @@ def main() -> None:
     read = Counter(json.loads(line)["text"] for line in lines)
     lost = {text: rounds - read[text] for text in texts if read[text] < rounds}
     late = [each for each in samples if each.seconds >= _WARM_UP] or samples
-    growth = Growth.of(samples)
+    whole = minutes(samples)
+    growth = Growth.of(whole)
     # A file that is written and closed at once is no growth, though a sample may see it: the median of a minute counts.
-    files, threads = (
-        sorted({int(np.median([getattr(each, name) for each in minute])) for minute in minutes(samples) if minute})
-        for name in ("files", "threads")
-    )
+    files, threads = (sorted({int(each) for each in medians(whole, name)}) for name in ("files", "threads"))
     result = {
         "minutes": round(seconds / 60, 2),
         "frames": sent,

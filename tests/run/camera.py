@@ -1,30 +1,35 @@
-"""A camera for tests: a local HTTP server of motion JPEG that can be made to fail in every way a camera does."""
+"""Cameras for tests: local servers that can be made to fail in every way a camera does; here the one for HTTP."""
 
 from __future__ import annotations
 
 import contextlib
+import socketserver
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import BinaryIO
 
 import cv2
 import numpy as np
 
 Picture = Callable[[int], np.ndarray]
+USER, PASSWORD = "user", "hunter2"
 
 
-class Camera:
-    """Serves endless motion JPEG.
+class TestCamera(ABC):
+    """Serves endless motion JPEG, and is gone after its `with`.
 
     Attributes:
         picture: makes frame n, uint8[H, W, 3].
         pause: seconds between frames.
-        frames: of a connection, after which it ends; None for no end.
-        broken: the last frame of a connection is cut in its middle.
+        frames: of a connection, after which the camera hangs up; None for no end.
+        broken: it hangs up in the middle of that connection's last frame.
         sent: frames so far, over all connections.
-        connections: how often somebody connected.
+        connections: how often somebody was sent frames.
     """
+
+    __test__ = False
 
     def __init__(self, picture: Picture, port: int = 0, pause: float = 0.02, frames: int | None = None) -> None:
         self.picture, self.pause, self.frames, self.broken = picture, pause, frames, False
@@ -32,29 +37,29 @@ class Camera:
         self._gone = threading.Event()
         camera = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                camera.connections += 1
-                self.send_response(200)
-                self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-                self.end_headers()
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
                 with contextlib.suppress(OSError):
-                    camera._send(self.wfile)
+                    camera.talk(self.rfile, self.wfile)
 
-            def log_message(self, *_: object) -> None:
-                pass
+        class Server(socketserver.ThreadingTCPServer):
+            allow_reuse_address = True
+            daemon_threads = True
+            block_on_close = False
 
-        ThreadingHTTPServer.allow_reuse_address = True
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", port), Handler)
         self.port = self._server.server_address[1]
         self.url = self.address(self.port)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     @staticmethod
+    @abstractmethod
     def address(port: int) -> str:
-        """Of a camera at a port."""
-        return f"http://user:hunter2@127.0.0.1:{port}/live.mjpg"
+        """Of a camera at a port, with the password."""
+
+    @abstractmethod
+    def talk(self, reader: BinaryIO, writer: BinaryIO) -> None:
+        """With one who connected, until the camera is gone."""
 
     def stop(self) -> None:
         """Breaks all connections and takes no new ones."""
@@ -62,31 +67,35 @@ class Camera:
         self._server.shutdown()
         self._server.server_close()
 
-    def _send(self, stream) -> None:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def shots(self) -> Iterator[tuple[np.ndarray, bool]]:
+        """A connection's pictures in their time, and whether to hang up in the middle of this one."""
+        self.connections += 1
         count = 0
         while not self._gone.is_set() and (self.frames is None or count < self.frames):
-            _, data = cv2.imencode(".jpg", self.picture(self.sent)[..., ::-1])
-            body = data.tobytes()
             count += 1
-            if self.broken and count == self.frames:
-                body = body[: len(body) // 2]
-            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
-            stream.write(head.encode() + body + b"\r\n")
-            stream.flush()
+            yield self.picture(self.sent), self.broken and count == self.frames
             self.sent += 1
             time.sleep(self.pause)
 
 
-@contextlib.contextmanager
-def being(kind, picture: Picture, **options) -> Iterator:
-    """A camera of a kind that is gone afterwards."""
-    camera = kind(picture, **options)
-    try:
-        yield camera
-    finally:
-        camera.stop()
-
-
-def serving(picture: Picture, **options) -> contextlib.AbstractContextManager[Camera]:
+class Camera(TestCamera):
     """One that speaks HTTP."""
-    return being(Camera, picture, **options)
+
+    @staticmethod
+    def address(port: int) -> str:
+        return f"http://{USER}:{PASSWORD}@127.0.0.1:{port}/live.mjpg"
+
+    def talk(self, reader: BinaryIO, writer: BinaryIO) -> None:
+        while reader.readline().strip():
+            pass
+        writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n")
+        for picture, cut in self.shots():
+            data = cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes()
+            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+            writer.write(head.encode() + (data[: len(data) // 2] if cut else data) + b"\r\n")

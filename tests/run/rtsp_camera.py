@@ -6,68 +6,33 @@ It speaks as much of RTSP (RFC 2326) as FFmpeg asks of a camera, basic authentic
 from __future__ import annotations
 
 import base64
-import contextlib
-import socketserver
 import struct
-import threading
 import time
+from typing import BinaryIO
 
 import cv2
 import numpy as np
-from camera import Picture
+from camera import PASSWORD, USER, TestCamera
 
-USER, PASSWORD = "user", "hunter2"
 _PACKET = 1400
 _CLOCK = 90_000
 """Of the times in RTP packets of video, Hz."""
 
 
-class RtspCamera:
-    """Serves endless motion JPEG by RTSP to whoever has the password.
+class RtspCamera(TestCamera):
+    """Serves whoever has the password; the sides of its pictures are multiples of eight.
 
     Attributes:
-        picture: makes frame n, uint8[H, W, 3] with sides that eight divides.
-        pause: seconds between frames.
-        frames: of a session, after which the camera hangs up; None for no end.
-        broken: it hangs up in the middle of that session's last frame.
-        sent: frames so far, over all sessions.
-        connections: how often it was asked to play.
         refused: requests without the right password.
     """
 
-    def __init__(self, picture: Picture, port: int = 0, pause: float = 0.02, frames: int | None = None) -> None:
-        self.picture, self.pause, self.frames, self.broken = picture, pause, frames, False
-        self.sent = self.connections = self.refused = 0
-        self._gone = threading.Event()
-        camera = self
-
-        class Handler(socketserver.StreamRequestHandler):
-            def handle(self) -> None:
-                with contextlib.suppress(OSError):
-                    camera._talk(self.rfile, self.wfile)
-
-        class Server(socketserver.ThreadingTCPServer):
-            allow_reuse_address = True
-            daemon_threads = True
-            block_on_close = False
-
-        self._server = Server(("127.0.0.1", port), Handler)
-        self.port = self._server.server_address[1]
-        self.url = self.address(self.port)
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+    refused = 0
 
     @staticmethod
     def address(port: int) -> str:
-        """Of a camera at a port."""
         return f"rtsp://{USER}:{PASSWORD}@127.0.0.1:{port}/live"
 
-    def stop(self) -> None:
-        """Breaks all sessions and takes no new ones."""
-        self._gone.set()
-        self._server.shutdown()
-        self._server.server_close()
-
-    def _talk(self, reader, writer) -> None:
+    def talk(self, reader: BinaryIO, writer: BinaryIO) -> None:
         wanted = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         while not self._gone.is_set():
             request = reader.readline().decode().split()
@@ -96,23 +61,19 @@ class RtspCamera:
             lines = [f"RTSP/1.0 {status}", *(f"{name}: {value}" for name, value in answer.items()), "", ""]
             writer.write("\r\n".join(lines).encode() + body)
             if status.startswith("200") and method == "PLAY":
-                self.connections += 1
                 self._send(writer)
                 return
 
-    def _send(self, writer) -> None:
-        start, number, sequence = time.monotonic(), 0, 0
-        while not self._gone.is_set() and (self.frames is None or number < self.frames):
-            packets = rtp_packets(self.picture(self.sent), int(_CLOCK * (time.monotonic() - start)), sequence)
-            number += 1
-            if self.broken and number == self.frames:
+    def _send(self, writer: BinaryIO) -> None:
+        start, sequence = time.monotonic(), 0
+        for picture, cut in self.shots():
+            packets = rtp_packets(picture, int(_CLOCK * (time.monotonic() - start)), sequence)
+            if cut:
                 packets = packets[: len(packets) // 2 + 1]
                 packets[-1] = packets[-1][: len(packets[-1]) // 2]
             for packet in packets:
                 writer.write(packet)
             sequence += len(packets)
-            self.sent += 1
-            time.sleep(self.pause)
 
 
 def rtp_packets(picture: np.ndarray, clock: int, sequence: int) -> list[bytes]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from camera import serving
+from camera import Camera
 from conftest import Command, scene
 from receiver import Receiver
 from watcher import Watcher
@@ -92,8 +92,8 @@ def test_a_run_goes_on_whatever_the_clock_says(
 
     kept = ["--store", store, "--keep-days", 7, "--evidence", tmp_path / "e", "--log", tmp_path / "log"]
     with (
-        serving(lambda n: scene("ABC1D34"), frames=12) as one,  # a read a connection
-        serving(lambda n: scene("QRS5T67")) as other,
+        Camera(lambda n: scene("ABC1D34"), frames=12) as one,  # a read a connection
+        Camera(lambda n: scene("QRS5T67")) as other,
         Watcher(state, script),
     ):
         given = ["--video", one.url, "--video", other.url, "--detector", detector, "--out", out, "--status", state]

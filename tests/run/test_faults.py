@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from camera import serving
+from camera import Camera
 from conftest import ROOT, Command, paint, save_image, save_video, scene
 
 _READ_CORRUPTED = """
@@ -150,7 +150,7 @@ def test_cameras_that_come_and_go_are_read_and_a_termination_is_quick(
     options: list[str], detector: Path, tmp_path: Path
 ) -> None:
     out, status = tmp_path / "o", tmp_path / "status.json"
-    with serving(lambda n: scene("ABC1D34"), frames=40) as one, serving(lambda n: scene("XYZ4321")) as other:
+    with Camera(lambda n: scene("ABC1D34"), frames=40) as one, Camera(lambda n: scene("XYZ4321")) as other:
         command = [sys.executable, "-m", "lpsr_run.cli", "--video", one.url, "--video", other.url]
         command += [*map(str, ("--detector", detector, "--out", out, "--status", status)), *options]
         process = subprocess.Popen(

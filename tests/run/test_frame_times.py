@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from camera import serving
+from camera import Camera
 from conftest import Command, save_video, scene
 from hypothesis import given
 from hypothesis import strategies as st
@@ -148,7 +148,7 @@ def test_a_promise_of_frames_that_is_no_number_is_none(
 @pytest.mark.parametrize("value", [0.0, NAN, INFINITE, -1.0])
 def test_a_stream_has_times_of_its_own(monkeypatch: pytest.MonkeyPatch, value: float) -> None:
     tell(monkeypatch, value, value, lambda n: value)
-    with serving(lambda n: GREYS[n % 12], frames=6) as camera:
+    with Camera(lambda n: GREYS[n % 12], frames=6) as camera:
         frames = LiveSource(camera.url).frames()
         found = [frame.milliseconds for frame in itertools.islice(frames, 6)]
         frames.close()  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from camera import Camera, being
+from camera import Camera
 from rtsp_camera import RtspCamera
 
 from lpsr_core.errors import LpsrError
@@ -54,7 +54,7 @@ def free_port() -> int:
 
 @both
 def test_a_stream_has_times_and_numbers(kind: Kind) -> None:
-    with being(kind, grey) as camera:
+    with kind(grey) as camera:
         before = time.time()
         frames = take(LiveSource(camera.url), 5)
     assert [frame.index for frame in frames] == [0, 1, 2, 3, 4]
@@ -67,7 +67,7 @@ def test_a_stream_has_times_and_numbers(kind: Kind) -> None:
 @both
 def test_a_connection_that_ends_comes_back(kind: Kind) -> None:
     notes = Notes()
-    with being(kind, grey, frames=6) as camera:
+    with kind(grey, frames=6) as camera:
         frames = take(LiveSource(camera.url, retry=QUICK, notice=notes), 15)
         assert camera.connections >= 3
     assert [frame.index for frame in frames] == list(range(15)), "numbered through"
@@ -79,7 +79,7 @@ def test_a_connection_that_ends_comes_back(kind: Kind) -> None:
 
 @both
 def test_a_frame_that_is_cut_in_its_middle_breaks_nothing(kind: Kind) -> None:
-    with being(kind, grey, frames=4) as camera:
+    with kind(grey, frames=4) as camera:
         camera.broken = True
         frames = take(LiveSource(camera.url, retry=QUICK), 9)
     assert len(frames) == 9
@@ -145,11 +145,11 @@ def test_a_silent_connection_is_dropped_and_a_slow_one_is_not(kind: Kind) -> Non
         time.sleep(next(pauses))
         return grey(number)
 
-    with being(kind, stuttering, pause=0.0) as camera:
+    with kind(stuttering, pause=0.0) as camera:
         frames = take(LiveSource(camera.url, retry=Retry(first=0.05, longest=0.1, silence=1.0)), 6)
         assert camera.connections == 2
     assert [frame.index for frame in frames] == list(range(6))
-    with being(kind, grey, pause=0.5) as camera:  # two frames a second, and a tenth of that is silence
+    with kind(grey, pause=0.5) as camera:  # two frames a second, and a tenth of that is silence
         source = LiveSource(camera.url, retry=Retry(first=0.05, silence=0.8))
         assert len(take(source, 5)) == 5
         assert camera.connections == 1
@@ -158,7 +158,7 @@ def test_a_silent_connection_is_dropped_and_a_slow_one_is_not(kind: Kind) -> Non
 @both
 def test_frames_may_change_their_size(kind: Kind) -> None:
     sizes = [(48, 64), (96, 128)]
-    with being(kind, lambda number: grey(number, sizes[number // 3 % 2])) as camera:
+    with kind(lambda number: grey(number, sizes[number // 3 % 2])) as camera:
         frames = take(LiveSource(camera.url, retry=QUICK), 9)
     assert len(frames) == 9
     assert all(frame.image.dtype == np.uint8 and frame.image.ndim == 3 for frame in frames)

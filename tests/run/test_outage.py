@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from camera import Camera, serving
+from camera import Camera
 from conftest import Command, scene
 from rtsp_camera import RtspCamera
 from watcher import Watcher
@@ -65,7 +65,7 @@ def test_five_minutes_without_a_camera(
         again.append(kind(lambda n: scene("XYZ4321"), port=first.port))
         watcher.until(lambda now: now[0]["reconnects"] == 1 and now[0]["frames"] > told[0]["frames"] + 10)
 
-    with serving(lambda n: scene("QRS5T67")) as other, Watcher(state, script) as watcher:
+    with Camera(lambda n: scene("QRS5T67")) as other, Watcher(state, script) as watcher:
         given = ["--video", first.url, "--video", other.url, "--detector", detector, "--out", out]
         done = here(*given, "--status", state, "--log", log, *more, *options)
         assert other.connections == 1
@@ -111,7 +111,7 @@ def test_a_camera_that_is_gone_for_longer_than_it_may_be_is_given_up_and_the_oth
         assert live.monotonic() - left > 0.8 * GONE / 2
         watcher.until(lambda now: now[1]["frames"] > told[1]["frames"] + 10)
 
-    with serving(lambda n: scene("QRS5T67")) as other, Watcher(state, script):
+    with Camera(lambda n: scene("QRS5T67")) as other, Watcher(state, script):
         given = ["--video", first.url, "--video", other.url, "--detector", detector, "--out", out]
         done = here(*given, "--status", state, "--give-up", GONE // 2, *options)
     assert done.returncode == 128 + signal.SIGTERM, done.stderr

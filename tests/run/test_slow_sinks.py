@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from broker import CONNECT, PUBLISH, Broker
-from camera import serving
+from camera import Camera
 from conftest import ROOT, Command, paint, save_image, scene
 from receiver import Receiver
 
@@ -92,7 +92,7 @@ def test_frames_of_a_camera_are_not_held_up(
 ) -> None:
     out, state, receiver = tmp_path / "out", tmp_path / "status.json", Receiver()
     bad(receiver)
-    with serving(lambda n: scene("ABC1D34"), frames=10) as camera:  # a read a connection
+    with Camera(lambda n: scene("ABC1D34"), frames=10) as camera:  # a read a connection
         command = [sys.executable, "-m", "lpsr_run.cli", "--video", camera.url, "--detector", detector, "--out", out]
         command += ["--status", state, "--webhook", receiver.plain, *options]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
