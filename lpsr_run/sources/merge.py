@@ -142,16 +142,15 @@ class _Feed:
             self._state.decoded += 1
             self._state.last_frame = time()
             self._state.status = "running"
-            if self._source.live:
-                while len(self.waiting) >= NEWEST:
-                    self.waiting.popleft()
-                    self._state.dropped += 1
-            else:
-                while len(self.waiting) >= AHEAD and not self._stop.is_set():
-                    self._changed.wait()
+            while not self._source.live and len(self.waiting) >= AHEAD and not self._stop.is_set():
+                self._changed.wait()
             if self._stop.is_set():
                 return False
             self.waiting.append(frame)
+            while self._source.live and len(self.waiting) > NEWEST:
+                if self.waiting.popleft().gap:  # it is before what is left as well
+                    self.waiting[0] = replace(self.waiting[0], gap=True)
+                self._state.dropped += 1
             self._state.queued = len(self.waiting)
             self._changed.notify_all()
             return True

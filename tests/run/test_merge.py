@@ -19,15 +19,22 @@ IMAGE = np.zeros((4, 4, 3), np.uint8)
 class Scripted:
     """A source of so many frames, which may fail after them."""
 
-    def __init__(self, count: int, live: bool = False, error: Exception | None = None, pause: float = 0.0) -> None:
+    def __init__(
+        self,
+        count: int,
+        live: bool = False,
+        error: Exception | None = None,
+        pause: float = 0.0,
+        gaps: tuple[int, ...] = (),
+    ) -> None:
         self.total, self.live, self._count, self._error, self._pause = None, live, count, error, pause
-        self.closed = False
+        self._gaps, self.closed = gaps, False
 
     def frames(self) -> Iterator[Frame]:
         try:
             for index in range(self._count):
                 time.sleep(self._pause)
-                yield Frame("s", index, float(index), IMAGE, False)
+                yield Frame("s", index, float(index), IMAGE, False, index in self._gaps)
             if self._error:
                 raise self._error
         finally:
@@ -68,6 +75,20 @@ def test_of_live_sources_the_newest_frames_are_kept_and_drops_are_counted() -> N
     assert source.dropped > 100
     assert source.decoded == 300 == source.frames + source.dropped
     assert seen[-1] >= 298, "the newest, not the oldest"
+
+
+def test_a_gap_is_not_dropped_with_the_frame_behind_it() -> None:
+    source = Scripted(40, live=True, gaps=(0, 20))
+    late, state = merged(source)
+    seen = []
+    for item in late:
+        if isinstance(item, Frame):
+            seen.append(item)
+            while not source.closed:  # all others come, and most go, while this one is read
+                time.sleep(0.001)
+    assert [frame.index for frame in seen[-NEWEST:]] == [38, 39]
+    assert state.sources[0].dropped >= 40 - 2 * NEWEST - 1
+    assert [frame.gap for frame in seen[-NEWEST:]] == [True, False]
 
 
 def test_a_failure_ends_its_own_source() -> None:
