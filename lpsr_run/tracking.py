@@ -233,11 +233,13 @@ class Tracker:
             self._steps[track.number] = self._step
         ended = [track for track in self._open if self._step - self._steps[track.number] > self._settings.missed]
         self._open = [track for track in self._open if track not in ended]
+        for track in ended:
+            del self._steps[track.number]
         return ended
 
     def finish(self) -> list[Track]:
         """Ends all tracks: the source is over."""
-        ended, self._open = self._open, []
+        ended, self._open, self._steps = self._open, [], {}
         return ended
 
     def _match(self, frame: int, observations: Sequence[Observation], alone: Sequence[Reading]) -> list[Track]:

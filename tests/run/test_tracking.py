@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,7 @@ def log_probs(text: str, sure: float = 0.7, doubts: dict[int, str] | None = None
 
 def observe(frame: int, x: float, text: str = "ABC1D23", y: float = 50, **options: object) -> Observation:
     quad = Quad.from_box(Box(x, y, 60, 20))
-    crop = np.full((20, 60, 3), frame, np.uint8)
+    crop = np.full((20, 60, 3), frame % 256, np.uint8)
     return Observation(frame, 40.0 * frame, quad, crop, None, log_probs(text, **options))  # type: ignore[arg-type]
 
 
@@ -70,6 +72,17 @@ def test_memory_stays_bounded() -> None:
         text = "".join(rng.choice(list("ABCDEFG"), 3)) + "1D23"
         track.add(observe(frame, 0, text))
     assert len(track._best) <= 8
+
+
+def test_a_month_of_plates_leaves_nothing_behind() -> None:
+    tracker, sizes = Tracker(), []
+    for plate in range(1000):
+        start = 20 * plate
+        tracker.update(start, [observe(start, 0)])
+        ended = [track for frame in range(1, 20) for track in tracker.update(start + frame, [])]
+        assert [track.number for track in ended] == [plate]
+        sizes.append(len(pickle.dumps(tracker)))
+    assert sizes[-1] <= sizes[10] + 16, "but for longer numbers"
 
 
 def test_an_empty_track_says_nothing() -> None:
