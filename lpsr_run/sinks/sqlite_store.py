@@ -70,6 +70,7 @@ class SqliteSink(ClosesItself):
             self._database = sqlite3.connect(path, timeout=10, isolation_level=None)
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")  # what was written stays, also through a power cut
+            self._database.execute("PRAGMA cache_size = -256")  # KiB: rows are appended and seldom read
             self._prepare()
             self._prune()
         except (sqlite3.Error, OSError) as error:
