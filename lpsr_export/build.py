@@ -17,7 +17,7 @@ from lpsr_export.crops import CALIBRATION_SEED, CHECK_SEED, folder_crops, render
 from lpsr_export.deform import lower
 from lpsr_export.engines import Derived, EngineConfig, Machine, PlanSession, build_engine, this_machine
 from lpsr_export.fp16 import to_fp16
-from lpsr_export.gate import GATES, Reference
+from lpsr_export.gate import GATES, Gate, Reference
 from lpsr_export.graphs import GraphSession, load_graph, opset, save_graph, staged
 from lpsr_export.plugin import PluginConfig
 from lpsr_export.profiles import load_profile, profile_for
@@ -40,6 +40,7 @@ class BuildConfig:
         calibration: folder of plate crops for INT8; None renders some.
         calibration_crops: how many.
         check_crops: how many crops the comparison with FP32 rests on.
+        strings: least share of them, 0..1, that must read as FP32 reads them; None for the precision's own.
         profile: of the engines, see `profiles`; the GPU's own when empty.
         lower_deform_conv: GridSample in place of DeformConv, for runtimes without it; engines need no plugin then.
         builder: what TensorRT is told.
@@ -54,17 +55,25 @@ class BuildConfig:
     calibration: Path | None = None
     calibration_crops: int = 512
     check_crops: int = 256
+    strings: float | None = None
     profile: str = ""
     lower_deform_conv: bool = False
     builder: BuilderOptions = field(default_factory=BuilderOptions)
     plugin: PluginConfig = field(default_factory=PluginConfig)
 
-    def as_dict(self) -> dict[str, str | int | None]:
+    @property
+    def gate(self) -> Gate:
+        """What derived graphs and engines are held to."""
+        gate = GATES[self.precision]
+        return gate if self.strings is None else replace(gate, strings=self.strings)
+
+    def as_dict(self) -> dict[str, str | int | float | None]:
         """For the card."""
         return {
             "precision": self.precision,
             "target": self.target,
             "lowered": self.lower_deform_conv,
+            "least_strings_percent": 100 * self.gate.strings,
             "calibration": str(self.calibration) if self.calibration else f"rendered, seed {CALIBRATION_SEED}",
             "calibration_crops": self.calibration_crops if self.precision == "int8" else None,
         }
@@ -132,7 +141,7 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> B
         wanted = EngineConfig(profile, config.builder, config.lower_deform_conv, config.plugin)
 
         def judge(session: PlanSession, role: Role) -> Agreement:
-            return GATES[config.precision].check(reference.compare(session, role), session.name)
+            return config.gate.check(reference.compare(session, role), session.name)
 
         for role in PLATE_ROLES:
             derived = _derive(config, role, sources[role], calibration, True, say)
@@ -184,7 +193,7 @@ def _derive(
     if calibration is None:
         model = load_graph(source)
         return Derived(to_fp16(model) if config.precision == "fp16" else model, config.precision)
-    choice = quantise(source, role, GATES[config.precision], calibration, for_tensorrt, say)
+    choice = quantise(source, role, config.gate, calibration, for_tensorrt, say)
     kept = {name: float(f"{harm:.3g}") for name, harm in choice.kept.items()}
     model = to_fp16(choice.model) if for_tensorrt else choice.model
     return Derived(model, "int8", kept, choice.layers, calibration.digest)
@@ -209,7 +218,7 @@ def _build_one(
     if config.lower_deform_conv:
         made = replace(made, model=lower(made.model))
     save_graph(made.model, path)
-    agreement = GATES[config.precision].check(reference.compare(GraphSession(path, role), role), path.name)
+    agreement = config.gate.check(reference.compare(GraphSession(path, role), role), path.name)
     derived = ModelCard(
         name=card.name,
         role=role,

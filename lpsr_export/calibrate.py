@@ -18,7 +18,7 @@ from lpsr_export.int8 import Choice, Quantiser, choose_layers
 if TYPE_CHECKING:
     import onnx
 
-_CALIBRATED, _MEASURED = 256, 64
+_CALIBRATED, _MEASURED = 256, 128
 """Crops that ranges are found on, and on which each layer's harm is measured."""
 _MARGIN = 0.01
 """Of strings, so that what passes on the calibration crops passes on those of the check as well."""
@@ -57,11 +57,9 @@ def quantise(
             return GraphSession(trial, role)
 
         def error(model: onnx.ModelProto) -> float:
-            made, expected = session(model), calibration.sr if role == "generator" else np.exp(calibration.log_probs)
-            some = slice(None, None, max(len(inputs) // _MEASURED, 1))
-            found = made(np.ascontiguousarray(inputs[some]))
-            found = found if role == "generator" else np.exp(found)
-            return float(np.mean((found - expected[some]) ** 2))
+            measured = slice(None, None, max(len(inputs) // _MEASURED, 1))
+            found = calibration.readings(session(model)(np.ascontiguousarray(inputs[measured])), role)
+            return float(np.mean((np.exp(found) - np.exp(calibration.log_probs[: len(inputs)][measured])) ** 2))
 
         def good(model: onnx.ModelProto) -> bool:
             return wanted.passes(calibration.compare(session(model), role))

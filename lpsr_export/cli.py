@@ -111,6 +111,15 @@ def build(
     out: Annotated[Optional[Path], typer.Option(help="Folder to write to [where the FP32 graphs lie].")] = None,  # noqa: UP045
     calibration: Annotated[Optional[Path], typer.Option(help="Plate crops for INT8 [rendered ones].")] = None,  # noqa: UP045
     crops: Annotated[int, typer.Option(help="Crops of the comparison with FP32.", min=1)] = 256,
+    strings: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(
+            help="Least percentage of the crops that must read as in FP32; less lets more of INT8 in "
+            "[98 for INT8, 99.5 otherwise].",
+            min=0,
+            max=100,
+        ),
+    ] = None,
     profile: Annotated[str, typer.Option(help="Of the engines: a name or a TOML file [the GPU's own].")] = "",
     lower_deform_conv: Annotated[
         bool,
@@ -143,6 +152,7 @@ def build(
         out=out or folder,
         calibration=calibration,
         check_crops=crops,
+        strings=None if strings is None else strings / 100,
         profile=profile,
         lower_deform_conv=lower_deform_conv,
         builder=BuilderOptions(version_compatible, embed_plugin),

@@ -10,11 +10,11 @@ import contextlib
 import io
 import logging
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,21 +22,32 @@ from numpy.typing import NDArray
 from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError, MissingExtraError
-from lpsr_export.graphs import import_onnx, load_graph
+from lpsr_export.graphs import import_onnx, load_graph, save_graph, uses_of
+from lpsr_export.qdq import place, weights, written
+from lpsr_export.rearranging import rearrange
+from lpsr_export.rounding import Rounding, fit
 
 if TYPE_CHECKING:
     import onnx
 
-_WEIGHTED = ("Conv", "MatMul", "Gemm")
 _BATCH = 16
+_WIDE = 32
+"""Channels in and out from which on a processor gains by eight bits."""
+_WORTH = 0.01
+"""Share of all work from which on a layer is tried a second time."""
+_AT_ONCE = 8
+"""Tensors that are held in memory together, over all calibration crops."""
+_PLACES = 65536
+"""Places of a tensor that its rounding is fitted to."""
 
 
 class Quantiser:
     """Quantises one graph, calibrated once, with any of its layers left out.
 
-    Weights are symmetric per channel. Activations are unsigned with a zero point, which is what processors multiply
-    fastest, or signed and symmetric with biases in floating point, which is all that TensorRT takes. What places the
-    samples of deformable convolutions is never quantised, nor are those themselves.
+    Weights are symmetric with a step for each output. For processors, activations are unsigned with a zero point, may
+    have a scale for each channel, and convolutions give integers; narrow layers are left as they are. For TensorRT they
+    are signed and symmetric with one step a tensor, and biases stay real. What places the samples of deformable
+    convolutions is never quantised, nor are those themselves.
 
     Args:
         path: the FP32 graph.
@@ -49,75 +60,50 @@ class Quantiser:
     """
 
     def __init__(self, path: Path, role: Role, calibration: NDArray[np.float32], symmetric: bool = False) -> None:
-        import_onnx()
-        try:
-            from onnxruntime import quantization
-            from onnxruntime.quantization.shape_inference import quant_pre_process
-        except ImportError:
-            raise MissingExtraError("onnxruntime", "cpu") from None
-        name = CONTRACTS[role].input
-
-        class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
-            def __init__(self) -> None:
-                starts = range(0, len(calibration), _BATCH)
-                self._batches: Iterator[dict[str, Any]] = iter(
-                    {name: calibration[start : start + _BATCH]} for start in starts
-                )
-
-            def get_next(self) -> dict[str, Any] | None:
-                return next(self._batches, None)
-
-        with tempfile.TemporaryDirectory() as folder, _quiet():
-            prepared = Path(folder) / "prepared.onnx"
-            quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
-            calibrator = quantization.calibrate.create_calibrator(
-                prepared,
-                list(_WEIGHTED),
-                augmented_model_path=str(Path(folder) / "augmented.onnx"),
-                calibrate_method=quantization.CalibrationMethod.Percentile,
-                extra_options={"percentile": 99.99},
-            )
-            calibrator.collect_data(Reader())
-            self._ranges = calibrator.compute_data()
-            del calibrator
-            self._prepared = load_graph(prepared)
-        never = _placing(self._prepared)
-        weighted = [node.name for node in self._prepared.graph.node if node.op_type in _WEIGHTED]
-        self.layers: tuple[str, ...] = tuple(name for name in weighted if name not in never)
-        """Names of what may be quantised, in the graph's order."""
-        self.work: dict[str, float] = _work(self._prepared)
-        """Multiplications of each layer for one crop: what eight bits save."""
-        self._never = never
+        self._prepared = _prepare(path)
         self._symmetric = symmetric
+        graph = self._prepared.graph
+        constants = {entry.name: entry for entry in graph.initializer}
+        placing = _placing(self._prepared)
+        weighted = {
+            node.name: node
+            for node in graph.node
+            if node.name not in placing
+            and (node.op_type == "Conv" or (node.op_type == "MatMul" and len(_dims(constants, node)) == 2))
+        }
+        wide = {name: node for name, node in weighted.items() if min(_dims(constants, node)[:2]) >= _WIDE}
+        chosen = weighted if symmetric else wide or weighted
+        self.layers: tuple[str, ...] = tuple(chosen)
+        """Names of what may be quantised, in the graph's order."""
+        work = _work(self._prepared)
+        self.work: dict[str, float] = {name: work[name] for name in chosen}
+        """Multiplications of each layer for one crop: what eight bits save."""
+        uses = uses_of(graph)
+        readers: dict[str, list[onnx.NodeProto]] = {node.input[0]: [] for node in chosen.values()}
+        for node in chosen.values():
+            readers[node.input[0]].append(node)
+            if node.op_type == "Conv" and not symmetric:
+                readers.setdefault(written(node, uses), [])
+        self.roundings: dict[str, Rounding] = {}
+        """Of what the layers read and write, by tensor."""
+        for name, values in _values(self._prepared, CONTRACTS[role].input, calibration, readers):
+            kinds = {node.op_type for node in readers[name]} or {"Conv"}
+            rows = np.moveaxis(values, 1, -1) if kinds == {"Conv"} else values
+            rows = rows.reshape(-1, rows.shape[-1])
+            rows = rows[np.random.default_rng(0).permutation(len(rows))[:_PLACES]]
+            met = [weights(node, constants)[0] for node in readers[name]]
+            alike = len(kinds) == 1 and all(each.shape[1] == rows.shape[1] for each in met)
+            by_channel = alike and not symmetric
+            self.roundings[name] = fit(rows, met if by_channel else [], symmetric, by_channel)
 
     def graph(self, keep: Collection[str] = ()) -> onnx.ModelProto:
         """The Q/DQ graph with these layers left in floating point."""
         import onnx
-        from onnxruntime.quantization import QuantType
-        from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
         model = onnx.ModelProto()
         model.CopyFrom(self._prepared)
-        with _quiet():
-            quantiser = QDQQuantizer(
-                model,
-                True,  # per channel
-                False,  # the full range of eight bits
-                QuantType.QInt8,
-                QuantType.QInt8 if self._symmetric else QuantType.QUInt8,
-                self._ranges,
-                [],
-                sorted({*keep, *self._never}),
-                list(_WEIGHTED),
-                {
-                    "ActivationSymmetric": self._symmetric,
-                    "WeightSymmetric": True,
-                    "QuantizeBias": not self._symmetric,
-                },
-            )
-            quantiser.quantize_model()
-        quantised: onnx.ModelProto = quantiser.model.model
-        return quantised
+        place(model, [name for name in self.layers if name not in keep], self.roundings, not self._symmetric)
+        return model
 
 
 @dataclass(frozen=True)
@@ -171,8 +157,62 @@ def choose_layers(
             low = middle
     if high == len(ranked):
         raise LpsrError("no layer survives eight bits within the gate; nothing was written")
-    kept = {layer: harm[layer] for layer in ranked[:high]}
-    return Choice(quantiser.graph(kept), kept, len(ranked))
+    kept = ranked[:high]
+    # Harms do not simply add up: some of what was left out on the way may come back.
+    for layer in sorted(kept, key=lambda layer: -quantiser.work[layer]):
+        if quantiser.work[layer] < _WORTH * sum(quantiser.work.values()) or len(kept) == 1:
+            break
+        say(f"trying {layer} once more")
+        others = [other for other in kept if other != layer]
+        if good(quantiser.graph(others)):
+            kept = others
+    return Choice(quantiser.graph(kept), {layer: harm[layer] for layer in kept}, len(ranked))
+
+
+def _prepare(path: Path) -> onnx.ModelProto:
+    """A graph with constants folded, batch norms merged, and every tensor's shape known."""
+    import_onnx()
+    try:
+        from onnxruntime.quantization.shape_inference import quant_pre_process
+    except ImportError:
+        raise MissingExtraError("onnxruntime", "cpu") from None
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        given, prepared = Path(folder) / "given.onnx", Path(folder) / "prepared.onnx"
+        model = load_graph(path)
+        rearrange(model)
+        save_graph(model, given)
+        quant_pre_process(str(given), str(prepared), skip_symbolic_shape=True)
+        return load_graph(prepared)
+
+
+def _dims(constants: Mapping[str, onnx.TensorProto], node: onnx.NodeProto) -> tuple[int, ...]:
+    """Of a layer's weights; none when they are not constant."""
+    return tuple(constants[node.input[1]].dims) if node.input[1] in constants else ()
+
+
+def _values(
+    model: onnx.ModelProto, entry: str, inputs: NDArray[np.float32], names: Collection[str]
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """Tensors of a graph by name, over all inputs."""
+    import onnx
+    import onnxruntime
+
+    ordered = sorted(names)
+    for start in range(0, len(ordered), _AT_ONCE):
+        wanted = ordered[start : start + _AT_ONCE]
+        seen = onnx.ModelProto()
+        seen.CopyFrom(model)
+        given = {value.name for value in (*model.graph.input, *model.graph.output)}
+        seen.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in wanted if name not in given)
+        session = onnxruntime.InferenceSession(seen.SerializeToString(), providers=["CPUExecutionProvider"])
+        asked = [name for name in wanted if name != entry]
+        parts = [session.run(asked, {entry: inputs[at : at + _BATCH]}) for at in range(0, len(inputs), _BATCH)]
+        for name in wanted:
+            if name == entry:
+                yield name, inputs
+            else:
+                at = asked.index(name)
+                yield name, np.concatenate([part[at] for part in parts])
 
 
 def _placing(model: onnx.ModelProto) -> set[str]:
@@ -182,7 +222,7 @@ def _placing(model: onnx.ModelProto) -> set[str]:
     for node in model.graph.node:
         if node.op_type == "DeformConv":
             for value in (node.input[2], node.input[4]):
-                while value in made_by and made_by[value].op_type not in _WEIGHTED:
+                while value in made_by and made_by[value].op_type not in ("Conv", "MatMul"):
                     value = made_by[value].input[0]
                 if value in made_by:
                     found.add(made_by[value].name)
@@ -199,7 +239,7 @@ def _work(model: onnx.ModelProto) -> dict[str, float]:
     sizes |= {entry.name: list(entry.dims) for entry in graph.initializer}
     found = {}
     for node in graph.node:
-        if node.op_type in _WEIGHTED:
+        if node.op_type in ("Conv", "MatMul"):
             # Each output takes a product for every weight that leads to it.
             each = prod(sizes[node.input[1]][1:]) if node.op_type == "Conv" else sizes[node.input[0]][-1]
             found[node.name] = float(prod(sizes[node.output[0]]) * each)

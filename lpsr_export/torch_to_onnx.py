@@ -20,7 +20,7 @@ from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import MissingExtraError
 from lpsr_export.graphs import save_graph
-from lpsr_export.rearranging import translations
+from lpsr_export.rearranging import rearrange
 
 if TYPE_CHECKING:
     import onnx
@@ -78,11 +78,12 @@ def export(network: nn.Module, role: Role, path: Path) -> onnx.ModelProto:
             input_names=[contract.input],
             output_names=[contract.output],
             dynamic_shapes=({0: torch.export.Dim("plates", min=1, max=4096)},),
-            custom_translation_table={torch.ops.lpsr.deform_conv2d.default: deform_conv, **translations()},
+            custom_translation_table={torch.ops.lpsr.deform_conv2d.default: deform_conv},
             verbose=False,
         )
     model: onnx.ModelProto = program.model_proto
     _name_batch(model)
+    rearrange(model)
     onnx.checker.check_model(model, full_check=True)
     save_graph(model, path)
     return model
