@@ -94,7 +94,6 @@ class TrainConfig:
         seed: of the pool, the order, and the networks' first weights.
         clahe: equalises the HR pictures' contrast (limit 4, 2x2 tiles), as the authors' code does.
         bf16: bfloat16 autocast.
-        eight_bits: trains with the noise of eight bits (see `eight_bits`), for INT8 graphs that keep what was learnt.
     """
 
     task: Task = "sr"
@@ -133,7 +132,6 @@ class TrainConfig:
     seed: int = 20261123
     clahe: bool = False
     bf16: bool = True
-    eight_bits: bool = False
 
     @property
     def plate_layouts(self) -> tuple[Layout, ...]:
@@ -173,8 +171,6 @@ class TrainConfig:
             raise UsageError(f"a fixed guide is for the task sr, not for {self.task}")
         if self.second_run and (self.task, self.loss) != ("sr", "lcofl"):
             raise UsageError("a second reader is for the task sr and the loss lcofl")
-        if self.eight_bits and self.task != "sr":
-            raise UsageError(f"training option 'eight_bits' is for the task sr, not for {self.task}")
         if not 0 <= self.second <= 1:
             raise UsageError(f"training option 'second' is a share of 0..1, not {self.second}")
         if self.task == "sr" and self.guide == "gan" and not 0 < round(self.real * self.batch) < self.batch:

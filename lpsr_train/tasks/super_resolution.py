@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lpsr_train.batches import Batch
 from lpsr_train.config import TrainConfig
-from lpsr_train.eight_bits import EightBits
 from lpsr_train.evaluation import Evaluation, Sample, evaluate
 from lpsr_train.filters import smoothed
 from lpsr_train.losses import LossTerms, character_weights, lcofl, logit_loss, opinion, reading_loss
@@ -45,9 +42,6 @@ class SuperResolution:
         fixed = config.guide == "fixed"
         self.learning: tuple[str, ...] = ("generator",) if fixed else ("generator", "reader")
         self.carried = {"weights": torch.ones(36)}
-        self._noise: contextlib.AbstractContextManager[Any] = (
-            EightBits() if config.eight_bits else contextlib.nullcontext()
-        )
 
     def train_step(self, batch: Batch, moment: Moment) -> dict[str, float]:
         """One update of the generator, and of the reader unless it is fixed."""
@@ -67,7 +61,7 @@ class SuperResolution:
         generator, reader = self.networks["generator"].train(), self.networks["reader"].eval()
         learns = [parameter for parameter in reader.parameters() if parameter.requires_grad]
         reader.requires_grad_(False)
-        with moment.autocast(), self._noise:
+        with moment.autocast():
             sr = generator(batch.lr)
             log_probs = reader(sr)
         terms = self._terms(log_probs, batch, sr, moment)
@@ -78,7 +72,7 @@ class SuperResolution:
 
     def reader_step(self, images: Tensor, target: Tensor, moment: Moment) -> float:
         """Updates the reader on SR and HR pictures alike; returns its loss."""
-        with moment.autocast(), self._noise:
+        with moment.autocast():
             log_probs = self.networks["reader"].train()(images.contiguous(memory_format=torch.channels_last))
         loss = reading_loss(log_probs, target, self.config.smoothing)
         moment.update(loss, "reader")
@@ -87,7 +81,7 @@ class SuperResolution:
     def joint_step(self, batch: Batch, real: Tensor, target: Tensor, moment: Moment) -> dict[str, float]:
         """Updates both from one pass; `target` holds the texts of the batch and then those of the HR pictures."""
         generator, reader = self.networks["generator"].train(), self.networks["reader"].train()
-        with moment.autocast(), self._noise:
+        with moment.autocast():
             sr = generator(batch.lr)
             log_probs = reader(torch.cat([shown(sr), real]).contiguous(memory_format=torch.channels_last))
         terms = self._terms(log_probs[: len(sr)], batch, sr, moment)
