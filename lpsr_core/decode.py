@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.alphabet import ALPHABET, CLASSES, PLATE_LENGTH, decode_indices
-from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
+from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout, masks_of
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def decode(
     for layout in layouts:
         masked = np.where(layout.mask, scores, -np.inf)
         chosen = masked.argmax(axis=1)
-        likelihood = float(np.take_along_axis(masked, chosen[:, None], 1).sum())
+        likelihood = float(masked.max(axis=1).sum())
         if best is None or likelihood > best[0]:
             best = likelihood, layout, masked, chosen
     assert best is not None, "decode needs at least one layout"
@@ -134,7 +134,7 @@ def _scores(log_probs: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def _masks(layouts: Sequence[Layout]) -> NDArray[np.bool_]:
     """bool[M, 7, 36]: each pattern once, as two names of one pattern are one set of plates."""
-    return np.stack([Layout(pattern, pattern).mask for pattern in dict.fromkeys(each.pattern for each in layouts)])
+    return masks_of(tuple(dict.fromkeys(each.pattern for each in layouts)))
 
 
 def log_mass(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -42,13 +43,21 @@ class Layout:
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """bool[7, 36]: the classes that each position may hold."""
-        return np.array([IS_DIGIT if kind == "D" else ~IS_DIGIT for kind in self.pattern])
+        """bool[7, 36]: the classes that each position may hold; not to be written to."""
+        return masks_of((self.pattern,))[0]
 
     def fits(self, text: str) -> bool:
         """Whether every character of the text is of its position's kind."""
         kinds = {"L": LETTERS, "D": DIGITS}
         return len(text) == PLATE_LENGTH and all(c in kinds[k] for c, k in zip(text, self.pattern, strict=True))
+
+
+@cache
+def masks_of(patterns: tuple[str, ...]) -> NDArray[np.bool_]:
+    """bool[M, 7, 36], the masks of patterns, made once; not to be written to."""
+    masks = np.array([[IS_DIGIT if kind == "D" else ~IS_DIGIT for kind in pattern] for pattern in patterns])
+    masks.flags.writeable = False
+    return masks
 
 
 BRAZILIAN = Layout("brazilian", "LLLDDDD")
