@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import onnx
 
 _BATCH = 16
+_AXES = {"Conv": 4, "MatMul": 2}
+"""Of the constant weights of what is quantised."""
 _WIDE = 32
 """Channels in and out from which on a processor gains by eight bits."""
 _WORTH = 0.01
@@ -68,8 +70,7 @@ class Quantiser:
         weighted = {
             node.name: node
             for node in graph.node
-            if node.name not in placing
-            and (node.op_type == "Conv" or (node.op_type == "MatMul" and len(_dims(constants, node)) == 2))
+            if node.name not in placing and len(_dims(constants, node)) == _AXES.get(node.op_type)
         }
         wide = {name: node for name, node in weighted.items() if min(_dims(constants, node)[:2]) >= _WIDE}
         chosen = weighted if symmetric else wide or weighted
@@ -186,8 +187,9 @@ def _prepare(path: Path) -> onnx.ModelProto:
 
 
 def _dims(constants: Mapping[str, onnx.TensorProto], node: onnx.NodeProto) -> tuple[int, ...]:
-    """Of a layer's weights; none when they are not constant."""
-    return tuple(constants[node.input[1]].dims) if node.input[1] in constants else ()
+    """Of a node's second input; none when it is not constant."""
+    weight = node.input[1] if len(node.input) > 1 else ""
+    return tuple(constants[weight].dims) if weight in constants else ()
 
 
 def _values(
@@ -222,7 +224,7 @@ def _placing(model: onnx.ModelProto) -> set[str]:
     for node in model.graph.node:
         if node.op_type == "DeformConv":
             for value in (node.input[2], node.input[4]):
-                while value in made_by and made_by[value].op_type not in ("Conv", "MatMul"):
+                while value in made_by and made_by[value].op_type not in _AXES:
                     value = made_by[value].input[0]
                 if value in made_by:
                     found.add(made_by[value].name)
@@ -239,7 +241,7 @@ def _work(model: onnx.ModelProto) -> dict[str, float]:
     sizes |= {entry.name: list(entry.dims) for entry in graph.initializer}
     found = {}
     for node in graph.node:
-        if node.op_type in ("Conv", "MatMul"):
+        if node.op_type in _AXES:
             # Each output takes a product for every weight that leads to it.
             each = prod(sizes[node.input[1]][1:]) if node.op_type == "Conv" else sizes[node.input[0]][-1]
             found[node.name] = float(prod(sizes[node.output[0]]) * each)
