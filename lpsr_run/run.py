@@ -21,7 +21,6 @@ from lpsr_run.clock import StageClock
 from lpsr_run.config import RunConfig
 from lpsr_run.event_log import EventLog
 from lpsr_run.interrupt import StopRequest
-from lpsr_run.memory import trimmer
 from lpsr_run.privacy import WatchList, load_watch_list
 from lpsr_run.redact import redact
 from lpsr_run.sinks import (
@@ -238,7 +237,7 @@ def _counted(
 ) -> Iterator[Frame | Ended]:
     """The frames until all sources end or somebody asks to stop; the reads of what came so far still follow."""
     task = progress.add_task("frames", total=None, reads=0)
-    state, give_back = summary.state, trimmer()
+    state = summary.state
     coming = iter(merged)
     while True:
         with clock.stage("receive"):
@@ -256,7 +255,6 @@ def _counted(
             total = None if None in totals else sum(total or 0 for total in totals)
             progress.update(task, completed=state.frames, total=total, reads=state.reads)
         yield item
-        give_back()
         if stop.signal is not None:
             break
     summary.stopped_by = stop.signal
