@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.tensorrt import PLUGIN_NAME, PLUGIN_NAMESPACE, PLUGIN_VERSION
+from lpsr_export.editing import replace, uses_of
 
 if TYPE_CHECKING:
     import onnx
@@ -81,8 +82,7 @@ def to_plugin(model: onnx.ModelProto) -> onnx.ModelProto:
     made = _copy(model)
     graph = made.graph
     weights = {entry.name: entry for entry in graph.initializer}
-    readers = _readers(graph)
-    outputs = {value.name for value in graph.output}
+    uses = uses_of(graph)
     nodes: list[Any] = []
     dropped: set[str] = set()
     for proto in graph.node:
@@ -98,8 +98,8 @@ def to_plugin(model: onnx.ModelProto) -> onnx.ModelProto:
             bias = numpy_helper.to_array(_constant(weights, node.bias)).astype(np.float32)
             names.append(f"{node.output}_bias")
             graph.initializer.append(numpy_helper.from_array(bias, names[-1]))
-        following = readers.get(node.output, [])
-        relu = len(following) == 1 and following[0].op_type == "Relu" and node.output not in outputs
+        following = uses[node.output]
+        relu = len(following) == 1 and following[0].op_type == "Relu"
         if relu:
             dropped.add(following[0].output[0])
         plugin = helper.make_node(
@@ -122,7 +122,7 @@ def to_plugin(model: onnx.ModelProto) -> onnx.ModelProto:
             has_bias=int(bool(node.bias)),
         )
         nodes.append(plugin)
-    _replace_nodes(made, nodes)
+    replace(graph, nodes)
     made.opset_import.append(helper.make_opsetid(PLUGIN_NAMESPACE, 1))
     return made
 
@@ -148,7 +148,7 @@ def lower(model: onnx.ModelProto) -> onnx.ModelProto:
             made.graph.initializer.extend(lowering.constants)
         else:
             nodes.append(proto)
-    _replace_nodes(made, nodes)
+    replace(made.graph, nodes)
     for entry in made.opset_import:
         if entry.domain in ("", "ai.onnx"):
             entry.version = min(entry.version, LOWERED_OPSET)
@@ -277,26 +277,3 @@ def _constant(weights: dict[str, onnx.TensorProto], name: str) -> onnx.TensorPro
     if name not in weights:
         raise LpsrError(f"{name}: weights and bias of a deformable convolution must be constants of the graph")
     return weights[name]
-
-
-def _readers(graph: onnx.GraphProto) -> dict[str, list[onnx.NodeProto]]:
-    found: dict[str, list[onnx.NodeProto]] = {}
-    for node in graph.node:
-        for name in node.input:
-            found.setdefault(name, []).append(node)
-    return found
-
-
-def _replace_nodes(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> None:
-    """Puts nodes in place of a graph's, and drops constants that none of them reads and shapes that may not hold."""
-    graph = model.graph
-    del graph.node[:]
-    graph.node.extend(nodes)
-    used = {name for node in graph.node for name in node.input}
-    kept = [entry for entry in graph.initializer if entry.name in used]
-    del graph.initializer[:]
-    graph.initializer.extend(kept)
-    made = {name for node in graph.node for name in node.output}
-    known = [value for value in graph.value_info if value.name in made]
-    del graph.value_info[:]
-    graph.value_info.extend(known)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,18 +80,6 @@ def staged(out: Path) -> Iterator[Path]:
 def opset(model: onnx.ModelProto) -> int:
     """Version of the standard operators that a graph uses."""
     return next(int(entry.version) for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
-
-
-def uses_of(graph: onnx.GraphProto) -> dict[str, list[onnx.NodeProto]]:
-    """By tensor, the nodes that read it; one of them for each of the graph's outputs."""
-    onnx = import_onnx()
-    found: dict[str, list[Any]] = defaultdict(list)
-    for node in graph.node:
-        for value in node.input:
-            found[value].append(node)
-    for value in graph.output:
-        found[value.name].append(onnx.NodeProto(op_type="Output", name=value.name))
-    return found
 
 
 class GraphSession:

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError, MissingExtraError
-from lpsr_export.graphs import import_onnx, load_graph, save_graph, uses_of
+from lpsr_export.editing import makers_of, uses_of
+from lpsr_export.graphs import import_onnx, load_graph, save_graph
 from lpsr_export.qdq import place, weights, written
 from lpsr_export.rearranging import rearrange
 from lpsr_export.rounding import Rounding, fit
@@ -219,15 +220,15 @@ def _values(
 
 def _placing(model: onnx.ModelProto) -> set[str]:
     """The layers that predict offsets and masks of deformable convolutions."""
-    made_by = {output: node for node in model.graph.node for output in node.output}
+    makers = makers_of(model.graph)
     found = set()
     for node in model.graph.node:
         if node.op_type == "DeformConv":
             for value in (node.input[2], node.input[4]):
-                while value in made_by and made_by[value].op_type not in _AXES:
-                    value = made_by[value].input[0]
-                if value in made_by:
-                    found.add(made_by[value].name)
+                while value in makers and makers[value].op_type not in _AXES:
+                    value = makers[value].input[0]
+                if value in makers:
+                    found.add(makers[value].name)
     return found
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lpsr_export.graphs import uses_of
+from lpsr_export.editing import replace, uses_of
 from lpsr_export.rounding import Rounding, weight_steps
 
 if TYPE_CHECKING:
@@ -79,12 +79,8 @@ class _Placing:
             self._nodes.append(copy)
             if node.output[0] in self._writes:
                 self._leave(copy)
-        used = {value for node in self._nodes for value in node.input}
-        kept = [entry for entry in self._graph.initializer if entry.name in used]
-        kept += [numpy_helper.from_array(array, name) for name, array in self._made.items()]
-        del self._graph.node[:], self._graph.initializer[:]
-        self._graph.node.extend(self._nodes)
-        self._graph.initializer.extend(kept)
+        made = [numpy_helper.from_array(array, name) for name, array in self._made.items()]
+        replace(self._graph, self._nodes, made)
 
     def _quantise(self, node: onnx.NodeProto) -> None:
         """One layer's input, weights and bias."""

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lpsr_export.graphs import import_onnx, uses_of
+from lpsr_export.editing import makers_of, replace, uses_of
+from lpsr_export.graphs import import_onnx
 
 if TYPE_CHECKING:
     import onnx
@@ -34,7 +35,7 @@ class _Rewriting:
     def __init__(self, model: onnx.ModelProto) -> None:
         self._graph = model.graph
         self._shapes = _shapes(import_onnx().shape_inference.infer_shapes(model).graph)
-        self._makers = {value: node for node in model.graph.node for value in node.output}
+        self._makers = makers_of(model.graph)
         self._constants = {entry.name: entry for entry in model.graph.initializer}
         self._uses = uses_of(model.graph)
         self._nodes: list[onnx.NodeProto] = []
@@ -52,13 +53,7 @@ class _Rewriting:
                 self._stride(node)
             else:
                 self._nodes.append(node)
-        kept = _needed(self._nodes, {value.name for value in self._graph.output})
-        del self._graph.node[:]
-        self._graph.node.extend(kept)
-        used = {value for node in kept for value in node.input}
-        known = [entry for entry in self._graph.initializer if entry.name in used]
-        del self._graph.initializer[:]
-        self._graph.initializer.extend(known)
+        replace(self._graph, _needed(self._nodes, {value.name for value in self._graph.output}))
 
     def _unshuffled(self, node: onnx.NodeProto) -> str | None:
         """What a node's output is the PixelUnshuffle of, if it ends one."""

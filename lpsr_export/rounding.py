@@ -71,10 +71,10 @@ def fit(values: Floats, weights: Sequence[Floats], signed: bool, by_channel: boo
     importance = counted if weights else np.ones(values.shape[1])
     squares: NDArray[np.float64] = np.mean(np.square(values), axis=0, dtype=np.float64)
     best, least = None, np.inf
-    for share, power in product(_SHARES, _POWERS if by_channel else (0.0,)):
-        low, high = _bounds(values, share)
-        if not by_channel:
-            low, high = low.min(keepdims=True), high.max(keepdims=True)
+    bounds = [_bounds(values, share) for share in _SHARES]
+    if not by_channel:
+        bounds = [(low.min(keepdims=True), high.max(keepdims=True)) for low, high in bounds]
+    for (low, high), power in product(bounds, _POWERS if by_channel else (0.0,)):
         rounding = _spread(low, high, power, importance if by_channel else np.ones(1), signed)
         error = float(np.mean(np.square(rounding.apply(values) - values), axis=0, dtype=np.float64) @ importance)
         for each in weights:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from lpsr_export.editing import replace
+
 if TYPE_CHECKING:
     import onnx
 
@@ -32,26 +34,28 @@ def store(model: onnx.ModelProto, storage: Storage) -> None:
     if storage == "float32":
         return
     axes = _output_axes(model) if storage == "int8" else {}
-    kept, scales, nodes = [], [], []
+    made: list[onnx.TensorProto] = []
+    nodes: list[onnx.NodeProto] = []
     for weight in model.graph.initializer:
         name = weight.name
         if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims) < SMALLEST:
-            kept.append(weight)
             continue
         values = numpy_helper.to_array(weight)
         if name in axes and min(values.shape[:2]) >= WIDE:
             integers, scale = _eight_bits(values, axes[name])
-            kept.append(numpy_helper.from_array(integers, f"{name}_bytes"))
-            scales.append(numpy_helper.from_array(scale, f"{name}_scale"))
+            made += [
+                numpy_helper.from_array(integers, f"{name}_bytes"),
+                numpy_helper.from_array(scale, f"{name}_scale"),
+            ]
             nodes += [
                 helper.make_node("Cast", [f"{name}_bytes"], [f"{name}_whole"], f"{name}_cast", to=TensorProto.FLOAT),
                 helper.make_node("Mul", [f"{name}_whole", f"{name}_scale"], [name], f"{name}_single"),
             ]
         else:
             limit = np.finfo(np.float16).max
-            kept.append(numpy_helper.from_array(np.clip(values, -limit, limit).astype(np.float16), f"{name}_half"))
+            made.append(numpy_helper.from_array(np.clip(values, -limit, limit).astype(np.float16), f"{name}_half"))
             nodes.append(helper.make_node("Cast", [f"{name}_half"], [name], f"{name}_single", to=TensorProto.FLOAT))
-    _replace(model, [*kept, *scales], [*nodes, *model.graph.node])
+    replace(model.graph, [*nodes, *model.graph.node], made)
 
 
 def restore(model: onnx.ModelProto) -> None:
@@ -60,24 +64,21 @@ def restore(model: onnx.ModelProto) -> None:
 
     stored = {weight.name: weight for weight in model.graph.initializer}
     whole: dict[str, NDArray[np.float32]] = {}
-    made, used, nodes = [], set(), []
+    made, nodes = [], []
     for node in model.graph.node:
         source, target = (node.input[0] if node.input else ""), node.output[0]
         if node.op_type == "Cast" and source in stored and source == f"{target}_half":
             values = numpy_helper.to_array(stored[source]).astype(np.float32)
             made.append(numpy_helper.from_array(values, target))
-            used.add(source)
         elif node.op_type == "Cast" and source in stored and target == source.removesuffix("_bytes") + "_whole":
             whole[target] = numpy_helper.to_array(stored[source]).astype(np.float32)
-            used.add(source)
         elif node.op_type == "Mul" and source in whole and node.input[1] == f"{target}_scale":
             values = whole[source] * numpy_helper.to_array(stored[node.input[1]])
             made.append(numpy_helper.from_array(values, target))
-            used.add(node.input[1])
         else:
             nodes.append(node)
-    if used:
-        _replace(model, [*(weight for name, weight in stored.items() if name not in used), *made], nodes)
+    if made:
+        replace(model.graph, nodes, made)
 
 
 def _eight_bits(values: NDArray[np.float32], axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
@@ -99,13 +100,3 @@ def _output_axes(model: onnx.ModelProto) -> dict[str, int]:
         elif node.op_type == "MatMul":
             axes[node.input[1]] = 1
     return {name: axis for name, axis in axes.items() if uses[name] == 1}
-
-
-def _replace(model: onnx.ModelProto, weights: list[onnx.TensorProto], nodes: list[onnx.NodeProto]) -> None:
-    # Copies first: what is deleted from a message is gone from these lists too.
-    copies = [type(weight).FromString(weight.SerializeToString()) for weight in weights]
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(copies)
-    kept = list(nodes)
-    del model.graph.node[:]
-    model.graph.node.extend(kept)

@@ -94,10 +94,14 @@ class Track:
         number: within the source.
         layouts: that the text may follow.
         power: see `TrackSettings`.
+
+    Attributes:
+        step: of its `Tracker`, at which it was seen last.
     """
 
     def __init__(self, number: int, layouts: Sequence[Layout] = DEFAULT_LAYOUTS, power: float = 0.5) -> None:
         self.number, self._power = number, power
+        self.step = 0
         self._layouts = layouts
         self._sum: NDArray[np.float64] = np.zeros((PLATE_LENGTH, CLASSES))
         self._texts: Counter[str] = Counter()
@@ -208,7 +212,6 @@ class Tracker:
         self._open: list[Track] = []
         self.next = first
         self._step = 0
-        self._steps: dict[int, int] = {}
 
     @property
     def open(self) -> tuple[Track, ...]:
@@ -230,16 +233,14 @@ class Tracker:
         tracks = self._match(frame, observations, alone)
         for track, observation, reading in zip(tracks, observations, alone, strict=True):
             track.add(observation, reading)
-            self._steps[track.number] = self._step
-        ended = [track for track in self._open if self._step - self._steps[track.number] > self._settings.missed]
+            track.step = self._step
+        ended = [track for track in self._open if self._step - track.step > self._settings.missed]
         self._open = [track for track in self._open if track not in ended]
-        for track in ended:
-            del self._steps[track.number]
         return ended
 
     def finish(self) -> list[Track]:
         """Ends all tracks: the source is over."""
-        ended, self._open, self._steps = self._open, [], {}
+        ended, self._open = self._open, []
         return ended
 
     def _match(self, frame: int, observations: Sequence[Observation], alone: Sequence[Reading]) -> list[Track]:

@@ -12,7 +12,7 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="graphs are checked in O
 
 from onnx import helper, numpy_helper  # noqa: E402
 
-from lpsr_export.graphs import uses_of  # noqa: E402
+from lpsr_export.editing import uses_of  # noqa: E402
 from lpsr_export.qdq import place, written  # noqa: E402
 from lpsr_export.rounding import Rounding, fit  # noqa: E402
 
