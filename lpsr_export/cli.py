@@ -201,6 +201,24 @@ def calibrate(
 
 
 @app.command()
+def restore(
+    out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    name: Annotated[str, typer.Option(help="Name of the released models.")] = "lite",
+    models: Annotated[Optional[Path], typer.Option(help="Folder of the FP32 graphs [the released ones].")] = None,  # noqa: UP045
+    debug: Debug = False,
+) -> None:
+    """Makes a training run of released graphs again, for lpsr-train fit to begin with on plates of your own."""
+    from lpsr_core.cards import released_folder
+    from lpsr_export.restoring import restore as run_restore
+
+    with Console(stderr=True).status("rendering") as status:
+        found = run_restore(models or released_folder(), name, out, status.update)
+    for role, difference in found.items():
+        typer.echo(f"{role}: differs from its graph by {difference:.1g} at most, on 512 rendered plates")
+    typer.echo(f"go on with: lpsr-train fit --init {out} --list PAIRS --out FOLDER")
+
+
+@app.command()
 def verify(
     first: Annotated[Path, typer.Argument(help="Graph or engine that is right, such as the FP32 graph.")],
     second: Annotated[Path, typer.Argument(help="Graph or engine to compare with it.")],
