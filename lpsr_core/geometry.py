@@ -177,6 +177,21 @@ def resize(image: NDArray, size: tuple[int, int]) -> NDArray:
     return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
 
 
+def within(crop: Image, most: tuple[int, int]) -> Image:
+    """A crop that is at most so wide and high, averaged to a smaller size where it is larger.
+
+    Args:
+        crop: uint8[H, W, 3].
+        most: width and height.
+    """
+    height, width = crop.shape[:2]
+    share = min(most[0] / width, most[1] / height)
+    if share >= 1:
+        return crop
+    size = (max(int(width * share), 1), max(int(height * share), 1))
+    return cv2.resize(crop, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
 def to_lr(crop: Image) -> Image:
     """A plate crop as the generator takes it: padded gray to 3:1 and resized bicubically.
 

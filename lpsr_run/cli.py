@@ -196,6 +196,9 @@ def read_plates(
 
 def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> int:
     """Runs with these options; returns the exit code."""
+    from lpsr_run.memory import few_arenas
+
+    few_arenas()  # before anything imports what starts threads
     from lpsr_run.config import RunConfig, load_config
     from lpsr_run.quiet import silence_opencv
 

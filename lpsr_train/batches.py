@@ -1,19 +1,27 @@
-"""From records of the pool to tensors, with the augmentation that each pass draws anew."""
+"""From records of a pool to tensors: on the device, with what each pass draws anew."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lpsr_train.degrading import CropBatch, degrade, draw_faults
+from lpsr_train.plates.pairs import PlateSource
+
 SHIFT = (2, 1)
 """How far augmentation moves an LR picture at most, across and down, in its pixels; the HR picture moves with it."""
+_SOURCE = PlateSource()
+"""Whose degradations plates get that have no LR picture yet."""
+
+Fields = Mapping[str, Tensor]
+"""The fields of records on a device, pictures as uint8[N, H, W, 3]."""
 
 
 @dataclass(frozen=True)
@@ -31,56 +39,94 @@ class Batch:
     target: Tensor
 
 
-def to_batch(
-    records: NDArray, device: torch.device, rng: np.random.Generator | None = None, clahe: bool = False
-) -> Batch:
-    """Moves records to the device.
+def upload(records: NDArray, device: torch.device, clahe: bool = False) -> dict[str, Tensor]:
+    """Moves records to a device as they are.
 
     Args:
-        records: of `pool.RECORD`.
-        device: where the tensors go.
-        rng: augments when given: place (see SHIFT; edges are repeated), contrast (±0.2), brightness (±0.12), tint and
-            gamma of both pictures, inversion of both, and sharpening or a little noise of the LR picture.
+        records: of `pool.RECORD` or `pool.CROP_RECORD`.
+        device: where they go.
         clahe: equalises the contrast of the HR pictures, as the authors' code does.
     """
-
-    def tensor(name: str) -> Tensor:
-        picture = torch.from_numpy(np.ascontiguousarray(records[name])).to(device)
-        return picture.permute(0, 3, 1, 2).float().div(255)
-
+    names = [name for name in records.dtype.names or () if name != "method"]
+    fields = {name: np.ascontiguousarray(records[name]) for name in names}
     if clahe:
-        records = records.copy()
-        records["hr"] = [_equalised(picture) for picture in records["hr"]]
-    if rng is not None:
-        records = _moved(records, rng)
-    lr, hr = tensor("lr"), tensor("hr")
-    target = torch.from_numpy(records["text"].astype(np.int64)).to(device)
-    if rng is not None:
-        count = len(records)
+        fields["hr"] = np.array([_equalised(picture) for picture in fields["hr"]])
+    return {name: torch.from_numpy(values).to(device) for name, values in fields.items()}
 
-        def draw(values: NDArray) -> Tensor:
-            return torch.from_numpy(values.astype(np.float32)).to(device).view(count, 1, 1, 1)
 
-        contrast = draw(np.where(rng.random(count) < 0.5, rng.uniform(0.8, 1.2, count), 1.0))
-        contrast = contrast * draw(np.where(rng.random(count) < 0.05, -1.0, 1.0))
-        shift = draw(np.where(rng.random(count) < 0.5, rng.uniform(-0.12, 0.12, count), 0.0))
-        grain = draw(np.where(rng.random(count) < 0.5, rng.uniform(0, 0.02, count), 0.0))
-        gamma = draw(np.where(rng.random(count) < 0.3, rng.uniform(0.7, 1.4, count), 1.0))
-        tints = np.where(rng.random((count, 1)) < 0.3, rng.uniform(0.85, 1.15, (count, 3)), 1.0)
-        tint = torch.from_numpy(tints.astype(np.float32)).to(device).view(count, 3, 1, 1)
-        edges = draw(np.where(rng.random(count) < 0.15, rng.uniform(0.3, 1.5, count), 0.0))
-        noise = torch.from_numpy(rng.standard_normal(lr.shape, np.float32)).to(device)
+def to_batch(
+    records: NDArray | Fields, device: torch.device, rng: np.random.Generator | None = None, clahe: bool = False
+) -> Batch:
+    """Makes a batch of records.
 
-        def shown(picture: Tensor) -> Tensor:
-            bent = (picture * tint).clamp(0, 1).pow(gamma)
-            return (bent - 0.5) * contrast + 0.5 + shift
-
-        lr = shown(lr)
-        lr = lr + edges * (lr - F.avg_pool2d(lr, 3, 1, 1, count_include_pad=False))
-        lr = (lr + grain * noise).clamp(0, 1)
-        hr = shown(hr).clamp(0, 1)
+    Args:
+        records: of `pool.RECORD` or `pool.CROP_RECORD`, or their fields on the device (see `upload`).
+        device: where the tensors go.
+        rng: augments when given: place (see SHIFT; edges are repeated), contrast (±0.2), brightness (±0.12), tint and
+            gamma of both pictures, inversion of both, and sharpening or a little noise of the LR picture. Records of
+            crops need it, since their LR pictures are made here.
+        clahe: equalises the contrast of the HR pictures, as the authors' code does; not of fields, whose `upload` did.
+    """
+    fields = upload(records, device, clahe) if isinstance(records, np.ndarray) else dict(records)
+    if rng is None:
+        rng, generator, augmented = np.random.default_rng(0), torch.Generator(device), False
+    else:
+        # Of one stream a step, so that a resumed run repeats it.
+        generator, augmented = torch.Generator(device).manual_seed(int(rng.integers(2**62))), True
+    lr = _poor(fields, rng, generator) if "crop" in fields else fields["lr"].permute(0, 3, 1, 2)
+    hr = fields["hr"].permute(0, 3, 1, 2)
+    if augmented:
+        lr, hr = _augmented(*_moved(lr, hr, rng), rng, generator)
+    else:
+        lr, hr = lr.float().div(255), hr.float().div(255)
     form = torch.channels_last
-    return Batch(lr.contiguous(memory_format=form), hr.contiguous(memory_format=form), target)
+    return Batch(lr.contiguous(memory_format=form), hr.contiguous(memory_format=form), fields["text"].long())
+
+
+def _poor(fields: Fields, rng: np.random.Generator, generator: torch.Generator) -> Tensor:
+    """uint8[N, 3, 16, 48] of crops, with faults drawn now."""
+    width, height = (int(side) for side in fields["size"].amax(dim=0))
+    pixels = fields["crop"][:, :height, :width].permute(0, 3, 1, 2).float()
+    crops = CropBatch(pixels, fields["size"][:, 1], fields["size"][:, 0])
+    return degrade(crops, draw_faults(len(crops), rng, _SOURCE.degradations, _SOURCE.easy, _SOURCE.target), generator)
+
+
+def _moved(lr: Tensor, hr: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Each pair's pictures moved by whole LR pixels, together."""
+    count, device = len(lr), lr.device
+    across, down = (torch.from_numpy(rng.integers(-limit, limit + 1, count)).to(device) for limit in SHIFT)
+
+    def moved(picture: Tensor, scale: int) -> Tensor:
+        height, width = picture.shape[2:]
+        rows = (torch.arange(height, device=device) + scale * down.view(-1, 1)).clamp(0, height - 1)
+        columns = (torch.arange(width, device=device) + scale * across.view(-1, 1)).clamp(0, width - 1)
+        plates = torch.arange(count, device=device).view(-1, 1, 1)
+        return picture.permute(0, 2, 3, 1)[plates, rows.unsqueeze(2), columns.unsqueeze(1)].permute(0, 3, 1, 2)
+
+    return moved(lr, 1), moved(hr, 2)
+
+
+def _augmented(lr: Tensor, hr: Tensor, rng: np.random.Generator, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """uint8 pictures as float32 ones in 0..1, in another light and by another camera."""
+    count, device = len(lr), lr.device
+
+    def some(share: float, low: float, high: float, otherwise: float, *more: int) -> Tensor:
+        values = np.where(rng.random((count, 1)) < share, rng.uniform(low, high, (count, *(more or (1,)))), otherwise)
+        return torch.from_numpy(values.astype(np.float32)).to(device).view(count, -1, 1, 1)
+
+    contrast = some(0.5, 0.8, 1.2, 1.0) * some(0.05, -1.0, -1.0, 1.0)
+    shift, grain = some(0.5, -0.12, 0.12, 0.0), some(0.5, 0, 0.02, 0.0)
+    gamma, tint = some(0.3, 0.7, 1.4, 1.0), some(0.3, 0.85, 1.15, 1.0, 3)
+    edges = some(0.15, 0.3, 1.5, 0.0)
+
+    def shown(picture: Tensor) -> Tensor:
+        bent = (picture.float().div(255) * tint).clamp(0, 1).pow(gamma)
+        return (bent - 0.5) * contrast + 0.5 + shift
+
+    lr, hr = shown(lr), shown(hr).clamp(0, 1)
+    lr = lr + edges * (lr - F.avg_pool2d(lr, 3, 1, 1, count_include_pad=False))
+    noise = torch.randn(lr.shape, generator=generator, device=device)
+    return (lr + grain * noise).clamp(0, 1), hr
 
 
 def _equalised(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -88,17 +134,3 @@ def _equalised(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB)
     lab[..., 0] = cv2.createCLAHE(4.0, (2, 2)).apply(lab[..., 0])
     return cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)  # type: ignore[return-value]
-
-
-def _moved(records: NDArray, rng: np.random.Generator) -> NDArray:
-    """Each pair's pictures moved by whole LR pixels, together."""
-    across, down = (rng.integers(-limit, limit + 1, len(records)) for limit in SHIFT)
-    moved = records.copy()
-    for name, scale in (("lr", 1), ("hr", 2)):
-        x, y = scale * SHIFT[0], scale * SHIFT[1]
-        size = records[name].shape[1:3]
-        padded = np.pad(records[name], ((0, 0), (y, y), (x, x), (0, 0)), mode="edge")
-        places = sliding_window_view(padded, size, axis=(1, 2))
-        chosen = places[np.arange(len(records)), y + scale * down, x + scale * across]
-        moved[name] = np.moveaxis(chosen, 1, 3)
-    return moved

@@ -90,6 +90,8 @@ class TrainConfig:
         drawing: version of the renderer.
         pairs: rendered pairs in the pool.
         validation: validation plates for each degradation.
+        fresh: the pool holds plates at their own resolution, and each gets another LR picture whenever it is drawn,
+            made where the networks are; otherwise pairs, whose LR pictures were rendered with them.
         open_share: share of plates drawn with open typefaces, where the machine has them.
         seed: of the pool, the order, and the networks' first weights.
         clahe: equalises the HR pictures' contrast (limit 4, 2x2 tiles), as the authors' code does.
@@ -128,6 +130,7 @@ class TrainConfig:
     drawing: int = DRAWING
     pairs: int = 163840
     validation: int = 512
+    fresh: bool = False
     open_share: float = 0.15
     seed: int = 20261123
     clahe: bool = False

@@ -27,6 +27,10 @@ def fit(
     batch: Annotated[Optional[int], typer.Option(help="Plates a batch.", min=2)] = None,  # noqa: UP045
     pairs: Annotated[Optional[int], typer.Option(help="Pairs to render.", min=1)] = None,  # noqa: UP045
     pool: Annotated[Optional[Path], typer.Option(help="Folder of rendered pairs [OUT/pool].")] = None,  # noqa: UP045
+    fresh: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option("--fresh/--no-fresh", help="Degrade plates anew whenever they are drawn [on CUDA]."),
+    ] = None,
     pair_list: Annotated[Optional[Path], typer.Option("--list", help="Train on a list of HR;LR;split.")] = None,  # noqa: UP045
     layouts: Annotated[str, typer.Option(help="Layouts of the plates, such as argentina,LLDDDLL.")] = "",
     init: Annotated[Optional[Path], typer.Option(help="Run whose weights to begin with.")] = None,  # noqa: UP045
@@ -56,9 +60,11 @@ def fit(
     words = [word for word in (layouts or run.layouts).split(",") if word.strip()]
     # Patterns, so that the run means the same wherever it is read from.
     patterns = ",".join(layout.pattern for layout in parse_layouts(words)) if words else ""
+    where = choose_device(device)
     run = replace(run, layouts=patterns, data=describe_list(pair_list) if pair_list else "")
-    if pair_list and (pool or pairs):
-        raise UsageError("--list brings its own pairs; leave --pool and --pairs out")
+    run = replace(run, fresh=not pair_list and _fresh(fresh, run.fresh, out, where.type))
+    if pair_list and (pool or pairs or fresh):
+        raise UsageError("--list brings its own pairs; leave --pool, --pairs and --fresh out")
     if guide:
         run = replace(run, guide="fixed", guide_run=identify(guide), reader=load_trained(guide).config.reader)
     elif run.guide == "fixed":
@@ -70,7 +76,7 @@ def fit(
         raise UsageError("the second reader comes from another run; name it with --second")
     run.check()
     out.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(run, out, choose_device(device))
+    trainer = Trainer(run, out, where)
     if not trainer.resume():
         if init:
             trainer.start_from(init)
@@ -90,3 +96,15 @@ def fit(
         typer.echo(f"stopped after step {trainer.step}; run the same command again to go on", err=True)
         raise typer.Exit(128 + stopped)
     typer.echo(f"weights, curves and sample sheets: {out}")
+
+
+def _fresh(wanted: bool | None, configured: bool, out: Path, device: str) -> bool:
+    """Whether LR pictures are made when plates are drawn: as asked for, as the run in the folder does, or on CUDA."""
+    from lpsr_train.config import from_dict
+    from lpsr_train.state import CHECKPOINT, load
+
+    if wanted is not None:
+        return wanted
+    if (out / CHECKPOINT).is_file():
+        return from_dict(load(out)["config"]).fresh
+    return configured or device == "cuda"

@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lpsr_train.plates.pairs import PlateSource
 from lpsr_train.plates.typefaces import open_typefaces
-from lpsr_train.pool import SHARD, Pool, Records, render_pool
+from lpsr_train.pool import CROP_RECORD, RECORD, SHARD, Pool, Records, render_pool
 from lpsr_train.terminal import progress_bar, stop_request
+from lpsr_train.utilisation import GpuWatch
 
 if TYPE_CHECKING:
     from lpsr_train.config import TrainConfig
@@ -32,7 +35,7 @@ def training_source(open_share: float, patterns: tuple[str, ...] = ()) -> PlateS
     return PlateSource(open_typefaces=typefaces, open_share=open_share, patterns=patterns)
 
 
-def render(folder: Path, source: PlateSource, seed: int, pairs: int, workers: int) -> None:
+def render(folder: Path, source: PlateSource, seed: int, pairs: int, workers: int, record: np.dtype = RECORD) -> None:
     """Renders what a pool lacks.
 
     Raises:
@@ -40,7 +43,7 @@ def render(folder: Path, source: PlateSource, seed: int, pairs: int, workers: in
     """
     with progress_bar() as bar:
         task = bar.add_task("render", total=-(-pairs // SHARD) * SHARD, note="")
-        for done in render_pool(folder, source, seed, pairs, workers):
+        for done in render_pool(folder, source, seed, pairs, workers, record):
             bar.update(task, completed=done)
 
 
@@ -50,9 +53,9 @@ def rendered_pool(config: TrainConfig, folder: Path, workers: int) -> tuple[Pool
     Raises:
         LpsrError: the folder holds another pool.
     """
-    source = training_source(config.open_share, config.patterns)
-    render(folder, source, config.seed, config.pairs, workers)
-    return Pool(folder, config.pairs), tuple(Path(path).name for path in source.open_typefaces)
+    source, record = training_source(config.open_share, config.patterns), CROP_RECORD if config.fresh else RECORD
+    render(folder, source, config.seed, config.pairs, workers, record)
+    return Pool(folder, config.pairs, record), tuple(Path(path).name for path in source.open_typefaces)
 
 
 def train(
@@ -71,12 +74,16 @@ def train(
     """
     steps, batch = trainer.config.steps, trainer.config.batch
     first, start = trainer.step, time.monotonic()
-    with progress_bar() as bar:
+    gpu = (trainer.device.index or 0) if trainer.device.type == "cuda" else None
+    with progress_bar() as bar, GpuWatch(gpu) as watch:
         task = bar.add_task(name, total=steps, completed=first, note="")
 
         def listen(step: Progress) -> None:
             speed = (step.step - first) * batch / (time.monotonic() - start)
-            note = f"{speed:.0f} plates/s  " + "  ".join(f"{term} {value:.3f}" for term, value in step.losses.items())
+            busy = "" if watch.busy is None else f"GPU busy {watch.busy:.0f} %  "
+            note = f"{speed:.0f} plates/s  {busy}" + "  ".join(
+                f"{term} {value:.3f}" for term, value in step.losses.items()
+            )
             if trainer.history:
                 rates = trainer.history[-1]["rates"]
                 note += "  |  " + "  ".join(f"{what} {value:.1f} %" for what, value in rates.items())

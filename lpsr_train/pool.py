@@ -1,7 +1,8 @@
 """A pool of rendered pairs on disk, from which training draws again and again.
 
 Rendering costs about as much as a training step, so pairs are rendered once, in shards, by as many processes as
-asked for, and read back through memory maps (see `shards`).
+asked for, and read back through memory maps (see `shards`). A pool holds pairs, or plates at their own resolution whose
+LR pictures are made anew whenever they are drawn (see `degrading`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +20,9 @@ from numpy.typing import NDArray
 from lpsr_core.alphabet import PLATE_LENGTH, encode
 from lpsr_core.degradation import METHODS
 from lpsr_core.errors import LpsrError
-from lpsr_core.geometry import HR_SIZE, LR_SIZE
+from lpsr_core.geometry import HR_SIZE, LR_SIZE, to_hr, within
 from lpsr_train.plates import DRAWING
-from lpsr_train.plates.pairs import PlateSource, render_pair
+from lpsr_train.plates.pairs import PlateSource, render_pair, render_plate
 from lpsr_train.shards import open_shards, render_shards
 
 SHARD = 4096
@@ -36,6 +38,19 @@ RECORD = np.dtype(
 )
 """One pair: both pictures (RGB), the characters' class indices, and the index of the method in METHODS, or UNKNOWN."""
 
+CROP_SIZE = (256, 96)
+"""Width and height of the canvas that a crop lies on; larger crops are made smaller."""
+
+CROP_RECORD = np.dtype(
+    [
+        ("hr", np.uint8, (HR_SIZE[1], HR_SIZE[0], 3)),
+        ("crop", np.uint8, (CROP_SIZE[1], CROP_SIZE[0], 3)),
+        ("size", np.int64, (2,)),
+        ("text", np.uint8, (PLATE_LENGTH,)),
+    ]
+)
+"""One plate: the HR picture, the crop at the upper left of its canvas (RGB), its width and height, and the text."""
+
 UNKNOWN = 255
 """The method of a pair that somebody else made."""
 
@@ -48,10 +63,10 @@ class Records(ABC):
         """How many pairs there are."""
 
     @abstractmethod
-    def take(self, indices: NDArray[np.integer]) -> NDArray:
-        """The records at these indices, of dtype RECORD."""
+    def take(self, indices: NDArray[np.integer]) -> Any:
+        """The records at these indices: an array of dtype RECORD or CROP_RECORD, or its fields on a device."""
 
-    def batches(self, size: int, seed: int, start: int = 0) -> Iterator[NDArray]:
+    def batches(self, size: int, seed: int, start: int = 0) -> Iterator[Any]:
         """Endless batches of records in a random order that depends on seed and step alone.
 
         Args:
@@ -76,19 +91,21 @@ class Pool(Records):
     Args:
         folder: where the shards lie.
         pairs: how many of them to use, rounded up to whole shards; None for all that are there.
+        record: RECORD, or CROP_RECORD for plates that are degraded when they are drawn.
 
     Raises:
         LpsrError: the folder holds no complete shard, or a shard of another form.
     """
 
-    def __init__(self, folder: Path, pairs: int | None = None) -> None:
-        self._shards = open_shards(folder, RECORD, SHARD, None if pairs is None else -(-pairs // SHARD))
+    def __init__(self, folder: Path, pairs: int | None = None, record: np.dtype = RECORD) -> None:
+        self._record = record
+        self._shards = open_shards(folder, record, SHARD, None if pairs is None else -(-pairs // SHARD))
 
     def __len__(self) -> int:
         return SHARD * len(self._shards)
 
     def take(self, indices: NDArray[np.integer]) -> NDArray:
-        out = np.empty(len(indices), RECORD)
+        out = np.empty(len(indices), self._record)
         shard, offset = np.divmod(indices, SHARD)
         for number in np.unique(shard):
             chosen = shard == number
@@ -96,7 +113,9 @@ class Pool(Records):
         return out
 
 
-def render_pool(folder: Path, source: PlateSource, seed: int, pairs: int, workers: int) -> Iterator[int]:
+def render_pool(
+    folder: Path, source: PlateSource, seed: int, pairs: int, workers: int, record: np.dtype = RECORD
+) -> Iterator[int]:
     """Renders the shards that are missing and yields, after each, how many pairs the pool holds.
 
     Args:
@@ -105,12 +124,15 @@ def render_pool(folder: Path, source: PlateSource, seed: int, pairs: int, worker
         seed: of the pool; pair i of a pool is `render_pair(source, seed, i)`.
         pairs: how many at least; rounded up to whole shards.
         workers: processes.
+        record: RECORD, or CROP_RECORD.
 
     Raises:
-        LpsrError: the folder holds a pool of another source, seed or drawing.
+        LpsrError: the folder holds a pool of another source, seed, drawing or form.
     """
-    made_of = {"drawing": DRAWING, "seed": seed, "source": asdict(source)}
-    for shards in render_shards(folder, made_of, -(-pairs // SHARD), partial(_draw, source, seed, SHARD), workers):
+    form = {"form": "crops"} if record == CROP_RECORD else {}
+    made_of = {"drawing": DRAWING, "seed": seed, "source": asdict(source), **form}
+    draw = partial(_draw_crops if form else _draw, source, seed, SHARD)
+    for shards in render_shards(folder, made_of, -(-pairs // SHARD), draw, workers):
         yield SHARD * shards
 
 
@@ -119,4 +141,16 @@ def _draw(source: PlateSource, seed: int, size: int, number: int) -> NDArray:
     for offset in range(size):
         pair = render_pair(source, seed, number * size + offset)
         shard[offset] = (pair.hr, pair.lr, encode(pair.text), METHODS.index(pair.method))
+    return shard
+
+
+def _draw_crops(source: PlateSource, seed: int, size: int, number: int) -> NDArray:
+    shard = np.zeros(size, CROP_RECORD)
+    for offset in range(size):
+        plate = render_plate(source, seed, number * size + offset)
+        crop = within(plate.crop, CROP_SIZE)
+        height, width = crop.shape[:2]
+        record = shard[offset]
+        record["hr"], record["size"], record["text"] = to_hr(plate.crop), (width, height), encode(plate.text)
+        record["crop"][:height, :width] = crop
     return shard

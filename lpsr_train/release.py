@@ -22,7 +22,8 @@ class Recipe:
         plates: unseen plates that figures rest on.
         device: auto, cpu or cuda.
         workers: processes that render.
-        steps, pairs: of every run, for a rehearsal; each preset's own when None.
+        steps, pairs, batch: of every run; each preset's own when None. Few are a rehearsal, many are for a GPU.
+        init: run whose weights `lite` begins with.
     """
 
     out: Path
@@ -32,6 +33,8 @@ class Recipe:
     workers: int = 2
     steps: int | None = None
     pairs: int | None = None
+    batch: int | None = None
+    init: Path | None = None
 
     def commands(self) -> Iterator[list[str]]:
         """Each command as module and arguments; those that train go on where they were stopped.
@@ -40,7 +43,8 @@ class Recipe:
         """
         second, lite, lr, judge, locator = (self.out / name for name in ("second", "lite", "lr", "judge", "locator"))
         yield self._fit("second", second, self.out / "pool-second")
-        yield [*self._fit("lite", lite, self.out / "pool"), "--second", str(second)]
+        begun = ("--init", str(self.init)) if self.init else ()
+        yield [*self._fit("lite", lite, self.out / "pool"), "--second", str(second), *begun]
         yield self._fit("reader-lr", lr, self.out / "pool")
         yield self._fit("judge", judge, self.out / "pool-judge")
         runs = ["--weights", f"lite={lite}", "--lr-weights", str(lr), "--reader", str(judge)]
@@ -69,7 +73,7 @@ class Recipe:
     def _fit(self, preset: str, run: Path, pool: Path) -> list[str]:
         command = ["lpsr_train", "fit", "--preset", preset, "--out", str(run), "--pool", str(pool)]
         command += ["--device", self.device, "--workers", str(self.workers)]
-        for option, value in (("--steps", self.steps), ("--pairs", self.pairs)):
+        for option, value in (("--steps", self.steps), ("--pairs", self.pairs), ("--batch", self.batch)):
             if value is not None:
                 command += [option, str(value)]
         return command

@@ -20,8 +20,13 @@ def release(
     plates: Annotated[int, typer.Option(help="Unseen plates that the figures rest on.", min=1)] = 4000,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 2,
-    steps: Annotated[Optional[int], typer.Option(help="Batches of every run, for a rehearsal.", min=1)] = None,  # noqa: UP045
-    pairs: Annotated[Optional[int], typer.Option(help="Pairs of every pool, for a rehearsal.", min=1)] = None,  # noqa: UP045
+    steps: Annotated[Optional[int], typer.Option(help="Batches of every run [each preset's own].", min=1)] = None,  # noqa: UP045
+    pairs: Annotated[Optional[int], typer.Option(help="Pairs of every pool [each preset's own].", min=1)] = None,  # noqa: UP045
+    batch: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Plates a batch; 64 fill two cores, 512 and more a GPU.", min=2),
+    ] = None,
+    init: Annotated[Optional[Path], typer.Option(help="Run whose weights lite begins with.")] = None,  # noqa: UP045
     debug: Debug = False,
 ) -> None:
     """Trains everything that is released, judges it, and exports it with its cards; goes on when run again.
@@ -31,7 +36,7 @@ def release(
     need_torch()
     from lpsr_train.release import Recipe
 
-    recipe = Recipe(out, models or out / "models", plates, device, workers, steps, pairs)
+    recipe = Recipe(out, models or out / "models", plates, device, workers, steps, pairs, batch, init)
     for module, *arguments in recipe.commands():
         typer.echo(f"$ {module.replace('_', '-')} {shlex.join(arguments)}")
         code = _run(module, *arguments)

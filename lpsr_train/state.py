@@ -34,8 +34,8 @@ class MovingAverage:
     def update(self, network: nn.Module, step: int) -> None:
         """Takes in the network's weights after a step."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        for average, current in zip(self.network.parameters(), network.parameters(), strict=True):
-            average.lerp_(current.detach(), 1 - decay)
+        # All at once: one by one, a GPU would spend longer on starting than on computing.
+        torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - decay)
         for kept, buffer in zip(self.network.buffers(), network.buffers(), strict=True):
             kept.copy_(buffer)
 

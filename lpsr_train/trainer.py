@@ -27,6 +27,7 @@ from lpsr_train.data.samples import rendered_samples
 from lpsr_train.evaluation import Evaluation, Sample
 from lpsr_train.plates.photograph import RECTIFIED
 from lpsr_train.pool import Records
+from lpsr_train.resident import near
 from lpsr_train.schedule import warm_cosine
 from lpsr_train.tasks import Moment, make_task
 
@@ -207,7 +208,7 @@ class Trainer:
         due = self.step and self.step % config.validate_every == 0
         if due and (not self.history or self.history[-1]["step"] < self.step):
             self.validate(samples)  # the run was killed before it could
-        batches = pool.batches(config.batch, config.seed, self.step)
+        batches = near(pool, self.device, config.clahe).batches(config.batch, config.seed, self.step)
         for records in _until(batches, lambda: self.step < config.steps and not stop()):
             rng = np.random.default_rng([config.seed, 1, self.step])
             losses = self.train_step(to_batch(records, self.device, rng, config.clahe))

@@ -48,6 +48,21 @@ class PlateSource:
 
 
 @dataclass(frozen=True)
+class Plate:
+    """One photographed plate.
+
+    Attributes:
+        crop: uint8[H, W, 3], the photograph at its own resolution.
+        text: seven characters.
+        country: which drawing.
+    """
+
+    crop: Image
+    text: str
+    country: Country
+
+
+@dataclass(frozen=True)
 class Pair:
     """One plate in two resolutions.
 
@@ -68,9 +83,23 @@ class Pair:
     method: Method
 
 
+def render_plate(source: PlateSource, seed: int, index: int) -> Plate:
+    """Renders the plate of `render_pair`, without an LR picture."""
+    return _plate(source, np.random.default_rng([seed, index]))
+
+
 def render_pair(source: PlateSource, seed: int, index: int) -> Pair:
     """Renders one pair; the same source, seed and index give the same bytes, in any order and process."""
     rng = np.random.default_rng([seed, index])
+    plate = _plate(source, rng)
+    methods = list(source.degradations)
+    weights = np.array([source.degradations[method] for method in methods], np.float64)
+    method = methods[int(rng.choice(len(methods), p=weights / weights.sum()))]
+    low = degraded(plate.crop, method, source, rng)
+    return Pair(plate.crop, to_hr(plate.crop), to_lr(low), plate.text, plate.country, method)
+
+
+def _plate(source: PlateSource, rng: np.random.Generator) -> Plate:
     country = source.countries[int(rng.integers(len(source.countries)))]
     pattern = source.patterns[int(rng.integers(len(source.patterns)))] if source.patterns else None
     style = random_style(
@@ -81,12 +110,7 @@ def render_pair(source: PlateSource, seed: int, index: int) -> Pair:
         motorcycles=source.motorcycles,
         pattern=pattern,
     )
-    crop = photograph(style, random_view(style, rng, source.rectified), rng)
-    methods = list(source.degradations)
-    weights = np.array([source.degradations[method] for method in methods], np.float64)
-    method = methods[int(rng.choice(len(methods), p=weights / weights.sum()))]
-    low = degraded(crop, method, source, rng)
-    return Pair(crop, to_hr(crop), to_lr(low), style.text, country, method)
+    return Plate(photograph(style, random_view(style, rng, source.rectified), rng), style.text, country)
 
 
 def write_crops(folder: Path, count: int, seed: int, quality: int = 90) -> None:

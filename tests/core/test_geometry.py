@@ -19,6 +19,7 @@ from lpsr_core.geometry import (
     to_images,
     to_lr,
     to_tensor,
+    within,
 )
 
 sizes = st.integers(1, 400)
@@ -122,3 +123,15 @@ def test_tensors_and_images_are_inverse() -> None:
     assert 0 <= tensor.min() <= tensor.max() <= 1
     assert (to_images(tensor) == images).all()
     assert to_images(np.full((1, 3, 2, 2), 1.7)).max() == 255
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((90, 250), (90, 250)), ((96, 512), (48, 256)), ((192, 256), (96, 128)), ((1, 9999), (1, 256))],
+)
+def test_crops_fit_within_a_size_and_keep_their_ratio(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    crop = np.full((*size, 3), 70, np.uint8)
+    found = within(crop, (256, 96))
+    assert found.shape == (*expected, 3)
+    assert (found == 70).all()
+    assert (found is crop) == (size == expected)

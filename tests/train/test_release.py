@@ -72,6 +72,14 @@ def test_the_judge_shares_no_plate_with_the_guide(tmp_path: Path) -> None:
     assert config.PRESETS["judge"].seed != config.PRESETS["lite"].seed
 
 
+def test_batches_and_first_weights_are_passed_on(tmp_path: Path) -> None:
+    recipe = Recipe(tmp_path, tmp_path, batch=512, init=tmp_path / "released")
+    for command in recipe.commands():
+        assert ("--batch" in command) == ("fit" in command)
+        begins = "--init" in command
+        assert begins == ("fit" in command and command[command.index("--preset") + 1] == "lite")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_reaches_the_command_that_runs(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "child.py").write_text(

@@ -1,0 +1,53 @@
+"""How busy the GPU is while something runs, as NVIDIA's driver tells it."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import subprocess
+import threading
+from types import TracebackType
+
+_QUERY = ("--query-gpu=utilization.gpu", "--format=csv,noheader,nounits")
+
+
+class GpuWatch:
+    """Asks the driver again and again, as a context; `busy` is what it said.
+
+    Args:
+        index: of the GPU; None watches nothing.
+        seconds: between two questions.
+    """
+
+    def __init__(self, index: int | None, seconds: float = 2.0) -> None:
+        command = shutil.which("nvidia-smi") if index is not None else None
+        self._command = [command, f"--id={index}", *_QUERY] if command else None
+        self._seconds, self._stop = seconds, threading.Event()
+        self._told: list[float] = []
+        self._thread = threading.Thread(target=self._watch, name="lpsr-gpu", daemon=True)
+
+    def __enter__(self) -> GpuWatch:
+        if self._command:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        if self._command:
+            self._thread.join()
+
+    @property
+    def busy(self) -> float | None:
+        """Percent of the time in which a kernel ran, the median of all answers; None when there was none."""
+        return statistics.median(self._told) if self._told else None
+
+    def _watch(self) -> None:
+        assert self._command is not None
+        while not self._stop.wait(self._seconds):
+            try:
+                told = subprocess.run(self._command, capture_output=True, text=True, check=True, timeout=10).stdout
+                self._told.append(float(told.split()[0]))
+            except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+                return  # a driver that does not answer is not worth a failed training
