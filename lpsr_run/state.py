@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Status = Literal["starting", "running", "waiting", "ended", "failed"]
-"""`waiting`: the connection is gone, and the next attempt to get it back is due."""
+Status = Literal["starting", "running", "waiting", "ended", "failed", "stopped"]
+"""`waiting`: the connection is gone, and the next attempt to get it back is due. `stopped`: somebody ended the run
+before the source ended."""
 
 
 @dataclass

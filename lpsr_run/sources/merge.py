@@ -76,6 +76,7 @@ class Merged:
         for feed in self._feeds:
             if feed.thread.is_alive():
                 feed.thread.join(max(until - monotonic(), 0.0))
+            feed.leave()
 
     def _turns(self) -> Iterator[Frame | Ended]:
         turn = 0
@@ -121,6 +122,12 @@ class _Feed:
         self._state.error = str(self._failure) if self._failure else None
         return Ended(self._number, self._failure)
 
+    def leave(self) -> None:
+        """Nobody will ask for what is left."""
+        with self._changed:
+            if self._state.status not in ("ended", "failed"):
+                self._state.status = "stopped"
+
     def _run(self) -> None:
         try:
             for frame in self._source.frames():
@@ -139,6 +146,8 @@ class _Feed:
     def _put(self, frame: Frame) -> bool:
         """Hands a frame over; False when nobody wants more."""
         with self._changed:
+            if self._stop.is_set():
+                return False
             self._state.decoded += 1
             self._state.last_frame = time()
             self._state.status = "running"

@@ -113,18 +113,20 @@ def test_a_stop_is_noticed_while_no_frame_comes() -> None:
     start = time.monotonic()
     assert list(Merged([silent], state, threading.Event(), lambda: time.monotonic() > asked)) == []
     assert time.monotonic() - start < 5
+    assert state.sources[0].status == "stopped"
 
 
 def test_closing_early_ends_the_threads() -> None:
     before = set(threading.enumerate())
     source = Scripted(10**9)
-    both, _ = merged(source, Scripted(10**9))
+    both, state = merged(source, Scripted(10**9), Scripted(1))
     frames = iter(both)
-    for _ in range(5):
+    while state.sources[2].status != "ended" or state.frames < 5:
         next(frames)
     frames.close()  # type: ignore[attr-defined]
     deadline = time.monotonic() + 5
     while not source.closed and time.monotonic() < deadline:
         time.sleep(0.01)
     assert source.closed
+    assert [each.status for each in state.sources] == ["stopped", "stopped", "ended"]
     assert not set(threading.enumerate()) - before

@@ -117,5 +117,5 @@ def test_a_camera_that_is_gone_for_longer_than_it_may_be_is_given_up_and_the_oth
     assert done.returncode == 128 + signal.SIGTERM, done.stderr
     failed, whole = json.loads(state.read_text())["sources"]
     assert failed["error"].endswith("given up after 150 s without a frame")
-    assert (whole["status"], whole["reconnects"]) == ("running", 0)
+    assert (whole["status"], whole["reconnects"]) == ("stopped", 0)
     assert "given up after 150 s" in done.stderr
