@@ -79,6 +79,25 @@ def blur_fast(crop: Image, target: float = SSIM_TARGET) -> Image:
     return to_uint8(_gaussian(crop.astype(np.float32), high))
 
 
+BLURS = tuple(float(share) for share in np.geomspace(0.003, 0.12, 16))
+"""Widths of Gaussians, as shares of a plate's width, at which `blur_curve` measures."""
+
+
+def blur_curve(crop: Image) -> NDArray[np.float32]:
+    """How alike a crop and its blurred selves are: what `blur_fast` looks for, for every target at once.
+
+    Args:
+        crop: uint8[H, W, 3].
+
+    Returns:
+        float32[16], the SSIM (with the authors' `data_range=1`) after each of `BLURS`; falls from one to the next.
+    """
+    luma = gray(crop)
+    reference = SsimReference(luma, data_range=1.0)
+    found = [reference.similarity(_gaussian(luma, share * crop.shape[1])) for share in BLURS]
+    return np.minimum.accumulate(np.array(found, np.float32))
+
+
 def noise(crop: Image, rng: np.random.Generator, target: float = SSIM_TARGET) -> Image:
     """Adds Gaussian noise and resizes bicubically by turns until the SSIM falls below a target.
 

@@ -21,6 +21,7 @@ from lpsr_core.cards import ModelCard, Role, graph_name, load_verified
 from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
 from lpsr_export.crops import CALIBRATION_SEED, hr_batch, lr_batch, rendered_crops
 from lpsr_export.graphs import GraphSession, load_graph
+from lpsr_export.torch_to_onnx import run_torch
 
 if TYPE_CHECKING:
     import onnx
@@ -65,7 +66,7 @@ def restore(models: Path, name: str, out: Path, say: Callable[[str], None] = lam
     if "reader" not in cards:
         raise UsageError(f"{paths['reader']}: no such graph; name those of --models with --name")
     # What has a say in training beside the guide is no part of the graphs.
-    config = replace(from_dict(_training(cards["reader"], paths["reader"])), second_run="", second_reader="lite")
+    config = replace(from_dict(_training(cards["reader"], paths["reader"])), second_run="", second_reader="")
     trainer = Trainer(config, out, torch.device("cpu"))
     crops = rendered_crops(_PLATES, CALIBRATION_SEED, config.patterns).images
     pictures = hr_batch(crops)
@@ -191,7 +192,7 @@ def _watch(network: nn.Module, example: NDArray[np.float32]) -> _Order:
         makers[id(x)] = name
 
     with _hooked(network, [name for name, _ in network.named_modules() if name], before, after):
-        _forward(network, example)
+        run_torch(network, example)
     return _Order(tuple(linear), normalised)
 
 
@@ -214,14 +215,6 @@ def _hooked(network: nn.Module, names: Sequence[str], before: _Hook, after: _Hoo
             hook.remove()
 
 
-def _forward(network: nn.Module, batch: NDArray[np.float32]) -> None:
-    import torch
-
-    with torch.no_grad():
-        for start in range(0, len(batch), 64):
-            network.eval()(torch.from_numpy(batch[start : start + 64]))
-
-
 def _eps(network: nn.Module, norm: str) -> float:
     from torch import nn
 
@@ -241,7 +234,7 @@ def _settle(network: nn.Module, norms: Sequence[str], batch: NDArray[np.float32]
         moments[name].append(torch.stack([x.mean(dim=(0, 2, 3)), x.square().mean(dim=(0, 2, 3))]))
 
     with _hooked(network, norms, take):
-        _forward(network, batch)
+        run_torch(network, batch)
     state = network.state_dict()
     for name, parts in moments.items():
         mean, square = torch.stack(parts).mean(dim=0)
@@ -254,8 +247,6 @@ def _settle(network: nn.Module, norms: Sequence[str], batch: NDArray[np.float32]
 
 def _difference(path: Path, role: Role, network: nn.Module, batch: NDArray[np.float32]) -> float:
     """Largest between a graph's output, as grey levels or probabilities, and its network's."""
-    from lpsr_export.torch_to_onnx import run_torch
-
     made, expected = run_torch(network, batch), GraphSession(path, role)(batch)
     if role == "reader":
         made, expected = np.exp(made), np.exp(expected)

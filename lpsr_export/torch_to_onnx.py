@@ -1,7 +1,7 @@
 """PyTorch networks as portable ONNX graphs.
 
-The only module of this package that needs torch. The graphs hold standard operators alone, DeformConv among them
-(opset 19 and newer), and take any number of plates.
+With `restoring`, the way back, the only module of this package that needs torch. The graphs hold standard operators
+alone, DeformConv among them (opset 19 and newer), and take any number of plates.
 """
 
 from __future__ import annotations
@@ -89,12 +89,14 @@ def export(network: nn.Module, role: Role, path: Path) -> onnx.ModelProto:
     return model
 
 
-def run_torch(network: nn.Module, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the network itself makes of a batch: the reference of every check."""
+def run_torch(network: nn.Module, batch: NDArray[np.float32], size: int = 64) -> NDArray[np.float32]:
+    """What the network itself makes of a batch, `size` at a time: the reference of every check."""
     import torch
 
+    network.eval()
+    parts = (torch.from_numpy(batch[start : start + size]) for start in range(0, len(batch), size))
     with torch.no_grad():
-        result: NDArray[np.float32] = network.eval()(torch.from_numpy(batch)).numpy()
+        result: NDArray[np.float32] = torch.cat([network(part) for part in parts]).numpy()
     return result
 
 

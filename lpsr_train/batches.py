@@ -63,8 +63,8 @@ def to_batch(
         records: of `pool.RECORD` or `pool.CROP_RECORD`, or their fields on the device (see `upload`).
         device: where the tensors go.
         rng: augments when given: place (see SHIFT; edges are repeated), contrast (±0.2), brightness (±0.12), tint and
-            gamma of both pictures, inversion of both, and sharpening or a little noise of the LR picture. Records of
-            crops need it, since their LR pictures are made here.
+            gamma of both pictures, inversion of both, and sharpening or a little noise of the LR picture. Crops get
+            their LR pictures by it, and always the same ones without.
         clahe: equalises the contrast of the HR pictures, as the authors' code does; not of fields, whose `upload` did.
     """
     fields = upload(records, device, clahe) if isinstance(records, np.ndarray) else dict(records)
@@ -88,7 +88,8 @@ def _poor(fields: Fields, rng: np.random.Generator, generator: torch.Generator) 
     width, height = (int(side) for side in fields["size"].amax(dim=0))
     pixels = fields["crop"][:, :height, :width].permute(0, 3, 1, 2).float()
     crops = CropBatch(pixels, fields["size"][:, 1], fields["size"][:, 0])
-    return degrade(crops, draw_faults(len(crops), rng, _SOURCE.degradations, _SOURCE.easy, _SOURCE.target), generator)
+    faults = draw_faults(len(crops), rng, _SOURCE.degradations, _SOURCE.easy, _SOURCE.target)
+    return degrade(crops, fields["blurs"], faults, generator)
 
 
 def _moved(lr: Tensor, hr: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -22,14 +22,27 @@ def claim(note: Path, made_of: Mapping[str, Any]) -> None:
         LpsrError: the folder was begun with other values, or its note cannot be read.
     """
     wanted = json.loads(json.dumps(made_of))
-    if not note.exists():
+    found = claimed(note)
+    if found is None:
         write_json(note, wanted)
-        return
-    try:
-        found = json.loads(note.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise LpsrError(f"{note}: not readable ({error}); choose another folder, or delete this one") from None
-    if found != wanted:
+    elif found != wanted:
         raise LpsrError(
             f"{note.parent}: was begun with another source, seed or settings (see {note.name}); choose another folder"
         )
+
+
+def claimed(note: Path) -> dict[str, Any] | None:
+    """What a folder was begun with; None where it was not.
+
+    Raises:
+        LpsrError: its note cannot be read.
+    """
+    try:
+        found = json.loads(note.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise LpsrError(f"{note}: not readable ({error}); choose another folder, or delete this one") from None
+    if not isinstance(found, dict):
+        raise LpsrError(f"{note}: not a folder's note; choose another folder, or delete this one")
+    return found

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from lpsr_train.evaluation import Sample
     from lpsr_train.pool import Records
 
+_LARGE_BATCH = 128
+"""Plates from which on a GPU degrades a batch in less time than its networks take."""
+
 
 def fit(
     out: Annotated[Path, typer.Option(help="Folder of the run; run again to resume.")],
@@ -29,7 +32,7 @@ def fit(
     pool: Annotated[Optional[Path], typer.Option(help="Folder of rendered pairs [OUT/pool].")] = None,  # noqa: UP045
     fresh: Annotated[
         Optional[bool],  # noqa: UP045
-        typer.Option("--fresh/--no-fresh", help="Degrade plates anew whenever they are drawn [on CUDA]."),
+        typer.Option("--fresh/--no-fresh", help="Degrade plates anew whenever they are drawn [large batches on CUDA]."),
     ] = None,
     pair_list: Annotated[Optional[Path], typer.Option("--list", help="Train on a list of HR;LR;split.")] = None,  # noqa: UP045
     layouts: Annotated[str, typer.Option(help="Layouts of the plates, such as argentina,LLDDDLL.")] = "",
@@ -62,7 +65,10 @@ def fit(
     patterns = ",".join(layout.pattern for layout in parse_layouts(words)) if words else ""
     where = choose_device(device)
     run = replace(run, layouts=patterns, data=describe_list(pair_list) if pair_list else "")
-    run = replace(run, fresh=not pair_list and _fresh(fresh, run.fresh, out, where.type))
+    if not pair_list:
+        chosen = _fresh(fresh, out, pool or out / "pool")
+        large = where.type == "cuda" and run.batch >= _LARGE_BATCH
+        run = replace(run, fresh=run.fresh or large if chosen is None else chosen)
     if pair_list and (pool or pairs or fresh):
         raise UsageError("--list brings its own pairs; leave --pool, --pairs and --fresh out")
     if guide:
@@ -98,13 +104,14 @@ def fit(
     typer.echo(f"weights, curves and sample sheets: {out}")
 
 
-def _fresh(wanted: bool | None, configured: bool, out: Path, device: str) -> bool:
-    """Whether LR pictures are made when plates are drawn: as asked for, as the run in the folder does, or on CUDA."""
+def _fresh(wanted: bool | None, out: Path, pool: Path) -> bool | None:
+    """Whether LR pictures are made when plates are drawn: as asked for, or as the run or its pool was begun."""
     from lpsr_train.config import from_dict
+    from lpsr_train.pool import holds_crops
     from lpsr_train.state import CHECKPOINT, load
 
     if wanted is not None:
         return wanted
     if (out / CHECKPOINT).is_file():
         return from_dict(load(out)["config"]).fresh
-    return configured or device == "cuda"
+    return holds_crops(pool)

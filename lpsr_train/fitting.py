@@ -11,9 +11,9 @@ import numpy as np
 
 from lpsr_train.plates.pairs import PlateSource
 from lpsr_train.plates.typefaces import open_typefaces
-from lpsr_train.pool import CROP_RECORD, RECORD, SHARD, Pool, Records, render_pool
+from lpsr_train.pool import CROP_RECORD, RECORD, Pool, Records, render_pool, shard_size
 from lpsr_train.terminal import progress_bar, stop_request
-from lpsr_train.utilisation import GpuWatch
+from lpsr_train.utilisation import GpuWatch, driver_name
 
 if TYPE_CHECKING:
     from lpsr_train.config import TrainConfig
@@ -41,8 +41,9 @@ def render(folder: Path, source: PlateSource, seed: int, pairs: int, workers: in
     Raises:
         LpsrError: the folder holds another pool.
     """
+    size = shard_size(record)
     with progress_bar() as bar:
-        task = bar.add_task("render", total=-(-pairs // SHARD) * SHARD, note="")
+        task = bar.add_task("render", total=-(-pairs // size) * size, note="")
         for done in render_pool(folder, source, seed, pairs, workers, record):
             bar.update(task, completed=done)
 
@@ -74,8 +75,7 @@ def train(
     """
     steps, batch = trainer.config.steps, trainer.config.batch
     first, start = trainer.step, time.monotonic()
-    gpu = (trainer.device.index or 0) if trainer.device.type == "cuda" else None
-    with progress_bar() as bar, GpuWatch(gpu) as watch:
+    with progress_bar() as bar, GpuWatch(driver_name(trainer.device)) as watch:
         task = bar.add_task(name, total=steps, completed=first, note="")
 
         def listen(step: Progress) -> None:

@@ -18,15 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.alphabet import PLATE_LENGTH, encode
-from lpsr_core.degradation import METHODS
+from lpsr_core.degradation import BLURS, METHODS, blur_curve
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import HR_SIZE, LR_SIZE, to_hr, within
+from lpsr_train.claims import claimed
 from lpsr_train.plates import DRAWING
 from lpsr_train.plates.pairs import PlateSource, render_pair, render_plate
-from lpsr_train.shards import open_shards, render_shards
+from lpsr_train.shards import NOTE, open_shards, render_shards
 
 SHARD = 4096
-"""Pairs in a shard."""
+"""Pairs in a shard; of crops, which are seven times as large, a fourth."""
 
 RECORD = np.dtype(
     [
@@ -46,10 +47,12 @@ CROP_RECORD = np.dtype(
         ("hr", np.uint8, (HR_SIZE[1], HR_SIZE[0], 3)),
         ("crop", np.uint8, (CROP_SIZE[1], CROP_SIZE[0], 3)),
         ("size", np.int64, (2,)),
+        ("blurs", np.float32, (len(BLURS),)),
         ("text", np.uint8, (PLATE_LENGTH,)),
     ]
 )
-"""One plate: the HR picture, the crop at the upper left of its canvas (RGB), its width and height, and the text."""
+"""One plate: the HR picture, the crop at the upper left of its canvas (RGB), its width and height, the
+`lpsr_core.degradation.blur_curve` of the crop at its own resolution, and the text."""
 
 UNKNOWN = 255
 """The method of a pair that somebody else made."""
@@ -98,15 +101,15 @@ class Pool(Records):
     """
 
     def __init__(self, folder: Path, pairs: int | None = None, record: np.dtype = RECORD) -> None:
-        self._record = record
-        self._shards = open_shards(folder, record, SHARD, None if pairs is None else -(-pairs // SHARD))
+        self._record, self._size = record, shard_size(record)
+        self._shards = open_shards(folder, record, self._size, None if pairs is None else -(-pairs // self._size))
 
     def __len__(self) -> int:
-        return SHARD * len(self._shards)
+        return self._size * len(self._shards)
 
     def take(self, indices: NDArray[np.integer]) -> NDArray:
         out = np.empty(len(indices), self._record)
-        shard, offset = np.divmod(indices, SHARD)
+        shard, offset = np.divmod(indices, self._size)
         for number in np.unique(shard):
             chosen = shard == number
             out[chosen] = self._shards[number][offset[chosen]]
@@ -121,7 +124,7 @@ def render_pool(
     Args:
         folder: made when missing.
         source: what is rendered.
-        seed: of the pool; pair i of a pool is `render_pair(source, seed, i)`.
+        seed: of the pool; its pair i is `render_pair(source, seed, i)`, or `render_plate` for crops.
         pairs: how many at least; rounded up to whole shards.
         workers: processes.
         record: RECORD, or CROP_RECORD.
@@ -131,9 +134,25 @@ def render_pool(
     """
     form = {"form": "crops"} if record == CROP_RECORD else {}
     made_of = {"drawing": DRAWING, "seed": seed, "source": asdict(source), **form}
-    draw = partial(_draw_crops if form else _draw, source, seed, SHARD)
-    for shards in render_shards(folder, made_of, -(-pairs // SHARD), draw, workers):
-        yield SHARD * shards
+    size = shard_size(record)
+    draw = partial(_draw_crops if form else _draw, source, seed, size)
+    for shards in render_shards(folder, made_of, -(-pairs // size), draw, workers):
+        yield size * shards
+
+
+def shard_size(record: np.dtype) -> int:
+    """Records in a shard of this form."""
+    return SHARD // 4 if record == CROP_RECORD else SHARD
+
+
+def holds_crops(folder: Path) -> bool | None:
+    """Whether a pool was begun with crops; None where there is no pool yet.
+
+    Raises:
+        LpsrError: its note cannot be read.
+    """
+    made_of = claimed(folder / NOTE)
+    return None if made_of is None else made_of.get("form") == "crops"
 
 
 def _draw(source: PlateSource, seed: int, size: int, number: int) -> NDArray:
@@ -152,5 +171,6 @@ def _draw_crops(source: PlateSource, seed: int, size: int, number: int) -> NDArr
         height, width = crop.shape[:2]
         record = shard[offset]
         record["hr"], record["size"], record["text"] = to_hr(plate.crop), (width, height), encode(plate.text)
+        record["blurs"] = blur_curve(plate.crop)
         record["crop"][:height, :width] = crop
     return shard

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lpsr_train.batches import upload
-from lpsr_train.pool import SHARD, Records
+from lpsr_train.pool import Records
 
 _LARGEST_SHARE = 0.5
 """Of the device's free memory that records may take; networks and their gradients need the rest."""
+_UPLOADED = 1024
+"""Records that go to the device at once."""
 
 
 class Resident(Records):
@@ -28,8 +30,8 @@ class Resident(Records):
     def __init__(self, records: Records, device: torch.device, clahe: bool = False) -> None:
         self._count = len(records)
         self._fields: dict[str, Tensor] = {}
-        for start in range(0, self._count, SHARD):
-            stop = min(start + SHARD, self._count)
+        for start in range(0, self._count, _UPLOADED):
+            stop = min(start + _UPLOADED, self._count)
             for name, part in upload(records.take(np.arange(start, stop)), device, clahe).items():
                 if name not in self._fields:  # at once in its final size: parts joined later would take twice as much
                     self._fields[name] = torch.empty((self._count, *part.shape[1:]), dtype=part.dtype, device=device)

@@ -18,6 +18,8 @@ from lpsr_core.errors import LpsrError
 from lpsr_train.claims import claim
 from lpsr_train.parallel import in_processes
 
+NOTE = "pool.json"
+"""What a folder's shards are made of."""
 Draw = Callable[[int], NDArray]
 """Makes the records of a shard from its number; pickles."""
 
@@ -38,7 +40,7 @@ def render_shards(folder: Path, made_of: Mapping[str, Any], shards: int, draw: D
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob("*.part"):
         leftover.unlink()
-    claim(folder / "pool.json", made_of)
+    claim(folder / NOTE, made_of)
     missing = [number for number in range(shards) if not shard_path(folder, number).exists()]
     done = shards - len(missing)
     yield done

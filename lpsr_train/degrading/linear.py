@@ -24,14 +24,13 @@ def apply(pictures: Tensor, down: Tensor, across: Tensor) -> Tensor:
     return down.unsqueeze(1) @ pictures @ across.transpose(1, 2).unsqueeze(1)
 
 
-def gaussian(sizes: Tensor, sigmas: Tensor, canvas: int, reach: int | None = None) -> Tensor:
+def gaussian(sizes: Tensor, sigmas: Tensor, canvas: int) -> Tensor:
     """Gaussian blur with the picture mirrored at its outermost pixels, as OpenCV's default border does.
 
     Args:
         sizes: int64[N], pixels along this side, at least 2.
-        sigmas: float32[N], standard deviations in pixels, at most half a side; 0 leaves a picture as it is.
+        sigmas: float32[N], standard deviations in pixels, at most a side; 0 leaves a picture as it is.
         canvas: pixels of the canvas along this side.
-        reach: pixels that a weight lies off at most; all that there are when left out.
 
     Returns:
         float32[N, canvas, canvas]; rows sum to one.
@@ -42,8 +41,6 @@ def gaussian(sizes: Tensor, sigmas: Tensor, canvas: int, reach: int | None = Non
     # One bell a plate, looked up by the distance: a hundredth of the exponentials.
     far = torch.arange(4 * canvas, device=sizes.device)
     bell = torch.exp(-0.5 * (far / sigmas.clamp(min=1e-2).view(-1, 1)).square())
-    if reach is not None:
-        bell = bell * (far <= reach)
     period = 2 * (n - 1)
     inner = (source > 0) & (source < n - 1)  # the outermost pixels are their own mirror images
     weights = torch.zeros(len(sizes), canvas, canvas, device=sizes.device)
@@ -85,13 +82,11 @@ def cubic(sizes: Tensor, wanted: Tensor, canvas: int, out_canvas: int, lead: Ten
     out = torch.arange(out_canvas, device=sizes.device).view(1, -1, 1)
     centre = (out + 0.5) * (whole.float() / m) - 0.5
     base = centre.floor()
+    taps = base + torch.arange(-1, 3, device=sizes.device)  # [N, out_canvas, 4]
+    place = torch.minimum(taps.clamp(min=0).long(), whole - 1) - bar
+    weight = _cubic_kernel((centre - taps).abs()) * ((place >= 0) & (place < n) & (out < m))
     weights = torch.zeros(len(sizes), out_canvas, canvas, device=sizes.device)
-    for tap in (-1, 0, 1, 2):
-        weight = _cubic_kernel((centre - base - tap).abs())
-        place = torch.minimum((base + tap).clamp(min=0).long(), whole - 1) - bar
-        inside = (place >= 0) & (place < n) & (out < m)
-        weights.scatter_add_(2, place.clamp(0, canvas - 1), weight * inside)
-    return weights
+    return weights.scatter_add_(2, place.clamp(0, canvas - 1), weight)
 
 
 def _cubic_kernel(d: Tensor, a: float = -0.75) -> Tensor:

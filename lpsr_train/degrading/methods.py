@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,13 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lpsr_core.degradation import METHODS, SSIM_TARGET, Camera, Method
+from lpsr_core.degradation import BLURS, METHODS, SSIM_TARGET, Camera, Method
 from lpsr_train.degrading.crops import CropBatch
 from lpsr_train.degrading.jpeg import jpeg
 from lpsr_train.degrading.similarity import Similarity
 
 _MOST_STEPS = 60
 """Of `noise`: by then a side of 456 pixels has shrunk to four."""
+_ASKED_STEPS = 4
+"""After so many it asks whether all are done, which waits for the device."""
 _BLOCK = 16
 """Pixels of a JPEG's chroma block."""
 
@@ -28,7 +31,7 @@ class Faults:
     Attributes:
         methods: how each is degraded.
         targets: float32[N], the SSIM (with `data_range=1`) that `blur` and `noise` fall below.
-        cameras: of those degraded by `camera` or `hard`, in their order.
+        cameras: of those degraded by `camera`, in their order.
     """
 
     methods: tuple[Method, ...]
@@ -60,12 +63,13 @@ def draw_faults(
     return Faults(methods, targets, cameras)
 
 
-def degrade(crops: CropBatch, faults: Faults, generator: torch.Generator) -> Tensor:
+def degrade(crops: CropBatch, blurs: Tensor, faults: Faults, generator: torch.Generator) -> Tensor:
     """What the generator is given of each crop.
 
     Args:
         crops: sharp.
-        faults: one a crop.
+        blurs: float32[N, 16], their `lpsr_core.degradation.blur_curve`.
+        faults: one a crop; any method but `hard`.
         generator: source of the noise, on the crops' device.
 
     Returns:
@@ -77,7 +81,7 @@ def degrade(crops: CropBatch, faults: Faults, generator: torch.Generator) -> Ten
     lr = torch.empty(len(crops), 3, 16, 48, dtype=torch.uint8, device=device)
 
     def blurring(part: CropBatch, chosen: Tensor) -> CropBatch:
-        return blur(part, targets[chosen])
+        return blur(part, blurs[chosen], targets[chosen])
 
     def noising(part: CropBatch, chosen: Tensor) -> CropBatch:
         return noise(part, targets[chosen], generator)
@@ -91,34 +95,43 @@ def degrade(crops: CropBatch, faults: Faults, generator: torch.Generator) -> Ten
         "camera": filming,
         "none": lambda part, _: part,
     }
-    for method in dict.fromkeys(faults.methods):
-        chosen = torch.nonzero(kinds == METHODS.index(method)).squeeze(1)
-        lr[chosen] = ways[method](crops[chosen], chosen).to_lr()
+    with _exact_products(device):
+        for method in dict.fromkeys(faults.methods):
+            chosen = torch.nonzero(kinds == METHODS.index(method)).squeeze(1)
+            lr[chosen] = ways[method](crops[chosen], chosen).to_lr()
     return lr
 
 
-def blur(crops: CropBatch, targets: Tensor) -> CropBatch:
-    """As `lpsr_core.degradation.blur_fast`: bisects the width of each picture's Gaussian, to within 6 %.
+@contextlib.contextmanager
+def _exact_products(device: torch.device) -> Iterator[None]:
+    """Keeps products in single precision where somebody allowed TF32, which has ten bits."""
+    if device.type != "cuda":
+        yield
+        return
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
+
+
+def blur(crops: CropBatch, blurs: Tensor, targets: Tensor) -> CropBatch:
+    """As `lpsr_core.degradation.blur_fast`: Gaussians as wide as each picture's SSIM has to fall.
 
     Args:
         crops: sharp.
+        blurs: float32[N, 16], their `lpsr_core.degradation.blur_curve`.
         targets: float32[N].
     """
-    luma = crops.luma
-    reference = Similarity(luma)
-
-    def enough(sigmas: Tensor) -> Tensor:
-        return reference.to(luma.blurred(sigmas)) < targets
-
-    low, high = torch.full_like(targets, 0.2), 0.1 * crops.widths.float()
-    # At a quarter of the width nothing is left that could be blurred further.
-    short = ~enough(high)
-    low, high = torch.where(short, high, low), torch.where(short, 2.5 * high, high)
-    for _ in range(7):
-        middle = (low * high).sqrt()
-        done = enough(middle)
-        high, low = torch.where(done, middle, high), torch.where(done, low, middle)
-    return crops.blurred(high).whole_numbers()
+    widths = torch.tensor(BLURS, device=blurs.device).log()
+    wanted = targets.view(-1, 1)
+    # The first of the widths that is enough, and how far back to go from it to the one before.
+    index = (blurs >= wanted).sum(dim=1, keepdim=True).clamp(1, len(BLURS) - 1)
+    before, after = blurs.gather(1, index - 1), blurs.gather(1, index)
+    part = ((before - wanted) / (before - after).clamp(min=1e-6)).clamp(0, 1).squeeze(1)
+    first, second = widths[index.squeeze(1) - 1], widths[index.squeeze(1)]
+    return crops.blurred((first + part * (second - first)).exp() * crops.widths).whole_numbers()
 
 
 def noise(crops: CropBatch, targets: Tensor, generator: torch.Generator) -> CropBatch:
@@ -133,7 +146,7 @@ def noise(crops: CropBatch, targets: Tensor, generator: torch.Generator) -> Crop
     canvas = crops.pixels.shape[2:]
     current, share = crops, 1.0
     going = torch.ones(len(crops), dtype=torch.bool, device=crops.pixels.device)
-    for _ in range(_MOST_STEPS):
+    for step in range(_MOST_STEPS):
         share *= 0.9
         heights = (crops.heights * share).round().long().clamp(min=2)
         widths = (crops.widths * share).round().long().clamp(min=4)
@@ -146,7 +159,7 @@ def noise(crops: CropBatch, targets: Tensor, generator: torch.Generator) -> Crop
         pixels = torch.where(going.view(-1, 1, 1, 1), stepped.pixels, current.pixels)
         current = replace(crops, pixels=pixels)
         going = going & (reference.to(current.luma) >= targets)
-        if not bool(going.any()):
+        if step % _ASKED_STEPS == _ASKED_STEPS - 1 and not bool(going.any()):
             break
     return current.whole_numbers()
 

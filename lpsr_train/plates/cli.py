@@ -16,12 +16,17 @@ def render(
     seed: Annotated[int, typer.Option(help="Seed of the pool.", min=0)] = 20261123,
     workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
     open_share: Annotated[float, typer.Option(help="Share of plates in installed open typefaces.")] = 0.15,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Plates without LR pictures, for fit --fresh; 83 kB each instead of 12.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Renders HR-LR pairs to disk; run again to go on."""
     from lpsr_train import fitting
+    from lpsr_train.pool import CROP_RECORD, RECORD
 
-    fitting.render(out, fitting.training_source(open_share), seed, pairs, workers)
+    source, record = fitting.training_source(open_share), CROP_RECORD if fresh else RECORD
+    fitting.render(out, source, seed, pairs, workers, record)
 
 
 def preview(

@@ -18,7 +18,9 @@ from torch import Tensor  # noqa: E402
 from lpsr_core import degradation, geometry  # noqa: E402
 from lpsr_core.degradation import Camera  # noqa: E402
 from lpsr_core.metrics import ssim  # noqa: E402
+from lpsr_train import batches  # noqa: E402
 from lpsr_train import pool as pools  # noqa: E402
+from lpsr_train import resident as residents  # noqa: E402
 from lpsr_train.batches import to_batch, upload  # noqa: E402
 from lpsr_train.degrading import CropBatch, Faults, degrade, draw_faults, linear, methods  # noqa: E402
 from lpsr_train.degrading.jpeg import jpeg  # noqa: E402
@@ -99,19 +101,46 @@ def test_similarity_is_that_of_the_metrics() -> None:
     found = Similarity(batch.luma).to(soft.luma)
     expected = np.array([ssim(picture(soft, index), crop, 1.0) for index, crop in enumerate(CROPS)])
     apart = np.abs(found.numpy() - expected)
-    assert np.median(apart) < 5e-4
-    assert apart.max() < 0.02, "in single precision flat areas decide, whose variance is next to nothing"
+    assert np.median(apart) < 2e-4
+    assert apart.max() < 0.02, "the metrics' single precision shows where pictures are flat"
 
 
-@pytest.mark.parametrize("target", [0.1, 0.4])
-def test_blur_stops_just_below_its_target(target: float) -> None:
-    found = methods.blur(on_canvas(CROPS), torch.full((COUNT,), target))
+@pytest.mark.parametrize("target", [0.1, 0.25, 0.6])
+def test_blur_stops_at_its_target(target: float) -> None:
+    curves = torch.from_numpy(np.stack([degradation.blur_curve(crop) for crop in CROPS]))
+    found = methods.blur(on_canvas(CROPS), curves, torch.full((COUNT,), target))
+    apart = []
     for index, crop in enumerate(CROPS):
         alike = degradation.blur_fast(crop, target)
         # The target is met before rounding, which changes the SSIM of flat and dark pictures.
         reached, there = (ssim(blurred, crop, 1.0) for blurred in (picture(found, index), alike))
-        assert there - 0.015 < reached < there + 0.02
+        apart.append(reached - there)
         assert np.abs(picture(found, index) - alike).mean() < 8
+    # `blur_fast` stops within 6 % of the narrowest Gaussian that is wide enough.
+    assert 0 <= np.median(apart) < 0.02
+    assert np.abs(apart).max() < 0.05
+
+
+def test_crops_that_were_made_smaller_are_blurred_as_much() -> None:
+    """By the curve of the crop at its own resolution, whose SSIM sees other detail."""
+    large = [crop for crop in CROPS if crop.shape[1] > 300]
+    assert len(large) > 4
+    small = on_canvas([geometry.within(crop, pools.CROP_SIZE) for crop in large])
+    curves = torch.from_numpy(np.stack([degradation.blur_curve(crop) for crop in large]))
+    faults = Faults(("blur",) * len(large), np.full(len(large), 0.1, np.float32), ())
+    found = degrade(small, curves, faults, generator()).permute(0, 2, 3, 1).numpy()
+    expected = np.stack([geometry.to_lr(degradation.blur_fast(crop)) for crop in large])
+    assert np.abs(found.astype(int) - expected).mean() < 3
+    shape = tuple(part.std(axis=(1, 2, 3)).mean() for part in (found.astype(float), expected.astype(float)))
+    assert shape[0] == pytest.approx(shape[1], rel=0.03), "neither sharper nor softer"
+
+
+def test_curves_fall_and_reach_the_evaluations_target() -> None:
+    for crop in CROPS:
+        curve = degradation.blur_curve(crop)
+        assert (np.diff(curve) <= 0).all()
+        assert curve[0] > 0.75
+        assert curve[-1] < 0.1
 
 
 def test_noise_goes_on_until_its_target() -> None:
@@ -126,7 +155,7 @@ def test_noise_goes_on_until_its_target() -> None:
 
 
 def test_cameras_without_noise_deliver_the_same_pictures() -> None:
-    """To within a grey level; OpenCV's wide blurs are approximate at the edges, so those are left out."""
+    """To within some grey levels; OpenCV's wide blurs are approximate at the edges, so those are left out."""
     rng = np.random.default_rng(2)
     cameras = [
         replace(Camera.random(rng), noise=0.0, quality=0, motion=0.05 * (index % 2), optics=0.008)
@@ -192,18 +221,19 @@ def test_each_crop_gets_its_own_faults() -> None:
     batch = on_canvas(CROPS[:4])
     camera = Camera(width=33, optics=0.02, noise=0, quality=50)
     faults = Faults(("none", "camera", "blur", "camera"), np.full(4, 0.1, np.float32), (camera, camera))
-    together = degrade(batch, faults, generator())
+    curves = torch.from_numpy(np.stack([degradation.blur_curve(crop) for crop in CROPS[:4]]))
+    together = degrade(batch, curves, faults, generator())
     for index in range(4):
         cameras = (camera,) if faults.methods[index] == "camera" else ()
         alone = Faults((faults.methods[index],), faults.targets[[index]], cameras)
-        one = degrade(on_canvas([CROPS[index]]), alone, generator())
+        one = degrade(on_canvas([CROPS[index]]), curves[[index]], alone, generator())
         assert (together[index].int() - one[0].int()).abs().max() <= 1
     assert np.abs(together[0].permute(1, 2, 0).numpy().astype(int) - geometry.to_lr(CROPS[0])).max() <= 1
 
 
 @pytest.fixture
 def crop_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pool:
-    monkeypatch.setattr(pools, "SHARD", 16)
+    monkeypatch.setattr(pools, "SHARD", 64)  # a fourth of it
     assert list(render_pool(tmp_path / "pool", PlateSource(), 9, 24, 1, CROP_RECORD)) == [0, 16, 32]
     return Pool(tmp_path / "pool", record=CROP_RECORD)
 
@@ -223,11 +253,14 @@ def test_pools_of_crops_hold_the_plates_of_pairs(crop_pool: Pool) -> None:
 
 def test_plates_are_degraded_anew_each_time_and_alike_for_a_seed(crop_pool: Pool) -> None:
     records = crop_pool.take(np.arange(12))
-    first, again, other = (to_batch(records, CPU, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    first, again = (to_batch(records, CPU, np.random.default_rng(1)) for _ in range(2))
     assert torch.equal(first.lr, again.lr)
     assert first.lr.shape == (12, 3, 16, 48)
     assert 0 <= float(first.lr.min()) < float(first.lr.max()) <= 1
-    assert ((first.lr - other.lr).abs().flatten(1).mean(dim=1) > 0.005).all()
+    # Without what augmentation does to every pair:
+    fields = upload(records, CPU)
+    poor, other = (batches._poor(fields, np.random.default_rng(seed), generator()).float() for seed in (1, 2))
+    assert ((poor - other).abs().flatten(1).mean(dim=1) > 0.5).sum() >= 10
 
 
 def test_lr_pictures_made_anew_are_those_of_the_plate(crop_pool: Pool) -> None:
@@ -239,7 +272,10 @@ def test_lr_pictures_made_anew_are_those_of_the_plate(crop_pool: Pool) -> None:
 
 
 @pytest.mark.parametrize("clahe", [False, True])
-def test_records_on_a_device_make_the_same_batches(crop_pool: Pool, clahe: bool) -> None:
+def test_records_on_a_device_make_the_same_batches(
+    crop_pool: Pool, clahe: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(residents, "_UPLOADED", 12)  # three parts, the last one smaller
     resident = Resident(crop_pool, CPU, clahe)
     assert len(resident) == len(crop_pool)
     there, here = (next(records.batches(8, 3, 5)) for records in (resident, crop_pool))
@@ -256,6 +292,9 @@ def test_records_stay_where_they_are_on_a_processor_or_where_they_do_not_fit(
     needed = len(crop_pool) * CROP_RECORD.itemsize
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (2 * needed - 2, 10 * needed))
     assert near(crop_pool, torch.device("cuda")) is crop_pool
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (2 * needed, 10 * needed))
+    monkeypatch.setattr(residents, "Resident", lambda *given: given)
+    assert near(crop_pool, torch.device("cuda"), True) == (crop_pool, torch.device("cuda"), True)
 
 
 def test_pairs_and_crops_are_not_mixed(crop_pool: Pool, tmp_path: Path) -> None:
@@ -270,7 +309,7 @@ def test_pairs_and_crops_are_not_mixed(crop_pool: Pool, tmp_path: Path) -> None:
 def test_a_batch_of_fields_is_that_of_its_records(crop_pool: Pool) -> None:
     records = crop_pool.take(np.arange(4))
     fields: dict[str, Tensor] = upload(records, CPU)
-    assert set(fields) == {"hr", "crop", "size", "text"}
+    assert set(fields) == {"hr", "crop", "size", "blurs", "text"}
     assert torch.equal(to_batch(fields, CPU).lr, to_batch(records, CPU).lr)
 
 
@@ -280,7 +319,7 @@ def test_a_run_on_fresh_pictures_goes_on_with_them(tmp_path: Path, monkeypatch: 
     from lpsr_train.fit_cli import fit
     from lpsr_train.state import load
 
-    monkeypatch.setattr(pools, "SHARD", 8)
+    monkeypatch.setattr(pools, "SHARD", 32)  # 8 crops
     small = tmp_path / "small.toml"
     small.write_text("validation = 2\nvalidate_every = 2\n")
     out, common = tmp_path / "run", {"config": small, "batch": 4, "pairs": 8, "workers": 1, "device": "cpu"}
@@ -293,3 +332,5 @@ def test_a_run_on_fresh_pictures_goes_on_with_them(tmp_path: Path, monkeypatch: 
     assert all(np.isfinite(list(entry["losses"].values())).all() for entry in saved["history"])
     with pytest.raises(LpsrError, match="another fresh"):
         fit(out, steps=6, fresh=False, pool=tmp_path / "pairs", **common)
+    fit(tmp_path / "other", steps=2, pool=out / "pool", **common)
+    assert load(tmp_path / "other")["config"]["fresh"] is True, "as its pool is"

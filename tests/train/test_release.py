@@ -21,7 +21,7 @@ from lpsr_core.cards import ModelCard
 from lpsr_core.cards import sha256 as sha256_of
 from lpsr_export import cli as export_cli
 from lpsr_train import cli as train_cli
-from lpsr_train import config, fitting, pool, release_cli
+from lpsr_train import config, pool, release_cli
 from lpsr_train.locating import pool as scene_pool
 from lpsr_train.release import Recipe
 
@@ -29,7 +29,7 @@ from lpsr_train.release import Recipe
 def test_a_rehearsal_leaves_graphs_cards_and_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = {name: replace(preset, batch=8, validation=4) for name, preset in config.PRESETS.items()}
     monkeypatch.setattr(config, "PRESETS", small)
-    for module in (pool, fitting, scene_pool):
+    for module in (pool, scene_pool):
         monkeypatch.setattr(module, "SHARD", 16)
     ran = []
 
