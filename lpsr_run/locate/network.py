@@ -28,6 +28,10 @@ _GLANCE = 0.2
 _WINDOW = (192, 128)
 _WIDTH = 96
 """Size of the window of the second look, and width of the plate in it, in pixels."""
+_GLANCE_WEIGHT = (0.2, 0.5)
+_NARROW, _WIDE = 20, 64
+"""How much the first look's score counts beside the second's: less for narrow plates, which only the second enlarges;
+between these widths in pixels it grows evenly."""
 _NEAR = (0.5, 0.3)
 """Farthest that the plate may then be from the window's middle, in widths, across and down."""
 
@@ -37,7 +41,7 @@ class NetworkLocator:
 
     Args:
         engine: takes uint8[N, H, W, 3] and gives float32[N, 9, H / 8, W / 8].
-        threshold: least score of a plate, 0..1: the geometric mean of both looks'.
+        threshold: least score of a plate, 0..1: the geometric mean of both looks', weighted by the plate's width.
         most: candidates that are looked at again, the best ones.
 
     Raises:
@@ -75,8 +79,9 @@ class NetworkLocator:
         for candidate, grid, (_, origin, factors) in zip(candidates, grids, windows, strict=True):
             best = _middle(grid)
             if best is not None:
-                quad, score = best
-                looked.append(Location(_quad(origin + quad / factors), float(np.sqrt(candidate.score * score))))
+                corners, score = best
+                quad = _quad(origin + corners / factors)
+                looked.append(Location(quad, _together(candidate.score, score, quad.width)))
         return suppress([location for location in looked if location.score >= self._threshold])
 
     def _glance(self, image: Image, factor: float) -> list[Location]:
@@ -101,6 +106,13 @@ class NetworkLocator:
         if grids.shape != wanted:
             raise LpsrError(f"{self._engine.name}: the grid has shape {grids.shape}, expected {wanted}")
         return grids
+
+
+def _together(glance: float, second: float, width: float) -> float:
+    """One score of both looks'."""
+    low, high = _GLANCE_WEIGHT
+    weight = low + (high - low) * min(max((width - _NARROW) / (_WIDE - _NARROW), 0.0), 1.0)
+    return float(glance**weight * second ** (1 - weight))
 
 
 def _window(frame: Image, candidate: Location) -> tuple[Image, NDArray[np.float64], NDArray[np.float64]]:

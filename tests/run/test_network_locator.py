@@ -79,6 +79,21 @@ def test_what_the_second_look_does_not_see_is_dropped() -> None:
     assert len(NetworkLocator(Doubting()).locate(frame(*boxes))) == 1
 
 
+@pytest.mark.parametrize(("width", "found"), [(20, 1), (24, 1), (90, 0)])
+def test_narrow_plates_are_judged_by_the_second_look_above_all(width: int, found: int) -> None:
+    """A glance at few pixels is not sure of anything; at many it should be."""
+
+    class Unsure(Eyes):
+        def run(self, batch):
+            made = super().run(batch)
+            seen = made["grid"][:, 0]
+            if batch["frame"].shape[1:3] != (128, 192):
+                seen[seen > 0] = -0.4  # 0.4 of 1
+            return made
+
+    assert len(NetworkLocator(Unsure()).locate(frame((60, 60, width, width // 3)))) == found
+
+
 def test_empty_frames_and_small_ones() -> None:
     engine = Eyes()
     assert NetworkLocator(engine).locate(frame()) == []
