@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lpsr_train.degrading import CropBatch, degrade, draw_faults
+from lpsr_train.degrading.linear import picked
 from lpsr_train.plates.pairs import PlateSource
 
 SHIFT = (2, 1)
@@ -101,8 +102,7 @@ def _moved(lr: Tensor, hr: Tensor, rng: np.random.Generator) -> tuple[Tensor, Te
         height, width = picture.shape[2:]
         rows = (torch.arange(height, device=device) + scale * down.view(-1, 1)).clamp(0, height - 1)
         columns = (torch.arange(width, device=device) + scale * across.view(-1, 1)).clamp(0, width - 1)
-        plates = torch.arange(count, device=device).view(-1, 1, 1)
-        return picture.permute(0, 2, 3, 1)[plates, rows.unsqueeze(2), columns.unsqueeze(1)].permute(0, 3, 1, 2)
+        return picked(picture, rows, columns)
 
     return moved(lr, 1), moved(hr, 2)
 

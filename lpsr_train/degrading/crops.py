@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -46,12 +47,10 @@ class CropBatch:
 
     def repeated(self, height: int, width: int) -> Tensor:
         """float32[N, C, height, width] whose edges go on beside the crops, on a canvas at most as large."""
+        sides = ((height, self.heights), (width, self.widths))
         device = self.pixels.device
-        rows = torch.minimum(torch.arange(height, device=device), (self.heights - 1).view(-1, 1))
-        columns = torch.minimum(torch.arange(width, device=device), (self.widths - 1).view(-1, 1))
-        index = torch.arange(len(self), device=device).view(-1, 1, 1)
-        found = self.pixels.permute(0, 2, 3, 1)[index, rows.unsqueeze(2), columns.unsqueeze(1)]
-        return found.permute(0, 3, 1, 2)
+        rows, columns = (torch.minimum(torch.arange(n, device=device), (size - 1).view(-1, 1)) for n, size in sides)
+        return linear.picked(self.pixels, rows, columns)
 
     def whole_numbers(self) -> CropBatch:
         """As a file or a display holds them: within 0..255 and rounded, zero beside the crops."""
@@ -66,16 +65,22 @@ class CropBatch:
 
     def averaged(self, heights: Tensor, widths: Tensor, canvas: tuple[int, int]) -> CropBatch:
         """Made smaller as INTER_AREA does, on a canvas of that height and width."""
-        height, width = self.pixels.shape[2:]
-        down = linear.area(self.heights, heights, height, canvas[0])
-        across = linear.area(self.widths, widths, width, canvas[1])
-        return CropBatch(linear.apply(self.pixels, down, across), heights, widths)
+        return self._resized(linear.area, heights, widths, canvas)
 
     def interpolated(self, heights: Tensor, widths: Tensor, canvas: tuple[int, int]) -> CropBatch:
         """Made larger bicubically, on a canvas of that height and width."""
+        return self._resized(linear.cubic, heights, widths, canvas)
+
+    def _resized(
+        self,
+        way: Callable[[Tensor, Tensor, int, int], Tensor],
+        heights: Tensor,
+        widths: Tensor,
+        canvas: tuple[int, int],
+    ) -> CropBatch:
         height, width = self.pixels.shape[2:]
-        down = linear.cubic(self.heights, heights, height, canvas[0])
-        across = linear.cubic(self.widths, widths, width, canvas[1])
+        down = way(self.heights, heights, height, canvas[0])
+        across = way(self.widths, widths, width, canvas[1])
         return CropBatch(linear.apply(self.pixels, down, across), heights, widths)
 
     def to_lr(self) -> Tensor:

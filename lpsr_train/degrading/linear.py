@@ -24,6 +24,22 @@ def apply(pictures: Tensor, down: Tensor, across: Tensor) -> Tensor:
     return down.unsqueeze(1) @ pictures @ across.transpose(1, 2).unsqueeze(1)
 
 
+def picked(pictures: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Rows and columns of pictures, others of each; any of them may come more than once.
+
+    Args:
+        pictures: [N, C, H, W].
+        rows: int64[N, Ho].
+        columns: int64[N, Wo].
+
+    Returns:
+        [N, C, Ho, Wo].
+    """
+    plates = torch.arange(len(pictures), device=pictures.device).view(-1, 1, 1)
+    found = pictures.permute(0, 2, 3, 1)[plates, rows.unsqueeze(2), columns.unsqueeze(1)]
+    return found.permute(0, 3, 1, 2)
+
+
 def gaussian(sizes: Tensor, sigmas: Tensor, canvas: int) -> Tensor:
     """Gaussian blur with the picture mirrored at its outermost pixels, as OpenCV's default border does.
 

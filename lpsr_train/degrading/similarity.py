@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lpsr_train.degrading import linear
 from lpsr_train.degrading.crops import CropBatch
 
 _C1, _C2 = 0.01**2, 0.03**2
@@ -50,8 +51,7 @@ class Similarity:
 
     def _local(self, values: Tensor) -> Tensor:
         """Means of the window around each pixel, the picture mirrored at its outermost pixels."""
-        plates = torch.arange(len(values), device=values.device).view(-1, 1, 1)
-        around = values.squeeze(1)[plates, self._rows.unsqueeze(2), self._columns.unsqueeze(1)].unsqueeze(1)
+        around = linear.picked(values, self._rows, self._columns)
         down = F.conv2d(around, self._profile.view(1, 1, -1, 1))
         return F.conv2d(down, self._profile.view(1, 1, 1, -1))
 
