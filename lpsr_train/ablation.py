@@ -279,7 +279,7 @@ def _train(
     trainer = Trainer(config, folder, choose_device())
     trainer.typefaces = typefaces
     if not trainer.resume() and guide is not None:
-        trainer.take_reader(guide)
+        trainer.take(guide, "reader", "reader")
 
     def tell(progress: Progress) -> None:
         listen(folder.name, progress.step, config.steps)

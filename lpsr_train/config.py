@@ -56,6 +56,10 @@ class TrainConfig:
             has no reader; `reader-lr` trains a reader alone on bicubically enlarged LR pictures,
             the baseline that the paper leaves out; `reader-any` trains one on every grade of picture between
             HR and enlarged LR ones, to guide or to judge.
+        shown_run: run whose super-resolved pictures a reader of the task `reader-any` is shown too, so that it learns
+            to read them and its text does not depend on the run's guide; empty without one.
+        shown_generator, shown_archmod: that run's generator.
+        shown: share of a batch that is shown so.
         guide: `gan` trains the reader along; `fixed` takes another run's reader as it is.
         guide_run: which run that was; empty without one.
         second_run: run whose reader, unchanged, has a say in what the generator makes, so that others than the guide
@@ -104,6 +108,10 @@ class TrainConfig:
     second_run: str = ""
     second_reader: str = ""
     second: float = 0.5
+    shown_run: str = ""
+    shown_generator: str = ""
+    shown_archmod: bool = True
+    shown: float = 0.5
     loss: Loss = "lcofl"
     schedule: Schedule = "together"
     real: float = 0.25
@@ -174,8 +182,11 @@ class TrainConfig:
             raise UsageError(f"a fixed guide is for the task sr, not for {self.task}")
         if self.second_run and (self.task, self.loss) != ("sr", "lcofl"):
             raise UsageError("a second reader is for the task sr and the loss lcofl")
-        if not 0 <= self.second <= 1:
-            raise UsageError(f"training option 'second' is a share of 0..1, not {self.second}")
+        if self.shown_run and self.task != "reader-any":
+            raise UsageError(f"another run's pictures are for the task reader-any, not for {self.task}")
+        for name in ("second", "shown"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"training option {name!r} is a share of 0..1, not {getattr(self, name)}")
         if self.task == "sr" and self.guide == "gan" and not 0 < round(self.real * self.batch) < self.batch:
             raise UsageError(f"training option 'real' must leave a batch of {self.batch} some pictures of both kinds")
         if self.sampling_steps < 0:

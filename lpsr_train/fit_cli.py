@@ -42,6 +42,10 @@ def fit(
         Optional[Path],  # noqa: UP045
         typer.Option(help="Run whose reader has a say beside the guide, so that others can read what is made."),
     ] = None,
+    shown: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Run whose super-resolved pictures the reader (second, judge) learns to read too."),
+    ] = None,
     workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 2,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     debug: Debug = False,
@@ -80,6 +84,13 @@ def fit(
         run = replace(run, second_run=identify(second), second_reader=reader)
     elif run.second_run:
         raise UsageError("the second reader comes from another run; name it with --second")
+    if shown:
+        other = load_trained(shown).config
+        if other.task != "sr":
+            raise UsageError(f"--shown {shown}: a run of the task {other.task}; name one that trained a generator")
+        run = replace(run, shown_run=identify(shown), shown_generator=other.generator, shown_archmod=other.archmod)
+    elif run.shown_run:
+        raise UsageError("the pictures to read come from another run; name it with --shown")
     run.check()
     out.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(run, out, where)
@@ -87,9 +98,11 @@ def fit(
         if init:
             trainer.start_from(init)
         if guide:
-            trainer.take_reader(guide)
+            trainer.take(guide, "reader", "reader")
         if second:
-            trainer.take_reader(second, "second")
+            trainer.take(second, "reader", "second")
+        if shown:
+            trainer.take(shown, "generator", "shown")
     samples: dict[str, list[Sample]] | None = None
     records: Records
     if pair_list:

@@ -40,16 +40,22 @@ class Recipe:
         """Each command as module and arguments; those that train go on where they were stopped.
 
         The second reader and the judge are trained on plates of their own, so that they share nothing with the guide.
+        Then the judge learns to read what `lite` makes, as somebody's own reader would, and reads the plates again.
         """
-        second, lite, lr, judge, locator = (self.out / name for name in ("second", "lite", "lr", "judge", "locator"))
+        names = ("second", "lite", "lr", "judge", "accustomed", "locator")
+        second, lite, lr, judge, accustomed, locator = (self.out / name for name in names)
         yield self._fit("second", second, self.out / "pool-second")
         begun = ("--init", str(self.init)) if self.init else ()
         yield [*self._fit("lite", lite, self.out / "pool"), "--second", str(second), *begun]
         yield self._fit("reader-lr", lr, self.out / "pool")
         yield self._fit("judge", judge, self.out / "pool-judge")
-        runs = ["--weights", f"lite={lite}", "--lr-weights", str(lr), "--reader", str(judge)]
-        figures = ["--json", str(self.out / "figures.json"), "--sheet", str(self.out / "sheet.png")]
-        yield ["lpsr_train", "evaluate", *runs, "--count", str(self.plates), "--device", self.device, *figures]
+        shown = ("--init", str(judge), "--shown", str(lite))
+        yield [*self._fit("judge", accustomed, self.out / "pool-judge"), *shown]
+        runs = ["--weights", f"lite={lite}", "--lr-weights", str(lr)]
+        for reader, name in ((judge, "figures"), (accustomed, "figures-accustomed")):
+            figures = ["--json", str(self.out / f"{name}.json"), "--sheet", str(self.out / f"{name}.png")]
+            read = ["--reader", str(reader), "--count", str(self.plates), "--device", self.device]
+            yield ["lpsr_train", "evaluate", *runs, *read, *figures]
         for name, run in (("lite", lite), ("lr", lr)):
             yield [
                 *("lpsr_export", "onnx", "--weights", str(run), "--name", name),

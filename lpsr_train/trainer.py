@@ -322,16 +322,22 @@ class Trainer:
             if name in saved["averages"]:
                 self._begin(name, saved["averages"][name], folder)
 
-    def take_reader(self, folder: Path, name: str = "reader") -> None:
-        """Takes another run's reader: as `reader`, the guide, or as `second`, which has a say beside it.
+    def take(self, folder: Path, network: str, name: str) -> None:
+        """Takes a network of another run, which stays as it is.
+
+        Args:
+            folder: that run.
+            network: what it is there: `reader` or `generator`.
+            name: what it is here: `reader` (a fixed guide), `second` (a reader that has a say beside it), or `shown`
+                (a generator whose pictures a reader learns to read).
 
         Raises:
-            LpsrError: its reader is of another preset, or it has none.
+            LpsrError: it is of another preset, or that run has none.
         """
         averages = state.load(folder)["averages"]
-        if "reader" not in averages:
-            raise LpsrError(f"{folder}: this run has no reader, so it cannot guide")
-        self._begin(name, averages["reader"], folder)
+        if network not in averages:
+            raise LpsrError(f"{folder}: this run has no {network}")
+        self._begin(name, averages[network], folder)
 
     def _begin(self, name: str, weights: dict[str, Tensor], folder: Path) -> None:
         network = self.networks[name]

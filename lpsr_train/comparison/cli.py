@@ -102,6 +102,8 @@ def evaluate(
         torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else f"cpu (threads: {torch.get_num_threads()})"
     )
     judged = f"read by {reader}" if reader else "read by the reader that guided the first run"
+    if judging.config.shown_run:
+        judged += f", which learned to read the pictures of {judging.config.shown_run}"
     report = Comparison(f"{plates}, {judged}", samples, min(timed, len(samples)), machine, rows, beside)
     report.print()
     written = (

@@ -12,6 +12,8 @@ from lpsr_train.config import TrainConfig
 from lpsr_train.evaluation import Evaluation, Sample, enlarge, evaluate
 from lpsr_train.filters import smoothed
 from lpsr_train.losses import reading_loss
+from lpsr_train.networks.generator import Generator
+from lpsr_train.networks.presets import generator_config
 from lpsr_train.networks.readers import make_reader
 from lpsr_train.tasks.task import Moment
 
@@ -20,20 +22,22 @@ class Reading:
     """A reader of bicubically enlarged LR pictures (the baseline the paper leaves out), or of any grade of picture.
 
     The latter is shown what lies between HR pictures and enlarged LR ones, since pictures that it will judge are
-    never quite sharp, and no generator's work, so that it can judge every generator alike.
+    never quite sharp, and no generator's work, so that it can judge every generator alike; unless it is to read one
+    generator's pictures (`TrainConfig.shown_run`): then a share of the batch is what that generator makes of it.
     """
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
         self.networks: dict[str, nn.Module] = {"reader": make_reader(config.reader)}
+        if config.shown_run:
+            generator = Generator(generator_config(config.shown_generator, config.shown_archmod))
+            self.networks["shown"] = generator.eval().requires_grad_(False)
         self.learning: tuple[str, ...] = ("reader",)
         self.carried: dict[str, Tensor] = {}
 
     def train_step(self, batch: Batch, moment: Moment) -> dict[str, float]:
         """Cross-entropy of the batch's texts."""
-        images = enlarge(batch.lr)
-        if self.config.task == "reader-any":
-            images = graded(images, batch.hr)
+        images = self._pictures(batch, moment)
         with moment.autocast():
             log_probs = self.networks["reader"].train()(images.contiguous(memory_format=torch.channels_last))
         loss = reading_loss(log_probs, batch.target, self.config.smoothing)
@@ -41,15 +45,32 @@ class Reading:
         return {"reader": float(loss.detach())}
 
     def evaluate(self, samples: Sequence[Sample], networks: Mapping[str, nn.Module]) -> Evaluation:
-        """Reads HR and bicubic pictures."""
-        return evaluate(samples, networks["reader"], layouts=self.config.plate_layouts)
+        """Reads HR and bicubic pictures, and those that the shown generator makes."""
+        return evaluate(samples, networks["reader"], networks.get("shown"), layouts=self.config.plate_layouts)
 
     def conclude(self, found: Mapping[str, Evaluation]) -> dict[str, float]:
         """Rates of what the reader is for."""
         if self.config.task == "reader-lr":
-            return {f"lr direct, {method}": result.rates["sr"].all.percent for method, result in found.items()}
-        rates = {"hr": next(iter(found.values())).rates["hr"].all.percent}
-        return rates | {f"bicubic, {method}": result.rates["sr"].all.percent for method, result in found.items()}
+            return self._rates(found, "bicubic", "lr direct")
+        hr = {"hr": next(iter(found.values())).rates["hr"].all.percent}
+        if "shown" in self.networks:
+            return self._rates(found, "sr", "sr") | hr
+        return hr | self._rates(found, "bicubic", "bicubic")
+
+    def _rates(self, found: Mapping[str, Evaluation], form: str, name: str) -> dict[str, float]:
+        return {f"{name}, {method}": result.rates[form].all.percent for method, result in found.items()}
+
+    def _pictures(self, batch: Batch, moment: Moment) -> Tensor:
+        """float[N, 3, 32, 96]: what the reader learns on."""
+        if self.config.task == "reader-lr":
+            return enlarge(batch.lr)
+        count = round(self.config.shown * len(batch.lr)) if "shown" in self.networks else 0
+        images = graded(enlarge(batch.lr[count:]), batch.hr[count:])
+        if not count:
+            return images
+        with torch.no_grad(), moment.autocast():
+            made = self.networks["shown"].eval()(batch.lr[:count])
+        return torch.cat([made.float().clamp(0, 1), images])
 
 
 def graded(poor: Tensor, sharp: Tensor) -> Tensor:

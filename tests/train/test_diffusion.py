@@ -218,8 +218,10 @@ def test_a_run_without_a_reader_is_judged_by_another(tmp_path: Path) -> None:
     alone = evaluate(samples, None, trained.generator)
     assert alone.rates == {}
     assert np.array_equal(alone.sr, found.sr)
-    with pytest.raises(LpsrError, match="cannot guide"):
-        Trainer(replace(RUN, task="sr", generator="lite", guide="fixed"), tmp_path, CPU).take_reader(tmp_path / "sr3")
+    with pytest.raises(LpsrError, match="has no reader"):
+        Trainer(replace(RUN, task="sr", generator="lite", guide="fixed"), tmp_path, CPU).take(
+            tmp_path / "sr3", "reader", "reader"
+        )
 
 
 def test_a_run_is_not_exported(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A second reader's say in what the generator makes, and what such a reader is trained on."""
+"""A second reader's say in what the generator makes, and what such a reader and a judge are trained on."""
 
 from __future__ import annotations
 
@@ -10,10 +10,17 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
 
+from typer.testing import CliRunner  # noqa: E402
+
+from lpsr_core.errors import UsageError  # noqa: E402
+from lpsr_core.geometry import to_images, to_tensor  # noqa: E402
 from lpsr_train.batches import Batch  # noqa: E402
+from lpsr_train.cli import app  # noqa: E402
 from lpsr_train.config import Schedule, TrainConfig  # noqa: E402
+from lpsr_train.evaluation import Sample, enlarge  # noqa: E402
 from lpsr_train.filters import smoothed  # noqa: E402
 from lpsr_train.losses import lcofl, opinion  # noqa: E402
+from lpsr_train.plates.pairs import PlateSource, render_pair  # noqa: E402
 from lpsr_train.tasks.reading import graded  # noqa: E402
 from lpsr_train.trainer import Trainer, load_trained  # noqa: E402
 
@@ -35,7 +42,7 @@ def trainer_with_second(folder: Path, share: float, schedule: Schedule) -> Train
     config = replace(RUN, second_run="other", second_reader="multi-task", second=share, schedule=schedule)
     trainer = Trainer(config, folder / "run", CPU)
     trainer.folder.mkdir(exist_ok=True)
-    trainer.take_reader(other.folder, "second")
+    trainer.take(other.folder, "reader", "second")
     trainer.step = 5  # readers have their full say
     return trainer
 
@@ -102,3 +109,58 @@ def test_smoothing_leaves_no_checkers_and_keeps_what_is_even() -> None:
     point = torch.zeros(1, 1, 5, 5)
     point[..., 2, 2] = 1
     assert torch.equal(smoothed(point)[0, 0, 1:4, 1:4] * 16, torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]]))
+
+
+def trainer_with_shown(folder: Path, share: float) -> Trainer:
+    other = Trainer(replace(RUN, seed=4), folder / "lite", CPU)
+    other.folder.mkdir(parents=True, exist_ok=True)
+    other.save()
+    config = replace(RUN, task="reader-any", shown_run="lite", shown_generator="lite", shown=share)
+    trainer = Trainer(config, folder / "run", CPU)
+    trainer.folder.mkdir(exist_ok=True)
+    trainer.take(other.folder, "generator", "shown")
+    return trainer
+
+
+def test_a_reader_is_shown_a_share_of_super_resolved_pictures(
+    batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = trainer_with_shown(tmp_path, 0.25)
+    seen = []
+    reader = trainer.networks["reader"]
+    monkeypatch.setattr(reader, "forward", lambda images, read=reader.forward: seen.append(images) or read(images))
+    generator = trainer.networks["shown"]
+    before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
+    trainer.train_step(batch)
+    made = generator(batch.lr[:2]).clamp(0, 1)
+    assert torch.allclose(seen[0][:2], made, atol=1e-6)
+    assert torch.equal(seen[0][2:], graded(enlarge(batch.lr[2:]), batch.hr[2:]))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in generator.state_dict().items())
+    assert not trainer.task.learning.count("shown")
+
+
+def test_a_reader_of_shown_pictures_is_judged_by_them_resumed_and_loaded(batch: Batch, tmp_path: Path) -> None:
+    trainer = trainer_with_shown(tmp_path, 0.5)
+    trainer.train_step(batch)
+    trainer.save()
+    again = Trainer(trainer.config, trainer.folder, CPU)
+    assert again.resume()
+    assert trainer.train_step(batch) == again.train_step(batch)
+    assert load_trained(trainer.folder).generator is None  # what it was shown is not what it trained
+    pairs = render_pair(PlateSource(), 1, 0)
+    found = trainer.validate({"blur": [Sample(pairs.lr, pairs.hr, pairs.text)] * 2})
+    with torch.no_grad():
+        made = trainer.networks["shown"].eval()(torch.from_numpy(to_tensor([pairs.lr])))
+    assert np.array_equal(found["blur"].sr[0], to_images(made.numpy())[0])
+    assert set(trainer.history[-1]["rates"]) == {"sr, blur", "hr"}
+
+
+def test_other_runs_pictures_come_from_a_generators_run(tmp_path: Path) -> None:
+    other = Trainer(replace(RUN, task="reader-any", reader="multi-task"), tmp_path / "judge", CPU)
+    other.folder.mkdir()
+    other.save()
+    command = ["fit", "--preset", "judge", "--out", str(tmp_path / "run"), "--shown", str(other.folder)]
+    done = CliRunner().invoke(app, command)
+    assert isinstance(done.exception, UsageError)
+    assert "name one that trained a generator" in str(done.exception)
+    assert not (tmp_path / "run").exists()

@@ -245,7 +245,7 @@ def test_a_fixed_guide_stays_as_it_is(pool: Pool, tmp_path: Path) -> None:
         run = replace(SMALL, guide="fixed", loss=loss, reader="multi-task")
         trainer = Trainer(run, tmp_path / loss, CPU)
         trainer.folder.mkdir()
-        trainer.take_reader(judge.folder)
+        trainer.take(judge.folder, "reader", "reader")
         guide = load_trained(judge.folder).reader.state_dict()
         before = trainer.networks["generator"].exit.weight.detach().clone()
         losses = [trainer.train_step(batch) for _ in range(3)]
@@ -357,6 +357,7 @@ def test_configurations_from_toml(tmp_path: Path) -> None:
         {"real": 0.0},
         {"second": 1.5},
         {"second_run": "x", "task": "reader-lr"},
+        {"shown_run": "x", "task": "sr"},
     ],
 )
 def test_impossible_runs_are_refused(change: dict) -> None:
