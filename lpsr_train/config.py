@@ -56,8 +56,8 @@ class TrainConfig:
             has no reader; `reader-lr` trains a reader alone on bicubically enlarged LR pictures,
             the baseline that the paper leaves out; `reader-any` trains one on every grade of picture between
             HR and enlarged LR ones, to guide or to judge.
-        shown_run: run whose super-resolved pictures a reader of the task `reader-any` is shown too, so that it learns
-            to read them and its text does not depend on the run's guide; empty without one.
+        shown_run: run whose super-resolved pictures a reader of the task `reader-any` learns to read too, without that
+            run's guide; empty without one.
         shown_generator, shown_archmod: that run's generator.
         shown: share of a batch that is shown so.
         guide: `gan` trains the reader along; `fixed` takes another run's reader as it is.
