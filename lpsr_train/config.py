@@ -285,16 +285,15 @@ def from_dict(values: dict[str, Any], base: TrainConfig | None = None) -> TrainC
     return config
 
 
-def load(path: Path, base: TrainConfig) -> TrainConfig:
-    """A configuration from a TOML file, on top of a preset.
+def read(path: Path) -> dict[str, Any]:
+    """What a TOML file states, for `from_dict`.
 
     Raises:
-        UsageError: the file is missing, not TOML, or holds unknown options.
+        UsageError: the file is missing or not TOML.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"{path}: no such configuration file") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path}: not a readable TOML file: {error}") from None
-    return from_dict(values, base)

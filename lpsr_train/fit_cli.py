@@ -53,7 +53,7 @@ def fit(
     """Trains a preset to averaged weights, on rendered plates or a list of pairs; resumes when run again."""
     need_torch()
     from lpsr_core.layouts import parse_layouts
-    from lpsr_train.config import PRESETS, load
+    from lpsr_train.config import PRESETS, from_dict, read
     from lpsr_train.data.lists import describe_list
     from lpsr_train.data.records import PairPool
     from lpsr_train.data.samples import list_samples
@@ -62,7 +62,8 @@ def fit(
     from lpsr_train.trainer import Trainer, choose_device, load_trained
 
     run = PRESETS[choice(preset, PRESETS, "preset")]
-    run = load(config, run) if config else run
+    stated = read(config) if config else {}
+    run = from_dict(stated, run)
     run = replace(run, steps=steps or run.steps, batch=batch or run.batch, pairs=pairs or run.pairs)
     words = [word for word in (layouts or run.layouts).split(",") if word.strip()]
     # Patterns, so that the run means the same wherever it is read from.
@@ -70,9 +71,10 @@ def fit(
     where = choose_device(device)
     run = replace(run, layouts=patterns, data=describe_list(pair_list) if pair_list else "")
     if not pair_list:
-        chosen = _fresh(fresh, out, pool or out / "pool")
+        wanted = stated.get("fresh") if fresh is None else fresh
+        begun = _begun_fresh(out, pool or out / "pool") if wanted is None else wanted
         large = where.type == "cuda" and run.batch >= _LARGE_BATCH
-        run = replace(run, fresh=run.fresh or large if chosen is None else chosen)
+        run = replace(run, fresh=large if begun is None else begun)
     if pair_list and (pool or pairs or fresh):
         raise UsageError("--list brings its own pairs; leave --pool, --pairs and --fresh out")
     if guide:
@@ -117,14 +119,12 @@ def fit(
     typer.echo(f"weights, curves and sample sheets: {out}")
 
 
-def _fresh(wanted: bool | None, out: Path, pool: Path) -> bool | None:
-    """Whether LR pictures are made when plates are drawn: as asked for, or as the run or its pool was begun."""
+def _begun_fresh(out: Path, pool: Path) -> bool | None:
+    """Whether LR pictures are made when plates are drawn, as the run or its pool was begun; None of a new one."""
     from lpsr_train.config import from_dict
     from lpsr_train.pool import holds_crops
     from lpsr_train.state import CHECKPOINT, load
 
-    if wanted is not None:
-        return wanted
     if (out / CHECKPOINT).is_file():
         return from_dict(load(out)["config"]).fresh
     return holds_crops(pool)

@@ -334,3 +334,8 @@ def test_a_run_on_fresh_pictures_goes_on_with_them(tmp_path: Path, monkeypatch: 
         fit(out, steps=6, fresh=False, pool=tmp_path / "pairs", **common)
     fit(tmp_path / "other", steps=2, pool=out / "pool", **common)
     assert load(tmp_path / "other")["config"]["fresh"] is True, "as its pool is"
+    small.write_text(small.read_text() + "fresh = false\n")
+    with pytest.raises(LpsrError, match="another source, seed or settings"):
+        fit(tmp_path / "third", steps=2, pool=out / "pool", **common)  # the file says otherwise than the pool
+    fit(tmp_path / "fourth", steps=2, **common)
+    assert load(tmp_path / "fourth")["config"]["fresh"] is False

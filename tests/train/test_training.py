@@ -16,7 +16,7 @@ from lpsr_core.errors import LpsrError, UsageError  # noqa: E402
 from lpsr_train import batches, state  # noqa: E402
 from lpsr_train import pool as pools  # noqa: E402
 from lpsr_train.batches import Batch, to_batch  # noqa: E402
-from lpsr_train.config import PRESETS, Schedule, TrainConfig, from_dict, load  # noqa: E402
+from lpsr_train.config import PRESETS, Schedule, TrainConfig, from_dict, read  # noqa: E402
 from lpsr_train.evaluation import evaluate  # noqa: E402
 from lpsr_train.losses import lcofl, reading_loss  # noqa: E402
 from lpsr_train.networks import presets  # noqa: E402
@@ -329,7 +329,7 @@ def test_augmentation_changes_pictures_and_not_texts(pool: Pool) -> None:
 def test_configurations_from_toml(tmp_path: Path) -> None:
     path = tmp_path / "run.toml"
     path.write_text("steps = 7\ngenerator_rate = 1\n[losses]\nbeta = 0.25\n")
-    config = load(path, PRESETS["lite"])
+    config = from_dict(read(path), PRESETS["lite"])
     assert (config.steps, config.generator_rate, config.losses.beta) == (7, 1.0, 0.25)
     assert config.losses.pixel == PRESETS["lite"].losses.pixel
     assert from_dict(config.as_dict()) == config
@@ -343,7 +343,7 @@ def test_configurations_from_toml(tmp_path: Path) -> None:
     ):
         path.write_text(text)
         with pytest.raises(UsageError):
-            load(path, PRESETS["lite"])
+            from_dict(read(path), PRESETS["lite"])
 
 
 @pytest.mark.parametrize(
