@@ -109,7 +109,7 @@ def identities(network: nn.Module) -> dict[str, Tensor]:
 
 
 def mean(folders: Sequence[Path]) -> dict[str, Any]:
-    """A run whose averaged weights are the means of several runs'; all else is the last one's.
+    """A run whose averaged weights are the means of several runs'; all else is the last one's, also fixed networks.
 
     Args:
         folders: of runs of one preset, of which one began with another's weights.
@@ -119,8 +119,9 @@ def mean(folders: Sequence[Path]) -> dict[str, Any]:
     """
     states = [load(folder) for folder in folders]
     last = states[-1]
-    means: dict[str, dict[str, Tensor]] = {}
-    for name, weights in last["averages"].items():
+    means: dict[str, dict[str, Tensor]] = dict(last["averages"])
+    for name in last["optimisers"]:
+        weights = last["averages"][name]
         others = [saved["averages"].get(name, {}) for saved in states]
         for folder, other in zip(folders, others, strict=True):
             if {key: value.shape for key, value in other.items()} != {key: v.shape for key, v in weights.items()}:

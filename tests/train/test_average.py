@@ -48,3 +48,13 @@ def test_what_cannot_be_averaged_is_one_line(tmp_path: Path) -> None:
         done = CliRunner().invoke(app, ["average", *map(str, arguments), "--out", str(other)])
         assert isinstance(done.exception, LpsrError)
         assert words in str(done.exception)
+
+
+def test_fixed_networks_are_the_last_ones(tmp_path: Path) -> None:
+    """One run may have been shown a generator's pictures, and the one that it began with not."""
+    one = run(tmp_path / "one")
+    other = run(tmp_path / "other", replace(RUN, seed=7, shown_run="x", shown_generator="lite"))
+    made, last = state.mean([one, other]), state.load(other)
+    assert set(made["averages"]) == {"reader", "shown"}
+    assert all(torch.equal(value, last["averages"]["shown"][key]) for key, value in made["averages"]["shown"].items())
+    assert not torch.equal(made["averages"]["reader"]["classify"], last["averages"]["reader"]["classify"])
