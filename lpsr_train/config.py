@@ -96,6 +96,8 @@ class TrainConfig:
         validation: validation plates for each degradation.
         fresh: the pool holds plates at their own resolution, and each gets another LR picture whenever it is drawn,
             made where the networks are; otherwise pairs, whose LR pictures were rendered with them.
+        focus: plates are drawn as often as they were likely to be misread the last time (see `focus`), in place of all
+            alike.
         open_share: share of plates drawn with open typefaces, where the machine has them.
         seed: of the pool, the order, and the networks' first weights.
         clahe: equalises the HR pictures' contrast (limit 4, 2x2 tiles), as the authors' code does.
@@ -139,6 +141,7 @@ class TrainConfig:
     pairs: int = 163840
     validation: int = 512
     fresh: bool = False
+    focus: bool = False
     open_share: float = 0.15
     seed: int = 20261123
     clahe: bool = False
@@ -184,6 +187,8 @@ class TrainConfig:
             raise UsageError("a second reader is for the task sr and the loss lcofl")
         if self.shown_run and self.task != "reader-any":
             raise UsageError(f"another run's pictures are for the task reader-any, not for {self.task}")
+        if self.focus and self.task != "sr":
+            raise UsageError(f"a focus on plates that were misread is for the task sr, not for {self.task}")
         for name in ("second", "shown"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"training option {name!r} is a share of 0..1, not {getattr(self, name)}")

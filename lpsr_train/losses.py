@@ -16,6 +16,19 @@ from lpsr_core.alphabet import IS_DIGIT
 from lpsr_train.config import LcoflConfig
 
 
+def log_likelihood(log_probs: Tensor, target: Tensor) -> Tensor:
+    """How likely whole texts are.
+
+    Args:
+        log_probs: float[N, K, 36], of any reader.
+        target: int64[N, K], the texts.
+
+    Returns:
+        float32[N], natural logarithms.
+    """
+    return log_probs.float().gather(2, target.unsqueeze(2)).sum(dim=(1, 2))
+
+
 def classification_loss(log_probs: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     """Weighted cross-entropy of the characters, Eq. (1).
 

@@ -70,7 +70,11 @@ class Records(ABC):
         """The records at these indices: an array of dtype RECORD or CROP_RECORD, or its fields on a device."""
 
     def batches(self, size: int, seed: int, start: int = 0) -> Iterator[Any]:
-        """Endless batches of records in a random order that depends on seed and step alone.
+        """Endless batches of records in the order of `orders`."""
+        return map(self.take, self.orders(size, seed, start))
+
+    def orders(self, size: int, seed: int, start: int = 0) -> Iterator[NDArray[np.integer]]:
+        """Endless batches of indices in a random order that depends on seed and step alone.
 
         Args:
             size: records a batch.
@@ -84,7 +88,7 @@ class Records(ABC):
         while True:
             order = np.random.default_rng([seed, step // per_pass]).permutation(len(self))
             for index in range(step % per_pass, per_pass):
-                yield self.take(order[index * size : (index + 1) * size])
+                yield order[index * size : (index + 1) * size]
                 step += 1
 
 

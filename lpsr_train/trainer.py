@@ -25,6 +25,7 @@ from lpsr_train.batches import Batch, to_batch
 from lpsr_train.config import TrainConfig, from_dict
 from lpsr_train.data.samples import rendered_samples
 from lpsr_train.evaluation import Evaluation, Sample
+from lpsr_train.focus import Focus
 from lpsr_train.plates.photograph import RECTIFIED
 from lpsr_train.pool import Records
 from lpsr_train.resident import near
@@ -120,8 +121,11 @@ class Trainer:
         self.lineage: list[dict[str, Any]] = []
         self.typefaces: tuple[str, ...] = ()
         """Open typefaces that the pool was drawn with, beside the project's own skeletons."""
+        self.focus: Focus | None = None
+        """On the plates of the pool that are misread, when the configuration asks for it; set by the first `run`."""
         self._sums: dict[str, float] = {}
         self._counted = 0
+        self._read: Tensor | None = None
 
     # -- one step ------------------------------------------------------------------------------------------------
 
@@ -146,7 +150,10 @@ class Trainer:
 
     def moment(self) -> Moment:
         """What the task needs of this trainer to take its next step."""
-        return Moment(self.step, self._autocast, self._update)
+        return Moment(self.step, self._autocast, self._update, self._noted)
+
+    def _noted(self, log_likelihoods: Tensor) -> None:
+        self._read = log_likelihoods
 
     def _update(self, loss: Tensor, *names: str) -> None:
         for name in names:
@@ -208,10 +215,13 @@ class Trainer:
         due = self.step and self.step % config.validate_every == 0
         if due and (not self.history or self.history[-1]["step"] < self.step):
             self.validate(samples)  # the run was killed before it could
-        batches = near(pool, self.device, config.clahe).batches(config.batch, config.seed, self.step)
-        for records in _until(batches, lambda: self.step < config.steps and not stop()):
+        records = near(pool, self.device, config.clahe)
+        orders = self._drawn_from(records).orders(config.batch, config.seed, self.step)
+        for order in _until(orders, lambda: self.step < config.steps and not stop()):
             rng = np.random.default_rng([config.seed, 1, self.step])
-            losses = self.train_step(to_batch(records, self.device, rng, config.clahe))
+            losses = self.train_step(to_batch(records.take(order), self.device, rng, config.clahe))
+            if self.focus and self._read is not None:
+                self.focus.note(order[: len(self._read)], self._read.cpu().numpy())
             listen(Progress(self.step, losses))
             if self.step % config.validate_every == 0 or self.step == config.steps:
                 self.save()  # before anything that could fail, and again with what the validation found
@@ -219,6 +229,17 @@ class Trainer:
                 self.save()
         if self.step < config.steps:
             self.save()
+
+    def _drawn_from(self, records: Records) -> Records | Focus:
+        if not self.config.focus:
+            return records
+        if self.focus is None:
+            self.focus = Focus.on_all(len(records))
+        elif len(self.focus.misread) != len(records):
+            raise LpsrError(
+                f"{self.folder}: read {len(self.focus.misread)} pairs before, and now there are {len(records)}"
+            )
+        return self.focus
 
     def validate(self, samples: Mapping[str, Sequence[Sample]]) -> dict[str, Evaluation]:
         """Reads validation plates with the averaged networks; updates weights, history, curves and sheets."""
@@ -262,6 +283,7 @@ class Trainer:
                 "lineage": self.lineage,
                 "rng": torch.get_rng_state(),
                 "typefaces": list(self.typefaces),
+                "misread": None if self.focus is None else torch.from_numpy(self.focus.misread),
             },
         )
 
@@ -306,6 +328,8 @@ class Trainer:
             self._counted, self._sums = saved["sums"]["counted"], dict(saved["sums"]["losses"])
         if "rng" in saved:
             torch.set_rng_state(saved["rng"])  # of dropout
+        if saved.get("misread") is not None:
+            self.focus = Focus(saved["misread"].numpy())
         return True
 
     def start_from(self, folder: Path) -> None:

@@ -11,7 +11,15 @@ from lpsr_train.batches import Batch
 from lpsr_train.config import TrainConfig
 from lpsr_train.evaluation import Evaluation, Sample, evaluate
 from lpsr_train.filters import smoothed
-from lpsr_train.losses import LossTerms, character_weights, lcofl, logit_loss, opinion, reading_loss
+from lpsr_train.losses import (
+    LossTerms,
+    character_weights,
+    lcofl,
+    log_likelihood,
+    logit_loss,
+    opinion,
+    reading_loss,
+)
 from lpsr_train.networks.generator import Generator
 from lpsr_train.networks.presets import generator_config
 from lpsr_train.networks.readers import make_reader
@@ -102,6 +110,7 @@ class SuperResolution:
         return {**rates, "hr": next(iter(found.values())).rates["hr"].all.percent}
 
     def _terms(self, log_probs: Tensor, batch: Batch, sr: Tensor, moment: Moment) -> LossTerms:
+        moment.read(log_likelihood(log_probs.detach(), batch.target))
         if self.config.loss == "lcofl":
             weights = self.carried["weights"]
             terms = lcofl(self.config.losses, log_probs, batch.target, weights, sr.float(), batch.hr)

@@ -30,11 +30,13 @@ class Moment:
         step: how many steps have been taken.
         autocast: the context in which networks run.
         update: carries a loss back.
+        read: told float[N], how likely each super-resolved plate's text was by the reader (log), in the batch's order.
     """
 
     step: int
     autocast: Autocast
     update: Update
+    read: Callable[[Tensor], None]
 
 
 class Task(Protocol):

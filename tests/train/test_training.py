@@ -358,6 +358,7 @@ def test_configurations_from_toml(tmp_path: Path) -> None:
         {"second": 1.5},
         {"second_run": "x", "task": "reader-lr"},
         {"shown_run": "x", "task": "sr"},
+        {"focus": True, "task": "reader-any"},
     ],
 )
 def test_impossible_runs_are_refused(change: dict) -> None:
