@@ -14,7 +14,9 @@ from torch import Tensor
 
 from lpsr_train.degrading import CropBatch, degrade, draw_faults
 from lpsr_train.degrading.linear import picked
+from lpsr_train.losses import soft_targets
 from lpsr_train.plates.pairs import PlateSource
+from lpsr_train.shot_batches import shot_pictures
 
 SHIFT = (2, 1)
 """How far augmentation moves an LR picture at most, across and down, in its pixels; the HR picture moves with it."""
@@ -33,11 +35,43 @@ class Batch:
         lr: float32[N, 3, 16, 48] in 0..1.
         hr: float32[N, 3, 32, 96] in 0..1.
         target: int64[N, 7].
+        seen: float32[N, 3, 32, 96] in 0..1, what the reader is shown where nothing is super-resolved; of shots alone.
+        known: float32[N, 7] in 0..1, how much of each character can be known; all of it when None.
+        plate: bool[N], whether there is a plate; always when None.
     """
 
     lr: Tensor
     hr: Tensor
     target: Tensor
+    seen: Tensor | None = None
+    known: Tensor | None = None
+    plate: Tensor | None = None
+
+    def __getitem__(self, part: slice) -> Batch:
+        """Some of its plates."""
+        return Batch(*(None if values is None else values[part] for values in self._values()))  # type: ignore[arg-type]
+
+    @property
+    def direct(self) -> Tensor:
+        """float32[N, 3, 32, 96]: what the reader is shown directly, the HR pictures where nothing was filmed."""
+        return self.hr if self.seen is None else self.seen
+
+    @property
+    def wanted(self) -> Tensor:
+        """What a reader should say: the texts, int64[N, 7], or distributions where they are not certain."""
+        if self.known is None or self.plate is None:
+            return self.target
+        return soft_targets(self.target, self.known, self.plate)
+
+    @property
+    def certainty(self) -> Tensor | None:
+        """float32[N, 7]: how much each character counts for the generator; all alike when None."""
+        if self.known is None or self.plate is None:
+            return None
+        return self.known * self.plate.view(-1, 1)
+
+    def _values(self) -> tuple[Tensor | None, ...]:
+        return self.lr, self.hr, self.target, self.seen, self.known, self.plate
 
 
 def upload(records: NDArray, device: torch.device, clahe: bool = False) -> dict[str, Tensor]:
@@ -61,7 +95,7 @@ def to_batch(
     """Makes a batch of records.
 
     Args:
-        records: of `pool.RECORD` or `pool.CROP_RECORD`, or their fields on the device (see `upload`).
+        records: of `pool.RECORD`, `pool.CROP_RECORD` or `SHOT_RECORD`, or their fields on the device (see `upload`).
         device: where the tensors go.
         rng: augments when given: place (see SHIFT; edges are repeated), contrast (±0.2), brightness (±0.12), tint and
             gamma of both pictures, inversion of both, and sharpening or a little noise of the LR picture. Crops get
@@ -74,6 +108,8 @@ def to_batch(
     else:
         # Of one stream a step, so that a resumed run repeats it.
         generator, augmented = torch.Generator(device).manual_seed(int(rng.integers(2**62))), True
+    if "seen" in fields:
+        return _shots(fields, generator if augmented else None)
     lr = _poor(fields, rng, generator) if "crop" in fields else fields["lr"].permute(0, 3, 1, 2)
     hr = fields["hr"].permute(0, 3, 1, 2)
     if augmented:
@@ -82,6 +118,13 @@ def to_batch(
         lr, hr = lr.float().div(255), hr.float().div(255)
     form = torch.channels_last
     return Batch(lr.contiguous(memory_format=form), hr.contiguous(memory_format=form), fields["text"].long())
+
+
+def _shots(fields: Fields, generator: torch.Generator | None) -> Batch:
+    """A batch of shots, the narrowest first."""
+    order, lr, hr, seen = shot_pictures(fields, generator)
+    known, plate = fields["known"][order].float().div(255), fields["plate"][order].bool()
+    return Batch(lr, hr, fields["text"][order].long(), seen, known, plate)
 
 
 def _poor(fields: Fields, rng: np.random.Generator, generator: torch.Generator) -> Tensor:

@@ -96,6 +96,10 @@ class TrainConfig:
         validation: validation plates for each degradation.
         fresh: the pool holds plates at their own resolution, and each gets another LR picture whenever it is drawn,
             made where the networks are; otherwise pairs, whose LR pictures were rendered with them.
+        shots: the pool holds shots of surveillance cameras (see `cameras`), narrow ones of which are super-resolved and
+            wide ones read directly; otherwise pairs of the paper's degradations and simple cameras.
+        seconds: of training, after which the run ends though steps are left, and which the learning rate follows; 0
+            for all steps.
         focus: plates are drawn as often as they were likely to be misread the last time (see `focus`), in place of all
             alike.
         open_share: share of plates drawn with open typefaces, where the machine has them.
@@ -141,6 +145,8 @@ class TrainConfig:
     pairs: int = 163840
     validation: int = 512
     fresh: bool = False
+    shots: bool = False
+    seconds: float = 0.0
     focus: bool = False
     open_share: float = 0.15
     seed: int = 20261123
@@ -187,6 +193,10 @@ class TrainConfig:
             raise UsageError("a second reader is for the task sr and the loss lcofl")
         if self.shown_run and self.task != "reader-any":
             raise UsageError(f"another run's pictures are for the task reader-any, not for {self.task}")
+        if self.shots and (self.fresh or self.focus or self.shown_run or self.data):
+            raise UsageError("shots go with rendered plates alone, without fresh, focus or another run's pictures")
+        if self.seconds < 0:
+            raise UsageError(f"training option 'seconds' is at least 0, not {self.seconds}")
         if self.focus and self.task != "sr":
             raise UsageError(f"a focus on plates that were misread is for the task sr, not for {self.task}")
         for name in ("second", "shown"):
@@ -247,6 +257,19 @@ PRESETS: dict[str, TrainConfig] = {
         generator_rate=1e-3,
         ema=0.999,
         validation=32,
+    ),
+    # What is released: crops as surveillance cameras and their recorders deliver them.
+    "cameras": TrainConfig(
+        shots=True,
+        real=0.5,
+        steps=12000,
+        generator_rate=7e-4,
+        reader_rate=7e-4,
+        warmup=100,
+        smoothing=0.03,
+        pairs=65536,
+        open_share=0.12,
+        bf16=False,
     ),
     "reader-lr": TrainConfig(task="reader-lr", steps=3000),
     "second": TrainConfig(task="reader-any", steps=2600, seed=20261125),

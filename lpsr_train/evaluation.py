@@ -17,9 +17,9 @@ from lpsr_core.geometry import Image, to_images, to_tensor
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
 from lpsr_core.metrics import RecognitionRate, psnr, recognition_rate, ssim
 
-FORMS = ("hr", "lr", "bicubic", "lr direct", "sr")
+FORMS = ("hr", "lr", "bicubic", "lr direct", "sr", "seen")
 """What is read of a plate: the original, LR pixels repeated, LR enlarged bicubically, that by a reader trained for it,
-and super-resolved."""
+super-resolved, and the delivered crop at the reader's size."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,13 @@ class Sample:
         lr: uint8[16, 48, 3].
         hr: uint8[32, 96, 3].
         text: the truth.
+        seen: uint8[32, 96, 3], the crop as it is read directly; None where there are only the two.
     """
 
     lr: Image
     hr: Image
     text: str
+    seen: Image | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Evaluation:
         sr: uint8[N, 32, 96, 3].
         confusion: int64[36, 36], true class by class read from `sr`.
         psnr, ssim: means of SR against HR, in dB and -1..1.
+        likelihoods: for every form the mean log-likelihood of the true texts, in nats.
     """
 
     truths: tuple[str, ...]
@@ -55,6 +58,7 @@ class Evaluation:
     confusion: NDArray[np.int64]
     psnr: float
     ssim: float
+    likelihoods: dict[str, float] = field(default_factory=dict)
 
     rates: dict[str, RecognitionRate] = field(init=False)
 
@@ -76,7 +80,7 @@ def evaluate(
     lr_reader: nn.Module | None = None,
     layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
     batch: int = 64,
-    forms: Collection[str] = ("hr", "bicubic", "sr"),
+    forms: Collection[str] = ("hr", "bicubic", "sr", "seen"),
 ) -> Evaluation:
     """Reads samples in several forms.
 
@@ -92,6 +96,7 @@ def evaluate(
     network = next(network for network in (reader, generator) if network is not None)
     device = next(network.parameters()).device
     texts: dict[str, list[str]] = {}
+    likelihoods: dict[str, float] = {}
     pictures = []
     confusion = np.zeros((CLASSES, CLASSES), np.int64)
     for part in _chunks(samples, batch):
@@ -102,14 +107,19 @@ def evaluate(
         pictures.append(to_images(sr.cpu().numpy()))
         repeated = F.interpolate(lr, scale_factor=2.0, mode="nearest")
         made = {"hr": hr, "lr": repeated, "bicubic": bicubic, "lr direct": bicubic, "sr": sr}
-        for name in forms:
+        delivered = [sample.seen for sample in part if sample.seen is not None]
+        if len(delivered) == len(part):
+            made["seen"] = torch.from_numpy(to_tensor(delivered)).to(device)
+        truth = np.array([encode(sample.text) for sample in part])
+        for name in (name for name in forms if name in made):
             judge = lr_reader if name == "lr direct" else reader
             if judge is None:
                 continue
             scores = judge(made[name]).cpu().numpy()
             texts.setdefault(name, []).extend(decode(row, layouts).text for row in scores)
+            own = np.take_along_axis(scores, truth[..., None], axis=2).sum()
+            likelihoods[name] = likelihoods.get(name, 0.0) + float(own) / len(samples)
             if name == "sr":
-                truth = np.array([encode(sample.text) for sample in part])
                 np.add.at(confusion, (truth, scores.argmax(axis=2)), 1)
     sr_images = np.concatenate(pictures)
     quality = [(psnr(image, s.hr), ssim(image, s.hr)) for image, s in zip(sr_images, samples, strict=True)]
@@ -121,6 +131,7 @@ def evaluate(
         confusion,
         float(means[0]),
         float(means[1]),
+        likelihoods,
     )
 
 

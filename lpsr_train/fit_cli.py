@@ -23,7 +23,10 @@ _LARGE_BATCH = 128
 def fit(
     out: Annotated[Path, typer.Option(help="Folder of the run; run again to resume.")],
     preset: Annotated[
-        str, typer.Option(help="lite, base, paper, sr3, sr3-lite, reader-lr (the LR baseline), second or judge.")
+        str,
+        typer.Option(
+            help="cameras (released), lite, base, paper, sr3, sr3-lite, reader-lr (LR baseline), second or judge."
+        ),
     ] = "lite",
     config: Annotated[Optional[Path], typer.Option(help="TOML file with training options.")] = None,  # noqa: UP045
     steps: Annotated[Optional[int], typer.Option(help="Batches to train on.", min=1)] = None,  # noqa: UP045
@@ -70,7 +73,7 @@ def fit(
     patterns = ",".join(layout.pattern for layout in parse_layouts(words)) if words else ""
     where = choose_device(device)
     run = replace(run, layouts=patterns, data=describe_list(pair_list) if pair_list else "")
-    if not pair_list:
+    if not pair_list and not run.shots:
         wanted = stated.get("fresh") if fresh is None else fresh
         begun = _begun_fresh(out, pool or out / "pool") if wanted is None else wanted
         large = where.type == "cuda" and run.batch >= _LARGE_BATCH

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lpsr_train.cameras.shots import SHOT_RECORD, ShotSource
 from lpsr_train.plates.pairs import PlateSource
 from lpsr_train.plates.typefaces import open_typefaces
 from lpsr_train.pool import CROP_RECORD, RECORD, Pool, Records, render_pool, shard_size
@@ -24,18 +25,22 @@ _LOGGED = 100
 """Steps between lines where there is no terminal to show a bar."""
 
 
-def training_source(open_share: float, patterns: tuple[str, ...] = ()) -> PlateSource:
+def training_source(open_share: float, patterns: tuple[str, ...] = (), shots: bool = False) -> PlateSource | ShotSource:
     """Plates to train on, some of them in the open typefaces of this machine.
 
     Args:
         open_share: how many.
         patterns: of texts; each country's own when there are none.
+        shots: by surveillance cameras.
     """
     typefaces = open_typefaces() if open_share else ()
-    return PlateSource(open_typefaces=typefaces, open_share=open_share, patterns=patterns)
+    kind = ShotSource if shots else PlateSource
+    return kind(open_typefaces=typefaces, open_share=open_share, patterns=patterns)
 
 
-def render(folder: Path, source: PlateSource, seed: int, pairs: int, workers: int, record: np.dtype = RECORD) -> None:
+def render(
+    folder: Path, source: PlateSource | ShotSource, seed: int, pairs: int, workers: int, record: np.dtype = RECORD
+) -> None:
     """Renders what a pool lacks.
 
     Raises:
@@ -54,7 +59,8 @@ def rendered_pool(config: TrainConfig, folder: Path, workers: int) -> tuple[Pool
     Raises:
         LpsrError: the folder holds another pool.
     """
-    source, record = training_source(config.open_share, config.patterns), CROP_RECORD if config.fresh else RECORD
+    record = SHOT_RECORD if config.shots else CROP_RECORD if config.fresh else RECORD
+    source = training_source(config.open_share, config.patterns, config.shots)
     render(folder, source, config.seed, config.pairs, workers, record)
     return Pool(folder, config.pairs, record), tuple(Path(path).name for path in source.open_typefaces)
 

@@ -29,19 +29,40 @@ def log_likelihood(log_probs: Tensor, target: Tensor) -> Tensor:
     return log_probs.float().gather(2, target.unsqueeze(2)).sum(dim=(1, 2))
 
 
-def classification_loss(log_probs: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+def soft_targets(target: Tensor, known: Tensor, plate: Tensor) -> Tensor:
+    """What a reader should say of characters of which not everything can be known.
+
+    Args:
+        target: int64[N, K], the true classes.
+        known: float[N, K], how much of each character can be known, 0..1.
+        plate: bool[N], whether there is a plate at all.
+
+    Returns:
+        float32[N, K, 36]: between the true class and a flat distribution over its kind, letters or digits; without a
+        plate a flat distribution over all classes.
+    """
+    is_digit = torch.as_tensor(IS_DIGIT, device=target.device)
+    kind = (is_digit[target].unsqueeze(2) == is_digit).float()
+    kind = kind / kind.sum(dim=2, keepdim=True)
+    share = known.float().unsqueeze(2)
+    wanted = share * F.one_hot(target, len(IS_DIGIT)).float() + (1 - share) * kind
+    return torch.where(plate.view(-1, 1, 1), wanted, torch.full_like(wanted, 1 / len(IS_DIGIT)))
+
+
+def classification_loss(log_probs: Tensor, target: Tensor, weights: Tensor, known: Tensor | None = None) -> Tensor:
     """Weighted cross-entropy of the characters, Eq. (1).
 
     Args:
         log_probs: float[N, K, 36], of any reader.
         target: int64[N, K], the true classes.
         weights: float[36], 1 and more for characters that are often confused (see `character_weights`).
+        known: float[N, K], how much each character counts, 0..1; all alike when None.
 
     Returns:
         The mean over plates and positions of w[y] * -log p(y).
     """
-    picked = log_probs.gather(2, target.unsqueeze(2)).squeeze(2)
-    return -(weights[target] * picked).mean()
+    picked = weights[target] * log_probs.gather(2, target.unsqueeze(2)).squeeze(2)
+    return -(picked if known is None else known * picked).mean()
 
 
 def reading_loss(log_probs: Tensor, target: Tensor, smoothing: float) -> Tensor:
@@ -49,14 +70,17 @@ def reading_loss(log_probs: Tensor, target: Tensor, smoothing: float) -> Tensor:
 
     Args:
         log_probs: float[N, K, 36].
-        target: int64[N, K].
+        target: int64[N, K], or float[N, K, 36] where it is not certain (see `soft_targets`).
         smoothing: share of the mass spread over all classes.
     """
-    picked = log_probs.gather(2, target.unsqueeze(2)).mean()
+    if target.is_floating_point():
+        picked = (target * log_probs).sum(dim=2).mean()
+    else:
+        picked = log_probs.gather(2, target.unsqueeze(2)).mean()
     return -((1 - smoothing) * picked + smoothing * log_probs.mean())
 
 
-def layout_loss(log_probs: Tensor, target: Tensor, beta: float) -> Tensor:
+def layout_loss(log_probs: Tensor, target: Tensor, beta: float, known: Tensor | None = None) -> Tensor:
     """Layout penalty, Eq. (2) and (3): letters where digits belong, and the other way round.
 
     The paper adds beta for every misplaced character; its expectation under the reader's probabilities is beta
@@ -66,6 +90,7 @@ def layout_loss(log_probs: Tensor, target: Tensor, beta: float) -> Tensor:
         log_probs: float[N, K, 36].
         target: int64[N, K].
         beta: the penalty.
+        known: float[N, K], how much each character counts, 0..1; all alike when None.
 
     Returns:
         The mean over plates of the sum over positions.
@@ -73,7 +98,7 @@ def layout_loss(log_probs: Tensor, target: Tensor, beta: float) -> Tensor:
     is_digit = torch.as_tensor(IS_DIGIT, device=log_probs.device)
     digit_mass = (log_probs.exp() * is_digit).sum(dim=2)
     wrong = torch.where(is_digit[target], 1 - digit_mass, digit_mass)
-    return beta * wrong.sum(dim=1).mean()
+    return beta * (wrong if known is None else known * wrong).sum(dim=1).mean()
 
 
 def ssim(image: Tensor, reference: Tensor, window: int = 5, sigma: float = 1.5) -> Tensor:
@@ -140,13 +165,23 @@ class LossTerms:
         return {entry.name: float(getattr(self, entry.name).detach()) for entry in fields(self)}
 
 
-def opinion(config: LcoflConfig, log_probs: Tensor, target: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+def opinion(
+    config: LcoflConfig, log_probs: Tensor, target: Tensor, weights: Tensor, known: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """The two terms of LCOFL that a reader has a say in, weighted: Eq. (1) and (2)."""
-    classification = classification_loss(log_probs, target, weights)
-    return config.classification * classification, layout_loss(log_probs, target, config.beta)
+    classification = classification_loss(log_probs, target, weights, known)
+    return config.classification * classification, layout_loss(log_probs, target, config.beta, known)
 
 
-def lcofl(config: LcoflConfig, log_probs: Tensor, target: Tensor, weights: Tensor, sr: Tensor, hr: Tensor) -> LossTerms:
+def lcofl(
+    config: LcoflConfig,
+    log_probs: Tensor,
+    target: Tensor,
+    weights: Tensor,
+    sr: Tensor,
+    hr: Tensor,
+    known: Tensor | None = None,
+) -> LossTerms:
     """LCOFL of one batch.
 
     Args:
@@ -155,9 +190,10 @@ def lcofl(config: LcoflConfig, log_probs: Tensor, target: Tensor, weights: Tenso
         target: int64[N, K].
         weights: float[36], see `character_weights`.
         sr, hr: float[N, 3, H, W] in 0..1.
+        known: float[N, K], how much each character counts, 0..1; all alike when None.
     """
     return LossTerms(
-        *opinion(config, log_probs, target, weights),
+        *opinion(config, log_probs, target, weights, known),
         config.dissimilarity * dissimilarity_loss(sr, hr),
         config.pixel * F.l1_loss(sr, hr),
     )

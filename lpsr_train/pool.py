@@ -8,7 +8,7 @@ LR pictures are made anew whenever they are drawn (see `degrading`).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -21,13 +21,14 @@ from lpsr_core.alphabet import PLATE_LENGTH, encode
 from lpsr_core.degradation import BLURS, METHODS, blur_curve
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import HR_SIZE, LR_SIZE, to_hr, within
+from lpsr_train.cameras.shots import SHOT_RECORD, ShotSource, draw_shots
 from lpsr_train.claims import claimed
 from lpsr_train.plates import DRAWING
 from lpsr_train.plates.pairs import PlateSource, render_pair, render_plate
 from lpsr_train.shards import NOTE, open_shards, render_shards
 
 SHARD = 4096
-"""Pairs in a shard; of crops, which are seven times as large, a fourth."""
+"""Pairs in a shard; of crops and shots, which are larger, a fourth."""
 
 RECORD = np.dtype(
     [
@@ -54,6 +55,8 @@ CROP_RECORD = np.dtype(
 """One plate: the HR picture, the crop at the upper left of its canvas (RGB), its width and height, the
 `lpsr_core.degradation.blur_curve` of the crop at its own resolution, and the text."""
 
+_FORMS = {CROP_RECORD: "crops", SHOT_RECORD: "shots"}
+"""What a pool's note calls its records; pairs have no name."""
 UNKNOWN = 255
 """The method of a pair that somebody else made."""
 
@@ -98,7 +101,7 @@ class Pool(Records):
     Args:
         folder: where the shards lie.
         pairs: how many of them to use, rounded up to whole shards; None for all that are there.
-        record: RECORD, or CROP_RECORD for plates that are degraded when they are drawn.
+        record: RECORD, CROP_RECORD for plates that are degraded when they are drawn, or SHOT_RECORD.
 
     Raises:
         LpsrError: the folder holds no complete shard, or a shard of another form.
@@ -121,32 +124,33 @@ class Pool(Records):
 
 
 def render_pool(
-    folder: Path, source: PlateSource, seed: int, pairs: int, workers: int, record: np.dtype = RECORD
+    folder: Path, source: PlateSource | ShotSource, seed: int, pairs: int, workers: int, record: np.dtype = RECORD
 ) -> Iterator[int]:
     """Renders the shards that are missing and yields, after each, how many pairs the pool holds.
 
     Args:
         folder: made when missing.
-        source: what is rendered.
+        source: what is rendered; a ShotSource for shots.
         seed: of the pool; its pair i is `render_pair(source, seed, i)`, or `render_plate` for crops.
         pairs: how many at least; rounded up to whole shards.
         workers: processes.
-        record: RECORD, or CROP_RECORD.
+        record: RECORD, CROP_RECORD or SHOT_RECORD.
 
     Raises:
         LpsrError: the folder holds a pool of another source, seed, drawing or form.
     """
-    form = {"form": "crops"} if record == CROP_RECORD else {}
+    form = {"form": _FORMS[record]} if record in _FORMS else {}
     made_of = {"drawing": DRAWING, "seed": seed, "source": asdict(source), **form}
     size = shard_size(record)
-    draw = partial(_draw_crops if form else _draw, source, seed, size)
+    draws: dict[np.dtype, Callable[..., NDArray]] = {RECORD: _draw, CROP_RECORD: _draw_crops, SHOT_RECORD: draw_shots}
+    draw = partial(draws[record], source, seed, size)
     for shards in render_shards(folder, made_of, -(-pairs // size), draw, workers):
         yield size * shards
 
 
 def shard_size(record: np.dtype) -> int:
     """Records in a shard of this form."""
-    return SHARD // 4 if record == CROP_RECORD else SHARD
+    return SHARD if record == RECORD else SHARD // 4
 
 
 def holds_crops(folder: Path) -> bool | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from lpsr_core.errors import LpsrError, UsageError
 from lpsr_train import pictures, state
 from lpsr_train.batches import Batch, to_batch
 from lpsr_train.config import TrainConfig, from_dict
-from lpsr_train.data.samples import rendered_samples
+from lpsr_train.data.samples import rendered_samples, shot_samples
 from lpsr_train.evaluation import Evaluation, Sample
 from lpsr_train.focus import Focus
 from lpsr_train.plates.photograph import RECTIFIED
@@ -123,9 +124,18 @@ class Trainer:
         """Open typefaces that the pool was drawn with, beside the project's own skeletons."""
         self.focus: Focus | None = None
         """On the plates of the pool that are misread, when the configuration asks for it; set by the first `run`."""
+        self.elapsed = 0.0
+        """Seconds that the steps took."""
         self._sums: dict[str, float] = {}
         self._counted = 0
         self._read: Tensor | None = None
+
+    @property
+    def done(self) -> float:
+        """How much of the run was trained, 0..1: of its steps, or of its time where that is further."""
+        config = self.config
+        steps = self.step / max(config.steps, 1)
+        return min(max(steps, self.elapsed / config.seconds if config.seconds else 0.0), 1.0)
 
     # -- one step ------------------------------------------------------------------------------------------------
 
@@ -182,7 +192,7 @@ class Trainer:
         if self.config.decay == "plateau":
             warm = min((self.step + 1) / max(self.config.warmup, 1), 1.0)
             return peak * warm * self.plateau.factor
-        return peak * warm_cosine(self.step, self.config.steps, self.config.warmup)
+        return peak * warm_cosine(self.step, self.done, self.config.warmup)
 
     def _carry(self, tensors: dict[str, Tensor]) -> None:
         self.task.carried.update({name: tensor.to(self.device) for name, tensor in tensors.items()})
@@ -205,9 +215,11 @@ class Trainer:
             samples: sets of plates to validate on, by name; rendered ones for each of VALIDATION_METHODS when None.
         """
         config = self.config
-        if self.step >= config.steps:
+        if self.done >= 1:
             return
-        if samples is None:
+        if samples is None and config.shots:
+            samples = shot_samples(config.validation, VALIDATION_SEED, config.patterns)
+        elif samples is None:
             samples = {
                 method: validation_samples(method, config.validation, patterns=config.patterns)
                 for method in VALIDATION_METHODS
@@ -217,17 +229,19 @@ class Trainer:
             self.validate(samples)  # the run was killed before it could
         records = near(pool, self.device, config.clahe)
         orders = self._drawn_from(records).orders(config.batch, config.seed, self.step)
-        for order in _until(orders, lambda: self.step < config.steps and not stop()):
+        for order in _until(orders, lambda: self.done < 1 and not stop()):
+            begun = time.monotonic()
             rng = np.random.default_rng([config.seed, 1, self.step])
             losses = self.train_step(to_batch(records.take(order), self.device, rng, config.clahe))
             if self.focus and self._read is not None:
                 self.focus.note(order[: len(self._read)], self._read.cpu().numpy())
+            self.elapsed += time.monotonic() - begun
             listen(Progress(self.step, losses))
-            if self.step % config.validate_every == 0 or self.step == config.steps:
+            if self.step % config.validate_every == 0 or self.done >= 1:
                 self.save()  # before anything that could fail, and again with what the validation found
                 self.validate(samples)
                 self.save()
-        if self.step < config.steps:
+        if self.done < 1:
             self.save()
 
     def _drawn_from(self, records: Records) -> Records | Focus:
@@ -249,7 +263,8 @@ class Trainer:
         rates = self.task.conclude(found)
         self.plateau = self.plateau.after(next(iter(rates.values())))
         means = {name: total / max(self._counted, 1) for name, total in self._sums.items()}
-        self.history.append({"step": self.step, "losses": means, "rates": rates})
+        likelihoods = {f"{form}, {method}": v for method, r in found.items() for form, v in r.likelihoods.items()}
+        self.history.append({"step": self.step, "losses": means, "rates": rates, "likelihoods": likelihoods})
         self._sums, self._counted = {}, 0
         pictures.write_curves(self.folder / "curves.png", self.history)
         self._write_sheet(samples, found)
@@ -273,6 +288,7 @@ class Trainer:
             {
                 "config": self.config.as_dict(),
                 "step": self.step,
+                "elapsed": self.elapsed,
                 "networks": {name: state.cpu_state(network) for name, network in self.networks.items()},
                 "averages": self._averaged(),
                 "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
@@ -309,7 +325,7 @@ class Trainer:
         different = [
             key
             for key, value in self.config.as_dict().items()
-            if key not in ("steps", "validate_every", "sampling_steps") and before[key] != value
+            if key not in ("steps", "seconds", "pairs", "validate_every", "sampling_steps") and before[key] != value
         ]
         if different:
             raise LpsrError(
@@ -324,6 +340,7 @@ class Trainer:
         self._carry(saved["carried"])
         self.plateau = Plateau(**saved["plateau"])
         self.step, self.history, self.lineage = saved["step"], saved["history"], saved["lineage"]
+        self.elapsed = float(saved.get("elapsed", 0.0))
         if "sums" in saved:
             self._counted, self._sums = saved["sums"]["counted"], dict(saved["sums"]["losses"])
         if "rng" in saved:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import numpy as np
 
 from lpsr_core.alphabet import decode_indices
 from lpsr_core.degradation import Method
+from lpsr_core.geometry import HR_SIZE, LR_SIZE, resize
+from lpsr_train.cameras.shots import ShotSource, render_shots
 from lpsr_train.data.records import PairPool
 from lpsr_train.data.sources import Split
 from lpsr_train.evaluation import Sample
@@ -31,6 +34,32 @@ def rendered_samples(
     source = PlateSource(degradations={method: 1.0}, easy=0.0, exact=True, patterns=patterns, rectified=rectified)
     pairs = (render_pair(source, seed, index) for index in range(count))
     return (Sample(pair.lr, pair.hr, pair.text) for pair in pairs)
+
+
+WIDTHS = {"narrow": (0, 45), "middle": (45, 90), "wide": (90, 10_000)}
+"""Names of crops by their width in pixels, from and below."""
+
+
+@functools.lru_cache(maxsize=4)
+def shot_samples(count: int, seed: int, patterns: tuple[str, ...] = ()) -> dict[str, tuple[Sample, ...]]:
+    """Shots of plates that nothing hides, by the crop's width.
+
+    Args:
+        count: shots of each of WIDTHS.
+        seed: of everything.
+        patterns: of texts; each country's own when there are none.
+    """
+    source = ShotSource(patterns=patterns, absent=0.0, covered=0.0, framed_without=("cut",))
+    found: dict[str, list[Sample]] = {name: [] for name in WIDTHS}
+    group = 0
+    while any(len(samples) < count for samples in found.values()):
+        for shot in render_shots(source, seed, group):
+            name = next(name for name, (low, high) in WIDTHS.items() if low <= shot.crop.shape[1] < high)
+            if len(found[name]) < count:
+                seen = resize(shot.crop, HR_SIZE)
+                found[name].append(Sample(resize(shot.crop, LR_SIZE), shot.hr, shot.text, seen))
+        group += 1
+    return {name: tuple(samples) for name, samples in found.items()}
 
 
 def list_samples(path: Path, split: Split = "testing") -> list[Sample]:

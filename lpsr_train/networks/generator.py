@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from lpsr_train.networks.attention import ThreeFoldAttention, depthwise_separable
 from lpsr_train.networks.context import Context
+from lpsr_train.networks.contrast import standardised
 from lpsr_train.networks.deform import DeformConv2d
 from lpsr_train.networks.presets import DenseSize, GeneratorConfig
 
@@ -240,8 +241,12 @@ class Generator(nn.Module):
         Returns:
             float[N, 3, 32, 96]; clamped to 0..1, except in training, where a clamp would stop gradients.
         """
-        shallow = self.context(self.dense(self.entry(lr)))
+        picture, contrast = lr, None
+        if self.config.standardised:
+            centred, _, contrast = standardised(lr)
+            picture = centred + 0.5
+        shallow = self.context(self.dense(self.entry(picture)))
         deep = self.feature(self.attention(self.residual(shallow))) + shallow
-        detail = self.exit(self.refine(self.enlarge(deep)))
-        sr = self.bicubic(lr) + detail.float()
+        detail = self.exit(self.refine(self.enlarge(deep))).float()
+        sr = self.bicubic(lr) + (detail if contrast is None else contrast * detail)
         return sr if self.training else sr.clamp(0, 1)

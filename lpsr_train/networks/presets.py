@@ -42,6 +42,7 @@ class GeneratorConfig:
         deformable: deformable convolutions in the attention module (ArchMod).
         deformable_residual: deformable convolutions in the residual blocks too, as in the authors' code.
         context: channels at half and quarter resolution of a `context.Context`; none in the paper.
+        standardised: takes the picture's light out first (see `contrast`), and gives it back; not in the paper.
     """
 
     features: int
@@ -56,6 +57,7 @@ class GeneratorConfig:
     deformable: bool = True
     deformable_residual: bool = False
     context: tuple[int, ...] = ()
+    standardised: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class ReaderConfig:
         character_layers: layers in which the characters found look at each other and at the plate; 0 in GP_LPR.
         character_heads: of their attentions.
         character_inner: width of their feed-forward parts.
+        standardised: takes the picture's light out first (see `contrast`); not in GP_LPR.
     """
 
     stages: tuple[int, ...]
@@ -91,6 +94,7 @@ class ReaderConfig:
     character_layers: int = 0
     character_heads: int = 4
     character_inner: int = 384
+    standardised: bool = False
 
 
 @dataclass(frozen=True)
@@ -174,6 +178,7 @@ GENERATORS: dict[str, GeneratorConfig] = {
         attention_width=4,
         attention_stride=2,
         context=(96, 160),
+        standardised=True,
     ),
 }
 
@@ -192,6 +197,7 @@ READERS: dict[str, ReaderConfig | MultiTaskConfig] = {
         strided=True,
         context=(160,),
         character_layers=2,
+        standardised=True,
     ),
     "multi-task": MultiTaskConfig((32, 64, 96), neck=32, hidden=96),
 }

@@ -20,6 +20,7 @@ from lpsr_core.alphabet import CLASSES, PLATE_LENGTH
 from lpsr_core.geometry import HR_SIZE
 from lpsr_train.networks.characters import CharacterLayer, attend
 from lpsr_train.networks.context import Context
+from lpsr_train.networks.contrast import standardised
 from lpsr_train.networks.deform import DeformConv2d
 from lpsr_train.networks.presets import ReaderConfig
 
@@ -183,7 +184,8 @@ class Reader(nn.Module):
         Returns:
             float32[N, 7, 36]: log-probabilities of each position's classes.
         """
-        features = self.context(self.encoder(image - 0.5))
+        picture = standardised(image)[0] if self.config.standardised else image - 0.5
+        features = self.context(self.encoder(picture))
         batch, channels, height, width = features.shape
         tokens = features.flatten(2).transpose(1, 2) + self.positions
         for layer in self.layers:

@@ -23,7 +23,8 @@ class Reading:
 
     The latter is shown what lies between HR pictures and enlarged LR ones, since pictures that it will judge are
     never quite sharp, and no generator's work, so that it can judge every generator alike; unless it is to read one
-    generator's pictures (`TrainConfig.shown_run`): then a share of the batch is what that generator makes of it.
+    generator's pictures (`TrainConfig.shown_run`): then a share of the batch is what that generator makes of it. Of
+    shots it reads what the camera delivered.
     """
 
     def __init__(self, config: TrainConfig) -> None:
@@ -40,7 +41,7 @@ class Reading:
         images = self._pictures(batch, moment)
         with moment.autocast():
             log_probs = self.networks["reader"].train()(images.contiguous(memory_format=torch.channels_last))
-        loss = reading_loss(log_probs, batch.target, self.config.smoothing)
+        loss = reading_loss(log_probs, batch.wanted, self.config.smoothing)
         moment.update(loss, "reader")
         return {"reader": float(loss.detach())}
 
@@ -62,6 +63,8 @@ class Reading:
 
     def _pictures(self, batch: Batch, moment: Moment) -> Tensor:
         """float[N, 3, 32, 96]: what the reader learns on."""
+        if batch.seen is not None:
+            return batch.seen
         if self.config.task == "reader-lr":
             return enlarge(batch.lr)
         count = round(self.config.shown * len(batch.lr)) if "shown" in self.networks else 0

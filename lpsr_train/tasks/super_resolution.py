@@ -20,10 +20,14 @@ from lpsr_train.losses import (
     opinion,
     reading_loss,
 )
+from lpsr_train.networks.contrast import standardised
 from lpsr_train.networks.generator import Generator
 from lpsr_train.networks.presets import generator_config
 from lpsr_train.networks.readers import make_reader
 from lpsr_train.tasks.task import Moment
+
+_DIMMEST = 0.15
+"""Contrast below which differences from HR pictures count no more than at this one: there is mostly noise."""
 
 
 class SuperResolution:
@@ -57,11 +61,11 @@ class SuperResolution:
             return self.generator_step(batch, moment)[0]
         # No plate is used twice a step.
         fake = len(batch.target) - round(self.config.real * len(batch.target))
-        poor = Batch(batch.lr[:fake], batch.hr[:fake], batch.target[:fake])
+        poor, real = batch[:fake], batch.direct[fake:]
         if self.config.schedule == "together":
-            return self.joint_step(poor, batch.hr[fake:], batch.target, moment)
+            return self.joint_step(poor, real, batch.wanted, moment)
         losses, sr = self.generator_step(poor, moment)
-        losses["reader"] = self.reader_step(torch.cat([sr.clamp(0, 1), batch.hr[fake:]]), batch.target, moment)
+        losses["reader"] = self.reader_step(torch.cat([sr.clamp(0, 1), real]), batch.wanted, moment)
         return losses
 
     def generator_step(self, batch: Batch, moment: Moment) -> tuple[dict[str, float], Tensor]:
@@ -107,25 +111,38 @@ class SuperResolution:
         weights = character_weights(confusion.float(), self.config.losses)
         self.carried["weights"] = weights.to(self.carried["weights"].device)
         rates = {f"sr, {method}": result.rates["sr"].all.percent for method, result in found.items()}
+        if self.config.shots:
+            return rates | {f"direct, {width}": result.rates["seen"].all.percent for width, result in found.items()}
         return {**rates, "hr": next(iter(found.values())).rates["hr"].all.percent}
 
     def _terms(self, log_probs: Tensor, batch: Batch, sr: Tensor, moment: Moment) -> LossTerms:
         moment.read(log_likelihood(log_probs.detach(), batch.target))
         if self.config.loss == "lcofl":
             weights = self.carried["weights"]
-            terms = lcofl(self.config.losses, log_probs, batch.target, weights, sr.float(), batch.hr)
+            known = batch.certainty
+            pictures = self._compared(sr.float(), batch)
+            terms = lcofl(self.config.losses, log_probs, batch.target, weights, *pictures, known)
             if "second" not in self.networks:
                 return terms
             with moment.autocast():
                 seen = smoothed(shown(sr)).contiguous(memory_format=torch.channels_last)
                 read = self.networks["second"].eval()(seen)
-            return terms.heard(opinion(self.config.losses, read, batch.target, weights), self.config.second)
+            return terms.heard(opinion(self.config.losses, read, batch.target, weights, known), self.config.second)
         reader = self.networks["reader"]
         training = reader.training
         with torch.no_grad(), moment.autocast():
             wanted = reader.eval()(batch.hr)
         reader.train(training)
         return logit_loss(log_probs, wanted, sr.float(), batch.hr)
+
+    def _compared(self, sr: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """SR and HR pictures as their difference is measured: in the same light where the generator takes it out."""
+        generator = self.networks["generator"]
+        if not (isinstance(generator, Generator) and generator.config.standardised):
+            return sr, batch.hr
+        _, mean, contrast = standardised(batch.lr)
+        gain = 1 / contrast.clamp(min=_DIMMEST)
+        return 0.5 + gain * (sr - mean), 0.5 + gain * (batch.hr - mean)
 
     def _guidance(self, step: int) -> float:
         """How much the reader's judgement of SR pictures counts yet, 0..1."""
