@@ -103,6 +103,11 @@ class Surveillance:
             return GROUP
         return 3 if self.temporal < 1 or self.comb else 1
 
+    @property
+    def delivered(self) -> int:
+        """Index of the frame that is delivered."""
+        return self.encoding.frame if self.encoding.codec in ("h264", "hevc") else self.frames - 1
+
 
 GROUP = 4
 """Frames that a video codec is given; one of them is delivered."""
@@ -110,12 +115,15 @@ NARROWEST, WIDEST = 24.0, 210.0
 """Pixels across a crop."""
 
 
-def random_camera(rng: np.random.Generator, without: Collection[Step] = ()) -> Surveillance:
+def random_camera(
+    rng: np.random.Generator, without: Collection[Step] = (), widths: tuple[float, float] = (NARROWEST, WIDEST)
+) -> Surveillance:
     """Draws a camera; widths are spread evenly over their logarithm.
 
     Args:
         rng: source of every choice; the same draws are made whatever is left out.
         without: steps that stay at their neutral setting.
+        widths: least and most pixels across a crop.
     """
 
     def chance(share: float) -> bool:
@@ -127,12 +135,12 @@ def random_camera(rng: np.random.Generator, without: Collection[Step] = ()) -> S
     def spread(low: float, high: float) -> float:
         return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
-    width = spread(NARROWEST, WIDEST)
+    width = spread(*widths)
     # Few cameras have all faults at once, and what narrow crops can bear is less.
-    trouble = between(0.15, 1.0) * float(np.clip(width / 70, 0.5, 1.0))
+    trouble = between(0.1, 0.9) * float(np.clip(width / 80, 0.4, 1.0))
     ratio = (between(1.15, 1.9) if chance(0.6) else between(0.55, 0.9)) if chance(0.5) else between(0.93, 1.08)
     rows = 0.5 if chance(0.15) else 1.0
-    optics = min(spread(0.35, 1.7) * (1.5 if chance(0.2 * trouble) else 1.0), 0.028 * width)
+    optics = min(spread(0.35, 1.7) * (1.5 if chance(0.2 * trouble) else 1.0), 0.024 * width)
     motion, angle = between(0.4, 3.5) if chance(0.5 * trouble) else 0.0, float(rng.normal(0, 0.5))
     angle += np.pi / 2 if chance(0.3) else 0.0
     motion = min(motion, 0.05 * width)

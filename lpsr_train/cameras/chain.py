@@ -76,15 +76,24 @@ class Track:
     Attributes:
         frames: uint8[H, W, 3] each, with SURROUNDINGS around the crop.
         size: width and height of the crop.
+        camera: that took them.
     """
 
     frames: tuple[Image, ...]
     size: tuple[int, int]
+    camera: Surveillance
 
-    def crop(self, frame: Image) -> Image:
-        """The crop of a frame of this track."""
+    def crop(self, frame: Image, moment: int) -> Image:
+        """The crop of one frame; like a tracker's box it follows the plate by whole pixels.
+
+        Args:
+            frame: as it left the camera, or as it was decoded.
+            moment: its index.
+        """
         width, height = self.size
-        return frame[SURROUNDINGS : SURROUNDINGS + height, SURROUNDINGS : SURROUNDINGS + width]
+        steps = np.array(self.camera.drift) * (moment - self.camera.delivered)
+        left, top = (SURROUNDINGS + np.clip(np.rint(steps), -SURROUNDINGS, SURROUNDINGS)).astype(int)
+        return frame[top : top + height, left : left + width]
 
 
 def crop_size(camera: Surveillance, framing: Framing) -> tuple[int, int]:
@@ -94,7 +103,9 @@ def crop_size(camera: Surveillance, framing: Framing) -> tuple[int, int]:
     return width, int(np.clip(round(height), LOWEST, 2 * width))
 
 
-def film(scene: Scene, framing: Framing, camera: Surveillance, rng: np.random.Generator) -> Track:
+def film(
+    scene: Scene, framing: Framing, camera: Surveillance, rng: np.random.Generator, frames: int | None = None
+) -> Track:
     """Takes a track of a plate.
 
     Args:
@@ -102,6 +113,7 @@ def film(scene: Scene, framing: Framing, camera: Surveillance, rng: np.random.Ge
         framing: which part the crop shows.
         camera: every amount.
         rng: source of the noise.
+        frames: how many; as many as the delivered one needs when None.
     """
     width, height = crop_size(camera, framing)
     full = (width + 2 * SURROUNDINGS, height + 2 * SURROUNDINGS)
@@ -111,9 +123,10 @@ def film(scene: Scene, framing: Framing, camera: Surveillance, rng: np.random.Ge
     expose = _exposure(scene, framing, camera)
     veil = _veil(camera, sensor)
     ghost: Light | None = None
-    frames = []
-    for moment in range(camera.frames):
-        origin = tuple(fine * (SURROUNDINGS + moment * shift) for shift in camera.drift)
+    taken = []
+    for moment in range(frames or camera.frames):
+        # Whoever cuts the crop out follows the plate, so it stands still in the frame that is delivered.
+        origin = tuple(fine * (SURROUNDINGS + (moment - camera.delivered) * shift) for shift in camera.drift)
         light = scene.seen(framing.onto(fine * width, fine * height, (origin[0], origin[1])), canvas)
         light = _blurred(light, camera, fine)
         light = cv2.resize(light, sensor, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
@@ -125,10 +138,10 @@ def film(scene: Scene, framing: Framing, camera: Surveillance, rng: np.random.Ge
         picture = _developed(ghost, camera)
         if sensor != full:
             picture = cv2.resize(picture, full, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
-        frames.append(_sharpened(picture, camera))
+        taken.append(_sharpened(picture, camera))
     if camera.comb:
-        frames = [_combed(frame, camera.comb) for frame in frames]
-    return Track(tuple(frames), (width, height))
+        taken = [_combed(frame, camera.comb) for frame in taken]
+    return Track(tuple(taken), (width, height), camera)
 
 
 def ideal(scene: Scene, framing: Framing, camera: Surveillance) -> Image:

@@ -7,7 +7,7 @@ taken of the same crop. Shots are made a group at a time, since the video codec 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from lpsr_core.alphabet import PLATE_LENGTH, encode
 from lpsr_core.geometry import HR_SIZE, LR_SIZE, Image, resize
-from lpsr_train.cameras.camera import NARROWEST, Encoding, Step, Surveillance, random_camera
+from lpsr_core.metrics import gray
+from lpsr_train.cameras.camera import NARROWEST, WIDEST, Encoding, Step, Surveillance, random_camera
 from lpsr_train.cameras.chain import LOWEST, Scene, Track, film, ideal
 from lpsr_train.cameras.codec import encode_together, transcode
 from lpsr_train.cameras.cover import COVERED, character_boxes, cover, known
@@ -27,6 +28,11 @@ from lpsr_train.scenes.surroundings import surroundings
 
 GROUP = 64
 """Shots that are made, and encoded, together."""
+_GROUPS = 100_000
+"""Numbers of groups that a shard may draw from."""
+HOPELESS, HOPELESS_KEPT = 0.55, 0.15
+"""Legibility below which a shot shows nothing, and the fraction of such shots that a pool keeps nevertheless: a reader
+should know when it cannot know, and learns nothing else from them."""
 SHOTS_A_PLATE = 2
 """Cameras that look at each plate that is drawn: drawing takes longer than filming."""
 
@@ -60,6 +66,7 @@ class ShotSource:
         framed_without: parts of the framing that are left out.
         covered: fraction of plates of which something is covered.
         light_on_dark: fraction of plates, beside the coloured ones of a country, with light characters.
+        widths: least and most pixels across a crop.
     """
 
     countries: tuple[Country, ...] = ("brazilian", "mercosur")
@@ -71,11 +78,12 @@ class ShotSource:
     framed_without: tuple[Choice, ...] = ()
     covered: float = COVERED
     light_on_dark: float = 0.2
+    widths: tuple[float, float] = (NARROWEST, WIDEST)
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One delivered crop.
+    """One delivered crop, and where a track was asked for those of the frames around it.
 
     Attributes:
         crop: uint8[H, W, 3], as the recorder delivers it.
@@ -85,6 +93,7 @@ class Shot:
         plate: whether the crop shows a plate that can be read.
         camera: what filmed it.
         country: of the plate.
+        frames: the crops of all frames of the track, in order; empty where one shot was asked for.
     """
 
     crop: Image
@@ -94,9 +103,10 @@ class Shot:
     plate: bool
     camera: Surveillance
     country: Country
+    frames: tuple[Image, ...] = ()
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Take:
     """A shot under way: before the codec."""
 
@@ -105,12 +115,12 @@ class _Take:
     text: str
     known: NDArray[np.float64]
     plate: bool
-    camera: Surveillance
     country: Country
-    delivered: Image | None = field(default=None)
 
 
-def render_shots(source: ShotSource, seed: int, group: int, count: int = GROUP) -> list[Shot]:
+def render_shots(
+    source: ShotSource, seed: int, group: int, count: int = GROUP, frames: int | None = None
+) -> list[Shot]:
     """Makes one group of shots; the same source, seed and group give the same bytes in any process.
 
     Args:
@@ -118,20 +128,21 @@ def render_shots(source: ShotSource, seed: int, group: int, count: int = GROUP) 
         seed: of everything.
         group: its number.
         count: shots in it.
+        frames: of a track, at least four; one shot each when None.
     """
     rng = np.random.default_rng([seed, group])
     # A group shares its encoders: one setting of each codec.
     encodings = {name: _drawn_encoding(rng, name) for name in ("h264", "hevc")}
     takes: list[_Take] = []
     while len(takes) < count:
-        takes.extend(_plate_takes(source, rng, min(SHOTS_A_PLATE, count - len(takes)), encodings))
+        takes.extend(_plate_takes(source, rng, min(SHOTS_A_PLATE, count - len(takes)), encodings, frames))
+    decoded: dict[int, list[Image]] = {}
     for name, encoding in encodings.items():
-        chosen = [take for take in takes if take.camera.encoding.codec == name]
-        for part in (chosen[start : start + GROUP] for start in range(0, len(chosen), GROUP)):
-            decoded = encode_together([take.track.frames for take in part], encoding.codec, encoding.level)
-            for take, frames in zip(part, decoded, strict=True):
-                take.delivered = frames[min(take.camera.encoding.frame, len(frames) - 1)]
-    return [_finished(take) for take in takes]
+        chosen = [index for index, take in enumerate(takes) if take.track.camera.encoding.codec == name]
+        if chosen:
+            tracks = [takes[index].track.frames for index in chosen]
+            decoded |= zip(chosen, encode_together(tracks, encoding.codec, encoding.level), strict=True)
+    return [_finished(take, decoded.get(index), frames is not None) for index, take in enumerate(takes)]
 
 
 def shot_record(shot: Shot) -> NDArray:
@@ -155,7 +166,7 @@ def _drawn_encoding(rng: np.random.Generator, codec: str) -> Encoding:
 
 
 def _plate_takes(
-    source: ShotSource, rng: np.random.Generator, shots: int, encodings: dict[str, Encoding]
+    source: ShotSource, rng: np.random.Generator, shots: int, encodings: dict[str, Encoding], frames: int | None
 ) -> list[_Take]:
     if rng.random() < source.absent:
         scene, style = _nothing(source, rng)
@@ -171,40 +182,54 @@ def _plate_takes(
     across, down = plate_size(style)
     takes = []
     for _ in range(shots):
-        camera = random_camera(rng, source.without)
+        camera = random_camera(rng, source.without, source.widths)
         if camera.encoding.codec in encodings:
             shared = encodings[camera.encoding.codec]
             camera = replace(camera, encoding=replace(shared, frame=camera.encoding.frame))
         framing: Framing = random_framing(rng, across / down, source.framed_without)
         inside = visible(framing, character_boxes(style)) if plate else np.zeros(PLATE_LENGTH)
-        track = film(scene, framing, camera, rng)
+        track = film(scene, framing, camera, rng, frames)
         take = _Take(
             track,
             ideal(scene, framing, camera),
             style.text,
             np.minimum(readable, known(1 - inside)),
             plate,
-            camera,
             style.country,
         )
         takes.append(take)
     return takes
 
 
-def _finished(take: _Take) -> Shot:
-    camera, frames = take.camera, take.track.frames
-    if take.delivered is None:
-        encoding = camera.encoding
-        last = frames[-1]
-        take.delivered = transcode([last], encoding.codec, encoding.level)[0]
-    crop = take.track.crop(take.delivered)
+def _finished(take: _Take, decoded: Sequence[Image] | None, whole: bool) -> Shot:
+    """What the recorder delivers of a take.
+
+    Args:
+        take: before the codec.
+        decoded: its frames after a video codec; None where each frame is compressed alone.
+        whole: whether all frames are delivered.
+    """
+    camera, encoding = take.track.camera, take.track.camera.encoding
+
+    taken = take.track.frames
+
+    def crop(moment: int) -> Image:
+        frame = decoded[moment] if decoded else transcode([taken[moment]], encoding.codec, encoding.level)[0]
+        return _rescaled(take.track.crop(frame, moment), camera.rescaling)
+
+    frames = tuple(crop(moment) for moment in range(len(taken))) if whole else ()
+    one = frames[camera.delivered] if frames else crop(camera.delivered)
+    return Shot(one, take.hr, take.text, take.known, take.plate, camera, take.country, frames)
+
+
+def _rescaled(crop: Image, wanted: float) -> Image:
+    """A crop as the recorder resized it, by no less than leaves the smallest crop."""
+    if wanted == 1:
+        return np.ascontiguousarray(crop)
     height, width = crop.shape[:2]
-    factor = max(camera.rescaling, NARROWEST / width, LOWEST / height)
-    if camera.rescaling != 1:
-        size = (round(width * factor), round(height * factor))
-        way = cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA
-        crop = cv2.resize(crop, size, interpolation=way)  # type: ignore[assignment]
-    return Shot(np.ascontiguousarray(crop), take.hr, take.text, take.known, take.plate, camera, take.country)
+    factor = max(wanted, NARROWEST / width, LOWEST / height)
+    size = (round(width * factor), round(height * factor))
+    return cv2.resize(crop, size, interpolation=cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA)  # type: ignore[return-value]
 
 
 def _linear(display: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -249,13 +274,34 @@ def _nothing(source: ShotSource, rng: np.random.Generator) -> tuple[Scene, Plate
 
 
 def draw_shots(source: ShotSource, seed: int, size: int, number: int) -> NDArray:
-    """One shard of a pool: whole groups of shots as records of SHOT_RECORD.
+    """One shard of a pool, as records of SHOT_RECORD; most shots that show nothing of their plate are left out.
 
     Args:
         source: what is filmed.
         seed: of the pool.
-        size: records in a shard; a multiple of GROUP.
+        size: records in a shard.
         number: of the shard.
     """
-    groups = range(number * size // GROUP, (number + 1) * size // GROUP)
-    return np.array([shot_record(shot) for group in groups for shot in render_shots(source, seed, group)], SHOT_RECORD)
+    rng = np.random.default_rng([seed, number, 1])
+    records: list[NDArray] = []
+    group = number * _GROUPS
+    while len(records) < size:
+        for shot in render_shots(source, seed, group):
+            if not shot.plate or legibility(shot) >= HOPELESS or rng.random() < HOPELESS_KEPT:
+                records.append(shot_record(shot))
+        group += 1
+    return np.array(records[:size], SHOT_RECORD)
+
+
+def legibility(shot: Shot) -> float:
+    """How much of the ideal picture's detail the delivered one has: their correlation, -1..1, without slow changes."""
+    pictures = [_detail(picture) for picture in (resize(shot.crop, HR_SIZE), shot.hr)]
+    one, other = (picture - picture.mean() for picture in pictures)
+    return float((one * other).sum() / np.sqrt((one * one).sum() * (other * other).sum() + 1e-6))
+
+
+def _detail(picture: Image) -> NDArray[np.float32]:
+    """float32[20, 80]: the luma of a plate's middle, without what changes over more than a character."""
+    luma = gray(picture.astype(np.float32))
+    slow = cv2.GaussianBlur(luma, (0, 0), 6)
+    return np.asarray((luma - slow)[8:28, 8:88], np.float32)
