@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,15 @@ from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Image, to_hr, to_lr, to_tensor
-from lpsr_train.plates.pairs import PlateSource, render_pair
+from lpsr_train.cameras.shots import ShotSource, legibility, render_shots
 
 CALIBRATION_SEED = 7_000_002
 CHECK_SEED = 7_000_003
 """Neither of them the seed of a training pool or of each other."""
+WIDTHS = (40.0, 200.0)
+"""Pixels across the rendered crops."""
+LEGIBLE = 0.65
+"""Legibility (see `cameras.shots`) of the least of them: graphs are compared by texts, which chance decides below."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +38,17 @@ class Crops:
 
 
 def rendered_crops(count: int, seed: int, patterns: tuple[str, ...] = ()) -> Crops:
-    """HR crops of rendered plates at their own resolution and, every second one, degraded to 16x48.
+    """Crops of rendered plates as surveillance cameras deliver them, whole, uncovered and legible.
 
     Args:
         count: how many.
         seed: of the plates.
         patterns: of their texts; each country's own when there are none.
     """
-    source = PlateSource(patterns=patterns)
-    pairs = [render_pair(source, seed, index) for index in range(count)]
-    images = (pair.lr if index % 2 == 0 else pair.crop for index, pair in enumerate(pairs))
-    return Crops(tuple(images), tuple(pair.text for pair in pairs))
+    source = ShotSource(patterns=patterns, absent=0.0, covered=0.0, framed_without=("cut",), widths=WIDTHS)
+    every = (shot for group in itertools.count() for shot in render_shots(source, seed, group))
+    shots = list(itertools.islice((shot for shot in every if legibility(shot) >= LEGIBLE), count))
+    return Crops(tuple(shot.crop for shot in shots), tuple(shot.text for shot in shots))
 
 
 def folder_crops(folder: Path, count: int) -> Crops:

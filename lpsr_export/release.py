@@ -161,12 +161,17 @@ def _size(network: nn.Module) -> int:
 
 def _metrics(trained: Any, reader: nn.Module, plates: int) -> dict[str, Any]:
     """Recognition rates on unseen rendered plates, by degradation."""
+    from lpsr_train.data.samples import shot_samples
     from lpsr_train.evaluation import evaluate
     from lpsr_train.trainer import VALIDATION_METHODS, validation_samples
 
+    patterns = trained.config.patterns
+    sets = {method: validation_samples(method, plates, CHECK_SEED, patterns) for method in VALIDATION_METHODS}
+    if trained.config.shots:
+        shots = shot_samples(plates, CHECK_SEED, patterns)
+        sets |= {f"surveillance cameras, {width} crops": samples for width, samples in shots.items()}
     found = {}
-    for method in VALIDATION_METHODS:
-        samples = validation_samples(method, plates, CHECK_SEED, trained.config.patterns)
+    for method, samples in sets.items():
         result = evaluate(samples, reader, trained.generator, layouts=trained.config.plate_layouts)
         rates: dict[str, Any] = {form: rate.as_dict() for form, rate in result.rates.items()}
         if trained.config.task == "reader-lr":
