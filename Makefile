@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test checks lint types unit wheel clean
+.PHONY: run test checks lint types unit wheel gpu clean
 
 run: $(VENV)/.run
 	$(BIN)/lpsr-run --video examples/gate.mp4 --out runs/gate
@@ -32,6 +32,10 @@ wheel:
 	$(PYTHON) -m venv build/wheel/venv
 	build/wheel/venv/bin/python -m pip install --quiet "$$(ls $(CURDIR)/build/wheel/lpsr-*.whl)[cpu]"
 	cd build/wheel && $(CURDIR)/tests/wheel.sh venv/bin $(CURDIR)/examples/gate.mp4
+
+# A quarter of an hour of training on this machine's GPU, with its own Python: see the script.
+gpu:
+	benchmarks/gpu.sh runs/gpu
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ from lpsr_export.stored_weights import Storage, store
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from lpsr_train.evaluation import Sample
 
 CHECK_CROPS = 64
 CHECK_CROPS_LARGE = 4
@@ -166,7 +168,9 @@ def _metrics(trained: Any, reader: nn.Module, plates: int) -> dict[str, Any]:
     from lpsr_train.trainer import VALIDATION_METHODS, validation_samples
 
     patterns = trained.config.patterns
-    sets = {method: validation_samples(method, plates, CHECK_SEED, patterns) for method in VALIDATION_METHODS}
+    sets: dict[str, Sequence[Sample]] = {
+        method: validation_samples(method, plates, CHECK_SEED, patterns) for method in VALIDATION_METHODS
+    }
     if trained.config.shots:
         shots = shot_samples(plates, CHECK_SEED, patterns)
         sets |= {f"surveillance cameras, {width} crops": samples for width, samples in shots.items()}

@@ -86,7 +86,9 @@ def upload(records: NDArray, device: torch.device, clahe: bool = False) -> dict[
     fields = {name: np.ascontiguousarray(records[name]) for name in names}
     if clahe:
         fields["hr"] = np.array([_equalised(picture) for picture in fields["hr"]])
-    return {name: torch.from_numpy(values).to(device) for name, values in fields.items()}
+    # PyTorch hardly computes with unsigned numbers of 16 bits.
+    plain = {name: values.astype(np.int32) if values.dtype == np.uint16 else values for name, values in fields.items()}
+    return {name: torch.from_numpy(values).to(device) for name, values in plain.items()}
 
 
 def to_batch(

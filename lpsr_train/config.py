@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from lpsr_core.choices import choice
 from lpsr_core.errors import UsageError
 from lpsr_core.layouts import Layout, parse_layouts
+from lpsr_train.cameras import steps_left_out
 from lpsr_train.plates import DRAWING
 
 if sys.version_info >= (3, 11):
@@ -100,6 +101,10 @@ class TrainConfig:
             wide ones read directly; otherwise pairs of the paper's degradations and simple cameras.
         seconds: of training, after which the run ends though steps are left, and which the learning rate follows; 0
             for all steps.
+        without: steps of the camera and parts of the framing that are left out of shots (see `cameras`), joined by
+            commas.
+        weights_every: seconds between two writings of the averaged weights alone, as half precision, for runs whose
+            machine may be taken away; 0 for none.
         focus: plates are drawn as often as they were likely to be misread the last time (see `focus`), in place of all
             alike.
         open_share: share of plates drawn with open typefaces, where the machine has them.
@@ -147,6 +152,8 @@ class TrainConfig:
     fresh: bool = False
     shots: bool = False
     seconds: float = 0.0
+    without: str = ""
+    weights_every: float = 0.0
     focus: bool = False
     open_share: float = 0.15
     seed: int = 20261123
@@ -161,6 +168,15 @@ class TrainConfig:
             UsageError: one of them is unknown.
         """
         return parse_layouts(word for word in self.layouts.split(",") if word.strip())
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Steps of the camera and parts of the framing that shots do without.
+
+        Raises:
+            UsageError: one of them is unknown.
+        """
+        return steps_left_out(self.without)
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -195,8 +211,11 @@ class TrainConfig:
             raise UsageError(f"another run's pictures are for the task reader-any, not for {self.task}")
         if self.shots and (self.fresh or self.focus or self.shown_run or self.data):
             raise UsageError("shots go with rendered plates alone, without fresh, focus or another run's pictures")
-        if self.seconds < 0:
-            raise UsageError(f"training option 'seconds' is at least 0, not {self.seconds}")
+        if self.left_out and not self.shots:
+            raise UsageError("steps of a camera are left out of shots alone; set shots = true")
+        for name in ("seconds", "weights_every"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"training option {name!r} is at least 0, not {getattr(self, name)}")
         if self.focus and self.task != "sr":
             raise UsageError(f"a focus on plates that were misread is for the task sr, not for {self.task}")
         for name in ("second", "shown"):

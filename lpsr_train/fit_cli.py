@@ -49,6 +49,10 @@ def fit(
         Optional[Path],  # noqa: UP045
         typer.Option(help="Run whose super-resolved pictures the reader (second, judge) learns to read too."),
     ] = None,
+    seconds: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Training time after which the run ends, learning rate and all.", min=0),
+    ] = None,
     workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 2,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     debug: Debug = False,
@@ -68,6 +72,7 @@ def fit(
     stated = read(config) if config else {}
     run = from_dict(stated, run)
     run = replace(run, steps=steps or run.steps, batch=batch or run.batch, pairs=pairs or run.pairs)
+    run = replace(run, seconds=run.seconds if seconds is None else seconds)
     words = [word for word in (layouts or run.layouts).split(",") if word.strip()]
     # Patterns, so that the run means the same wherever it is read from.
     patterns = ",".join(layout.pattern for layout in parse_layouts(words)) if words else ""

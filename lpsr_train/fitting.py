@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lpsr_train.cameras.camera import STEPS
+from lpsr_train.cameras.framing import CHOICES
 from lpsr_train.cameras.shots import SHOT_RECORD, ShotSource
 from lpsr_train.plates.pairs import PlateSource
 from lpsr_train.plates.typefaces import open_typefaces
@@ -25,17 +27,27 @@ _LOGGED = 100
 """Steps between lines where there is no terminal to show a bar."""
 
 
-def training_source(open_share: float, patterns: tuple[str, ...] = (), shots: bool = False) -> PlateSource | ShotSource:
+def training_source(
+    open_share: float, patterns: tuple[str, ...] = (), shots: bool = False, left_out: tuple[str, ...] = ()
+) -> PlateSource | ShotSource:
     """Plates to train on, some of them in the open typefaces of this machine.
 
     Args:
         open_share: how many.
         patterns: of texts; each country's own when there are none.
         shots: by surveillance cameras.
+        left_out: steps of these cameras and parts of their framing that are left out.
     """
     typefaces = open_typefaces() if open_share else ()
-    kind = ShotSource if shots else PlateSource
-    return kind(open_typefaces=typefaces, open_share=open_share, patterns=patterns)
+    if not shots:
+        return PlateSource(open_typefaces=typefaces, open_share=open_share, patterns=patterns)
+    return ShotSource(
+        open_typefaces=typefaces,
+        open_share=open_share,
+        patterns=patterns,
+        without=tuple(step for step in STEPS if step in left_out),
+        framed_without=tuple(part for part in CHOICES if part in left_out),
+    )
 
 
 def render(
@@ -60,7 +72,7 @@ def rendered_pool(config: TrainConfig, folder: Path, workers: int) -> tuple[Pool
         LpsrError: the folder holds another pool.
     """
     record = SHOT_RECORD if config.shots else CROP_RECORD if config.fresh else RECORD
-    source = training_source(config.open_share, config.patterns, config.shots)
+    source = training_source(config.open_share, config.patterns, config.shots, config.left_out)
     render(folder, source, config.seed, config.pairs, workers, record)
     return Pool(folder, config.pairs, record), tuple(Path(path).name for path in source.open_typefaces)
 

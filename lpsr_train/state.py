@@ -55,6 +55,22 @@ def save(folder: Path, state: dict[str, Any]) -> Path:
     return path
 
 
+def save_weights(folder: Path, state: dict[str, Any]) -> Path:
+    """Writes the averaged weights of a run alone, in half precision: to begin another run with, or to export.
+
+    Args:
+        folder: made when missing.
+        state: of the run, as it is saved.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    halved = {
+        name: {key: value.half() if value.is_floating_point() else value for key, value in weights.items()}
+        for name, weights in state["averages"].items()
+    }
+    kept = ("config", "step", "elapsed", "history", "lineage", "typefaces")
+    return save(folder, {**{name: state[name] for name in kept}, "averages": halved})
+
+
 def load(folder: Path) -> dict[str, Any]:
     """Reads a run's checkpoint.
 

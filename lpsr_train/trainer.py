@@ -33,6 +33,10 @@ from lpsr_train.resident import near
 from lpsr_train.schedule import warm_cosine
 from lpsr_train.tasks import Moment, make_task
 
+_MAY_CHANGE = ("steps", "seconds", "pairs", "validate_every", "weights_every", "sampling_steps")
+"""Options that may be others when a run is resumed."""
+WEIGHTS = "weights"
+"""Folder of a run's averaged weights alone."""
 VALIDATION_SEED = 7_000_001
 """Never the seed of a pool: validation plates are unseen."""
 VALIDATION_METHODS: tuple[Method, ...] = ("blur", "camera")
@@ -229,6 +233,7 @@ class Trainer:
             self.validate(samples)  # the run was killed before it could
         records = near(pool, self.device, config.clahe)
         orders = self._drawn_from(records).orders(config.batch, config.seed, self.step)
+        written = time.monotonic()
         for order in _until(orders, lambda: self.done < 1 and not stop()):
             begun = time.monotonic()
             rng = np.random.default_rng([config.seed, 1, self.step])
@@ -237,12 +242,17 @@ class Trainer:
                 self.focus.note(order[: len(self._read)], self._read.cpu().numpy())
             self.elapsed += time.monotonic() - begun
             listen(Progress(self.step, losses))
+            if config.weights_every and time.monotonic() - written >= config.weights_every:
+                self.save_weights()
+                written = time.monotonic()
             if self.step % config.validate_every == 0 or self.done >= 1:
                 self.save()  # before anything that could fail, and again with what the validation found
                 self.validate(samples)
                 self.save()
         if self.done < 1:
             self.save()
+        if config.weights_every:
+            self.save_weights()
 
     def _drawn_from(self, records: Records) -> Records | Focus:
         if not self.config.focus:
@@ -283,25 +293,29 @@ class Trainer:
 
     def save(self) -> Path:
         """Writes the checkpoint."""
-        return state.save(
-            self.folder,
-            {
-                "config": self.config.as_dict(),
-                "step": self.step,
-                "elapsed": self.elapsed,
-                "networks": {name: state.cpu_state(network) for name, network in self.networks.items()},
-                "averages": self._averaged(),
-                "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
-                "carried": {name: tensor.cpu() for name, tensor in self.task.carried.items()},
-                "plateau": asdict(self.plateau),
-                "history": self.history,
-                "sums": {"counted": self._counted, "losses": dict(self._sums)},
-                "lineage": self.lineage,
-                "rng": torch.get_rng_state(),
-                "typefaces": list(self.typefaces),
-                "misread": None if self.focus is None else torch.from_numpy(self.focus.misread),
-            },
-        )
+        return state.save(self.folder, self._state())
+
+    def save_weights(self) -> Path:
+        """Writes the averaged weights alone, a tenth of the checkpoint, into the folder `weights` of the run."""
+        return state.save_weights(self.folder / WEIGHTS, self._state())
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "config": self.config.as_dict(),
+            "step": self.step,
+            "elapsed": self.elapsed,
+            "networks": {name: state.cpu_state(network) for name, network in self.networks.items()},
+            "averages": self._averaged(),
+            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+            "carried": {name: tensor.cpu() for name, tensor in self.task.carried.items()},
+            "plateau": asdict(self.plateau),
+            "history": self.history,
+            "sums": {"counted": self._counted, "losses": dict(self._sums)},
+            "lineage": self.lineage,
+            "rng": torch.get_rng_state(),
+            "typefaces": list(self.typefaces),
+            "misread": None if self.focus is None else torch.from_numpy(self.focus.misread),
+        }
 
     def _averaged(self) -> dict[str, dict[str, Tensor]]:
         """The weights that are evaluated and exported; a fixed network's are its own."""
@@ -323,9 +337,7 @@ class Trainer:
         # A longer or shorter run is the same run; its learning rate follows the new length from here on.
         before = from_dict(saved["config"]).as_dict()
         different = [
-            key
-            for key, value in self.config.as_dict().items()
-            if key not in ("steps", "seconds", "pairs", "validate_every", "sampling_steps") and before[key] != value
+            key for key, value in self.config.as_dict().items() if key not in _MAY_CHANGE and before[key] != value
         ]
         if different:
             raise LpsrError(

@@ -19,13 +19,23 @@ def render(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Plates without LR pictures, for fit --fresh; 83 kB each instead of 12.")
     ] = False,
+    shots: Annotated[
+        bool, typer.Option("--shots", help="What surveillance cameras deliver, for fit --preset cameras.")
+    ] = False,
+    without: Annotated[str, typer.Option(help="Steps of the camera that --shots leave out, such as codec,haze.")] = "",
     debug: Debug = False,
 ) -> None:
     """Renders HR-LR pairs to disk; run again to go on."""
+    from lpsr_core.errors import UsageError
     from lpsr_train import fitting
+    from lpsr_train.cameras import steps_left_out
+    from lpsr_train.cameras.shots import SHOT_RECORD
     from lpsr_train.pool import CROP_RECORD, RECORD
 
-    source, record = fitting.training_source(open_share), CROP_RECORD if fresh else RECORD
+    if shots and fresh:
+        raise UsageError("--shots and --fresh are two kinds of pool; leave one of them out")
+    source = fitting.training_source(open_share, shots=shots, left_out=steps_left_out(without))
+    record = SHOT_RECORD if shots else CROP_RECORD if fresh else RECORD
     fitting.render(out, source, seed, pairs, workers, record)
 
 
