@@ -243,14 +243,17 @@ def padded_hr(crop: Image) -> Image:
 
 
 def with_margin(crop: Image, share: float) -> Image:
-    """A crop with its outermost pixels repeated around it, as if it had been cut less tightly.
+    """Widen or narrow a crop, as if it had been cut less or more tightly.
 
     Args:
         crop: uint8[H, W, 3].
-        share: of the width added on the left and on the right, and of the height above and below.
+        share: of the width on the left and on the right, and of the height above and below; more than -0.5. What is
+            added repeats the outermost pixels, a negative share is cut off (a view, not a copy).
     """
     height, width = crop.shape[:2]
     up, left = round(share * height), round(share * width)
+    if share <= 0:
+        return crop[-up : height + up, -left : width + left]
     return cv2.copyMakeBorder(crop, up, up, left, left, cv2.BORDER_REPLICATE)  # type: ignore[return-value]
 
 

@@ -24,9 +24,9 @@ class Read:
         characters: for each position its likeliest characters with probabilities, best first.
         frames: how many frames were fused.
         agreeing: how many of those frames read this very text when taken alone.
-        super_resolved: whether the named frame was read through the generator.
+        super_resolved: whether the named frame was read through the generator, alone or beside direct views.
         lr_image: path of the picture that was cut from the named frame, or None when pictures are off.
-        sr_image: path of the generator's picture of it, or None when it was read directly.
+        sr_image: path of the generator's picture of it, or None when it was read directly alone.
         track: number of the track within its source; reads of one plate share it.
         alternatives: the likeliest texts, best first; the first is `text`.
         time: when a live source gave the named frame, ISO 8601 in UTC; None for recordings.

@@ -45,7 +45,15 @@ def read_plates(
     super_resolve: Annotated[
         str | None,
         typer.Option(
-            metavar="auto|always|never", help="Which plates the generator enlarges; auto: those below 96 pixels."
+            metavar="auto|always|never",
+            help="Which plates the generator enlarges; auto: those below 96 pixels, and others that are not sure.",
+        ),
+    ] = None,
+    views: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|one",
+            help="Look at a plate again, cut otherwise, where the first look is not sure (default auto).",
         ),
     ] = None,
     generator: Annotated[
@@ -160,6 +168,7 @@ def read_plates(
         "crops": crops,
         "out": out,
         "super_resolve": super_resolve,
+        "views": views,
         "generator": generator,
         "reader": reader,
         "precision": precision,

@@ -13,9 +13,9 @@ from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
 from lpsr_run.backends import BACKENDS, Backend
 from lpsr_run.locate.region import parse_region
-from lpsr_run.plate_reader import SUPER_RESOLVE, SuperResolve
 from lpsr_run.redact import redact
 from lpsr_run.sources.raw import parse_raw
+from lpsr_run.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -35,6 +35,7 @@ class RunConfig:
         crops: images that are plates already: a file, folder or glob.
         out: folder for reads.jsonl, run.json and pictures.
         super_resolve: which crops go through the generator.
+        views: `auto` reads crops in further views where the first look is not sure, `one` takes one look at each.
         generator, reader: a released model's name or the path of an .onnx file.
         precision: variant of a released model.
         backend: what runs the models.
@@ -70,6 +71,7 @@ class RunConfig:
     crops: str | None = None
     out: str = "runs/latest"
     super_resolve: SuperResolve = "auto"
+    views: Views = "auto"
     generator: str = "lite"
     reader: str = "lite"
     precision: Precision = "fp32"
@@ -127,6 +129,7 @@ class RunConfig:
             raise UsageError("standard input can be read once; give a single --video -")
         for name, choices in (
             ("super_resolve", SUPER_RESOLVE),
+            ("views", VIEWS),
             ("precision", PRECISIONS),
             ("backend", BACKENDS),
         ):
