@@ -15,6 +15,8 @@ from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout, masks_of
 
 CERTAIN = 0.6
 """Probability below which a character is not certain."""
+MIN_PLATE = 0.3
+"""Plate score (see `plate_score`) below which a picture shows no plate that can be read."""
 UNKNOWN = "?"
 """Stands for a character that is not certain."""
 
@@ -169,6 +171,22 @@ def _likeliest(order: list[list[int]], values: list[list[float]], count: int) ->
 def log_mass(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS) -> float:
     """The logarithm of the probability that the reader gives to all texts of the layouts together."""
     return float(np.logaddexp.reduce(_logsumexp(_masked(_scores(log_probs), _unique(tuple(layouts)))).sum(axis=(1, 2))))
+
+
+def plate_score(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS) -> float:
+    """The probability that the reader gives to all texts of the layouts together, 0..1.
+
+    It is near 1 for plates. Where a picture shows none, the reader spreads its mass over all classes, of which the
+    layouts leave less than a hundredth.
+
+    Args:
+        log_probs: float[7, 36], of one look, or the mean of several.
+        layouts: at least one.
+
+    Raises:
+        ValueError: the array has another shape or holds NaN.
+    """
+    return min(exp(log_mass(log_probs, layouts)), 1.0)
 
 
 def log_softmax(scores: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -95,6 +95,14 @@ def read_plates(
     min_confidence: Annotated[
         float | None, typer.Option(metavar="P", help="Drop reads below this confidence (default 0.3; not --crops).")
     ] = None,
+    min_plate: Annotated[
+        float | None,
+        typer.Option(metavar="P", help="Skip what looks less like a plate than this (default 0.3; 0 shows all)."),
+    ] = None,
+    certain: Annotated[
+        float | None,
+        typer.Option(metavar="P", help="Characters below this probability are ? in `certain` (default 0.6)."),
+    ] = None,
     min_frames: Annotated[
         int | None,
         typer.Option(metavar="N", help="Frames of a video that must show a plate, unless one is sure (default 2)."),
@@ -180,6 +188,8 @@ def read_plates(
         "region": region,
         "layouts": None if layouts is None else tuple(word for word in layouts.split(",") if word.strip()),
         "min_confidence": min_confidence,
+        "min_plate": min_plate,
+        "certain": certain,
         "min_frames": min_frames,
         "raw": raw,
         "stride": stride,
@@ -226,7 +236,8 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
         return 130
     if not quiet:
         what = "plate" if summary.reads == 1 else "plates"
-        typer.echo(f"{summary.reads} {what} read in {summary.seconds:.1f} s; {config.out}/reads.jsonl")
+        others = f"; {summary.no_plates} finds were no plates that can be read" if summary.no_plates else ""
+        typer.echo(f"{summary.reads} {what} read in {summary.seconds:.1f} s{others}; {config.out}/reads.jsonl")
     if summary.stopped_by is not None:
         return 128 + summary.stopped_by
     if summary.failures:

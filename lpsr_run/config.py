@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lpsr_core.cards import PRECISIONS, Precision
+from lpsr_core.decode import CERTAIN, MIN_PLATE
 from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
 from lpsr_run.backends import BACKENDS, Backend
@@ -47,6 +48,8 @@ class RunConfig:
         region: the part of each frame that is searched, `x,y,width,height` in pixels or in shares; None for all of it.
         layouts: names or patterns that plates may follow.
         min_confidence: reads below are dropped, 0..1; crops are always read.
+        min_plate: plate score below which nothing counts as a plate, 0..1; 0 shows all.
+        certain: probability below which a character is `?` in the certain text, 0..1.
         min_frames: frames that a track of a video needs, unless its confidence is at least `sure`.
         sure: confidence from which a single frame of a video suffices, 0..1.
         raw: form of the raw frames on standard input (`-` among the videos), as `1280x720@25`.
@@ -83,6 +86,8 @@ class RunConfig:
     region: str | None = None
     layouts: tuple[str, ...] = ("brazilian", "mercosur")
     min_confidence: float = 0.3
+    min_plate: float = MIN_PLATE
+    certain: float = CERTAIN
     min_frames: int = 2
     sure: float = 0.9
     raw: str | None = None
@@ -138,7 +143,7 @@ class RunConfig:
         for name, least in (("threads", 0), ("batch", 1), ("min_frames", 1), ("stride", 1), ("keep_reads", 0)):
             if getattr(self, name) < least:
                 raise UsageError(f"{_option(name)} is at least {least}, not {getattr(self, name)}")
-        for name in ("min_confidence", "sure"):
+        for name in ("min_confidence", "min_plate", "certain", "sure"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{_option(name)} is between 0 and 1, not {getattr(self, name)}")
         for name in ("keep_days", "give_up"):
