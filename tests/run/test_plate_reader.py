@@ -13,8 +13,12 @@ from lpsr_core.geometry import to_tensor
 from lpsr_core.layouts import DEFAULT_LAYOUTS, MERCOSUR, Layout
 from lpsr_run.backends import open_engine
 from lpsr_run.clock import StageClock
-from lpsr_run.engine import Engine
+from lpsr_run.engine import Engine, Passed, Pending
+from lpsr_run.onnx_chain import OnnxChain
+from lpsr_run.onnx_engine import OnnxRuntimeEngine
 from lpsr_run.plate_reader import PlateReader
+from lpsr_run.sources import Frame
+from lpsr_run.stream import read_crops
 from lpsr_run.views import MARGINS, SuperResolve, View, Views
 
 TEXTS = ["ABC1234", "XYZ9Q87", "QQQ0A00", "KLM5555", "ZZZ9Z99", "AAA0000", "RST1B23", "BCD2E46", "FGH8I90"]
@@ -171,3 +175,32 @@ def test_the_clock_counts_stages(models: Path) -> None:
     assert clock.seconds["locate"] == 0
     clock.reset()
     assert not any(clock.seconds.values())
+
+
+def test_crops_of_single_crop_batches_are_under_way_together(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However small a batch, every core has one."""
+    paths = [models / f"{role}.onnx" for role in ("reader", "generator")]
+    reader, generator = (OnnxRuntimeEngine(path, "cpu", threads=2, rows=True) for path in paths)
+    under_way, most = 0, 0
+    start = OnnxChain.start
+
+    def counted(self: OnnxChain, lr: np.ndarray) -> Pending:
+        nonlocal under_way, most
+        assert len(lr) == 1
+        pending = start(self, lr)
+        under_way += 1
+        most = max(most, under_way)
+
+        def land() -> Passed:
+            nonlocal under_way
+            under_way -= 1
+            return pending()
+
+        return land
+
+    monkeypatch.setattr(OnnxChain, "start", counted)
+    plates = PlateReader(reader, generator, "always", batch=1)
+    frames = [Frame(f"{index}.png", 0, 0.0, paint(text, 48), still=True) for index, text in enumerate(TEXTS)]
+    found = list(read_crops(frames, plates, pytest.fail))
+    assert [event.read.reading.text for event in found] == TEXTS
+    assert most == 3
