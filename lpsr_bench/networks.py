@@ -120,7 +120,7 @@ def open_networks(config: BenchConfig) -> Networks:
 
 
 class CropReader:
-    """Crops to texts, always through the generator, as the runtime does it; decoding is timed too.
+    """Crops to texts, always through the generator and with one look at each; decoding is timed too.
 
     Args:
         networks: generator and reader.
@@ -131,7 +131,9 @@ class CropReader:
     def __init__(self, networks: Networks, batch: int, layouts: Sequence[Layout]) -> None:
         self.clock = StageClock()
         self._layouts = layouts
-        self._plates = PlateReader(networks.reader.engine, networks.generator.engine, "always", batch, self.clock)
+        self._plates = PlateReader(
+            networks.reader.engine, networks.generator.engine, "always", batch, self.clock, views="one"
+        )
 
     def read(self, crops: Sequence[Image]) -> list[str]:
         """The texts of N crops, uint8[H, W, 3] of any sizes."""

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from math import exp, inf
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lpsr_core.alphabet import ALPHABET, CLASSES, PLATE_LENGTH, decode_indices
+from lpsr_core.alphabet import ALPHABET, CLASSES, PLATE_LENGTH
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout, masks_of
+
+CERTAIN = 0.6
+"""Probability below which a character is not certain."""
+MIN_PLATE = 0.3
+"""Plate score (see `plate_score`) below which a picture shows no plate that can be read."""
+UNKNOWN = "?"
+"""Stands for a character that is not certain."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +38,19 @@ class Reading:
         layout: the layout under which they score best.
         confidence: probability of the whole text, given that the plate follows one of the layouts (0..1).
         characters: for each position its three likeliest characters, best first; the first spells `text`.
+        probabilities: of each character of `text`, given that the plate follows one of the layouts (0..1).
     """
 
     text: str
     layout: Layout
     confidence: float
     characters: tuple[tuple[Candidate, ...], ...]
+    probabilities: tuple[float, ...]
+
+    def certain(self, least: float = CERTAIN) -> str:
+        """Return the text with `?` in place of each character whose probability is below `least`."""
+        pairs = zip(self.text, self.probabilities, strict=True)
+        return "".join(character if probability >= least else UNKNOWN for character, probability in pairs)
 
 
 def decode(
@@ -55,25 +71,48 @@ def decode(
     Raises:
         ValueError: the array has another shape or holds NaN.
     """
-    scores = _scores(log_probs)
-    best: tuple[float, Layout, NDArray[np.float64], NDArray[np.intp]] | None = None
-    for layout in layouts:
-        masked = np.where(layout.mask, scores, -np.inf)
-        chosen = masked.argmax(axis=1)
-        likelihood = float(masked.max(axis=1).sum())
-        if best is None or likelihood > best[0]:
-            best = likelihood, layout, masked, chosen
-    assert best is not None, "decode needs at least one layout"
-    likelihood, layout, masked, chosen = best
+    assert layouts, "decode needs at least one layout"
+    unique = _unique(tuple(layouts))
+    masked = _masked(_scores(log_probs), unique)
+    sums = _logsumexp(masked)
+    masses = sums.sum(axis=(1, 2))
+    likelihoods = masked.max(axis=2).sum(axis=1)
+    best = int(likelihoods.argmax())
+    mass = np.logaddexp.reduce(masses)
 
-    confidence = float(np.exp(likelihood - _mass(scores, _masks(layouts))))
-    within = np.exp(masked - _logsumexp(masked))
-    order = np.argsort(-within, axis=1, kind="stable")[:, :candidates]
+    within = np.exp(masked - sums)  # of a character, given the layout
+    chosen = masked[best].argmax(axis=1)
+    shares = np.exp(masses - mass)  # of the layouts
+    probabilities = (shares @ within[:, np.arange(PLATE_LENGTH), chosen]).clip(0, 1)
+    order = np.argsort(-within[best], axis=1, kind="stable")[:, :candidates]
+    listed = np.take_along_axis(within[best], order, axis=1)
     characters = tuple(
-        tuple(Candidate(ALPHABET[index], float(within[position, index])) for index in row)
-        for position, row in enumerate(order)
+        tuple(Candidate(ALPHABET[index], probability) for index, probability in zip(*row, strict=True))
+        for row in zip(order.tolist(), listed.tolist(), strict=True)
     )
-    return Reading(decode_indices(chosen), layout, min(confidence, 1.0), characters)
+    confidence = min(float(np.exp(likelihoods[best] - mass)), 1.0)
+    text = "".join(ALPHABET[index] for index in chosen.tolist())
+    return Reading(text, unique[best], confidence, characters, tuple(probabilities.tolist()))
+
+
+def confidences(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS) -> NDArray[np.float64]:
+    """The confidence of what `decode` finds, for many plates at once.
+
+    Args:
+        log_probs: float[N, 7, 36], as `decode` takes them.
+        layouts: at least one.
+
+    Returns:
+        float64[N], 0..1.
+
+    Raises:
+        ValueError: the array has another shape or holds NaN.
+    """
+    masked = _masked(_scores(log_probs, many=True), _unique(tuple(layouts)))
+    masses = _logsumexp(masked).sum(axis=(2, 3))
+    likelihoods = masked.max(axis=3).sum(axis=2)
+    found: NDArray[np.float64] = np.exp(likelihoods.max(axis=1) - np.logaddexp.reduce(masses, axis=1))
+    return found.clip(max=1)
 
 
 @dataclass(frozen=True)
@@ -97,59 +136,87 @@ def alternatives(
     Raises:
         ValueError: the array has another shape or holds NaN.
     """
-    scores, pool = _scores(log_probs), _masks(layouts)
-    mass = _mass(scores, pool)
+    masked = _masked(_scores(log_probs), _unique(tuple(layouts)))
+    mass = float(np.logaddexp.reduce(_logsumexp(masked).sum(axis=(1, 2))))
+    order = np.argsort(-masked, axis=2, kind="stable")[:, :, :count]
+    values = np.take_along_axis(masked, order, axis=2)
     found: dict[str, float] = {}
-    for mask in pool:
-        for likelihood, indices in _likeliest(np.where(mask, scores, -np.inf), count):
-            found[decode_indices(indices)] = likelihood
+    for rows in zip(order.tolist(), values.tolist(), strict=True):
+        found.update((text, likelihood) for likelihood, text in _likeliest(*rows, count))
     best = sorted(found.items(), key=lambda entry: -entry[1])[:count]
-    return tuple(Alternative(text, min(float(np.exp(likelihood - mass)), 1.0)) for text, likelihood in best)
+    return tuple(Alternative(text, min(exp(likelihood - mass), 1.0)) for text, likelihood in best)
 
 
-def _likeliest(masked: NDArray[np.float64], count: int) -> list[tuple[float, NDArray[np.intp]]]:
-    """The texts of largest sum: those of all positions but the last, each continued by every likely character."""
-    order = np.argsort(-masked, axis=1, kind="stable")[:, :count]
-    texts: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
-    for position, row in enumerate(order):
-        # Of the best texts, only the best beginnings are part.
+def _likeliest(order: list[list[int]], values: list[list[float]], count: int) -> list[tuple[float, str]]:
+    """The texts of largest sum, best first.
+
+    Args:
+        order: for each position its classes, likeliest first.
+        values: their log-probabilities; minus infinity where a layout forbids a class.
+        count: how many.
+    """
+    texts = [(0.0, "")]
+    for classes, row in zip(order, values, strict=True):
+        allowed = [(ALPHABET[index], value) for index, value in zip(classes, row, strict=True) if value > -inf]
+        # The i-th text with the j-th character has (i + 1)(j + 1) - 1 others before it.
         longer = [
-            (total + float(masked[position, index]), (*text, int(index)))
-            for total, text in texts
-            for index in row
-            if np.isfinite(masked[position, index])
+            (total + value, text + character)
+            for rank, (total, text) in enumerate(texts, start=1)
+            for character, value in allowed[: count // rank]
         ]
         texts = sorted(longer, key=lambda entry: -entry[0])[:count]
-    return [(total, np.array(text, np.intp)) for total, text in texts]
-
-
-def _scores(log_probs: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Normalised rows, with a floor: it keeps a layout comparable when the reader gave a whole row of its classes no
-    mass at all."""
-    scores = np.asarray(log_probs, np.float64)
-    if scores.shape != (PLATE_LENGTH, CLASSES) or np.isnan(scores).any():
-        raise ValueError(f"log_probs must be {PLATE_LENGTH}x{CLASSES} without NaN, not {scores.shape}")
-    return np.maximum(scores - _logsumexp(scores), -1e4)
-
-
-def _masks(layouts: Sequence[Layout]) -> NDArray[np.bool_]:
-    """bool[M, 7, 36]: each pattern once, as two names of one pattern are one set of plates."""
-    return masks_of(tuple(dict.fromkeys(each.pattern for each in layouts)))
+    return texts
 
 
 def log_mass(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS) -> float:
     """The logarithm of the probability that the reader gives to all texts of the layouts together."""
-    return _mass(_scores(log_probs), _masks(layouts))
+    return float(np.logaddexp.reduce(_logsumexp(_masked(_scores(log_probs), _unique(tuple(layouts)))).sum(axis=(1, 2))))
 
 
-def _mass(scores: NDArray[np.float64], masks: NDArray[np.bool_]) -> float:
-    return float(np.logaddexp.reduce(_logsumexp(np.where(masks, scores, -np.inf)).sum(axis=(1, 2))))
+def plate_score(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS) -> float:
+    """The probability that the reader gives to all texts of the layouts together, 0..1.
+
+    It is near 1 for plates. Where a picture shows none, the reader spreads its mass over all classes, of which the
+    layouts leave less than a hundredth.
+
+    Args:
+        log_probs: float[7, 36], of one look, or the mean of several.
+        layouts: at least one.
+
+    Raises:
+        ValueError: the array has another shape or holds NaN.
+    """
+    return min(exp(log_mass(log_probs, layouts)), 1.0)
 
 
 def log_softmax(scores: NDArray[np.floating]) -> NDArray[np.float32]:
     """Scores as log-probabilities: float[..., 36] -> float32[..., 36], each row with a mass of one."""
     values = np.asarray(scores, np.float64)
     return (values - _logsumexp(values)).astype(np.float32)
+
+
+def _scores(log_probs: NDArray[np.floating], many: bool = False) -> NDArray[np.float64]:
+    """Normalised rows, with a floor: it keeps a layout comparable when the reader gave a whole row of its classes no
+    mass at all."""
+    scores = np.asarray(log_probs, np.float64)
+    if scores.shape[many:] != (PLATE_LENGTH, CLASSES) or np.isnan(scores).any():
+        raise ValueError(f"log_probs must be {PLATE_LENGTH}x{CLASSES} without NaN, not {scores.shape}")
+    return np.maximum(scores - _logsumexp(scores), -1e4)
+
+
+@cache
+def _unique(layouts: tuple[Layout, ...]) -> tuple[Layout, ...]:
+    """The first layout of each pattern, as two names of one pattern are one set of plates."""
+    first: dict[str, Layout] = {}
+    for layout in layouts:
+        first.setdefault(layout.pattern, layout)
+    return tuple(first.values())
+
+
+def _masked(scores: NDArray[np.float64], layouts: tuple[Layout, ...]) -> NDArray[np.float64]:
+    """Scores under each layout, minus infinity for classes that it forbids: float[..., 7, 36] -> [..., M, 7, 36]."""
+    masks = masks_of(tuple(each.pattern for each in layouts))
+    return np.where(masks, scores[..., np.newaxis, :, :], -np.inf)
 
 
 def _logsumexp(values: NDArray[np.float64]) -> NDArray[np.float64]:

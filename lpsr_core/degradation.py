@@ -1,6 +1,6 @@
 """How a sharp plate becomes an unreadable one.
 
-Four ways, all at the crop's own resolution and seeded; padding and resizing to 16x48 come after
+Four ways, all at the crop's own resolution and seeded; resizing to 16x48 comes after
 (`geometry.to_lr`):
 
 - `blur`: as the authors' released code does (Valfride/lpr-rsr-ext), the protocol of their evaluation.

@@ -166,15 +166,17 @@ def pad_to_plate(crop: Image) -> Image:
 
 
 def resize(image: NDArray, size: tuple[int, int]) -> NDArray:
-    """Bicubic resizing that averages first when it shrinks to less than half, so that nothing aliases.
+    """Resize bicubically; a side that shrinks to less than half is averaged, so that nothing aliases.
 
     Args:
         image: [H, W, 3], uint8 or float32.
         size: width and height.
     """
-    if image.shape[1] > 2 * size[0] and image.shape[0] > 2 * size[1]:
-        return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
+    height, width = image.shape[:2]
+    averaged = (size[0] if width > 2 * size[0] else width, size[1] if height > 2 * size[1] else height)
+    if averaged != (width, height):
+        image = cv2.resize(image, averaged, interpolation=cv2.INTER_AREA)
+    return image if averaged == size else cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
 
 
 def within(crop: Image, most: tuple[int, int]) -> Image:
@@ -193,7 +195,31 @@ def within(crop: Image, most: tuple[int, int]) -> Image:
 
 
 def to_lr(crop: Image) -> Image:
-    """A plate crop as the generator takes it: padded gray to 3:1 and resized bicubically.
+    """Resize a plate crop to the generator's input, which it fills whatever its proportions.
+
+    Args:
+        crop: uint8[H, W, 3] of any size.
+
+    Returns:
+        uint8[16, 48, 3].
+    """
+    return resize(crop, LR_SIZE)
+
+
+def to_hr(crop: Image) -> Image:
+    """Resize a plate crop to the reader's input, which it fills whatever its proportions.
+
+    Args:
+        crop: uint8[H, W, 3] of any size.
+
+    Returns:
+        uint8[32, 96, 3].
+    """
+    return resize(crop, HR_SIZE)
+
+
+def padded_lr(crop: Image) -> Image:
+    """Resize a crop to the generator's size as the paper's protocol does, after padding it to 3:1.
 
     Args:
         crop: uint8[H, W, 3] of any size.
@@ -204,8 +230,8 @@ def to_lr(crop: Image) -> Image:
     return resize(pad_to_plate(crop), LR_SIZE)
 
 
-def to_hr(crop: Image) -> Image:
-    """A plate crop as the reader takes it: padded gray to 3:1 and resized bicubically.
+def padded_hr(crop: Image) -> Image:
+    """Resize a crop to the reader's size as the paper's protocol does, after padding it to 3:1.
 
     Args:
         crop: uint8[H, W, 3] of any size.
@@ -217,14 +243,17 @@ def to_hr(crop: Image) -> Image:
 
 
 def with_margin(crop: Image, share: float) -> Image:
-    """A crop with its outermost pixels repeated around it, as if it had been cut less tightly.
+    """Widen or narrow a crop, as if it had been cut less or more tightly.
 
     Args:
         crop: uint8[H, W, 3].
-        share: of the width added on the left and on the right, and of the height above and below.
+        share: of the width on the left and on the right, and of the height above and below; more than -0.5. What is
+            added repeats the outermost pixels, a negative share is cut off (a view, not a copy).
     """
     height, width = crop.shape[:2]
     up, left = round(share * height), round(share * width)
+    if share <= 0:
+        return crop[-up : height + up, -left : width + left]
     return cv2.copyMakeBorder(crop, up, up, left, left, cv2.BORDER_REPLICATE)  # type: ignore[return-value]
 
 

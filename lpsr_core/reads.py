@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Any
 
 from lpsr_core.decode import Alternative, Candidate
 from lpsr_core.geometry import Box
@@ -24,12 +25,14 @@ class Read:
         characters: for each position its likeliest characters with probabilities, best first.
         frames: how many frames were fused.
         agreeing: how many of those frames read this very text when taken alone.
-        super_resolved: whether the named frame was read through the generator.
+        super_resolved: whether the named frame was read through the generator, alone or beside direct views.
         lr_image: path of the picture that was cut from the named frame, or None when pictures are off.
-        sr_image: path of the generator's picture of it, or None when it was read directly.
+        sr_image: path of the generator's picture of it, or None when it was read directly alone.
         track: number of the track within its source; reads of one plate share it.
         alternatives: the likeliest texts, best first; the first is `text`.
         time: when a live source gave the named frame, ISO 8601 in UTC; None for recordings.
+        certain: the text with `?` in place of each character that is not certain.
+        plate: how surely a plate was seen at all, 0..1 (see `decode.plate_score`).
     """
 
     source: str
@@ -48,16 +51,35 @@ class Read:
     track: int
     alternatives: tuple[Alternative, ...] = ()
     time: str | None = None
+    certain: str = ""
+    plate: float = 1.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the read as JSON holds it; numbers rounded to what they can mean."""
+        return {
+            "source": self.source,
+            "frame": self.frame,
+            "milliseconds": round(self.milliseconds, 1),
+            "box": {name: round(getattr(self.box, name), 1) for name in ("x", "y", "width", "height")},
+            "text": self.text,
+            "certain": self.certain,
+            "layout": self.layout,
+            "confidence": round(self.confidence, 4),
+            "plate": round(self.plate, 4),
+            "characters": [
+                [{"character": c.character, "probability": round(c.probability, 4)} for c in position]
+                for position in self.characters
+            ],
+            "frames": self.frames,
+            "agreeing": self.agreeing,
+            "super_resolved": self.super_resolved,
+            "lr_image": self.lr_image,
+            "sr_image": self.sr_image,
+            "track": self.track,
+            "alternatives": [{"text": a.text, "probability": round(a.probability, 4)} for a in self.alternatives],
+            "time": self.time,
+        }
 
     def to_json(self) -> str:
-        """One line of JSON, without the newline; numbers rounded to what they can mean."""
-        fields = asdict(self)
-        fields["milliseconds"] = round(self.milliseconds, 1)
-        fields["confidence"] = round(self.confidence, 4)
-        fields["box"] = {name: round(value, 1) for name, value in fields["box"].items()}
-        fields["characters"] = [
-            [{"character": c.character, "probability": round(c.probability, 4)} for c in position]
-            for position in self.characters
-        ]
-        fields["alternatives"] = [{"text": a.text, "probability": round(a.probability, 4)} for a in self.alternatives]
-        return json.dumps(fields, ensure_ascii=False)
+        """One line of JSON, without the newline."""
+        return json.dumps(self.as_dict(), ensure_ascii=False)

@@ -45,7 +45,15 @@ def read_plates(
     super_resolve: Annotated[
         str | None,
         typer.Option(
-            metavar="auto|always|never", help="Which plates the generator enlarges; auto: those below 96 pixels."
+            metavar="auto|always|never",
+            help="Which plates the generator enlarges; auto: those below 96 pixels, and others that are not sure.",
+        ),
+    ] = None,
+    views: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|one",
+            help="Look at a plate again, cut otherwise, where the first look is not sure (default auto).",
         ),
     ] = None,
     generator: Annotated[
@@ -86,6 +94,14 @@ def read_plates(
     ] = None,
     min_confidence: Annotated[
         float | None, typer.Option(metavar="P", help="Drop reads below this confidence (default 0.3; not --crops).")
+    ] = None,
+    min_plate: Annotated[
+        float | None,
+        typer.Option(metavar="P", help="Skip what looks less like a plate than this (default 0.3; 0 shows all)."),
+    ] = None,
+    certain: Annotated[
+        float | None,
+        typer.Option(metavar="P", help="Characters below this probability are ? in `certain` (default 0.6)."),
     ] = None,
     min_frames: Annotated[
         int | None,
@@ -160,6 +176,7 @@ def read_plates(
         "crops": crops,
         "out": out,
         "super_resolve": super_resolve,
+        "views": views,
         "generator": generator,
         "reader": reader,
         "precision": precision,
@@ -171,6 +188,8 @@ def read_plates(
         "region": region,
         "layouts": None if layouts is None else tuple(word for word in layouts.split(",") if word.strip()),
         "min_confidence": min_confidence,
+        "min_plate": min_plate,
+        "certain": certain,
         "min_frames": min_frames,
         "raw": raw,
         "stride": stride,
@@ -217,7 +236,8 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
         return 130
     if not quiet:
         what = "plate" if summary.reads == 1 else "plates"
-        typer.echo(f"{summary.reads} {what} read in {summary.seconds:.1f} s; {config.out}/reads.jsonl")
+        others = f"; {summary.no_plates} finds were no plates that can be read" if summary.no_plates else ""
+        typer.echo(f"{summary.reads} {what} read in {summary.seconds:.1f} s{others}; {config.out}/reads.jsonl")
     if summary.stopped_by is not None:
         return 128 + summary.stopped_by
     if summary.failures:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from lpsr_core.cards import PRECISIONS, Precision
+from lpsr_core.decode import CERTAIN, MIN_PLATE
 from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
 from lpsr_run.backends import BACKENDS, Backend
 from lpsr_run.locate.region import parse_region
-from lpsr_run.plate_reader import SUPER_RESOLVE, SuperResolve
 from lpsr_run.redact import redact
 from lpsr_run.sources.raw import parse_raw
+from lpsr_run.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -35,6 +36,7 @@ class RunConfig:
         crops: images that are plates already: a file, folder or glob.
         out: folder for reads.jsonl, run.json and pictures.
         super_resolve: which crops go through the generator.
+        views: `auto` reads crops in further views where the first look is not sure, `one` takes one look at each.
         generator, reader: a released model's name or the path of an .onnx file.
         precision: variant of a released model.
         backend: what runs the models.
@@ -46,6 +48,8 @@ class RunConfig:
         region: the part of each frame that is searched, `x,y,width,height` in pixels or in shares; None for all of it.
         layouts: names or patterns that plates may follow.
         min_confidence: reads below are dropped, 0..1; crops are always read.
+        min_plate: plate score below which nothing counts as a plate, 0..1; 0 shows all.
+        certain: probability below which a character is `?` in the certain text, 0..1.
         min_frames: frames that a track of a video needs, unless its confidence is at least `sure`.
         sure: confidence from which a single frame of a video suffices, 0..1.
         raw: form of the raw frames on standard input (`-` among the videos), as `1280x720@25`.
@@ -70,6 +74,7 @@ class RunConfig:
     crops: str | None = None
     out: str = "runs/latest"
     super_resolve: SuperResolve = "auto"
+    views: Views = "auto"
     generator: str = "lite"
     reader: str = "lite"
     precision: Precision = "fp32"
@@ -81,6 +86,8 @@ class RunConfig:
     region: str | None = None
     layouts: tuple[str, ...] = ("brazilian", "mercosur")
     min_confidence: float = 0.3
+    min_plate: float = MIN_PLATE
+    certain: float = CERTAIN
     min_frames: int = 2
     sure: float = 0.9
     raw: str | None = None
@@ -127,6 +134,7 @@ class RunConfig:
             raise UsageError("standard input can be read once; give a single --video -")
         for name, choices in (
             ("super_resolve", SUPER_RESOLVE),
+            ("views", VIEWS),
             ("precision", PRECISIONS),
             ("backend", BACKENDS),
         ):
@@ -135,7 +143,7 @@ class RunConfig:
         for name, least in (("threads", 0), ("batch", 1), ("min_frames", 1), ("stride", 1), ("keep_reads", 0)):
             if getattr(self, name) < least:
                 raise UsageError(f"{_option(name)} is at least {least}, not {getattr(self, name)}")
-        for name in ("min_confidence", "sure"):
+        for name in ("min_confidence", "min_plate", "certain", "sure"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{_option(name)} is between 0 and 1, not {getattr(self, name)}")
         for name in ("keep_days", "give_up"):

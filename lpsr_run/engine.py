@@ -123,6 +123,16 @@ class Chainable(Protocol):
         ...
 
 
+@runtime_checkable
+class SharesRows(Protocol):
+    """An engine that shares out a batch's rows among threads."""
+
+    @property
+    def workers(self) -> int:
+        """How many threads."""
+        ...
+
+
 @dataclass(frozen=True)
 class Contract:
     """The one input and the one output of a role's graph; the first axis of both is the batch."""

@@ -6,26 +6,20 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.alphabet import CLASSES, PLATE_LENGTH
-from lpsr_core.decode import log_softmax
+from lpsr_core.decode import confidences, log_softmax
 from lpsr_core.errors import LpsrError
-from lpsr_core.geometry import HR_SIZE, LR_SIZE, Image, to_hr, to_images, to_lr, to_tensor, with_margin
+from lpsr_core.geometry import HR_SIZE, LR_SIZE, Image, to_images, to_tensor
+from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
 from lpsr_run.clock import StageClock
-from lpsr_run.engine import Chainable, Engine, Passed, Pending, check_contract
+from lpsr_run.engine import Chainable, Engine, Passed, Pending, SharesRows, check_contract
+from lpsr_run.views import SURE, SuperResolve, View, Views, first_view, further_views
 
-SuperResolve = Literal["auto", "always", "never"]
-SUPER_RESOLVE: tuple[SuperResolve, ...] = get_args(SuperResolve)
-MARGIN = 0.03
-"""Crops that are read directly are read a second time with so much of their size added on every side, and the two
-log-probabilities averaged: boxes differ in how tightly they hold the plate, and two views of it err less than one."""
 _PICTURE = (3, HR_SIZE[1], HR_SIZE[0])
-DIRECT_WIDTH = HR_SIZE[0]
-"""Crops at least this wide, in pixels, have all that the generator could give: `auto` reads them directly."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +27,11 @@ class PlateBatch:
     """What the networks said about N crops, in the crops' order.
 
     Attributes:
-        log_probs: float32[N, 7, 36], natural logarithms.
-        inputs: what the first network saw: uint8[16, 48, 3] when super-resolved, else uint8[32, 96, 3].
-        super_resolved: bool[N], whether the generator served the crop.
-        sr: the generator's picture, uint8[32, 96, 3], or None for a crop that was read directly.
+        log_probs: float32[N, 7, 36], natural logarithms; where a crop was read in several views, of their mean.
+        inputs: what the first network saw at the first look: uint8[16, 48, 3] or, directly, uint8[32, 96, 3].
+        super_resolved: bool[N], whether the generator served any view of the crop.
+        sr: the generator's picture of the crop as it is, uint8[32, 96, 3], or None for one that was read directly
+            alone.
     """
 
     log_probs: NDArray[np.float32]
@@ -48,15 +43,27 @@ class PlateBatch:
         return len(self.inputs)
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """What the networks said about N looks; fields as of `PlateBatch`."""
+
+    log_probs: NDArray[np.float32]
+    inputs: tuple[Image, ...]
+    pictures: tuple[Image | None, ...]
+
+
 class PlateReader:
     """Reads plate crops of any size.
 
     Args:
         reader: engine of the reader's contract.
         generator: engine of the generator's contract; may be None when nothing is super-resolved.
-        super_resolve: `auto` sends crops below 96 pixels of width through the generator; `always`, `never`.
+        super_resolve: `auto` looks at crops below 96 pixels of width through the generator, at others directly, and
+            both ways where that is not sure; `always`, `never`.
         batch: most crops in one forward pass.
         temperature: that log-probabilities are divided by, so that confidences are the shares that are right.
+        layouts: that plates may follow; a look is sure when it reads a text of theirs with enough confidence.
+        views: `auto` reads a crop in further views where the first look is not sure (see `views`), `one` never.
         clock: counts the stages preprocess, generate and read; default a clock of its own.
 
     Raises:
@@ -71,6 +78,8 @@ class PlateReader:
         batch: int = 16,
         clock: StageClock | None = None,
         temperature: float = 1.0,
+        layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
+        views: Views = "auto",
     ) -> None:
         check_contract(reader, "reader")
         if generator is not None:
@@ -83,9 +92,10 @@ class PlateReader:
         self._reader, self._generator = reader, generator
         self._chain = generator.then(reader) if isinstance(generator, Chainable) else None
         self._super_resolve, self._batch, self._temperature = super_resolve, batch, temperature
+        self._layouts, self._views = tuple(layouts), views
 
     def read(self, crops: Sequence[Image]) -> PlateBatch:
-        """Runs the networks over crops; pictures that need the generator and others are batched apart.
+        """Run the networks over crops, and again over further views of those whose first look is not sure.
 
         Args:
             crops: N of uint8[H, W, 3], RGB, of any sizes.
@@ -93,11 +103,36 @@ class PlateReader:
         Raises:
             LpsrError: an engine failed, or gave another shape than its contract says, or NaN.
         """
-        count = len(crops)
-        log_probs = np.empty((count, PLATE_LENGTH, CLASSES), np.float32)
-        inputs: list[Image | None] = [None] * count
-        pictures: list[Image | None] = [None] * count
-        through = np.array([self._needs_generator(crop) for crop in crops], bool)
+        first = [first_view(self._super_resolve, crop) for crop in crops]
+        seen = self._look(list(zip(crops, first, strict=True)))
+        log_probs, pictures = seen.log_probs, list(seen.pictures)
+        further = {int(index): further_views(self._super_resolve, first[index]) for index in self._unsure(log_probs)}
+        again = [(index, view) for index, views in further.items() for view in views]
+        if again:
+            more = self._look([(crops[index], view) for index, view in again])
+            total = log_probs.astype(np.float64)
+            np.add.at(total, [index for index, _ in again], more.log_probs)
+            for index, views in further.items():
+                log_probs[index] = log_softmax(total[index] / (1 + len(views)))
+            for (index, view), picture in zip(again, more.pictures, strict=True):
+                if view == View(super_resolved=True):
+                    pictures[index] = picture
+        through = np.array([picture is not None for picture in pictures], bool)
+        return PlateBatch(log_probs, seen.inputs, through, tuple(pictures))
+
+    def _unsure(self, log_probs: NDArray[np.float32]) -> NDArray[np.intp]:
+        """Indices of the crops whose first look is not sure."""
+        if self._views == "one":
+            return np.empty(0, np.intp)
+        with self.clock.stage("decode"):
+            return np.flatnonzero(confidences(log_probs, self._layouts) < SURE)
+
+    def _look(self, looks: Sequence[tuple[Image, View]]) -> _Seen:
+        """Run the networks over crops, each in one view; those that need the generator and others are batched apart."""
+        log_probs = np.empty((len(looks), PLATE_LENGTH, CLASSES), np.float32)
+        pictures: list[Image | None] = [None] * len(looks)
+        with self.clock.stage("preprocess"):
+            inputs = tuple(view.of(crop) for crop, view in looks)
         under_way: deque[tuple[list[int], Pending]] = deque()
         depth = 1 if self._chain is None else self._chain.depth
 
@@ -107,28 +142,23 @@ class PlateReader:
             for index, picture in zip(chosen, to_images(passed.sr), strict=True):
                 pictures[index] = picture
 
-        for chosen in self._batches(np.flatnonzero(through)):
-            with self.clock.stage("preprocess"):
-                small = [to_lr(crops[index]) for index in chosen]
-                tensor = to_tensor(small)
-            for index, image in zip(chosen, small, strict=True):
-                inputs[index] = image
-            under_way.append((chosen, self._begin(tensor)))
+        through = [index for index, (_, view) in enumerate(looks) if view.super_resolved]
+        for chosen in _batches(through, self._batch):
+            under_way.append((chosen, self._begin(self._tensor(inputs, chosen))))
             if len(under_way) >= depth:  # while some are computed, the next is prepared
                 land(*under_way.popleft())
         while under_way:
             land(*under_way.popleft())
-        for chosen in self._batches(np.flatnonzero(~through)):
-            with self.clock.stage("preprocess"):
-                large = [to_hr(crops[index]) for index in chosen]
-                looser = [to_hr(with_margin(crops[index], MARGIN)) for index in chosen]
-                tensor = to_tensor([*large, *looser])
-            tight, loose = np.split(self._log_probs(tensor), 2)
-            log_probs[chosen] = log_softmax((tight + loose) / 2)
-            for index, image in zip(chosen, large, strict=True):
-                inputs[index] = image
-        seen = tuple(image for image in inputs if image is not None)
-        return PlateBatch(log_probs, seen, through, tuple(pictures))
+        # An engine that shares out rows makes as many forward passes as it has workers.
+        passes = self._reader.workers if isinstance(self._reader, SharesRows) else 1
+        direct = [index for index, (_, view) in enumerate(looks) if not view.super_resolved]
+        for chosen in _batches(direct, self._batch * passes):
+            log_probs[chosen] = self._log_probs(self._tensor(inputs, chosen))
+        return _Seen(log_probs, inputs, tuple(pictures))
+
+    def _tensor(self, inputs: Sequence[Image], chosen: Sequence[int]) -> NDArray[np.float32]:
+        with self.clock.stage("preprocess"):
+            return to_tensor([inputs[index] for index in chosen])
 
     def warm_up(self) -> None:
         """One empty plate through each engine, so that the first real one does not pay for their set-up."""
@@ -137,15 +167,6 @@ class PlateReader:
         elif self._generator is not None:
             self._generator.run({"lr": np.zeros((1, 3, LR_SIZE[1], LR_SIZE[0]), np.float32)})
         self._reader.run({"image": np.zeros((1, 3, HR_SIZE[1], HR_SIZE[0]), np.float32)})
-
-    def _needs_generator(self, crop: Image) -> bool:
-        if self._super_resolve == "auto":
-            return bool(crop.shape[1] < DIRECT_WIDTH)
-        return self._super_resolve == "always"
-
-    def _batches(self, indices: NDArray[np.intp]) -> list[list[int]]:
-        starts = range(0, len(indices), self._batch)
-        return [[int(index) for index in indices[start : start + self._batch]] for start in starts]
 
     def _begin(self, tensor: NDArray[np.float32]) -> Pending:
         """Generator, then reader: under way in a chain, and done otherwise."""
@@ -180,6 +201,10 @@ class PlateReader:
         if np.isnan(values).any():
             raise LpsrError(f"{self._reader.name}: the reader gave NaN; the model is broken, export it again")
         return values if self._temperature == 1 else log_softmax(values / np.float32(self._temperature))
+
+
+def _batches(indices: list[int], size: int) -> list[list[int]]:
+    return [indices[start : start + size] for start in range(0, len(indices), size)]
 
 
 def _run(

@@ -53,6 +53,8 @@ from lpsr_run.tools import Tools, open_tools
 from lpsr_run.tracking import TrackSettings
 
 Report = Callable[[str], None]
+_SYNC_SECONDS = 1.0
+"""Between syncs of reads.jsonl when crops are read: what a power cut takes can be read again."""
 
 
 def run(config: RunConfig, quiet: bool = False) -> Summary:
@@ -123,9 +125,9 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
             with _progress(errors, quiet) as progress, StopRequest() as stop:
                 merged = stack.enter_context(closing(Merged(sources, state, done, lambda: stop.signal is not None)))
                 frames = _counted(tools.reader.clock, merged, sources, summary, progress, stop, report)
-                for event in _events(config, tools, frames, any(source.live for source in sources), report, stack):
+                for event in _events(config, tools, frames, state, report, stack):
                     with tools.reader.clock.stage("write"):
-                        result = _result(event, store, watched)
+                        result = _result(event, store, watched, config.certain)
                         for sink in sinks:
                             sink.write(result)
                     state.reads += 1
@@ -181,7 +183,8 @@ def _noticed(source: SourceState, state: RunState, note: Report) -> Notice:
 def _open_sinks(
     config: RunConfig, summary: Summary, out: Path, quiet: bool, note: Report, fault: Report, stack: ExitStack
 ) -> list[Sink]:
-    sinks: list[Sink] = [stack.enter_context(JsonLinesSink(out / "reads.jsonl"))]
+    sync_seconds = _SYNC_SECONDS if config.crops is not None else 0.0
+    sinks: list[Sink] = [stack.enter_context(JsonLinesSink(out / "reads.jsonl", sync_seconds))]
     if config.csv is not None:
         sinks.append(stack.enter_context(CsvSink(Path(config.csv))))
     if config.store is not None:
@@ -206,23 +209,29 @@ def _open_sinks(
 
 
 def _events(
-    config: RunConfig, tools: Tools, frames: Iterable[Frame | Ended], live: bool, report: Report, stack: ExitStack
+    config: RunConfig,
+    tools: Tools,
+    frames: Iterable[Frame | Ended],
+    state: RunState,
+    report: Report,
+    stack: ExitStack,
 ) -> Iterator[PlateEvent]:
     layouts = parse_layouts(config.layouts)
     if tools.locator is None:
-        return read_crops(frames, tools.reader, report, layouts, config.batch)
+        return read_crops(frames, tools.reader, report, layouts, min_plate=config.min_plate)
     stream = PlateStream(
         tools.locator,
         tools.reader,
         layouts,
-        Acceptance(config.min_confidence, config.min_frames, config.sure),
+        Acceptance(config.min_confidence, config.min_frames, config.sure, config.min_plate),
         tracking=TrackSettings(power=tools.calibration.power),
-        batch=1 if live else config.batch,
+        batch=1 if any(source.live for source in state.sources) else config.batch,
         keep_frames=config.evidence is not None,
     )
     if config.annotate is not None:
         video = stack.enter_context(VideoSink(Path(config.annotate)))
         stream.show = lambda frame, marks: video.show(frame.image, marks, frame.milliseconds)
+    state.no_plates = lambda: stream.no_plates
     return stream.reads(frames)
 
 
@@ -260,7 +269,7 @@ def _counted(
     summary.stopped_by = stop.signal
 
 
-def _result(event: PlateEvent, store: PictureStore | None, watched: WatchList | None) -> Result:
+def _result(event: PlateEvent, store: PictureStore | None, watched: WatchList | None, certain: float) -> Result:
     fused = event.read
     best, reading = fused.best, fused.reading
     hidden = watched is not None and not watched.holds(reading.text)
@@ -285,9 +294,12 @@ def _result(event: PlateEvent, store: PictureStore | None, watched: WatchList | 
         track=fused.track,
         alternatives=fused.alternatives,
         time=None if best.taken is None else _utc(best.taken),
+        certain=reading.certain(certain),
+        plate=fused.plate,
     )
     if watched is not None and hidden:
-        read = replace(read, text=watched.shown(reading.text), characters=(), alternatives=())
+        shown = watched.shown(reading.text)
+        read = replace(read, text=shown, certain=shown, characters=(), alternatives=())
     return Result(read, fused.first, fused.last, best.crop, best.sr, best.quad, best.picture, hidden)
 
 

@@ -61,6 +61,7 @@ class RunState:
     Attributes:
         sources: in the user's order.
         reads: plates that were written.
+        no_plates: tracks that showed no plate that can be read.
         started: seconds since 1970.
         stages: seconds by stage of the pipeline.
         listeners: told every event: a source's change of status, a failure.
@@ -68,6 +69,7 @@ class RunState:
 
     sources: list[SourceState] = field(default_factory=list)
     reads: int = 0
+    no_plates: Callable[[], int] = int
     started: float = field(default_factory=time.time)
     stages: Callable[[], dict[str, float]] = dict
     listeners: list[Callable[[Event], None]] = field(default_factory=list)
@@ -92,6 +94,7 @@ class RunState:
             "process": os.getpid(),
             "frames": self.frames,
             "reads": self.reads,
+            "no_plates": self.no_plates(),
             "resident_bytes": resident_bytes(),
             "threads": threading.active_count(),
             "stages": {str(name): round(value, 3) for name, value in self.stages().items()},

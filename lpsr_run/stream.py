@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from lpsr_core.decode import alternatives, decode
+from lpsr_core.decode import MIN_PLATE, alternatives, decode, plate_score
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Box, Image, Quad, rectify
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
@@ -21,8 +21,12 @@ from lpsr_run.tracking import FusedRead, Observation, Track, Tracker, TrackSetti
 
 MARGIN = 0.03
 """Surroundings that a crop keeps, as a share of the plate's width and height on every side."""
+COLLECT = 64
+"""Images of plates that are collected before the networks run."""
 SMALLEST = (8, 4)
 """Width and height in pixels below which a crop cannot hold seven characters."""
+TWO_ROWS = 0.6
+"""Height of a crop, as a share of its width, from which its plate may have two rows."""
 
 
 @dataclass(frozen=True)
@@ -33,20 +37,22 @@ class Acceptance:
         min_confidence: lowest confidence, 0..1.
         min_frames: frames that a moving picture's track needs: a false box seldom comes back.
         sure: confidence from which one frame suffices, 0..1.
+        min_plate: lowest plate score, 0..1 (see `decode.plate_score`).
     """
 
     min_confidence: float = 0.3
     min_frames: int = 2
     sure: float = 0.9
+    min_plate: float = MIN_PLATE
 
     def accepts(self, read: FusedRead, still: bool) -> bool:
         confidence = read.reading.confidence
-        if confidence < self.min_confidence:
+        if confidence < self.min_confidence or read.plate < self.min_plate:
             return False
         return still or read.frames >= self.min_frames or confidence >= self.sure
 
 
-EVERYTHING = Acceptance(min_confidence=0.0, min_frames=1)
+EVERYTHING = Acceptance(min_confidence=0.0, min_frames=1, min_plate=0.0)
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,7 @@ class PlateStream:
         show: takes each frame with what to draw into it, in order; None when nobody looks.
         clock: counts the stages locate, rectify and decode; the reader's clock counts the others.
         keep_frames: whether observations keep the whole frame; it takes memory.
+        no_plates: tracks that ended and showed no plate that can be read.
     """
 
     locator: Locator
@@ -106,6 +113,7 @@ class PlateStream:
         self._clock = self.reader.clock if self.clock is None else self.clock
         self._pending: list[_Pending] = []
         self._scenes: dict[int, _Scene] = {}
+        self.no_plates = 0
 
     def reads(self, frames: Iterable[Frame | Ended]) -> Iterator[PlateEvent]:
         """The accepted reads, each as soon as its track ends.
@@ -214,6 +222,8 @@ class PlateStream:
                 read = track.read()
             if self.acceptance.accepts(read, scene.still):
                 yield PlateEvent(scene.source, read, stream)
+            elif read.plate < self.acceptance.min_plate:
+                self.no_plates += 1
 
 
 def read_crops(
@@ -221,16 +231,18 @@ def read_crops(
     reader: PlateReader,
     report: Report,
     layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
-    batch: int = 16,
+    collect: int = COLLECT,
+    min_plate: float = MIN_PLATE,
 ) -> Iterator[PlateEvent]:
-    """Reads images that are plates already: one read an image, in order, whatever its confidence.
+    """Read images that are plates already: one read an image, in order, whatever its confidence.
 
     Args:
         frames: the images.
         reader: reads them.
-        report: takes the line about an image that is too small to hold a plate; it is skipped.
+        report: takes the line about an image that is skipped: it is too small to hold a plate, or shows none.
         layouts: that texts may follow.
-        batch: images that are collected before the networks run.
+        collect: images that are collected before the networks run, in batches of the reader's.
+        min_plate: plate score from which an image shows a plate, 0..1 (see `decode.plate_score`).
     """
     waiting: list[Frame] = []
 
@@ -238,12 +250,17 @@ def read_crops(
         batch_of = reader.read([frame.image for frame in waiting])
         for frame, log_probs, sr in zip(waiting, batch_of.log_probs, batch_of.sr, strict=True):
             height, width = frame.image.shape[:2]
+            with reader.clock.stage("decode"):
+                plate = plate_score(log_probs, layouts)
+            if plate < min_plate:
+                hint = "; two-row plates are not read" if height > TWO_ROWS * width else ""
+                report(f"{frame.source}: shows no plate that can be read (score {plate:.2f}){hint}")
+                continue
             quad = Quad.from_box(Box(0, 0, width, height))
             with reader.clock.stage("decode"):
-                reading = decode(log_probs, layouts)
+                reading, others = decode(log_probs, layouts), alternatives(log_probs, layouts)
             seen = Observation(frame.index, frame.milliseconds, quad, frame.image, sr, np.asarray(log_probs))
-            others = alternatives(log_probs, layouts)
-            read = FusedRead(0, reading, 1, 1, seen, frame.milliseconds, frame.milliseconds, others)
+            read = FusedRead(0, reading, 1, 1, seen, frame.milliseconds, frame.milliseconds, others, plate)
             yield PlateEvent(frame.source, read, frame.stream)
 
     for frame in frames:
@@ -255,7 +272,7 @@ def read_crops(
             report(f"{frame.source}: {width}x{height} pixels are too few for a plate; at least {least}")
             continue
         waiting.append(frame)
-        if len(waiting) >= batch:
+        if len(waiting) >= collect:
             yield from flush()
             waiting.clear()
     if waiting:

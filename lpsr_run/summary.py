@@ -46,6 +46,11 @@ class Summary:
         """That were written."""
         return self.state.reads
 
+    @property
+    def no_plates(self) -> int:
+        """Tracks that showed no plate that can be read."""
+        return self.state.no_plates()
+
     def made_by(self) -> dict[str, Any]:
         """Models and engines, for whoever must know what made a read."""
         return {
@@ -62,6 +67,7 @@ class Summary:
             "version": __version__,
             "frames": self.state.frames,
             "reads": self.state.reads,
+            "no_plates": self.no_plates,
             "failures": [*self.failures, *self.unwritten],
             "interrupted": self.stopped_by is not None,
             "seconds": round(self.seconds, 3),

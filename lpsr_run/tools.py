@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lpsr_core.cards import Calibration, Role
 from lpsr_core.errors import UsageError
+from lpsr_core.layouts import parse_layouts
 from lpsr_run.backends import Backend, open_engine
 from lpsr_run.config import RunConfig
 from lpsr_run.engine import Engine
@@ -66,6 +67,8 @@ def open_tools(config: RunConfig) -> Tools:
         config.super_resolve,
         config.batch,
         temperature=calibration.temperature,
+        layouts=parse_layouts(config.layouts),
+        views=config.views,
     )
     locator = _open_locator(config, models, engines) if config.crops is None else None
     return Tools(reader, calibration, locator, models, {role: engine.name for role, engine in engines.items()}, why)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from lpsr_core.alphabet import CLASSES, PLATE_LENGTH, encode
-from lpsr_core.decode import Alternative, Reading, alternatives, decode
+from lpsr_core.decode import Alternative, Reading, alternatives, decode, plate_score
 from lpsr_core.geometry import Box, Image, Quad
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
 
@@ -75,6 +75,7 @@ class FusedRead:
         best: the observation whose own reading agrees best with the fused one; the pictures are its.
         first, last: times of the first and the last observation, in milliseconds.
         alternatives: the likeliest texts, best first; the first is the reading's.
+        plate: how surely a plate was seen at all, 0..1: of the frames' mean (see `decode.plate_score`).
     """
 
     track: int
@@ -85,6 +86,7 @@ class FusedRead:
     first: float
     last: float
     alternatives: tuple[Alternative, ...] = ()
+    plate: float = 1.0
 
 
 class Track:
@@ -187,7 +189,8 @@ class Track:
         if own is None:
             own = max(self._best.values(), key=lambda entry: _likelihood(entry[1], reading.text))
         others = alternatives(self._tempered, self._layouts)
-        return FusedRead(self.number, reading, self._frames, agreeing, own[1], self._first, self._last, others)
+        plate = plate_score(self._sum / self._frames, self._layouts)
+        return FusedRead(self.number, reading, self._frames, agreeing, own[1], self._first, self._last, others, plate)
 
     def _forget(self, most: int = 8) -> None:
         """Keeps the pictures of the commonest texts only, so that a track's memory is bounded."""

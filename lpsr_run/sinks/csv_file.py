@@ -10,7 +10,8 @@ from lpsr_run.sinks.base import Result, write_failed
 from lpsr_run.sinks.files import ClosesItself, append_line, end_line
 
 COLUMNS = (
-    *("source", "time", "milliseconds", "frame", "track", "text", "layout", "confidence", "frames", "agreeing"),
+    *("source", "time", "milliseconds", "frame", "track", "text", "certain", "layout", "confidence", "plate"),
+    *("frames", "agreeing"),
     *("x", "y", "width", "height", "super_resolved", "lr_image", "sr_image"),
 )
 
@@ -47,14 +48,8 @@ class CsvSink(ClosesItself):
         self._file.close()
 
     def write(self, result: Result) -> None:
-        read = result.read
-        box = read.box
-        values = {
-            **{name: getattr(read, name) for name in COLUMNS if hasattr(read, name)},
-            **{name: round(getattr(box, name), 1) for name in ("x", "y", "width", "height")},
-            "confidence": round(read.confidence, 4),
-            "milliseconds": round(read.milliseconds, 1),
-        }
+        fields = result.read.as_dict()
+        values = {**fields, **fields["box"]}
         try:
             self._append(["" if values[name] is None else values[name] for name in COLUMNS])
         except OSError as error:

@@ -11,7 +11,7 @@ from lpsr_core.errors import LpsrError
 from lpsr_run.sinks.base import ELSEWHERE, MAKE_ROOM, Result, why
 from lpsr_run.sinks.files import ClosesItself
 
-SCHEMA = 1
+SCHEMA = 2
 _TABLE = """
 CREATE TABLE reads (
     id INTEGER PRIMARY KEY,
@@ -26,15 +26,20 @@ CREATE TABLE reads (
     confidence REAL NOT NULL,
     frames INTEGER NOT NULL,
     agreeing INTEGER NOT NULL,
-    json TEXT NOT NULL             -- the line of reads.jsonl
+    json TEXT NOT NULL,            -- the line of reads.jsonl
+    certain TEXT,                  -- NULL in rows of schema 1, as is plate
+    plate REAL
 );
 CREATE INDEX reads_text ON reads (text);
 CREATE INDEX reads_stored ON reads (stored);
 """
-_INSERT = """
-INSERT INTO reads (stored, source, time, milliseconds, frame, track, text, layout, confidence, frames, agreeing, json)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
+_UPGRADE = "ALTER TABLE reads ADD COLUMN certain TEXT;\nALTER TABLE reads ADD COLUMN plate REAL"
+"""From schema 1."""
+_COLUMNS = (
+    *("stored", "source", "time", "milliseconds", "frame", "track", "text", "layout", "confidence", "frames"),
+    *("agreeing", "json", "certain", "plate"),
+)
+_INSERT = f"INSERT INTO reads ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 _PRUNED, _PRUNED_SECONDS = 100, 3600.0
 """Reads, and seconds, between two looks at what is too old or too many."""
 
@@ -85,6 +90,7 @@ class SqliteSink(ClosesItself):
         values = (
             *(time.time(), read.source, read.time, read.milliseconds, read.frame, read.track, read.text),
             *(read.layout, read.confidence, read.frames, read.agreeing, read.to_json()),
+            *(read.certain, read.plate),
         )
         try:
             self._database.execute(_INSERT, values)
@@ -101,8 +107,8 @@ class SqliteSink(ClosesItself):
         try:
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
             (tables,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            if version == 0 and tables == 0:
-                for statement in _TABLE.split(";\n"):
+            if (version == 0 and tables == 0) or version == 1:
+                for statement in (_UPGRADE if version else _TABLE).split(";\n"):
                     self._database.execute(statement)
                 self._database.execute(f"PRAGMA user_version = {SCHEMA}")
             elif version != SCHEMA:

@@ -48,6 +48,7 @@ class TableSink:
         table = Table(box=None, header_style="bold", pad_edge=False)
         stills = all(row.still for row in self._rows)
         table.add_column("plate", style="bold")
+        table.add_column("certain")
         table.add_column("layout")
         table.add_column("confidence", justify="right")
         table.add_column("frames", justify="right")
@@ -65,7 +66,7 @@ class TableSink:
         self._total += 1
         read, picture = result.read, result.read.sr_image or result.read.lr_image
         row = _Row(
-            (read.text, read.layout, f"{read.confidence:.2f}", str(read.frames)),
+            (read.text, read.certain, read.layout, f"{read.confidence:.2f}", str(read.frames)),
             read.milliseconds == 0 and result.last == 0,
             Path(read.source).name,
             f"{_clock(result.first)}-{_clock(result.last)}",

@@ -36,12 +36,12 @@ class ListedPlates:
         return f"{self.path}, {self.split}"
 
     def gather(self, tell: Tell) -> list[Sample]:
-        """The pairs.
+        """Read the pairs, padded to 3:1 as the paper's are.
 
         Raises:
             LpsrError: the list or its pictures cannot be read, or the split is empty.
         """
-        samples = list_samples(self.path, self.split)
+        samples = list_samples(self.path, self.split, padded=True)
         tell(len(samples), len(samples))
         return samples
 

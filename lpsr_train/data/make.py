@@ -5,7 +5,7 @@
     OUT/lr/NAME.png          the same, degraded
     OUT/pairs.json           what the folder is made of
 
-Crops stay at their own resolution: padding and resizing belong to whoever loads them, here as with the authors, so the
+Crops stay at their own resolution: resizing belongs to whoever loads them, here as with the authors, so the
 pairs outlive a network's size, and `blur` and `noise` stop at an SSIM that was measured at that resolution.
 """
 

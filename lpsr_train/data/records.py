@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from lpsr_core.alphabet import encode
 from lpsr_core.errors import LpsrError
-from lpsr_core.geometry import Image, to_hr, to_lr
+from lpsr_core.geometry import Image, padded_hr, padded_lr, to_hr, to_lr
 from lpsr_train.data.lists import ListedPair, read_list
 from lpsr_train.data.sources import Split
 from lpsr_train.data.tracks import TrackFiles
@@ -38,19 +39,20 @@ class PairPool(Records):
         return self._records[indices]
 
     @classmethod
-    def from_list(cls, path: Path, split: Split = "training", threads: int = 4) -> PairPool:
-        """Reads one split of a pair list; every picture is padded gray to 3:1 and resized (see `geometry`).
+    def from_list(cls, path: Path, split: Split = "training", threads: int = 4, padded: bool = False) -> PairPool:
+        """Read one split of a pair list; every picture is resized to fill the networks' inputs (see `geometry`).
 
         Args:
             path: of the list.
             split: which pairs.
             threads: that read pictures.
+            padded: pad every picture to 3:1 before, as the paper's protocol does.
 
         Raises:
             UsageError: the list does not exist.
             LpsrError: as `read_list` and `ListedPair.read`; the message names list and line.
         """
-        return cls(_gather(_of_listed, read_list(path, split), threads))
+        return cls(_gather(partial(_of_listed, padded=padded), read_list(path, split), threads))
 
     @classmethod
     def from_tracks(cls, tracks: Iterable[TrackFiles], threads: int = 4) -> PairPool:
@@ -69,9 +71,10 @@ class PairPool(Records):
         return cls(_gather(_of_track, files, threads))
 
 
-def _of_listed(pair: ListedPair) -> NDArray:
+def _of_listed(pair: ListedPair, padded: bool) -> NDArray:
     hr, lr = pair.read()
-    return np.array([_record(hr, lr, pair.text)], RECORD)
+    sized = (padded_hr(hr), padded_lr(lr)) if padded else (to_hr(hr), to_lr(lr))
+    return np.array([_record(*sized, pair.text)], RECORD)
 
 
 def _of_track(files: TrackFiles) -> NDArray:
@@ -79,11 +82,11 @@ def _of_track(files: TrackFiles) -> NDArray:
         raise LpsrError(f"{files.where}: has no {'HR frames' if files.text else 'text'}; it can only be read")
     track = files.read()
     frames = zip(track.hr_crops(), track.lr_crops(), strict=True)
-    return np.array([_record(hr, lr, files.text) for hr, lr in frames], RECORD)
+    return np.array([_record(to_hr(hr), to_lr(lr), files.text) for hr, lr in frames], RECORD)
 
 
 def _record(hr: Image, lr: Image, text: str) -> tuple[Image, Image, NDArray[np.int64], int]:
-    return to_hr(hr), to_lr(lr), encode(text), UNKNOWN
+    return hr, lr, encode(text), UNKNOWN
 
 
 def _gather(function: Callable[[Item], NDArray], items: Sequence[Item], threads: int) -> NDArray:

@@ -62,13 +62,18 @@ def shot_samples(count: int, seed: int, patterns: tuple[str, ...] = ()) -> dict[
     return {name: tuple(samples) for name, samples in found.items()}
 
 
-def list_samples(path: Path, split: Split = "testing") -> list[Sample]:
-    """One split of a pair list.
+def list_samples(path: Path, split: Split = "testing", padded: bool = False) -> list[Sample]:
+    """Read one split of a pair list.
+
+    Args:
+        path: of the list.
+        split: which pairs.
+        padded: pad every picture to 3:1 before resizing, as the paper's protocol does.
 
     Raises:
         UsageError, LpsrError: as `PairPool.from_list`.
     """
-    return samples_of(PairPool.from_list(path, split))
+    return samples_of(PairPool.from_list(path, split, padded=padded))
 
 
 def samples_of(records: Records) -> list[Sample]:

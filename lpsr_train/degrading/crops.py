@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from lpsr_core.geometry import LR_SIZE, PAD_GRAY, PLATE_RATIO, RATIO_TOLERANCE
+from lpsr_core.geometry import LR_SIZE
 from lpsr_train.degrading import linear
 
 
@@ -84,21 +84,15 @@ class CropBatch:
         return CropBatch(linear.apply(self.pixels, down, across), heights, widths)
 
     def to_lr(self) -> Tensor:
-        """As `lpsr_core.geometry.to_lr`: padded gray to 3:1 and resized to uint8[N, 3, 16, 48]."""
-        narrowest, widest = PLATE_RATIO - RATIO_TOLERANCE, PLATE_RATIO + RATIO_TOLERANCE
-        side = ((narrowest * self.heights - self.widths) / 2).clamp(min=0).long()
-        bar = ((self.widths / widest - self.heights) / 2).clamp(min=0).long()
+        """Resize as `lpsr_core.geometry.to_lr` does: uint8[N, 3, 16, 48], filled by each crop."""
         across, down = LR_SIZE
-        shrink = (self.widths + 2 * side > 2 * across) & (self.heights + 2 * bar > 2 * down)
         maps = []
-        for sizes, lead, canvas, size in (
-            (self.heights, bar, self.pixels.shape[2], down),
-            (self.widths, side, self.pixels.shape[3], across),
+        for sizes, canvas, size in (
+            (self.heights, self.pixels.shape[2], down),
+            (self.widths, self.pixels.shape[3], across),
         ):
             wanted = torch.full_like(sizes, size)
-            averaging = linear.area(sizes, wanted, canvas, size, lead)
-            interpolating = linear.cubic(sizes, wanted, canvas, size, lead)
-            maps.append(torch.where(shrink.view(-1, 1, 1), averaging, interpolating))
-        # Gray is zero here, so the bars need not be there.
-        centred = (self.pixels - PAD_GRAY) * self.inside
-        return (linear.apply(centred, *maps) + PAD_GRAY).clamp(0, 255).round().to(torch.uint8)
+            averaging = linear.area(sizes, wanted, canvas, size)
+            interpolating = linear.cubic(sizes, wanted, canvas, size)
+            maps.append(torch.where((sizes > 2 * size).view(-1, 1, 1), averaging, interpolating))
+        return linear.apply(self.pixels, *maps).clamp(0, 255).round().to(torch.uint8)

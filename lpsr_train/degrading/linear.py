@@ -71,36 +71,34 @@ def gaussian(sizes: Tensor, sigmas: Tensor, canvas: int) -> Tensor:
     return weights / weights.sum(dim=2, keepdim=True).clamp(min=1e-12)
 
 
-def area(sizes: Tensor, wanted: Tensor, canvas: int, out_canvas: int, lead: Tensor | None = None) -> Tensor:
+def area(sizes: Tensor, wanted: Tensor, canvas: int, out_canvas: int) -> Tensor:
     """Averaging to a smaller size, as INTER_AREA: each pixel is the mean of what it covers.
 
     Args:
         sizes: int64[N], pixels along this side.
-        wanted: int64[N], pixels that it becomes; fewer than it has with its bars.
+        wanted: int64[N], pixels that it becomes; fewer than it has.
         canvas, out_canvas: pixels of the canvases along this side.
-        lead: int64[N], pixels of a zero bar on both ends, which the canvas does not hold; none when left out.
 
     Returns:
         float32[N, out_canvas, canvas].
     """
-    n, m, bar = sizes.view(-1, 1, 1), wanted.view(-1, 1, 1), _bar(sizes, lead)
-    step = (n + 2 * bar).float() / m
+    n, m = sizes.view(-1, 1, 1), wanted.view(-1, 1, 1)
+    step = n.float() / m
     out = torch.arange(out_canvas, device=sizes.device).view(1, -1, 1)
-    source = torch.arange(canvas, device=sizes.device).view(1, 1, -1) + bar
+    source = torch.arange(canvas, device=sizes.device).view(1, 1, -1)
     begin, end = torch.maximum(out * step, source.float()), torch.minimum((out + 1) * step, source + 1.0)
-    return (end - begin).clamp(min=0) / step * ((out < m) & (source < n + bar))
+    return (end - begin).clamp(min=0) / step * ((out < m) & (source < n))
 
 
-def cubic(sizes: Tensor, wanted: Tensor, canvas: int, out_canvas: int, lead: Tensor | None = None) -> Tensor:
+def cubic(sizes: Tensor, wanted: Tensor, canvas: int, out_canvas: int) -> Tensor:
     """Bicubic interpolation with edges repeated, as INTER_CUBIC (a = -0.75); arguments as of `area`."""
-    n, m, bar = sizes.view(-1, 1, 1), wanted.view(-1, 1, 1), _bar(sizes, lead)
-    whole = n + 2 * bar
+    n, m = sizes.view(-1, 1, 1), wanted.view(-1, 1, 1)
     out = torch.arange(out_canvas, device=sizes.device).view(1, -1, 1)
-    centre = (out + 0.5) * (whole.float() / m) - 0.5
+    centre = (out + 0.5) * (n.float() / m) - 0.5
     base = centre.floor()
     taps = base + torch.arange(-1, 3, device=sizes.device)  # [N, out_canvas, 4]
-    place = torch.minimum(taps.clamp(min=0).long(), whole - 1) - bar
-    weight = _cubic_kernel((centre - taps).abs()) * ((place >= 0) & (place < n) & (out < m))
+    place = torch.minimum(taps.clamp(min=0).long(), n - 1)
+    weight = _cubic_kernel((centre - taps).abs()) * (out < m)
     weights = torch.zeros(len(sizes), out_canvas, canvas, device=sizes.device)
     return weights.scatter_add_(2, place.clamp(0, canvas - 1), weight)
 
@@ -109,7 +107,3 @@ def _cubic_kernel(d: Tensor, a: float = -0.75) -> Tensor:
     near = (a + 2) * d**3 - (a + 3) * d**2 + 1
     far = a * (d**3 - 5 * d**2 + 8 * d - 4)
     return torch.where(d <= 1, near, torch.where(d < 2, far, torch.zeros_like(d)))
-
-
-def _bar(sizes: Tensor, lead: Tensor | None) -> Tensor:
-    return (torch.zeros_like(sizes) if lead is None else lead).view(-1, 1, 1)

@@ -48,7 +48,6 @@ def preview(
     debug: Debug = False,
 ) -> None:
     """Draws a contact sheet of LR / HR pairs with their texts."""
-    from lpsr_core.geometry import pad_to_plate
     from lpsr_core.layouts import parse_layouts
     from lpsr_train import pictures
     from lpsr_train.plates.pairs import PlateSource, render_pair
@@ -58,9 +57,7 @@ def preview(
     tiles = []
     for index in range(count):
         pair = render_pair(source, seed, index)
-        tiles.append(
-            [pictures.tile(pair.lr, f"LR, {pair.method}"), pictures.tile(pad_to_plate(pair.crop), f"HR  {pair.text}")]
-        )
+        tiles.append([pictures.tile(pair.lr, f"LR, {pair.method}"), pictures.tile(pair.crop, f"HR  {pair.text}")])
     rows = [[image for pair in tiles[start : start + 2] for image in pair] for start in range(0, count, 2)]
     pictures.write_png(out, pictures.sheet(rows))
     typer.echo(f"{count} pairs: {out}")

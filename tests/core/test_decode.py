@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lpsr_core.alphabet import ALPHABET, CLASSES, IS_DIGIT, PLATE_LENGTH, decode_indices, encode
-from lpsr_core.decode import alternatives, decode, log_softmax
+from lpsr_core.decode import alternatives, confidences, decode, log_mass, log_softmax
 from lpsr_core.layouts import BRAZILIAN, DEFAULT_LAYOUTS, KNOWN_LAYOUTS, MERCOSUR, Layout, layout_of
 
 
@@ -134,3 +134,38 @@ def test_alternatives_are_the_likeliest_texts_of_all() -> None:
         wanted = sorted(best, key=lambda text: -best[text])[:6]
         assert [each.text for each in found] == wanted
     assert sum(each.probability for each in alternatives(log_probs, count=2000)) <= 1 + 1e-9
+
+
+def test_confidences_of_many_are_those_of_each() -> None:
+    rows = np.random.default_rng(5).normal(0, 3, (20, 7, 36))
+    layouts = (*DEFAULT_LAYOUTS, Layout("again", "LLLDDDD"), Layout("mine", "LLDDDLL"))
+    expected = [decode(row, layouts).confidence for row in rows]
+    np.testing.assert_allclose(confidences(rows, layouts), expected, rtol=1e-12)
+    assert confidences(np.empty((0, 7, 36))).shape == (0,)
+
+
+def test_a_covered_character_is_a_question_mark() -> None:
+    log_probs = spelled("ABC1D23")
+    log_probs[1] = np.log(np.where(IS_DIGIT, 1e-6, 1 / 26))
+    reading = decode(log_probs)
+    assert reading.certain() == "A?C1D23"
+    assert reading.certain(0.01) == reading.text
+    assert reading.certain(1.0) == "???????"
+    assert reading.probabilities[1] == pytest.approx(1 / 26, rel=0.01)
+
+
+def test_a_character_is_as_certain_as_its_layout() -> None:
+    """Under either layout one class is left for the fifth position; which of the two it is, nobody knows."""
+    log_probs = spelled("ABC1D23", 1 - 1e-9)
+    log_probs[4] = np.log(1e-9)
+    log_probs[4, encode("D444444")[:2]] = np.log([0.52, 0.48])
+    reading = decode(log_probs)
+    assert reading.text == "ABC1D23"
+    assert reading.characters[4][0].probability == pytest.approx(1, abs=1e-6)
+    assert reading.probabilities[4] == pytest.approx(0.52, abs=1e-6)
+    assert reading.certain() == "ABC1?23"
+
+
+def test_the_mass_of_plates_tells_them_from_other_pictures() -> None:
+    assert np.exp(log_mass(spelled("ABC1D23"))) > 0.9
+    assert np.exp(log_mass(np.zeros((7, 36)))) < 0.01

@@ -14,7 +14,10 @@ from lpsr_core.geometry import (
     Box,
     Quad,
     pad_to_plate,
+    padded_hr,
+    padded_lr,
     rectify,
+    resize,
     to_hr,
     to_images,
     to_lr,
@@ -110,8 +113,46 @@ def test_padding_brings_any_shape_near_three_to_one_and_keeps_its_pixels(height:
 @given(sizes, sizes)
 def test_any_crop_becomes_network_input(height: int, width: int) -> None:
     crop = np.full((height, width, 3), 90, np.uint8)
-    assert to_lr(crop).shape == (LR_SIZE[1], LR_SIZE[0], 3)
-    assert to_hr(crop).shape == (HR_SIZE[1], HR_SIZE[0], 3)
+    for lr, hr in ((to_lr(crop), to_hr(crop)), (padded_lr(crop), padded_hr(crop))):
+        assert lr.shape == (LR_SIZE[1], LR_SIZE[0], 3)
+        assert hr.shape == (HR_SIZE[1], HR_SIZE[0], 3)
+    assert (to_lr(crop) == 90).all(), "a crop fills its input"
+    assert (to_hr(crop) == 90).all()
+
+
+@pytest.mark.parametrize("aspect", [1.5, 3.0, 5.0])
+@pytest.mark.parametrize("degrees", [0.0, 12.0])
+@pytest.mark.parametrize("squeeze", [1.0, 0.5])
+def test_a_located_plate_fills_the_input_whatever_the_pixels_shape(
+    aspect: float, degrees: float, squeeze: float
+) -> None:
+    """Seven coloured cells of a tilted plate, filmed with square or with other pixels, lie where they belong."""
+    cells = np.random.default_rng(6).integers(0, 256, (1, 7, 3)).astype(np.uint8)
+    plate = cv2.resize(cells, (210, 70), interpolation=cv2.INTER_NEAREST)
+    angle, width = np.deg2rad(degrees), 150.0
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    flat = np.array([[0, 0], [width, 0], [width, width / aspect], [0, width / aspect]])
+    corners = ((flat - flat.mean(axis=0)) @ turn + [120, 120]) * [squeeze, 1]
+    source = np.array([[0, 0], [210, 0], [210, 70], [0, 70]], np.float32) - 0.5
+    matrix = cv2.getPerspectiveTransform(source, (corners - 0.5).astype(np.float32))
+    scene = cv2.warpPerspective(plate, matrix, (240, 240), borderMode=cv2.BORDER_CONSTANT, borderValue=(90, 90, 90))
+    crop = rectify(scene, Quad.from_points(corners.tolist()))
+    for seen in (to_lr(crop), to_hr(crop)):
+        height, across = seen.shape[:2]
+        rows = slice(height // 4, -(height // 4))
+        for index in range(7):
+            middle = seen[rows, round((index + 0.5) * across / 7)].astype(int)
+            assert np.abs(middle - cells[0, index]).mean() < 12
+
+
+def test_each_side_that_shrinks_much_is_averaged() -> None:
+    """Stripes of single pixels become grey, and no pattern, whatever becomes of the other side."""
+    stripes = np.zeros((40, 399, 3), np.uint8)
+    stripes[:, ::2] = 255
+    found = resize(stripes, (96, 32)).astype(int)
+    assert found.shape == (32, 96, 3)
+    assert np.abs(found - 127).max() < 40
+    assert (resize(np.ascontiguousarray(stripes.transpose(1, 0, 2)), (32, 96)).transpose(1, 0, 2) == found).all()
 
 
 def test_tensors_and_images_are_inverse() -> None:

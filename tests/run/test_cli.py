@@ -86,6 +86,65 @@ def test_bad_crops_are_skipped_and_counted(here: Command, options: list[str], tm
     assert [read["text"] for read in reads(out)] == ["ABC1234"]
 
 
+def test_crops_without_a_plate_are_skipped_and_counted(here: Command, options: list[str], tmp_path: Path) -> None:
+    folder, out = tmp_path / "plates", tmp_path / "out"
+    save_image(folder / "a.png", paint("ABC1234"))
+    save_image(folder / "b.png", paint("1234567"))  # of no layout
+    save_image(folder / "c.png", paint("1234567", 90, 60))
+    result = here("--crops", folder, "--out", out, *options)
+    assert result.returncode == 1
+    lines = result.stderr.strip().splitlines()
+    assert lines[0].endswith("b.png: shows no plate that can be read (score 0.00)")
+    assert lines[1].endswith("c.png: shows no plate that can be read (score 0.00); two-row plates are not read")
+    assert [read["text"] for read in reads(out)] == ["ABC1234"]
+    assert reads(out)[0]["plate"] > 0.9
+    assert here("--crops", folder, "--out", out, *options, "--min-plate", 0).returncode == 0
+    assert len(reads(out)) == 3
+
+
+def test_what_is_found_and_is_no_plate_is_counted(
+    here: Command, options: list[str], detector: Path, tmp_path: Path
+) -> None:
+    save_image(tmp_path / "frames" / "a.png", scene("ABC1D34"))
+    save_image(tmp_path / "frames" / "b.png", scene("1234567"))
+    out = tmp_path / "out"
+    common = ["--video", tmp_path / "frames", "--out", out, "--detector", detector, "--min-confidence", 0, *options]
+    result = here(*common)
+    assert result.returncode == 0, result.stderr
+    assert "1 finds were no plates" in result.stdout
+    assert [read["text"] for read in reads(out)] == ["ABC1D34"]
+    assert json.loads((out / "run.json").read_text())["no_plates"] == 1
+    here(*common, "--min-plate", 0)
+    assert len(reads(out)) == 2
+
+
+def test_characters_that_are_not_certain_are_question_marks(here: Command, options: list[str], tmp_path: Path) -> None:
+    crop = (paint("ABC1D34", 210).astype(int) + paint("ABD1D34", 210)) // 2
+    save_image(tmp_path / "plate.png", crop.astype(np.uint8))
+    result = here("--crops", tmp_path / "plate.png", "--out", tmp_path / "out", *options, "--certain", 0.9)
+    (read,) = reads(tmp_path / "out")
+    assert read["text"] in ("ABC1D34", "ABD1D34")
+    assert read["certain"] == "AB?1D34"
+    assert "AB?1D34" in result.stdout
+    here("--crops", tmp_path / "plate.png", "--out", tmp_path / "out", *options, "--certain", 0.1)
+    assert reads(tmp_path / "out")[0]["certain"] == read["text"]
+
+
+def test_no_output_tells_the_text_of_a_plate_that_nobody_looks_for(
+    here: Command, options: list[str], tmp_path: Path
+) -> None:
+    for name, text in (("a.png", "ABC1234"), ("b.png", "XYZ9Q87")):
+        save_image(tmp_path / "plates" / name, paint(text))
+    (tmp_path / "list.txt").write_text("ABC1234\n")
+    result = here("--crops", tmp_path / "plates", "--out", tmp_path / "out", *options, "--csv", tmp_path / "reads.csv")
+    assert "XYZ9Q87" in result.stdout
+    watch = ["--watch-list", tmp_path / "list.txt", "--csv", tmp_path / "watched.csv"]
+    result = here("--crops", tmp_path / "plates", "--out", tmp_path / "out", *options, *watch)
+    told = result.stdout + (tmp_path / "out" / "reads.jsonl").read_text() + (tmp_path / "watched.csv").read_text()
+    assert "ABC1234" in told
+    assert "XYZ9Q87" not in told
+
+
 def test_a_video_is_tracked(here: Command, options: list[str], detector: Path, tmp_path: Path) -> None:
     # Every frame spoils another character; together they are right.
     frames = []

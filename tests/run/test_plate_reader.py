@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -8,18 +9,68 @@ from conftest import paint
 
 from lpsr_core.decode import decode, log_softmax
 from lpsr_core.errors import LpsrError
-from lpsr_core.geometry import to_hr, to_tensor, with_margin
+from lpsr_core.geometry import to_tensor
+from lpsr_core.layouts import DEFAULT_LAYOUTS, MERCOSUR, Layout
 from lpsr_run.backends import open_engine
 from lpsr_run.clock import StageClock
-from lpsr_run.plate_reader import MARGIN, PlateReader, SuperResolve
+from lpsr_run.engine import Engine, Passed, Pending
+from lpsr_run.onnx_chain import OnnxChain
+from lpsr_run.onnx_engine import OnnxRuntimeEngine
+from lpsr_run.plate_reader import PlateReader
+from lpsr_run.sources import Frame
+from lpsr_run.stream import read_crops
+from lpsr_run.views import MARGINS, SuperResolve, View, Views
 
 TEXTS = ["ABC1234", "XYZ9Q87", "QQQ0A00", "KLM5555", "ZZZ9Z99", "AAA0000", "RST1B23", "BCD2E46", "FGH8I90"]
 WIDTHS = [120, 40, 96, 95, 200, 48, 33, 300, 60]
 
 
-def make(models: Path, super_resolve: SuperResolve = "auto", batch: int = 4) -> PlateReader:
-    engines = [open_engine(models / f"{role}.onnx", "onnxruntime", 1) for role in ("reader", "generator")]
-    return PlateReader(engines[0], engines[1], super_resolve, batch)
+BOTH_WAYS = [View(way, margin) for way in (False, True) for margin in MARGINS]
+
+
+class Counting:
+    """An engine that counts the rows that it is given."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.name, self.inputs, self.outputs = engine.name, engine.inputs, engine.outputs
+        self._engine = engine
+        self.passes: list[int] = []
+
+    def run(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        self.passes.append(len(next(iter(batch.values()))))
+        return self._engine.run(batch)
+
+
+def engines_of(models: Path) -> tuple[Engine, Engine]:
+    reader, generator = (open_engine(models / f"{role}.onnx", "onnxruntime", 1) for role in ("reader", "generator"))
+    return reader, generator
+
+
+def make(
+    models: Path,
+    super_resolve: SuperResolve = "auto",
+    batch: int = 4,
+    layouts: tuple[Layout, ...] = DEFAULT_LAYOUTS,
+    views: Views = "auto",
+) -> PlateReader:
+    return PlateReader(*engines_of(models), super_resolve, batch, layouts=layouts, views=views)
+
+
+def unreadable(width: int = 200, height: int = 66) -> np.ndarray:
+    """Halfway between two texts, with noise."""
+    mixed = (paint("ABC1234", width, height).astype(int) + paint("BCD2345", width, height)) // 2
+    return (mixed + np.random.default_rng(3).integers(0, 9, mixed.shape)).astype(np.uint8)
+
+
+def mean_of(models: Path, crop: np.ndarray, views: list[View]) -> np.ndarray:
+    """float32[7, 36], of the views' mean."""
+    reader, generator = engines_of(models)
+    found = []
+    for view in views:
+        tensor = to_tensor([view.of(crop)])
+        sr = generator.run({"lr": tensor})["sr"] if view.super_resolved else tensor
+        found.append(reader.run({"image": sr})["log_probs"][0])
+    return log_softmax(np.mean(found, axis=0))
 
 
 @pytest.mark.parametrize("batch", [1, 2, 4, 100])
@@ -40,16 +91,53 @@ def test_the_batch_does_not_change_the_result(models: Path) -> None:
     np.testing.assert_allclose(one.log_probs, many.log_probs, atol=1e-3)
 
 
-def test_wide_crops_are_read_in_two_views(models: Path) -> None:
-    crop = np.random.default_rng(3).integers(0, 256, (66, 200, 3)).astype(np.uint8)
-    reader = open_engine(models / "reader.onnx", "onnxruntime", 1)
-    tight, loose = (
-        reader.run({"image": to_tensor([to_hr(view)])})["log_probs"][0] for view in (crop, with_margin(crop, MARGIN))
-    )
-    found = make(models).read([crop]).log_probs[0]
-    assert not np.allclose(tight, loose, atol=1e-4)
-    np.testing.assert_allclose(found, log_softmax((tight + loose) / 2), atol=1e-5)
-    np.testing.assert_allclose(np.exp(found).sum(axis=1), 1, atol=1e-5)
+@pytest.mark.parametrize(
+    ("super_resolve", "expected"),
+    [("auto", BOTH_WAYS), ("always", BOTH_WAYS[len(MARGINS) :]), ("never", BOTH_WAYS[: len(MARGINS)])],
+)
+@pytest.mark.parametrize("width", [60, 200])
+def test_crops_whose_first_look_is_not_sure_are_read_in_every_view(
+    models: Path, super_resolve: SuperResolve, expected: list[View], width: int
+) -> None:
+    crop = unreadable(width)
+    batch = make(models, super_resolve).read([paint("ABC1234", 120), crop, paint("XYZ1A23", 60)])
+    np.testing.assert_allclose(batch.log_probs[1], mean_of(models, crop, expected), atol=1e-4)
+    np.testing.assert_allclose(np.exp(batch.log_probs).sum(axis=2), 1, atol=1e-5)
+    assert [decode(batch.log_probs[index]).text for index in (0, 2)] == ["ABC1234", "XYZ1A23"]
+    assert batch.super_resolved[1] == (super_resolve != "never")
+    assert (batch.sr[1] is None) == (super_resolve == "never")
+
+
+def test_the_picture_is_that_of_the_crop_as_it_is(models: Path) -> None:
+    crop = unreadable()
+    (expected,), (found,) = (make(models, way).read([crop]).sr for way in ("always", "auto"))
+    assert found is not None
+    assert (found == expected).all()
+
+
+def test_sure_crops_are_looked_at_once_and_all_others_in_one_more_pass(models: Path) -> None:
+    reader, generator = map(Counting, engines_of(models))
+    plates = PlateReader(reader, generator, "always", batch=16)
+    plates.read([paint("ABC1234", 60)] * 5)
+    assert (reader.passes, generator.passes) == ([5], [5])
+    plates.read([paint("ABC1234", 60), unreadable(60, 20), unreadable(61, 20)])
+    further = 2 * (len(MARGINS) - 1)
+    assert (reader.passes, generator.passes) == ([5, 3, further], [5, 3, further])
+
+
+def test_one_look_is_enough_where_it_is_asked_for(models: Path) -> None:
+    crop = unreadable()
+    found = make(models, views="one").read([crop]).log_probs[0]
+    np.testing.assert_allclose(found, mean_of(models, crop, [View(False)]), atol=1e-5)
+
+
+def test_a_look_is_sure_of_a_text_of_the_known_layouts(models: Path) -> None:
+    """A fifth character that may be a letter or a digit is sure where the layout says which."""
+    crop = (paint("ABC1A23", 210).astype(int) + paint("ABC1923", 210)) // 2
+    for layouts, passes in ((DEFAULT_LAYOUTS, [1, 2]), ((MERCOSUR,), [1])):
+        reader, generator = map(Counting, engines_of(models))
+        PlateReader(reader, generator, "never", layouts=layouts).read([crop.astype(np.uint8)])
+        assert reader.passes == passes
 
 
 def test_super_resolution_can_be_forced_and_forbidden(models: Path) -> None:
@@ -87,3 +175,32 @@ def test_the_clock_counts_stages(models: Path) -> None:
     assert clock.seconds["locate"] == 0
     clock.reset()
     assert not any(clock.seconds.values())
+
+
+def test_crops_of_single_crop_batches_are_under_way_together(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However small a batch, every core has one."""
+    paths = [models / f"{role}.onnx" for role in ("reader", "generator")]
+    reader, generator = (OnnxRuntimeEngine(path, "cpu", threads=2, rows=True) for path in paths)
+    under_way, most = 0, 0
+    start = OnnxChain.start
+
+    def counted(self: OnnxChain, lr: np.ndarray) -> Pending:
+        nonlocal under_way, most
+        assert len(lr) == 1
+        pending = start(self, lr)
+        under_way += 1
+        most = max(most, under_way)
+
+        def land() -> Passed:
+            nonlocal under_way
+            under_way -= 1
+            return pending()
+
+        return land
+
+    monkeypatch.setattr(OnnxChain, "start", counted)
+    plates = PlateReader(reader, generator, "always", batch=1)
+    frames = [Frame(f"{index}.png", 0, 0.0, paint(text, 48), still=True) for index, text in enumerate(TEXTS)]
+    found = list(read_crops(frames, plates, pytest.fail))
+    assert [event.read.reading.text for event in found] == TEXTS
+    assert most == 3

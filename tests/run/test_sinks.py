@@ -33,6 +33,20 @@ def test_each_read_is_on_the_disk_at_once(tmp_path: Path) -> None:
             assert json.loads(lines[-1])["text"] == "ABC1D23"
 
 
+def test_reads_are_synced_in_groups_where_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, synced = [100.0], []
+    monkeypatch.setattr("lpsr_run.sinks.jsonl.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("os.fsync", lambda handle: synced.append(now[0]))
+    path = tmp_path / "reads.jsonl"
+    with JsonLinesSink(path, sync_seconds=1.0) as sink:
+        for count in range(1, 25):
+            now[0] = 100 + count / 10
+            sink.write(result())
+            assert len(path.read_text().splitlines()) == count, "each is in the file at once"
+        assert synced == [101.0, 102.0]
+    assert synced == [101.0, 102.0, 102.4], "the rest at the end"
+
+
 def test_reads_survive_an_exception(tmp_path: Path) -> None:
     path = tmp_path / "reads.jsonl"
 

@@ -32,6 +32,7 @@ def result(text: str = "ABC1D23", **changes) -> Result:
     characters = tuple((Candidate(character, 1.0),) for character in text)
     read = Read("a,b.mp4", 3, 120.04, Box(1, 2, 30, 10), text, "mercosur", 0.9, characters, 2, 1, True, None, None, 0)
     read = replace(read, alternatives=(Alternative(text, 0.9),), time="2026-01-01T00:00:00.000+00:00")
+    read = replace(read, certain=f"{text[:5]}??", plate=0.75)
     crop = np.full((10, 30, 3), 80, np.uint8)
     frame = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
     quad = Quad.from_box(Box(60, 50, 30, 10))
@@ -48,6 +49,7 @@ def test_a_table_is_continued_and_quotes_what_needs_it(tmp_path: Path) -> None:
     rows = list(csv.DictReader(path.open()))
     assert [row["text"] for row in rows] == TEXTS[:5]
     assert rows[0]["source"] == "a,b.mp4"
+    assert (rows[0]["certain"], rows[0]["plate"]) == ("ABC00??", "0.75")
     assert (rows[0]["milliseconds"], rows[0]["x"], rows[0]["sr_image"]) == ("120.0", "1", "")
 
 
@@ -71,6 +73,23 @@ def test_the_store_keeps_reads_over_runs(tmp_path: Path) -> None:
     assert [row[0] for row in rows] == TEXTS
     assert rows[0][1] == "2026-01-01T00:00:00.000+00:00"
     assert json.loads(rows[0][2])["alternatives"] == [{"text": TEXTS[0], "probability": 0.9}]
+
+
+def test_a_store_of_the_first_schema_gets_the_new_columns(tmp_path: Path) -> None:
+    path = tmp_path / "reads.sqlite"
+    with sqlite3.connect(path) as database:
+        columns = "stored REAL, source TEXT, time TEXT, milliseconds REAL, frame INTEGER, track INTEGER, text TEXT"
+        more = "layout TEXT, confidence REAL, frames INTEGER, agreeing INTEGER, json TEXT"
+        database.execute(f"CREATE TABLE reads (id INTEGER PRIMARY KEY, {columns}, {more})")
+        database.execute("INSERT INTO reads (stored, text) VALUES (?, 'OLD0001')", (time.time(),))
+        database.execute("PRAGMA user_version = 1")
+    new = result()
+    for _ in range(2):
+        with SqliteSink(path) as sink:
+            sink.write(replace(new, read=replace(new.read, certain="ABC1?23", plate=0.75)))
+    with sqlite3.connect(path) as database:
+        rows = database.execute("SELECT text, certain, plate FROM reads ORDER BY id").fetchall()
+    assert rows == [("OLD0001", None, None), *[("ABC1D23", "ABC1?23", 0.75)] * 2]
 
 
 def test_the_store_forgets_by_age_and_by_count(tmp_path: Path) -> None:

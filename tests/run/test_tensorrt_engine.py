@@ -307,13 +307,13 @@ def test_pictures_stay_on_the_device_for_the_reader(gpu: Gpus, tmp_path: Path) -
     generator, reader = (
         open_network("lite", role, "fp16", "tensorrt", folder=tmp_path).engine for role in ("generator", "reader")
     )
-    plate_reader = PlateReader(reader, generator, "always", batch=16)
+    plate_reader = PlateReader(reader, generator, "always", batch=16, views="one")
     crops = [np.full((10, 30, 3), value, np.uint8) for value in (0, 60, 120, 180, 240, 250)]
     gpu.events.clear()
     found = plate_reader.read(crops)
     part = ["send", "record", "wait", "run sr", "run log_probs", "record", "wait", "fetch", "fetch", "record"]
     assert gpu.events == [*part, *part, "event", "event"], "two parts are under way before one is waited for"
-    apart = PlateReader(_plain(reader), _plain(generator), "always", batch=16).read(crops)
+    apart = PlateReader(_plain(reader), _plain(generator), "always", batch=16, views="one").read(crops)
     assert np.allclose(found.log_probs, apart.log_probs)
     assert all(np.array_equal(one, other) for one, other in zip(found.sr, apart.sr, strict=True))
     assert len({float(row[0, 0]) for row in found.log_probs}) == len(crops)

@@ -89,7 +89,7 @@ def test_matrices_of_a_side_sum_to_one_where_pixels_are() -> None:
 
 @pytest.mark.parametrize("shape", [(20, 60), (11, 33), (9, 56), (30, 40), (40, 250), (100, 220), (8, 20)])
 def test_the_generator_is_given_what_it_is_given_in_use(shape: tuple[int, int]) -> None:
-    """Bars and resizing of crops of every ratio and size."""
+    """Resizing of crops of every ratio and size."""
     crop = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
     found = on_canvas([crop]).to_lr()[0].permute(1, 2, 0).numpy()
     assert np.abs(found.astype(int) - geometry.to_lr(crop)).max() <= 1

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from lpsr_core.alphabet import decode_indices
 from lpsr_core.errors import LpsrError, UsageError
-from lpsr_core.geometry import HR_SIZE, LR_SIZE, to_hr, to_lr
+from lpsr_core.geometry import HR_SIZE, LR_SIZE, padded_hr, padded_lr, to_hr, to_lr
 from lpsr_core.labelled import read_picture
 from lpsr_train.config import TrainConfig
 from lpsr_train.data.lists import Entry, read_list, write_list
@@ -90,7 +90,20 @@ def test_a_split_becomes_samples(pairs: Path) -> None:
     (sample,) = list_samples(pairs, "testing")
     assert sample.text == "QWE0B99"
     assert (sample.hr == to_hr(read_picture(pairs.parent / "hr" / "2.png"))).all()
-    assert sample.lr.shape == (16, 48, 3)
+    assert (sample.lr == to_lr(read_picture(pairs.parent / "lr" / "2.png"))).all()
+
+
+def test_the_papers_tables_pad_the_pairs_of_a_list(pairs: Path) -> None:
+    pytest.importorskip("torch", reason="the evaluation needs PyTorch (the train extra)")
+    from lpsr_train.comparison.plates import ListedPlates
+
+    hr, lr = (np.random.default_rng(4).integers(0, 256, (*size, 3), np.uint8) for size in ((40, 60), (20, 30)))
+    for role, picture in (("hr", hr), ("lr", lr)):
+        cv2.imwrite(str(pairs.parent / role / "2.png"), picture[..., ::-1])
+    (sample,) = ListedPlates(pairs, "testing").gather(lambda done, total: None)
+    assert (sample.hr == padded_hr(hr)).all()
+    assert (sample.lr == padded_lr(lr)).all()
+    assert not (sample.hr == to_hr(hr)).all()
 
 
 @pytest.mark.parametrize(

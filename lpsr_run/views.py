@@ -1,0 +1,55 @@
+"""The views in which a crop is read: how widely it is cut, and whether through the generator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from lpsr_core.geometry import HR_SIZE, Image, to_hr, to_lr, with_margin
+
+SuperResolve = Literal["auto", "always", "never"]
+SUPER_RESOLVE: tuple[SuperResolve, ...] = get_args(SuperResolve)
+Views = Literal["auto", "one"]
+VIEWS: tuple[Views, ...] = get_args(Views)
+DIRECT_WIDTH = HR_SIZE[0]
+"""Width in pixels from which `auto` looks at a crop directly first, and below which through the generator."""
+SURE = 0.9
+"""Confidence from which the first look at a crop suffices."""
+MARGINS = (0.0, 0.06, -0.06)
+"""Shares of a crop's size that views add on every side: boxes differ in how tightly they hold the plate."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One way of looking at a crop.
+
+    Attributes:
+        super_resolved: whether the generator enlarges it for the reader.
+        margin: share of the crop's width and height that is added on every side; negative where it is cut off.
+    """
+
+    super_resolved: bool
+    margin: float = 0.0
+
+    def of(self, crop: Image) -> Image:
+        """Return the first network's input: uint8[16, 48, 3] when super-resolved, else uint8[32, 96, 3].
+
+        Args:
+            crop: uint8[H, W, 3] of any size.
+        """
+        cut = with_margin(crop, self.margin)
+        return to_lr(cut) if self.super_resolved else to_hr(cut)
+
+
+def first_view(super_resolve: SuperResolve, crop: Image) -> View:
+    """Return the view that every crop is read in."""
+    if super_resolve == "auto":
+        return View(crop.shape[1] < DIRECT_WIDTH)
+    return View(super_resolve == "always")
+
+
+def further_views(super_resolve: SuperResolve, first: View) -> tuple[View, ...]:
+    """Return the other views of a crop whose first look is not sure: all margins, in `auto` both ways."""
+    ways = (False, True) if super_resolve == "auto" else (first.super_resolved,)
+    views = tuple(View(way, margin) for way in ways for margin in MARGINS)
+    return tuple(view for view in views if view != first)
