@@ -186,7 +186,7 @@ class PlateStream:
             scene = _Scene(frame.source, frame.still, Tracker(self.layouts, self.tracking, first))
             self._scenes[frame.stream] = scene
         with self._clock.stage("decode"):
-            ended = scene.tracker.update(frame.index, observations)
+            ended = scene.tracker.update(frame.milliseconds, observations)
         if self.show is not None:
             self.show(frame, self._marks(frame, scene))
         yield from self._accepted(frame.stream, scene, ended)
