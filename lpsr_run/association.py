@@ -29,7 +29,9 @@ class TextEvidence:
         self._choices = self._mask.sum(axis=-1).astype(np.float64)
 
     def characters(self, log_probs: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Probabilities of the characters that the layouts allow, float64[..., 7, 36], each row with a mass of one.
+        """Log-probabilities of the characters that the layouts allow, float64[..., 7, 36]; the others have none.
+
+        None of them is impossible: one frame that is wrong for certain does not outweigh all others of a sum.
 
         Args:
             log_probs: float[..., 7, 36]; the rows need not be normalised.
@@ -37,8 +39,8 @@ class TextEvidence:
         uniform = self._mask / self._choices[:, None]
         allowed = np.where(self._mask, np.exp(log_softmax(log_probs)), 0.0) + _NOTHING * uniform
         allowed /= allowed.sum(axis=-1, keepdims=True)
-        found: NDArray[np.float64] = (1 - _SLIP) * allowed + _SLIP * uniform
-        return found
+        found = np.log(np.where(self._mask, (1 - _SLIP) * allowed + _SLIP * uniform, 1.0))
+        return np.where(self._mask, found, -np.inf)
 
     def agreement(self, tracks: NDArray[np.float64], seen: NDArray[np.float64]) -> NDArray[np.float64]:
         """The log-likelihood ratio of one plate against two, float64[T, O], in nats.
@@ -47,12 +49,17 @@ class TextEvidence:
         one that either cannot tell adds nothing.
 
         Args:
-            tracks: float64[T, 7, 36], as `characters` gives them.
+            tracks: float64[T, 7, 36], as `characters` gives them, or sums of that.
             seen: float64[O, 7, 36], likewise.
         """
-        both = np.einsum("tpc,opc->top", tracks, seen, optimize=True) * self._choices
+        both = np.einsum("tpc,opc->top", *map(self._probabilities, (tracks, seen)), optimize=True) * self._choices
         ratio: NDArray[np.float64] = np.log(both).sum(axis=-1)
         return ratio
+
+    def _probabilities(self, characters: NDArray[np.float64]) -> NDArray[np.float64]:
+        weights = np.exp(characters - characters.max(axis=-1, keepdims=True))
+        found: NDArray[np.float64] = weights / weights.sum(axis=-1, keepdims=True)
+        return found
 
 
 def evidence_needed(

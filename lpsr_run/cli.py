@@ -98,6 +98,9 @@ def read_plates(
     stride: Annotated[
         int | None, typer.Option(metavar="N", help="Look at every Nth frame of a video (default 1).")
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Tell each plate that was seen but not reported, and why.")
+    ] = False,
     annotate: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the frames with boxes and texts as an .mp4 video.")
     ] = None,
@@ -174,6 +177,7 @@ def read_plates(
         "min_frames": min_frames,
         "raw": raw,
         "stride": stride,
+        "explain": explain or None,
         "annotate": annotate,
         "pictures": pictures,
         "csv": csv,
@@ -218,6 +222,9 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
     if not quiet:
         what = "plate" if summary.reads == 1 else "plates"
         typer.echo(f"{summary.reads} {what} read in {summary.seconds:.1f} s; {config.out}/reads.jsonl")
+        if summary.state.left_out:
+            hint = "" if config.explain else "; --explain tells why"
+            typer.echo(f"{summary.state.left_out} not reported{hint}")
     if summary.stopped_by is not None:
         return 128 + summary.stopped_by
     if summary.failures:

@@ -50,6 +50,7 @@ class RunConfig:
         sure: confidence from which a single frame of a video suffices, 0..1.
         raw: form of the raw frames on standard input (`-` among the videos), as `1280x720@25`.
         stride: of a video, every so many frames.
+        explain: whether every track that does not become a read is told on standard error, with the reason.
         annotate: where to write a video with boxes and texts; None for none.
         pictures: whether to keep the pictures of each read.
         csv: file that reads are appended to as a table; None for none.
@@ -85,6 +86,7 @@ class RunConfig:
     sure: float = 0.9
     raw: str | None = None
     stride: int = 1
+    explain: bool = False
     annotate: str | None = None
     pictures: bool = True
     csv: str | None = None

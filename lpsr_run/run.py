@@ -43,7 +43,7 @@ from lpsr_run.sinks.base import write_failed
 from lpsr_run.sources import Frame, Source, list_images, open_source
 from lpsr_run.sources.images import ImageSource
 from lpsr_run.sources.live import Happening, Notice, Retry
-from lpsr_run.sources.merge import Ended, Merged
+from lpsr_run.sources.merge import Ended, Merged, Quiet
 from lpsr_run.sources.raw import parse_raw
 from lpsr_run.state import RunState, SourceState
 from lpsr_run.status import StatusFile
@@ -89,6 +89,15 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
         summary.unwritten.append(line)
         errors.print(f"error: {line}")
 
+    def left_out(event: PlateEvent, why: str) -> None:
+        source = state.sources[event.stream]
+        source.left_out += 1
+        if config.explain:
+            read = event.read
+            shown = read.reading.text if watched is None else watched.shown(read.reading.text)
+            seen = f"{event.source}: frame {read.best.frame}, {read.best.milliseconds / 1000:.1f} s"
+            note(f"left out: {seen}: {shown}: {why}")
+
     def finish(kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None) -> None:
         summary.seconds = time.perf_counter() - start
         try:
@@ -123,7 +132,9 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
             with _progress(errors, quiet) as progress, StopRequest() as stop:
                 merged = stack.enter_context(closing(Merged(sources, state, done, lambda: stop.signal is not None)))
                 frames = _counted(tools.reader.clock, merged, sources, summary, progress, stop, report)
-                for event in _events(config, tools, frames, any(source.live for source in sources), report, stack):
+                for event in _events(
+                    config, tools, frames, any(source.live for source in sources), report, stack, left_out
+                ):
                     with tools.reader.clock.stage("write"):
                         result = _result(event, store, watched)
                         for sink in sinks:
@@ -206,7 +217,13 @@ def _open_sinks(
 
 
 def _events(
-    config: RunConfig, tools: Tools, frames: Iterable[Frame | Ended], live: bool, report: Report, stack: ExitStack
+    config: RunConfig,
+    tools: Tools,
+    frames: Iterable[Frame | Quiet | Ended],
+    live: bool,
+    report: Report,
+    stack: ExitStack,
+    left_out: Callable[[PlateEvent, str], None],
 ) -> Iterator[PlateEvent]:
     layouts = parse_layouts(config.layouts)
     if tools.locator is None:
@@ -218,6 +235,7 @@ def _events(
         Acceptance(config.min_confidence, config.min_frames, config.sure),
         tracking=TrackSettings(power=tools.calibration.power),
         batch=1 if live else config.batch,
+        left_out=left_out,
         keep_frames=config.evidence is not None,
     )
     if config.annotate is not None:
@@ -228,13 +246,13 @@ def _events(
 
 def _counted(
     clock: StageClock,
-    merged: Iterable[Frame | Ended],
+    merged: Iterable[Frame | Quiet | Ended],
     sources: list[Source],
     summary: Summary,
     progress: Progress,
     stop: StopRequest,
     report: Report,
-) -> Iterator[Frame | Ended]:
+) -> Iterator[Frame | Quiet | Ended]:
     """The frames until all sources end or somebody asks to stop; the reads of what came so far still follow."""
     task = progress.add_task("frames", total=None, reads=0)
     state = summary.state
@@ -250,7 +268,7 @@ def _counted(
                 if len(sources) == 1:
                     raise item.failure
                 report(str(item.failure))
-        else:
+        elif isinstance(item, Frame):
             totals = [source.total for source in sources]
             total = None if None in totals else sum(total or 0 for total in totals)
             progress.update(task, completed=state.frames, total=total, reads=state.reads)

@@ -29,6 +29,7 @@ class SourceState:
         reconnects: how often a connection was lost and came back.
         failures: attempts in a row that failed.
         reads: plates that were read.
+        left_out: tracks that did not become reads.
         last_frame: when the last frame came, in seconds since 1970; None before the first.
         error: why it is not running; None while it is.
     """
@@ -43,6 +44,7 @@ class SourceState:
     reconnects: int = 0
     failures: int = 0
     reads: int = 0
+    left_out: int = 0
     last_frame: float | None = None
     error: str | None = None
 
@@ -77,6 +79,11 @@ class RunState:
     def frames(self) -> int:
         """That were looked at."""
         return sum(source.frames for source in self.sources)
+
+    @property
+    def left_out(self) -> int:
+        """Number of tracks that did not become reads."""
+        return sum(source.left_out for source in self.sources)
 
     def tell(self, event: str, **fields: Any) -> None:
         """Passes an event on to the listeners."""

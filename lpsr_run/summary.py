@@ -62,6 +62,7 @@ class Summary:
             "version": __version__,
             "frames": self.state.frames,
             "reads": self.state.reads,
+            "left_out": self.state.left_out,
             "failures": [*self.failures, *self.unwritten],
             "interrupted": self.stopped_by is not None,
             "seconds": round(self.seconds, 3),

@@ -104,11 +104,13 @@ class Track:
 
     Attributes:
         missed: frames since it was seen last.
+        characters: float64[7, 36], the sum of what its frames say (see `TextEvidence.characters`).
     """
 
     def __init__(self, number: int, layouts: Sequence[Layout] = DEFAULT_LAYOUTS, power: float = 0.5) -> None:
         self.number, self._power = number, power
         self.missed = 0
+        self.characters: NDArray[np.float64] = np.zeros((PLATE_LENGTH, CLASSES))
         self._layouts = layouts
         self._sum: NDArray[np.float64] = np.zeros((PLATE_LENGTH, CLASSES))
         self._texts: Counter[str] = Counter()
@@ -120,8 +122,15 @@ class Track:
         self._quad: Quad | None = None
         self._fused: Reading | None = None
 
-    def add(self, observation: Observation) -> None:
-        """Takes one more frame, later than the last, into the sum."""
+    def add(self, observation: Observation, characters: NDArray[np.float64] | None = None) -> None:
+        """Takes one more frame into the sum.
+
+        Args:
+            observation: of a later frame than the last.
+            characters: what it says, float64[7, 36], where the track is to be matched with others.
+        """
+        if characters is not None:
+            self.characters = self.characters + characters
         alone = decode(observation.log_probs, self._layouts)
         self._fused = None
         self._texts[alone.text] += 1
@@ -168,13 +177,12 @@ class Track:
     def reading(self) -> Reading:
         """What the frames so far read together (see `read`)."""
         if self._fused is None:
-            self._fused = decode(self.log_probs, self._layouts)
+            self._fused = decode(self.tempered(self._sum), self._layouts)
         return self._fused
 
-    @property
-    def log_probs(self) -> NDArray[np.float64]:
-        """What is decoded: the frames' sum, divided by a power of their number (float64[7, 36], not normalised)."""
-        return self._sum / max(self._frames, 1) ** self._power
+    def tempered(self, total: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A sum over the frames, divided by a power of their number (see `TrackSettings`)."""
+        return total / max(self._frames, 1) ** self._power
 
     def read(self) -> FusedRead:
         """Decodes what was summed so far.
@@ -192,7 +200,7 @@ class Track:
         own = self._best.get(reading.text)
         if own is None:
             own = max(self._best.values(), key=lambda entry: _likelihood(entry[1], reading.text))
-        others = alternatives(self.log_probs, self._layouts)
+        others = alternatives(self.tempered(self._sum), self._layouts)
         return FusedRead(self.number, reading, self._frames, agreeing, own[1], self._first, self._last, others)
 
     def _forget(self, most: int = 8) -> None:
@@ -242,8 +250,10 @@ class Tracker:
         ended = self._end(lambda track: milliseconds - track.last > 1000 * settings.longest)
         for track in self._open:
             track.missed += 1
-        for track, observation in zip(self._match(milliseconds, observations), observations, strict=True):
-            track.add(observation)
+        said = [self._evidence.characters(observation.log_probs) for observation in observations]
+        tracks = self._match(milliseconds, observations, said)
+        for track, observation, characters in zip(tracks, observations, said, strict=True):
+            track.add(observation, characters)
         return ended + self._end(
             lambda track: track.missed > settings.missed and milliseconds - track.last > 1000 * settings.absent
         )
@@ -257,12 +267,14 @@ class Tracker:
         self._open = [track for track in self._open if not over(track)] if ended else self._open
         return ended
 
-    def _match(self, milliseconds: float, observations: Sequence[Observation]) -> list[Track]:
+    def _match(
+        self, milliseconds: float, observations: Sequence[Observation], said: Sequence[NDArray[np.float64]]
+    ) -> list[Track]:
         """For each observation its track, an open one or a new one."""
         taken: dict[int, Track] = {}
         if self._open and observations:
             # A pair that must not be costs as much as none at all.
-            costs = np.minimum(self._costs(milliseconds, observations), 0.0)
+            costs = np.minimum(self._costs(milliseconds, observations, said), 0.0)
             rows, columns = linear_sum_assignment(costs)
             taken = {
                 int(column): self._open[row]
@@ -279,12 +291,13 @@ class Tracker:
             tracks.append(track)
         return tracks
 
-    def _costs(self, milliseconds: float, observations: Sequence[Observation]) -> NDArray[np.float64]:
+    def _costs(
+        self, milliseconds: float, observations: Sequence[Observation], said: Sequence[NDArray[np.float64]]
+    ) -> NDArray[np.float64]:
         """float64[tracks, observations]: evidence that is needed less what there is; below 0 where it is enough."""
-        settings, evidence = self._settings, self._evidence
-        agreement = evidence.agreement(
-            evidence.characters(np.stack([track.log_probs for track in self._open])),
-            evidence.characters(np.stack([observation.log_probs for observation in observations])),
+        settings = self._settings
+        agreement = self._evidence.agreement(
+            np.stack([track.tempered(track.characters) for track in self._open]), np.stack(said)
         )
         needed = evidence_needed(
             [(track.quad.box, track.expected(milliseconds)) for track in self._open],
