@@ -24,6 +24,7 @@ def open_source(
     notice: Notice = lambda happening, why, delay: None,
     stop: threading.Event | None = None,
     raw: RawForm | None = None,
+    note: Report = lambda line: None,
 ) -> Source:
     """The source behind a path, a folder, a glob, a URL or a camera number.
 
@@ -33,6 +34,7 @@ def open_source(
         stride: of a video, every so many frames.
         retry, notice, stop: of a live source, see `LiveSource`.
         raw: form of the frames on standard input, which is called `-`.
+        note: takes one line for all that is left out though nothing is wrong with it.
 
     Raises:
         UsageError: nothing has that name.
