@@ -205,6 +205,7 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
     few_arenas()  # before anything imports what starts threads
     from lpsr_run.config import RunConfig, load_config
     from lpsr_run.quiet import silence_opencv
+    from lpsr_run.redact import shown
 
     config = RunConfig() if config_file is None else load_config(config_file)
     # A source on the command line replaces the file's, of whichever kind that is.
@@ -221,7 +222,7 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
         return 130
     if not quiet:
         what = "plate" if summary.reads == 1 else "plates"
-        typer.echo(f"{summary.reads} {what} read in {summary.seconds:.1f} s; {config.out}/reads.jsonl")
+        typer.echo(f"{summary.reads} {what} read in {summary.seconds:.1f} s; {shown(config.out)}/reads.jsonl")
         if summary.state.left_out:
             hint = "" if config.explain else "; --explain tells why"
             typer.echo(f"{summary.state.left_out} not reported{hint}")

@@ -14,7 +14,7 @@ from lpsr_core.layouts import parse_layouts
 from lpsr_run.backends import BACKENDS, Backend
 from lpsr_run.locate.region import parse_region
 from lpsr_run.plate_reader import SUPER_RESOLVE, SuperResolve
-from lpsr_run.redact import redact
+from lpsr_run.redact import redact, shown
 from lpsr_run.sources.raw import parse_raw
 
 if sys.version_info >= (3, 11):
@@ -157,7 +157,7 @@ class RunConfig:
 
     def as_dict(self) -> dict[str, Any]:
         """For run.json, without credentials."""
-        values = asdict(self)
+        values = {name: shown(value) if isinstance(value, str) else value for name, value in asdict(self).items()}
         values["video"] = [redact(source) for source in self.video]
         for name in ("webhook", "mqtt"):
             if values[name] is not None:

@@ -21,6 +21,7 @@ from lpsr_run.clock import StageClock
 from lpsr_run.config import RunConfig
 from lpsr_run.event_log import EventLog
 from lpsr_run.interrupt import StopRequest
+from lpsr_run.outputs import refuse_overwriting
 from lpsr_run.privacy import WatchList, load_watch_list
 from lpsr_run.redact import redact
 from lpsr_run.sinks import (
@@ -106,6 +107,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
             if failure is None:  # which on a full disk is the same one
                 fault(str(write_failed(out / "run.json", error)))
 
+    refuse_overwriting(config)
     # The sources first: a mistyped path should be told before a model is loaded.
     sources = _open_sources(config, state, report, note, done)
     watched = load_watch_list(Path(config.watch_list), Path(config.watch_list + ".key")) if config.watch_list else None
@@ -153,8 +155,8 @@ def _open_sources(
     config: RunConfig, state: RunState, report: Report, note: Report, stop: threading.Event
 ) -> list[Source]:
     if config.crops is not None:
-        paths, many = list_images(config.crops)
-        state.sources.append(SourceState(config.crops))
+        paths, many = list_images(config.crops, note)
+        state.sources.append(SourceState(redact(config.crops)))
         return [ImageSource(paths, report if many else None)]
     retry = Retry(give_up=config.give_up or None, silence=config.silence)
     raw = parse_raw(config.raw) if config.raw else None
@@ -162,7 +164,7 @@ def _open_sources(
     for spec in config.video:
         one = SourceState(redact(spec))
         state.sources.append(one)
-        source = open_source(spec, report, config.stride, retry, _noticed(one, state, note), stop, raw)
+        source = open_source(spec, report, config.stride, retry, _noticed(one, state, note), stop, raw, note)
         one.live = source.live
         sources.append(source)
     return sources

@@ -79,7 +79,10 @@ class Summary:
         Raises:
             OSError: it cannot be written; an earlier one is left as it was.
         """
-        replace_file(path, (json.dumps(self.as_dict(config), indent=2, ensure_ascii=False) + "\n").encode())
+        replace_file(
+            path,
+            (json.dumps(self.as_dict(config), indent=2, ensure_ascii=False) + "\n").encode(errors="backslashreplace"),
+        )
 
     def print_sources(self, console: Console) -> None:
         """A line for each of several sources, and for a single one that lost something."""

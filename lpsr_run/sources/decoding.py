@@ -49,8 +49,11 @@ class Decoder(Protocol):
     """Decodes one file, once; a context manager that closes it."""
 
     promise: Promise
-    codec: str
-    """Name of the codec, for messages."""
+
+    @property
+    def codec(self) -> str:
+        """Name of the codec, for messages."""
+        ...
 
     def __enter__(self) -> Decoder: ...
 

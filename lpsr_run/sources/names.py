@@ -1,4 +1,4 @@
-"""Names of files: as they may be shown, and as FFmpeg takes them."""
+"""Files before a decoder opens them: whether they can be read, and the name that it takes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError
-
-
-def shown(name: str | Path) -> str:
-    """A name that can be printed and written as UTF-8; bytes that are not UTF-8 appear as `\\xNN`.
-
-    >>> shown("c\\udce2mera.mp4")
-    'c\\\\xe2mera.mp4'
-    """
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+from lpsr_run.redact import shown
 
 
 def check_readable(path: Path) -> None:

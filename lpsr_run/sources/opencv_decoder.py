@@ -12,8 +12,9 @@ import cv2
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image
 from lpsr_run.quiet import silence_opencv
+from lpsr_run.redact import shown
 from lpsr_run.sources.decoding import Decoded, Promise
-from lpsr_run.sources.names import ffmpeg_name, shown
+from lpsr_run.sources.names import ffmpeg_name
 from lpsr_run.sources.picture import pixel_aspect, rgb, squared
 
 _MOST = 1e12

@@ -12,8 +12,8 @@ import numpy as np
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image
 from lpsr_run.cores import usable_cores
+from lpsr_run.redact import shown
 from lpsr_run.sources.decoding import Decoded, Promise, square_size
-from lpsr_run.sources.names import shown
 
 _NAN = float("nan")
 

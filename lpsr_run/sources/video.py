@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError
+from lpsr_run.redact import shown
 from lpsr_run.sources.base import Frame, Report, Source
 from lpsr_run.sources.decoding import Decoder, Promise
-from lpsr_run.sources.names import check_readable, shown
+from lpsr_run.sources.names import check_readable
 from lpsr_run.sources.opencv_decoder import OpenCvDecoder
 from lpsr_run.sources.pyav_decoder import PyAvDecoder
 from lpsr_run.sources.times import FrameTimes
