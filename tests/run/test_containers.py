@@ -198,13 +198,11 @@ def test_a_codec_that_opencv_cannot_decode_is_named(tmp_path: Path) -> None:
     except (ValueError, LookupError):
         pytest.skip("this FFmpeg has no encoder for AV1")
     assert len(list(VideoFileSource(path).frames())) == 3
-    source = VideoFileSource(path, decoder=OpenCvDecoder)
-    try:
-        frames = list(source.frames())
-    except LpsrError as error:
-        assert "its codec is AV01; PyAV decodes more: pip install av" in str(error)
-    else:
-        assert len(frames) == 3, "this OpenCV decodes it"
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    if capture.isOpened() and capture.grab():
+        pytest.skip("this OpenCV decodes AV1")
+    with pytest.raises(LpsrError, match="its codec is AV01; PyAV decodes more: pip install av"):
+        list(VideoFileSource(path, decoder=OpenCvDecoder).frames())
 
 
 NAMES = ["10:30:00.mp4", "a [1] %d  b.mp4", "concat:x.mp4"]
