@@ -20,7 +20,9 @@ AHEAD, NEWEST = 8, 2
 _ASKED_SECONDS = 0.2
 """Between two questions whether somebody wants to stop, while no frame comes."""
 _QUIET_SECONDS, _QUIET_GAPS = 3.0, 3.0
-"""A live source is quiet after so many seconds without a frame, and after so many times its longest gap."""
+"""A live source is quiet after so many seconds without a frame, and after so many times its longest recent gap."""
+_FADE = 0.9
+"""What is left of a longest gap with every further frame: one hiccup must not hide a loss for hours."""
 _LEAVE_SECONDS = 1.0
 """How long threads may take to leave; one that waits for a dead camera is left behind."""
 
@@ -177,7 +179,7 @@ class _Feed:
                 return False
             now = monotonic()
             if self._came is not None and not frame.gap:
-                self._longest = max(self._longest, now - self._came)
+                self._longest = max(_FADE * self._longest, now - self._came)
             self._came, self._quiet = now, False
             self._state.decoded += 1
             self._state.last_frame = time()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,7 @@ from lpsr_run.redact import shown
 from lpsr_run.sources.decoding import Decoded, Promise, square_size
 
 _NAN = float("nan")
+_DURATION = re.compile(r"(\d{1,6}):(\d{2}):(\d{2}(?:\.\d{1,12})?)", re.ASCII)
 
 
 class PyAvDecoder:
@@ -95,8 +97,11 @@ class PyAvDecoder:
     def _promise(self) -> Promise:
         stream = self._stream
         rate = float(stream.average_rate or stream.guessed_rate or 0)
+        tagged = _DURATION.fullmatch(stream.metadata.get("DURATION", ""))  # Matroska's, for each stream
         if stream.duration is not None:
             seconds = float(stream.duration * stream.time_base)
+        elif tagged:
+            seconds = 3600 * int(tagged[1]) + 60 * int(tagged[2]) + float(tagged[3])
         elif self._container.duration is not None and len(self._container.streams) == 1:
             seconds = self._container.duration / self._av.time_base
         else:  # another stream, sound for example, may last longer

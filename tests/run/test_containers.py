@@ -152,8 +152,9 @@ def test_a_variable_rate_is_whole_and_has_its_own_times(tmp_path: Path, name: st
     assert [frame.milliseconds for frame in frames] == pytest.approx([1000 * time for time in TIMES], abs=2)
 
 
-def test_a_file_that_is_cut_off_is_still_told(tmp_path: Path, gate: list[np.ndarray]) -> None:
-    data = encode(tmp_path / "whole.mkv", [gate[:40]]).read_bytes()
+@pytest.mark.parametrize("streams", [1, 2])
+def test_a_file_that_is_cut_off_is_still_told(tmp_path: Path, gate: list[np.ndarray], streams: int) -> None:
+    data = encode(tmp_path / "whole.mkv", [gate[:40]] * streams).read_bytes()
     (tmp_path / "cut.mkv").write_bytes(data[: len(data) // 2])
     frames, (line,), _ = frames_of(tmp_path / "cut.mkv")
     assert 5 < len(frames) < 36
