@@ -171,10 +171,10 @@ def test_two_hundred_plates_in_one_picture_are_two_hundred_tracks() -> None:
 
 
 def _texts(count: int) -> st.SearchStrategy[list[str]]:
-    """Texts of which any two differ in at least four characters."""
+    """Texts of which any two differ in at least five characters, as chance plates nearly always do."""
 
     def apart(texts: list[str]) -> bool:
-        return all(sum(a != b for a, b in zip(*two, strict=True)) >= 4 for two in itertools.combinations(texts, 2))
+        return all(sum(a != b for a, b in zip(*two, strict=True)) >= 5 for two in itertools.combinations(texts, 2))
 
     text = st.from_regex(r"[A-Z]{3}[0-9][A-Z0-9][0-9]{2}", fullmatch=True)
     return st.lists(text, min_size=1, max_size=count).filter(apart)
@@ -192,9 +192,9 @@ def test_of_every_car_there_is_one_read_and_of_no_other(texts: list[str], rate: 
     frames: list[list[Observation]] = []
 
     def see(text: str, x: float, y: float = 50.0) -> Observation:
-        doubts = {int(rng.integers(7)): "Q" if text[0] != "Q" else "Z"} if rng.random() < 0.2 else {}
-        doubts = {where: what for where, what in doubts.items() if where < 3}
-        return observe(len(frames), x, text, y=y, sure=float(rng.uniform(0.75, 0.99)), doubts=doubts)
+        wrong = len(frames) % 4 == 3  # never most of a plate's frames
+        doubts = {int(rng.integers(3)): "Q" if text[0] != "Q" else "Z"} if wrong else {}
+        return observe(len(frames), x, text, y=y, sure=float(rng.uniform(0.85, 0.97)), doubts=doubts)
 
     if scene == "crossing":
         for step in range(lasting):
