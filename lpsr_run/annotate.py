@@ -13,14 +13,16 @@ import numpy as np
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image, Quad
-from lpsr_run.quiet import silence_opencv
 from lpsr_run.sinks.base import MAKE_ROOM, why
+from lpsr_run.sources.names import ffmpeg_name
+from lpsr_run.sources.times import FrameTimes
+from lpsr_run.video_writer import VideoWriter, open_writer, unwritten
 
 _SURE = (60, 220, 90)
 _UNSURE = (170, 170, 170)
 _PACED = 8
 """Frames whose times decide a video's pace."""
-_RATES = (1.0, 120.0)
+_RATES = (0.01, 120.0)
 """Least and most frames a second of a video."""
 _ROOM, _ROOM_FRAME = 4 << 20, 64
 """Bytes of the disk that are left free, in all and for each frame: a video whose index finds no room is lost."""
@@ -49,7 +51,7 @@ class VideoSink:
     """Writes frames with their marks as an MP4 video.
 
     The first frame decides the video's size; frames of another size are shrunk or enlarged into it with their
-    shape kept. The first few decide its pace.
+    shape kept. Every frame keeps its time; where frames have none, the first few decide the pace.
 
     Args:
         path: of the video.
@@ -59,7 +61,9 @@ class VideoSink:
     def __init__(self, path: Path, rate: float = 25.0) -> None:
         self._path, self._rate = path, rate
         self._waiting: list[tuple[Image, float]] = []
-        self._writer: cv2.VideoWriter | None = None
+        self._writer: VideoWriter | None = None
+        self._times = FrameTimes(rate)
+        self._start = 0.0
         self._size = (0, 0)
         self._count = 0
 
@@ -72,7 +76,11 @@ class VideoSink:
         if self._waiting and error is None:
             self._begin()
         if self._writer is not None:
-            self._writer.release()
+            try:
+                self._writer.close()
+            except LpsrError:
+                if error is None:
+                    raise
             if error is None:
                 self._check()
 
@@ -98,22 +106,26 @@ class VideoSink:
             if len(self._waiting) == _PACED:
                 self._begin()
             return
-        self._write(canvas)
+        self._write(canvas, milliseconds)
 
     def _begin(self) -> None:
         """Opens the video with the frames that waited for its pace to be known."""
         times = [milliseconds for _, milliseconds in self._waiting]
         if len(times) > 1 and (gap := float(np.median(np.diff(times)))) > 0:
             self._rate = float(np.clip(1000 / gap, *_RATES))
+        self._times, self._start = FrameTimes(self._rate), times[0]
         first = self._waiting[0][0]
-        self._open(first.shape[1], first.shape[0])
-        for canvas, _ in self._waiting:
-            self._write(canvas)
+        # The codec wants even sizes.
+        self._size = max(first.shape[1] - first.shape[1] % 2, 2), max(first.shape[0] - first.shape[0] % 2, 2)
+        self._writer = open_writer(self._path, *self._size, self._rate)
+        for canvas, milliseconds in self._waiting:
+            self._write(canvas, milliseconds)
         self._waiting = []
 
-    def _write(self, canvas: Image) -> None:
+    def _write(self, canvas: Image, milliseconds: float) -> None:
         assert self._writer is not None
-        self._writer.write(_fitted(canvas, self._size))
+        time = self._times.of(self._count, milliseconds - self._start)
+        self._writer.write(_fitted(canvas, self._size), time)
         self._count += 1
 
     def _look_for_room(self) -> None:
@@ -130,11 +142,12 @@ class VideoSink:
 
     def _check(self) -> None:
         """Nor does it say that it could not write for another reason: what it wrote is looked at."""
-        capture = cv2.VideoCapture(str(self._path))
+        with ffmpeg_name(self._path) as name:
+            capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
         held = capture.get(cv2.CAP_PROP_FRAME_COUNT) if capture.isOpened() else 0.0
         capture.release()
         if not held >= _WHOLE * self._count:
-            raise LpsrError(f"{self._path}: the video could not be written whole; {MAKE_ROOM}")
+            raise unwritten(self._path)
 
     def _make(self) -> None:
         """The file, so that a wrong path is told at once."""
@@ -144,14 +157,6 @@ class VideoSink:
                 pass
         except OSError as error:
             raise LpsrError(f"{self._path}: cannot be written: {why(error)}") from None
-
-    def _open(self, width: int, height: int) -> None:
-        silence_opencv()
-        # The codec wants even sizes.
-        self._size = max(width - width % 2, 2), max(height - height % 2, 2)
-        self._writer = cv2.VideoWriter(str(self._path), cv2.VideoWriter.fourcc(*"mp4v"), self._rate, self._size)
-        if not self._writer.isOpened():
-            raise LpsrError(f"{self._path}: this OpenCV cannot write it as a video; give a name that ends in .mp4")
 
 
 def _draw(canvas: Image, mark: Mark) -> None:

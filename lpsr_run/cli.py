@@ -114,6 +114,9 @@ def read_plates(
     stride: Annotated[
         int | None, typer.Option(metavar="N", help="Look at every Nth frame of a video (default 1).")
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Tell each plate that was seen but not reported, and why.")
+    ] = False,
     annotate: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the frames with boxes and texts as an .mp4 video.")
     ] = None,
@@ -193,6 +196,7 @@ def read_plates(
         "min_frames": min_frames,
         "raw": raw,
         "stride": stride,
+        "explain": explain or None,
         "annotate": annotate,
         "pictures": pictures,
         "csv": csv,
@@ -220,6 +224,7 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
     few_arenas()  # before anything imports what starts threads
     from lpsr_run.config import RunConfig, load_config
     from lpsr_run.quiet import silence_opencv
+    from lpsr_run.redact import shown
 
     config = RunConfig() if config_file is None else load_config(config_file)
     # A source on the command line replaces the file's, of whichever kind that is.
@@ -236,8 +241,10 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
         return 130
     if not quiet:
         what = "plate" if summary.reads == 1 else "plates"
-        others = f"; {summary.no_plates} finds were no plates that can be read" if summary.no_plates else ""
-        typer.echo(f"{summary.reads} {what} read in {summary.seconds:.1f} s{others}; {config.out}/reads.jsonl")
+        typer.echo(f"{summary.reads} {what} read in {summary.seconds:.1f} s; {shown(config.out)}/reads.jsonl")
+        if summary.state.left_out:
+            hint = "" if config.explain else "; --explain tells why"
+            typer.echo(f"{summary.state.left_out} not reported{hint}")
     if summary.stopped_by is not None:
         return 128 + summary.stopped_by
     if summary.failures:

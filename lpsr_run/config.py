@@ -14,7 +14,7 @@ from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
 from lpsr_run.backends import BACKENDS, Backend
 from lpsr_run.locate.region import parse_region
-from lpsr_run.redact import redact
+from lpsr_run.redact import redact, shown
 from lpsr_run.sources.raw import parse_raw
 from lpsr_run.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
 
@@ -54,6 +54,7 @@ class RunConfig:
         sure: confidence from which a single frame of a video suffices, 0..1.
         raw: form of the raw frames on standard input (`-` among the videos), as `1280x720@25`.
         stride: of a video, every so many frames.
+        explain: whether every track that does not become a read is told on standard error, with the reason.
         annotate: where to write a video with boxes and texts; None for none.
         pictures: whether to keep the pictures of each read.
         csv: file that reads are appended to as a table; None for none.
@@ -92,6 +93,7 @@ class RunConfig:
     sure: float = 0.9
     raw: str | None = None
     stride: int = 1
+    explain: bool = False
     annotate: str | None = None
     pictures: bool = True
     csv: str | None = None
@@ -163,7 +165,7 @@ class RunConfig:
 
     def as_dict(self) -> dict[str, Any]:
         """For run.json, without credentials."""
-        values = asdict(self)
+        values = {name: shown(value) if isinstance(value, str) else value for name, value in asdict(self).items()}
         values["video"] = [redact(source) for source in self.video]
         for name in ("webhook", "mqtt"):
             if values[name] is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -79,7 +80,7 @@ class OnnxRuntimeEngine:
                     f"{path}: ONNX Runtime {ort.__version__} has no deformable convolutions; take 1.25 or newer "
                     "(Python 3.11 on), or graphs of: lpsr-export build --fp32 --lower-deform-conv --out DIR"
                 ) from error
-            raise LpsrError(f"{path}: not a model that ONNX Runtime can load: {_first_line(error)}") from error
+            raise LpsrError(f"{path}: not a model that ONNX Runtime can load: {_reason(error)}") from error
         self._device = "cuda" if _CUDA in self._session.get_providers() else "cpu"
         if device == "cuda" and self._device != "cuda":
             raise LpsrError("ONNX Runtime could not start CUDA; check the driver, or run with --backend onnxruntime")
@@ -125,7 +126,7 @@ class OnnxRuntimeEngine:
         try:
             values = self._session.run(None, dict(batch))
         except Exception as error:
-            raise LpsrError(f"{self.name}: the model failed: {_first_line(error)}") from error
+            raise LpsrError(f"{self.name}: the model failed: {_reason(error)}") from error
         return {spec.name: np.asarray(value) for spec, value in zip(self._outputs, values, strict=True)}
 
 
@@ -149,5 +150,17 @@ def _spec(node: Any) -> TensorSpec:
     return TensorSpec(node.name, shape, _TYPES.get(node.type, node.type))
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+_PREFIX = re.compile(
+    r"\[ONNXRuntimeError\] : \d+ : \w+ : "
+    r"(?:Load model from .*? failed:)?"
+    r"(?:\S+\.(?:cc|cpp|cu|h|hpp):\d+ .+?\) (?=[A-Z]))?"
+)
+"""What stands before the reason: the file once more, and a place in ONNX Runtime's source."""
+_LONG = 400
+
+
+def _reason(error: Exception) -> str:
+    """The reason in one line; of a long one the middle is left out, as it may stand at either end."""
+    line = " ".join(str(error).split()) or type(error).__name__
+    line = _PREFIX.sub("", line, count=1) or line
+    return line if len(line) <= _LONG else f"{line[: _LONG // 2]} … {line[-_LONG // 2 :]}"

@@ -1,18 +1,30 @@
-"""Names of sources as they may be shown: without passwords."""
+"""Names of sources as they may be shown: without passwords, and in UTF-8."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 _SECRET = ("pass", "pwd", "token", "key", "secret", "auth", "user", "login", "sig", "-pw")
 
 
+def shown(name: str | Path) -> str:
+    """A name that can be printed and written as UTF-8; bytes that are not UTF-8 appear as `\\xNN`.
+
+    >>> shown("c\\udce2mera.mp4")
+    'c\\\\xe2mera.mp4'
+    """
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def redact(source: str) -> str:
-    """A URL without its user, password and secret-looking query values; anything else unchanged.
+    """A URL without its user, password and secret-looking query values; of anything else what can be shown.
 
     >>> redact("rtsp://admin:hunter2@10.0.0.7:554/live?token=abc&channel=1")
     'rtsp://***@10.0.0.7:554/live?token=***&channel=1'
     """
+    source = shown(source)
     if source.startswith("gst:"):  # a pipeline: words, some of them properties
         return " ".join(_property(word) for word in source.split(" "))
     if "://" not in source:
@@ -29,8 +41,8 @@ def redact(source: str) -> str:
     netloc = f"***@{host[2]}" if host[1] else parts.netloc
     query = parse_qsl(parts.query, keep_blank_values=True)
     if any(_secret(name) for name, _ in query):
-        shown = [(name, "***" if _secret(name) else value) for name, value in query]
-        return urlunsplit((parts.scheme, netloc, parts.path, urlencode(shown, safe="*/:"), parts.fragment))
+        query = [(name, "***" if _secret(name) else value) for name, value in query]
+        return urlunsplit((parts.scheme, netloc, parts.path, urlencode(query, safe="*/:"), parts.fragment))
     return urlunsplit((parts.scheme, netloc, parts.path, parts.query, parts.fragment))
 
 

@@ -21,6 +21,7 @@ from lpsr_run.clock import StageClock
 from lpsr_run.config import RunConfig
 from lpsr_run.event_log import EventLog
 from lpsr_run.interrupt import StopRequest
+from lpsr_run.outputs import refuse_overwriting
 from lpsr_run.privacy import WatchList, load_watch_list
 from lpsr_run.redact import redact
 from lpsr_run.sinks import (
@@ -43,7 +44,7 @@ from lpsr_run.sinks.base import write_failed
 from lpsr_run.sources import Frame, Source, list_images, open_source
 from lpsr_run.sources.images import ImageSource
 from lpsr_run.sources.live import Happening, Notice, Retry
-from lpsr_run.sources.merge import Ended, Merged
+from lpsr_run.sources.merge import Ended, Merged, Quiet
 from lpsr_run.sources.raw import parse_raw
 from lpsr_run.state import RunState, SourceState
 from lpsr_run.status import StatusFile
@@ -91,6 +92,15 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
         summary.unwritten.append(line)
         errors.print(f"error: {line}")
 
+    def left_out(event: PlateEvent, why: str) -> None:
+        source = state.sources[event.stream]
+        source.left_out += 1
+        if config.explain:
+            read = event.read
+            shown = read.reading.text if watched is None else watched.shown(read.reading.text)
+            seen = f"{event.source}: frame {read.best.frame}, {read.best.milliseconds / 1000:.1f} s"
+            note(f"left out: {seen}: {shown}: {why}")
+
     def finish(kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None) -> None:
         summary.seconds = time.perf_counter() - start
         try:
@@ -99,6 +109,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
             if failure is None:  # which on a full disk is the same one
                 fault(str(write_failed(out / "run.json", error)))
 
+    refuse_overwriting(config)
     # The sources first: a mistyped path should be told before a model is loaded.
     sources = _open_sources(config, state, report, note, done)
     watched = load_watch_list(Path(config.watch_list), Path(config.watch_list + ".key")) if config.watch_list else None
@@ -125,7 +136,9 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
             with _progress(errors, quiet) as progress, StopRequest() as stop:
                 merged = stack.enter_context(closing(Merged(sources, state, done, lambda: stop.signal is not None)))
                 frames = _counted(tools.reader.clock, merged, sources, summary, progress, stop, report)
-                for event in _events(config, tools, frames, state, report, stack):
+                for event in _events(
+                    config, tools, frames, any(source.live for source in sources), report, stack, left_out
+                ):
                     with tools.reader.clock.stage("write"):
                         result = _result(event, store, watched, config.certain)
                         for sink in sinks:
@@ -144,8 +157,8 @@ def _open_sources(
     config: RunConfig, state: RunState, report: Report, note: Report, stop: threading.Event
 ) -> list[Source]:
     if config.crops is not None:
-        paths, many = list_images(config.crops)
-        state.sources.append(SourceState(config.crops))
+        paths, many = list_images(config.crops, note)
+        state.sources.append(SourceState(redact(config.crops)))
         return [ImageSource(paths, report if many else None)]
     retry = Retry(give_up=config.give_up or None, silence=config.silence)
     raw = parse_raw(config.raw) if config.raw else None
@@ -153,7 +166,7 @@ def _open_sources(
     for spec in config.video:
         one = SourceState(redact(spec))
         state.sources.append(one)
-        source = open_source(spec, report, config.stride, retry, _noticed(one, state, note), stop, raw)
+        source = open_source(spec, report, config.stride, retry, _noticed(one, state, note), stop, raw, note)
         one.live = source.live
         sources.append(source)
     return sources
@@ -211,10 +224,11 @@ def _open_sinks(
 def _events(
     config: RunConfig,
     tools: Tools,
-    frames: Iterable[Frame | Ended],
-    state: RunState,
+    frames: Iterable[Frame | Quiet | Ended],
+    live: bool,
     report: Report,
     stack: ExitStack,
+    left_out: Callable[[PlateEvent, str], None],
 ) -> Iterator[PlateEvent]:
     layouts = parse_layouts(config.layouts)
     if tools.locator is None:
@@ -225,25 +239,25 @@ def _events(
         layouts,
         Acceptance(config.min_confidence, config.min_frames, config.sure, config.min_plate),
         tracking=TrackSettings(power=tools.calibration.power),
-        batch=1 if any(source.live for source in state.sources) else config.batch,
+        batch=1 if live else config.batch,
+        left_out=left_out,
         keep_frames=config.evidence is not None,
     )
     if config.annotate is not None:
         video = stack.enter_context(VideoSink(Path(config.annotate)))
         stream.show = lambda frame, marks: video.show(frame.image, marks, frame.milliseconds)
-    state.no_plates = lambda: stream.no_plates
     return stream.reads(frames)
 
 
 def _counted(
     clock: StageClock,
-    merged: Iterable[Frame | Ended],
+    merged: Iterable[Frame | Quiet | Ended],
     sources: list[Source],
     summary: Summary,
     progress: Progress,
     stop: StopRequest,
     report: Report,
-) -> Iterator[Frame | Ended]:
+) -> Iterator[Frame | Quiet | Ended]:
     """The frames until all sources end or somebody asks to stop; the reads of what came so far still follow."""
     task = progress.add_task("frames", total=None, reads=0)
     state = summary.state
@@ -259,7 +273,7 @@ def _counted(
                 if len(sources) == 1:
                     raise item.failure
                 report(str(item.failure))
-        else:
+        elif isinstance(item, Frame):
             totals = [source.total for source in sources]
             total = None if None in totals else sum(total or 0 for total in totals)
             progress.update(task, completed=state.frames, total=total, reads=state.reads)

@@ -29,6 +29,7 @@ class SourceState:
         reconnects: how often a connection was lost and came back.
         failures: attempts in a row that failed.
         reads: plates that were read.
+        left_out: tracks that did not become reads.
         last_frame: when the last frame came, in seconds since 1970; None before the first.
         error: why it is not running; None while it is.
     """
@@ -43,6 +44,7 @@ class SourceState:
     reconnects: int = 0
     failures: int = 0
     reads: int = 0
+    left_out: int = 0
     last_frame: float | None = None
     error: str | None = None
 
@@ -61,7 +63,6 @@ class RunState:
     Attributes:
         sources: in the user's order.
         reads: plates that were written.
-        no_plates: tracks that showed no plate that can be read.
         started: seconds since 1970.
         stages: seconds by stage of the pipeline.
         listeners: told every event: a source's change of status, a failure.
@@ -69,7 +70,6 @@ class RunState:
 
     sources: list[SourceState] = field(default_factory=list)
     reads: int = 0
-    no_plates: Callable[[], int] = int
     started: float = field(default_factory=time.time)
     stages: Callable[[], dict[str, float]] = dict
     listeners: list[Callable[[Event], None]] = field(default_factory=list)
@@ -79,6 +79,11 @@ class RunState:
     def frames(self) -> int:
         """That were looked at."""
         return sum(source.frames for source in self.sources)
+
+    @property
+    def left_out(self) -> int:
+        """Number of tracks that did not become reads."""
+        return sum(source.left_out for source in self.sources)
 
     def tell(self, event: str, **fields: Any) -> None:
         """Passes an event on to the listeners."""
@@ -94,7 +99,6 @@ class RunState:
             "process": os.getpid(),
             "frames": self.frames,
             "reads": self.reads,
-            "no_plates": self.no_plates(),
             "resident_bytes": resident_bytes(),
             "threads": threading.active_count(),
             "stages": {str(name): round(value, 3) for name, value in self.stages().items()},

@@ -16,7 +16,7 @@ from lpsr_run.clock import StageClock
 from lpsr_run.locate.base import Location, Locator
 from lpsr_run.plate_reader import PlateReader
 from lpsr_run.sources.base import Frame, Report
-from lpsr_run.sources.merge import Ended
+from lpsr_run.sources.merge import Ended, Quiet
 from lpsr_run.tracking import FusedRead, Observation, Track, Tracker, TrackSettings
 
 MARGIN = 0.03
@@ -46,10 +46,23 @@ class Acceptance:
     min_plate: float = MIN_PLATE
 
     def accepts(self, read: FusedRead, still: bool) -> bool:
+        """Whether a track becomes a read."""
+        return self.refusal(read, still) is None
+
+    def refusal(self, read: FusedRead, still: bool) -> str | None:
+        """Why a track does not become a read; None where it does."""
         confidence = read.reading.confidence
-        if confidence < self.min_confidence or read.plate < self.min_plate:
-            return False
-        return still or read.frames >= self.min_frames or confidence >= self.sure
+        if read.plate < self.min_plate:
+            return f"it shows no plate that can be read (score {read.plate:.2f}, --min-plate {self.min_plate:g})"
+        if confidence < self.min_confidence:
+            return f"its confidence {confidence:.2f} is below {self.min_confidence:g} (--min-confidence)"
+        if still or read.frames >= self.min_frames or confidence >= self.sure:
+            return None
+        few = "one frame" if read.frames == 1 else f"{read.frames} frames"
+        return (
+            f"it was seen in {few}, fewer than {self.min_frames} (--min-frames), "
+            f"and its confidence {confidence:.2f} is below {self.sure:g}"
+        )
 
 
 EVERYTHING = Acceptance(min_confidence=0.0, min_frames=1, min_plate=0.0)
@@ -95,8 +108,8 @@ class PlateStream:
         batch: crops that are collected over frames before the networks run; 1 for live sources.
         show: takes each frame with what to draw into it, in order; None when nobody looks.
         clock: counts the stages locate, rectify and decode; the reader's clock counts the others.
+        left_out: takes each track that does not become a read, with the reason; None when nobody asks.
         keep_frames: whether observations keep the whole frame; it takes memory.
-        no_plates: tracks that ended and showed no plate that can be read.
     """
 
     locator: Locator
@@ -107,21 +120,21 @@ class PlateStream:
     batch: int = 16
     show: Callable[[Frame, list[Mark]], None] | None = None
     clock: StageClock | None = None
+    left_out: Callable[[PlateEvent, str], None] | None = None
     keep_frames: bool = False
 
     def __post_init__(self) -> None:
         self._clock = self.reader.clock if self.clock is None else self.clock
         self._pending: list[_Pending] = []
         self._scenes: dict[int, _Scene] = {}
-        self.no_plates = 0
 
-    def reads(self, frames: Iterable[Frame | Ended]) -> Iterator[PlateEvent]:
+    def reads(self, frames: Iterable[Frame | Quiet | Ended]) -> Iterator[PlateEvent]:
         """The accepted reads, each as soon as its track ends.
 
         When the frames fail, what came before is still read before the error goes on.
 
         Args:
-            frames: of any number of sources by turns, and for each that ends before the others that it did.
+            frames: of any number of sources by turns, and for each that falls quiet or ends that it did.
         """
         source = iter(frames)
         failure: LpsrError | None = None
@@ -136,6 +149,10 @@ class PlateStream:
             if isinstance(item, Ended):
                 yield from self._flush()
                 yield from self._end(item.stream)
+            elif isinstance(item, Quiet):
+                yield from self._flush()
+                if (scene := self._scenes.get(item.stream)) is not None:
+                    yield from self._accepted(item.stream, scene, scene.tracker.finish())
             else:
                 yield from self._take(item)
         yield from self._flush()
@@ -194,7 +211,7 @@ class PlateStream:
             scene = _Scene(frame.source, frame.still, Tracker(self.layouts, self.tracking, first))
             self._scenes[frame.stream] = scene
         with self._clock.stage("decode"):
-            ended = scene.tracker.update(frame.index, observations)
+            ended = scene.tracker.update(frame.milliseconds, observations)
         if self.show is not None:
             self.show(frame, self._marks(frame, scene))
         yield from self._accepted(frame.stream, scene, ended)
@@ -220,14 +237,16 @@ class PlateStream:
         for track in tracks:
             with self._clock.stage("decode"):
                 read = track.read()
-            if self.acceptance.accepts(read, scene.still):
-                yield PlateEvent(scene.source, read, stream)
-            elif read.plate < self.acceptance.min_plate:
-                self.no_plates += 1
+            event = PlateEvent(scene.source, read, stream)
+            refusal = self.acceptance.refusal(read, scene.still)
+            if refusal is None:
+                yield event
+            elif self.left_out is not None:
+                self.left_out(event, refusal)
 
 
 def read_crops(
-    frames: Iterable[Frame | Ended],
+    frames: Iterable[Frame | Quiet | Ended],
     reader: PlateReader,
     report: Report,
     layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
@@ -264,7 +283,7 @@ def read_crops(
             yield PlateEvent(frame.source, read, frame.stream)
 
     for frame in frames:
-        if isinstance(frame, Ended):
+        if not isinstance(frame, Frame):
             continue
         height, width = frame.image.shape[:2]
         if width < SMALLEST[0] or height < SMALLEST[1]:

@@ -46,11 +46,6 @@ class Summary:
         """That were written."""
         return self.state.reads
 
-    @property
-    def no_plates(self) -> int:
-        """Tracks that showed no plate that can be read."""
-        return self.state.no_plates()
-
     def made_by(self) -> dict[str, Any]:
         """Models and engines, for whoever must know what made a read."""
         return {
@@ -67,7 +62,7 @@ class Summary:
             "version": __version__,
             "frames": self.state.frames,
             "reads": self.state.reads,
-            "no_plates": self.no_plates,
+            "left_out": self.state.left_out,
             "failures": [*self.failures, *self.unwritten],
             "interrupted": self.stopped_by is not None,
             "seconds": round(self.seconds, 3),
@@ -84,7 +79,10 @@ class Summary:
         Raises:
             OSError: it cannot be written; an earlier one is left as it was.
         """
-        replace_file(path, (json.dumps(self.as_dict(config), indent=2, ensure_ascii=False) + "\n").encode())
+        replace_file(
+            path,
+            (json.dumps(self.as_dict(config), indent=2, ensure_ascii=False) + "\n").encode(errors="backslashreplace"),
+        )
 
     def print_sources(self, console: Console) -> None:
         """A line for each of several sources, and for a single one that lost something."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from lpsr_core.alphabet import CLASSES, PLATE_LENGTH, encode
 from lpsr_core.decode import Alternative, Reading, alternatives, decode, plate_score
 from lpsr_core.geometry import Box, Image, Quad
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
+from lpsr_run.association import TextEvidence, evidence_needed
 
 
 @dataclass(frozen=True)
@@ -46,20 +47,26 @@ class TrackSettings:
     """How observations are joined over frames.
 
     Attributes:
-        reach: farthest that a plate may be from where it is expected, in plate widths.
-        growth: largest ratio of its widths between two observations.
-        text_weight: what a wholly different text adds to the distance, in plate widths.
-        alien: share of characters that differ from which a plate that does not overlap is another one.
-        missed: a track ends after so many frames without its plate.
+        reach: distance from the expected place, in plate widths, that costs 4 nats of the texts' evidence between
+            neighbouring frames; it grows with the time between them.
+        growth: ratio of widths between two observations that costs as much.
+        tolerance: nats of evidence against one plate that are borne at the expected place: three characters that
+            differ for certain are another plate, one or two a mistake of the reader.
+        certain: nats of evidence for one plate that are enough wherever it is.
+        absent: a track ends after so many seconds without its plate, and at least `missed` frames.
+        missed: frames without its plate that a track outlives, however far apart they are.
+        longest: seconds without its plate that no track outlives.
         power: of the number of frames that their sum is divided by: neighbouring frames share their blur and their
             mistakes, and counting them as independent would call every long track certain.
     """
 
     reach: float = 1.5
     growth: float = 1.6
-    text_weight: float = 0.7
-    alien: float = 0.6
-    missed: int = 12
+    tolerance: float = 2.0
+    certain: float = 8.0
+    absent: float = 2.0
+    missed: int = 1
+    longest: float = 10.0
     power: float = 0.5
 
 
@@ -98,30 +105,35 @@ class Track:
         power: see `TrackSettings`.
 
     Attributes:
-        step: of its `Tracker`, at which it was seen last.
+        missed: frames since it was seen last.
+        characters: float64[7, 36], the sum of what its frames say (see `TextEvidence.characters`).
     """
 
     def __init__(self, number: int, layouts: Sequence[Layout] = DEFAULT_LAYOUTS, power: float = 0.5) -> None:
         self.number, self._power = number, power
-        self.step = 0
+        self.missed = 0
+        self.characters: NDArray[np.float64] = np.zeros((PLATE_LENGTH, CLASSES))
         self._layouts = layouts
         self._sum: NDArray[np.float64] = np.zeros((PLATE_LENGTH, CLASSES))
         self._texts: Counter[str] = Counter()
         self._best: dict[str, tuple[float, Observation]] = {}
         self._frames = 0
         self._first = self._last = 0.0
-        self._boxes: list[tuple[int, Box]] = []
+        self._boxes: list[tuple[float, Box]] = []
+        self._seen = 0
         self._quad: Quad | None = None
         self._fused: Reading | None = None
 
-    def add(self, observation: Observation, alone: Reading | None = None) -> None:
+    def add(self, observation: Observation, characters: NDArray[np.float64] | None = None) -> None:
         """Takes one more frame into the sum.
 
         Args:
             observation: of a later frame than the last.
-            alone: what the frame reads by itself, if that is known already.
+            characters: what it says, float64[7, 36], where the track is to be matched with others.
         """
-        alone = alone or decode(observation.log_probs, self._layouts)
+        if characters is not None:
+            self.characters = self.characters + characters
+        alone = decode(observation.log_probs, self._layouts)
         self._fused = None
         self._texts[alone.text] += 1
         rival = self._best.get(alone.text)
@@ -134,22 +146,28 @@ class Track:
         self._last = observation.milliseconds
         self._frames += 1
         self._quad = observation.quad
-        self._boxes = [*self._boxes[-1:], (observation.frame, observation.quad.box)]
+        self._boxes = [*self._boxes[-1:], (observation.milliseconds, observation.quad.box)]
+        self._seen, self.missed = observation.frame, 0
 
-    def expected(self, frame: int) -> Box:
-        """Where the plate should be in a frame, if it keeps its speed."""
-        number, box = self._boxes[-1]
+    def expected(self, milliseconds: float) -> Box:
+        """Where the plate should be at a time, if it keeps its speed."""
+        last, box = self._boxes[-1]
         if len(self._boxes) < 2:
             return box
         earlier, before = self._boxes[0]
-        steps = min((frame - number) / max(number - earlier, 1), 3.0)
+        steps = min((milliseconds - last) / max(last - earlier, 1.0), 3.0)
         dx, dy = (now - then for now, then in zip(box.centre, before.centre, strict=True))
         return Box(box.x + dx * steps, box.y + dy * steps, box.width, box.height)
 
     @property
     def seen(self) -> int:
         """Number of the last frame that showed the plate."""
-        return self._boxes[-1][0]
+        return self._seen
+
+    @property
+    def last(self) -> float:
+        """Time of that frame, in milliseconds."""
+        return self._last
 
     @property
     def quad(self) -> Quad:
@@ -161,16 +179,12 @@ class Track:
     def reading(self) -> Reading:
         """What the frames so far read together (see `read`)."""
         if self._fused is None:
-            self._fused = decode(self._tempered, self._layouts)
+            self._fused = decode(self.tempered(self._sum), self._layouts)
         return self._fused
 
-    @property
-    def _tempered(self) -> NDArray[np.float64]:
-        return self._sum / max(self._frames, 1) ** self._power
-
-    def difference(self, text: str) -> float:
-        """Share of characters, 0..1, in which a text differs from the track's so far."""
-        return sum(a != b for a, b in zip(text, self.reading.text, strict=True)) / PLATE_LENGTH
+    def tempered(self, total: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A sum over the frames, divided by a power of their number (see `TrackSettings`)."""
+        return total / max(self._frames, 1) ** self._power
 
     def read(self) -> FusedRead:
         """Decodes what was summed so far.
@@ -188,7 +202,7 @@ class Track:
         own = self._best.get(reading.text)
         if own is None:
             own = max(self._best.values(), key=lambda entry: _likelihood(entry[1], reading.text))
-        others = alternatives(self._tempered, self._layouts)
+        others = alternatives(self.tempered(self._sum), self._layouts)
         plate = plate_score(self._sum / self._frames, self._layouts)
         return FusedRead(self.number, reading, self._frames, agreeing, own[1], self._first, self._last, others, plate)
 
@@ -202,6 +216,10 @@ class Track:
 class Tracker:
     """Joins the observations of one source into tracks.
 
+    An observation belongs to a track if the texts of both speak for one plate at least as strongly as the distance
+    asks for (see `lpsr_run.association`): a plate that is far away must read alike, one at the expected place may read
+    somewhat differently, and one that certainly reads otherwise is another plate, wherever it is.
+
     Args:
         layouts: that texts may follow.
         settings: how to join.
@@ -212,54 +230,59 @@ class Tracker:
         self, layouts: Sequence[Layout] = DEFAULT_LAYOUTS, settings: TrackSettings | None = None, first: int = 0
     ) -> None:
         self._layouts, self._settings = layouts, settings or TrackSettings()
+        self._evidence = TextEvidence(layouts)
         self._open: list[Track] = []
         self.next = first
-        self._step = 0
 
     @property
     def open(self) -> tuple[Track, ...]:
         """The tracks that are being followed, oldest first."""
         return tuple(self._open)
 
-    def update(self, frame: int, observations: Sequence[Observation]) -> list[Track]:
+    def update(self, milliseconds: float, observations: Sequence[Observation]) -> list[Track]:
         """Takes the observations of the next frame; call it for frames without any too.
 
         Args:
-            frame: its number, larger than the last.
+            milliseconds: its time, no earlier than the last one's.
             observations: all plates of that frame.
 
         Returns:
             The tracks that ended.
         """
-        self._step += 1
-        alone = [decode(observation.log_probs, self._layouts) for observation in observations]
-        tracks = self._match(frame, observations, alone)
-        for track, observation, reading in zip(tracks, observations, alone, strict=True):
-            track.add(observation, reading)
-            track.step = self._step
-        ended = [track for track in self._open if self._step - track.step > self._settings.missed]
-        self._open = [track for track in self._open if track not in ended]
-        return ended
+        settings = self._settings
+        ended = self._end(lambda track: milliseconds - track.last > 1000 * settings.longest)
+        for track in self._open:
+            track.missed += 1
+        said = [self._evidence.characters(observation.log_probs) for observation in observations]
+        tracks = self._match(milliseconds, observations, said)
+        for track, observation, characters in zip(tracks, observations, said, strict=True):
+            track.add(observation, characters)
+        return ended + self._end(
+            lambda track: track.missed > settings.missed and milliseconds - track.last > 1000 * settings.absent
+        )
 
     def finish(self) -> list[Track]:
         """Ends all tracks: the source is over."""
-        ended, self._open = self._open, []
+        return self._end(lambda track: True)
+
+    def _end(self, over: Callable[[Track], bool]) -> list[Track]:
+        ended = [track for track in self._open if over(track)]
+        self._open = [track for track in self._open if not over(track)] if ended else self._open
         return ended
 
-    def _match(self, frame: int, observations: Sequence[Observation], alone: Sequence[Reading]) -> list[Track]:
+    def _match(
+        self, milliseconds: float, observations: Sequence[Observation], said: Sequence[NDArray[np.float64]]
+    ) -> list[Track]:
         """For each observation its track, an open one or a new one."""
         taken: dict[int, Track] = {}
         if self._open and observations:
-            pairs = list(zip(observations, alone, strict=True))
-            costs = np.array(
-                [[self._cost(track, frame, one, reading.text) for one, reading in pairs] for track in self._open]
-            )
-            far = 1e6
-            rows, columns = linear_sum_assignment(np.where(np.isfinite(costs), costs, far))
+            # A pair that must not be costs as much as none at all.
+            costs = np.minimum(self._costs(milliseconds, observations, said), 0.0)
+            rows, columns = linear_sum_assignment(costs)
             taken = {
                 int(column): self._open[row]
                 for row, column in zip(rows, columns, strict=True)
-                if np.isfinite(costs[row, column])
+                if costs[row, column] < 0
             }
         tracks: list[Track] = []
         for index in range(len(observations)):
@@ -271,25 +294,24 @@ class Tracker:
             tracks.append(track)
         return tracks
 
-    def _cost(self, track: Track, frame: int, observation: Observation, text: str) -> float:
-        """Distance in plate widths plus a share for how differently it reads; infinite when it cannot be."""
+    def _costs(
+        self, milliseconds: float, observations: Sequence[Observation], said: Sequence[NDArray[np.float64]]
+    ) -> NDArray[np.float64]:
+        """float64[tracks, observations]: evidence that is needed less what there is; below 0 where it is enough."""
         settings = self._settings
-        box, expected = observation.quad.box, track.expected(frame)
-        wide, narrow = max(box.width, expected.width), max(min(box.width, expected.width), 1e-6)
-        # Speed is a guess: the place where the plate was last seen counts as well.
-        distance = min(_distance(box, expected), _distance(box, track.quad.box)) / wide
-        if wide > settings.growth * narrow or distance > settings.reach:
-            return float("inf")
-        overlap = max(box.iou(expected), box.iou(track.quad.box))
-        difference = track.difference(text)
-        if overlap == 0 and difference > settings.alien:
-            return float("inf")
-        return distance + (1 - overlap) + settings.text_weight * difference
-
-
-def _distance(one: Box, other: Box) -> float:
-    (x, y), (u, v) = one.centre, other.centre
-    return float(np.hypot(x - u, y - v))
+        agreement = self._evidence.agreement(
+            np.stack([track.tempered(track.characters) for track in self._open]), np.stack(said)
+        )
+        needed = evidence_needed(
+            [(track.quad.box, track.expected(milliseconds)) for track in self._open],
+            np.array([max(milliseconds - track.last, 0.0) / 1000 for track in self._open]),
+            [observation.quad.box for observation in observations],
+            settings.reach,
+            settings.growth,
+            settings.tolerance,
+            settings.certain,
+        )
+        return needed - agreement
 
 
 def _likelihood(observation: Observation, text: str) -> float:

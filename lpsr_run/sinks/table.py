@@ -9,6 +9,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.table import Table
 
+from lpsr_run.redact import shown
 from lpsr_run.sinks.base import Result
 
 
@@ -60,7 +61,7 @@ class TableSink:
             self._console.print(f"the last {len(self._rows)} of {self._total} reads; all are in reads.jsonl")
         self._console.print(table, markup=False)
         if any(row.picture for row in self._rows):
-            self._console.print(f"pictures are in {self._out / 'pictures'}", markup=False, soft_wrap=True)
+            self._console.print(f"pictures are in {shown(self._out / 'pictures')}", markup=False, soft_wrap=True)
 
     def write(self, result: Result) -> None:
         self._total += 1

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from collections.abc import Sequence
 from glob import glob, has_magic
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError, UsageError
+from lpsr_run.redact import shown
 from lpsr_run.sources.base import Report, Source
 from lpsr_run.sources.images import IMAGE_SUFFIXES, ImageSource
 from lpsr_run.sources.live import PIPELINE, LiveSource, Notice, Retry, has_gstreamer
 from lpsr_run.sources.raw import RawForm, RawSource
 from lpsr_run.sources.video import ChainSource, VideoFileSource
 
+_CAMERA = re.compile(r"/dev/video(\d{1,4})", re.ASCII)
+_NAMED = 5
+"""Files that are left out of a folder and named; of more the number is told."""
 _SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt")
 
 
@@ -24,6 +30,7 @@ def open_source(
     notice: Notice = lambda happening, why, delay: None,
     stop: threading.Event | None = None,
     raw: RawForm | None = None,
+    note: Report = lambda line: None,
 ) -> Source:
     """The source behind a path, a folder, a glob, a URL or a camera number.
 
@@ -33,6 +40,7 @@ def open_source(
         stride: of a video, every so many frames.
         retry, notice, stop: of a live source, see `LiveSource`.
         raw: form of the frames on standard input, which is called `-`.
+        note: takes one line for all that is left out though nothing is wrong with it.
 
     Raises:
         UsageError: nothing has that name.
@@ -53,34 +61,56 @@ def open_source(
         return LiveSource(spec, stride, retry, notice, stop)
     if spec.isascii() and spec.isdigit() and not Path(spec).exists():
         return LiveSource(int(spec), stride, retry, notice, stop)
-    files, many = _files(spec)
+    if (camera := _CAMERA.fullmatch(spec)) and Path(spec).is_char_device():
+        return LiveSource(int(camera[1]), stride, retry, notice, stop)
+    files, many = _files(spec, note)
     if not many:
         # A lone file that fails is the whole run: let it raise.
-        return ImageSource(files) if _is_image(files[0]) else VideoFileSource(files[0], stride, report)
+        return ImageSource(files) if _is_image(files[0]) else VideoFileSource(files[0], stride, report, note)
     if all(map(_is_image, files)):
         return ImageSource(files, report)
     parts: list[Source] = [
-        ImageSource([path], report) if _is_image(path) else VideoFileSource(path, stride, report) for path in files
+        ImageSource([path], report) if _is_image(path) else VideoFileSource(path, stride, report, note)
+        for path in files
     ]
     return ChainSource(parts, report)
 
 
-def list_images(spec: str) -> tuple[list[Path], bool]:
+def list_images(spec: str, note: Report = lambda line: None) -> tuple[list[Path], bool]:
     """The image files behind a path, a folder or a glob, sorted, and whether the user named many.
+
+    Args:
+        spec: what the user typed.
+        note: takes the line about what a folder holds beside images.
 
     Raises:
         UsageError: nothing has that name.
         LpsrError: a folder without images.
     """
-    return _files(spec)
+    return _files(spec, note)
 
 
-def _files(spec: str) -> tuple[list[Path], bool]:
+def files_named(spec: str) -> list[Path]:
+    """The files behind a path, a folder or a glob; none where it is something else, or does not exist."""
+    try:
+        return _files(spec, lambda line: None)[0]
+    except (LpsrError, OSError, ValueError):
+        return []
+
+
+def _files(spec: str, note: Report) -> tuple[list[Path], bool]:
     path = Path(spec)
     if path.is_dir():
-        found = sorted(entry for entry in path.iterdir() if _is_image(entry) and entry.is_file())
+        entries = sorted(path.iterdir())
+        found = [entry for entry in entries if _is_image(entry) and entry.is_file()]
+        known = set(found)
+        others = [entry for entry in entries if entry not in known and not entry.name.startswith(".")]
         if not found:
-            raise LpsrError(f"{spec}: no image in this folder; known are {', '.join(sorted(IMAGE_SUFFIXES))}")
+            held = f"; it holds {_named(others)}" if others else ""
+            kinds = ", ".join(sorted(IMAGE_SUFFIXES))
+            raise LpsrError(f"{shown(spec)}: no image in this folder; known are {kinds}{held}")
+        if others:
+            note(f"{shown(spec)}: left out, as no images by their names: {_named(others)}")
         return found, True
     if path.exists():
         return [path], False
@@ -89,9 +119,16 @@ def _files(spec: str) -> tuple[list[Path], bool]:
         matches = map(Path, glob(spec, recursive=True))  # noqa: PTH207
         found = sorted(entry for entry in matches if entry.is_file())
         if not found:
-            raise UsageError(f"{spec}: no file matches")
+            raise UsageError(f"{shown(spec)}: no file matches")
         return found, True
-    raise UsageError(f"{spec}: no such file or folder")
+    what = "camera; see ls /dev/video*" if _CAMERA.fullmatch(spec) else "file or folder"
+    raise UsageError(f"{shown(spec)}: no such {what}")
+
+
+def _named(entries: Sequence[Path]) -> str:
+    names = [shown(entry.name) + ("/" if entry.is_dir() else "") for entry in entries[:_NAMED]]
+    more = len(entries) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")
 
 
 def _is_image(path: Path) -> bool:

@@ -1,43 +1,154 @@
-"""Still images, one or many."""
+"""Still images, one or many; a file may hold several pages, or be animated."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from lpsr_core.errors import LpsrError
+from lpsr_core.errors import LpsrError, MissingExtraError
 from lpsr_core.geometry import Image
+from lpsr_run.redact import shown
 from lpsr_run.sources.base import Frame, Report
+from lpsr_run.sources.picture import rgb
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"})
+_HEIF_SUFFIXES = (".heic", ".heif", ".hif")
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".bmp", ".dib", ".webp", ".avif", ".gif", ".tif", ".tiff"}
+    | {".ppm", ".pgm", ".pbm", ".pnm", ".jp2", *_HEIF_SUFFIXES}
+)
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_AT_ONCE = 16
+"""Pictures of an animation that are decoded at once, and bound its memory."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One picture of a file.
+
+    Attributes:
+        image: uint8[H, W, 3], RGB.
+        milliseconds: its time from the start of an animation; 0 elsewhere.
+        still: whether it stands alone, as pages do and pictures of an animation do not.
+    """
+
+    image: Image
+    milliseconds: float = 0.0
+    still: bool = True
 
 
 def read_image(path: Path) -> Image:
     """An image file as uint8[H, W, 3], RGB, turned upright where it says how; transparency is dropped.
 
+    Of a file that holds several pictures, it is the first.
+
     Raises:
         LpsrError: it cannot be read, or is not an image.
     """
+    return _first(path, _load(path))
+
+
+def read_pages(path: Path) -> Iterator[Page]:
+    """All pictures of an image file: pages of a TIFF, frames of a GIF, WebP, AVIF or PNG animation.
+
+    Raises:
+        LpsrError: it cannot be read, or is not an image.
+    """
+    data = _load(path)
+    head = data[:64].tobytes()
+    if _animated(data) and hasattr(cv2, "imdecodeanimation"):
+        yield from _animation(path, data)
+    else:
+        yield Page(_first(path, data))
+        if head.startswith(_TIFF):
+            yield from _further_pages(data)
+
+
+def _load(path: Path) -> NDArray[np.uint8]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise LpsrError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise LpsrError(f"{shown(path)}: cannot be read: {error.strerror or error}") from None
     if not data:
-        raise LpsrError(f"{path}: the file is empty")
+        raise LpsrError(f"{shown(path)}: the file is empty")
+    return np.frombuffer(data, np.uint8)
+
+
+def _first(path: Path, data: NDArray[np.uint8]) -> Image:
+    if data[4:8].tobytes() == b"ftyp" and data[8:12].tobytes() in _HEIF_BRANDS:
+        return _heif(path, data)
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error:
         image = None
     if image is None or image.size == 0:
-        raise LpsrError(f"{path}: not an image that can be decoded")
+        raise LpsrError(f"{shown(path)}: not an image that can be decoded")
     return np.ascontiguousarray(image[..., ::-1], np.uint8)
 
 
+def _heif(path: Path, data: NDArray[np.uint8]) -> Image:
+    """A phone's HEIC picture, for which OpenCV has no decoder."""
+    try:
+        import pillow_heif
+    except ImportError:
+        raise LpsrError(f"{shown(path)}: {MissingExtraError('pillow-heif', 'heic')}") from None
+    try:
+        picture = pillow_heif.read_heif(data.tobytes()).to_pillow().convert("RGB")
+    except (ValueError, OSError, SyntaxError, RuntimeError) as error:
+        raise LpsrError(f"{shown(path)}: not a HEIC image that can be decoded: {error}") from None
+    return np.asarray(picture, np.uint8)
+
+
+def _further_pages(data: NDArray[np.uint8]) -> Iterator[Page]:
+    """The second page of a TIFF and those behind it; one that cannot be decoded is the end."""
+    number = 1
+    while True:
+        try:
+            _, pages = cv2.imdecodemulti(data, cv2.IMREAD_COLOR, range=(number, number + 1))
+        except cv2.error:
+            return
+        if not pages:
+            return
+        yield Page(rgb(pages[0]))
+        number += 1
+
+
+def _animated(data: NDArray[np.uint8]) -> bool:
+    head = data[:4096].tobytes()
+    return (
+        head.startswith(b"GIF8")
+        or (head.startswith(b"RIFF") and b"ANIM" in head[:64])
+        or (head.startswith(b"\x89PNG") and b"acTL" in head)
+        or head[4:12] == b"ftypavis"
+    )
+
+
+def _animation(path: Path, data: NDArray[np.uint8]) -> Iterator[Page]:
+    count, time, still = 0, 0.0, True
+    while True:
+        try:
+            _, found = cv2.imdecodeanimation(data, start=count, count=_AT_ONCE)
+        except cv2.error:
+            break
+        if count == 0:
+            still = len(found.frames) == 1
+        for image, duration in zip(found.frames, np.ravel(found.durations), strict=False):
+            yield Page(np.ascontiguousarray(rgb(image[..., :3])), time, still)
+            time += max(float(duration), 1.0)
+        count += len(found.frames)
+        if len(found.frames) < _AT_ONCE:
+            break
+    if count == 0:
+        raise LpsrError(f"{shown(path)}: not an image that can be decoded")
+
+
 class ImageSource:
-    """Image files in order, each a source of its own.
+    """Image files in order, each a source of its own whose pages are its frames.
 
     Args:
         paths: at least one.
@@ -56,10 +167,9 @@ class ImageSource:
     def frames(self) -> Iterator[Frame]:
         for path in self._paths:
             try:
-                image = read_image(path)
+                for number, page in enumerate(read_pages(path)):
+                    yield Frame(shown(path), number, page.milliseconds, page.image, page.still)
             except LpsrError as error:
                 if self._report is None:
                     raise
                 self._report(str(error))
-                continue
-            yield Frame(str(path), 0, 0.0, image, still=True)

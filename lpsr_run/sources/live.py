@@ -15,7 +15,7 @@ from lpsr_core.errors import LpsrError
 from lpsr_run.quiet import silence_opencv
 from lpsr_run.redact import redact
 from lpsr_run.sources.base import Frame
-from lpsr_run.sources.picture import rgb
+from lpsr_run.sources.picture import pixel_aspect, rgb, squared
 
 PIPELINE = "gst:"
 """Begins a GStreamer pipeline, which ends in an appsink: `gst:rtspsrc location=… ! … ! appsink`."""
@@ -126,7 +126,7 @@ class LiveSource:
             if not capture.isOpened():
                 raise LpsrError(f"{self.name}: cannot be opened; check the address, the network and the credentials")
             promised = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-            count, last = 0, None
+            count, last, aspect = 0, None, pixel_aspect(capture)
             while not self._stop.is_set() and capture.grab():
                 now = monotonic()
                 if last is not None:
@@ -135,7 +135,8 @@ class LiveSource:
                 if self._index % self._stride == 0:
                     ok, image = capture.retrieve()
                     if ok:
-                        yield Frame(self.name, self._index, 1000 * (now - start), rgb(image), False, taken=time())
+                        picture = squared(rgb(image), aspect)
+                        yield Frame(self.name, self._index, 1000 * (now - start), picture, False, taken=time())
                 self._index += 1
                 count += 1
             self._complete = count > 0 and 0 < _WHOLE * promised <= count

@@ -19,6 +19,10 @@ AHEAD, NEWEST = 8, 2
 """Frames that wait at most, of a file and of a live source."""
 _ASKED_SECONDS = 0.2
 """Between two questions whether somebody wants to stop, while no frame comes."""
+_QUIET_SECONDS, _QUIET_GAPS = 3.0, 3.0
+"""A live source is quiet after so many seconds without a frame, and after so many times its longest recent gap."""
+_FADE = 0.9
+"""What is left of a longest gap with every further frame: one hiccup must not hide a loss for hours."""
 _LEAVE_SECONDS = 1.0
 """How long threads may take to leave; one that waits for a dead camera is left behind."""
 
@@ -34,6 +38,17 @@ class Ended:
 
     stream: int
     failure: LpsrError | None = None
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """A live source has given no frame for a while: its connection is lost, or soon will be.
+
+    Attributes:
+        stream: its number.
+    """
+
+    stream: int
 
 
 class Merged:
@@ -59,7 +74,7 @@ class Merged:
             _Feed(number, source, state.sources[number], self._changed, stop) for number, source in enumerate(sources)
         ]
 
-    def __iter__(self) -> Iterator[Frame | Ended]:
+    def __iter__(self) -> Iterator[Frame | Quiet | Ended]:
         for feed in self._feeds:
             feed.thread.start()
         try:
@@ -78,10 +93,11 @@ class Merged:
                 feed.thread.join(max(until - monotonic(), 0.0))
             feed.leave()
 
-    def _turns(self) -> Iterator[Frame | Ended]:
+    def _turns(self) -> Iterator[Frame | Quiet | Ended]:
         turn = 0
         open_feeds = list(self._feeds)
         while open_feeds and not self._stopped():
+            yield from [Quiet(feed.number) for feed in open_feeds if feed.falls_quiet()]
             with self._changed:
                 ready = next(
                     (feed for feed in (*open_feeds[turn:], *open_feeds[:turn]) if feed.waiting or feed.done), None
@@ -106,7 +122,10 @@ class _Feed:
     ) -> None:
         self.waiting: deque[Frame] = deque()
         self.done = False
-        self._number, self._source, self._state = number, source, state
+        self.number, self._source, self._state = number, source, state
+        self._came: float | None = None
+        self._longest = 0.0
+        self._quiet = False
         self._changed, self._stop = changed, stop
         self._failure: LpsrError | None = None
         self.thread = threading.Thread(target=self._run, name=f"source {number}", daemon=True)
@@ -120,7 +139,17 @@ class _Feed:
             return frame
         self._state.status = "failed" if self._failure else "ended"
         self._state.error = str(self._failure) if self._failure else None
-        return Ended(self._number, self._failure)
+        return Ended(self.number, self._failure)
+
+    def falls_quiet(self) -> bool:
+        """Whether it gives no frame for too long; True once for every silence."""
+        if not self._source.live:
+            return False
+        with self._changed:
+            if self._quiet or self._came is None or self.waiting or self.done:
+                return False
+            self._quiet = monotonic() - self._came > max(_QUIET_SECONDS, _QUIET_GAPS * self._longest)
+            return self._quiet
 
     def leave(self) -> None:
         """Nobody will ask for what is left."""
@@ -131,7 +160,7 @@ class _Feed:
     def _run(self) -> None:
         try:
             for frame in self._source.frames():
-                if not self._put(replace(frame, stream=self._number)):
+                if not self._put(replace(frame, stream=self.number)):
                     break
         except LpsrError as error:  # told where the frames are taken
             self._failure = error
@@ -148,6 +177,10 @@ class _Feed:
         with self._changed:
             if self._stop.is_set():
                 return False
+            now = monotonic()
+            if self._came is not None and not frame.gap:
+                self._longest = max(_FADE * self._longest, now - self._came)
+            self._came, self._quiet = now, False
             self._state.decoded += 1
             self._state.last_frame = time()
             self._state.status = "running"

@@ -1,37 +1,46 @@
-"""Video files, through OpenCV."""
+"""Video files: decoded by PyAV where it is installed, by OpenCV elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import cv2
-
 from lpsr_core.errors import LpsrError
-from lpsr_run.quiet import silence_opencv
+from lpsr_run.redact import shown
 from lpsr_run.sources.base import Frame, Report, Source
-from lpsr_run.sources.picture import rgb
+from lpsr_run.sources.decoding import Decoder, Promise
+from lpsr_run.sources.names import check_readable
+from lpsr_run.sources.opencv_decoder import OpenCvDecoder
+from lpsr_run.sources.pyav_decoder import PyAvDecoder
 from lpsr_run.sources.times import FrameTimes
 
 _WHOLE = 0.9
-"""A file that ends before this share of the frames that its header promises is reported as broken off."""
-_MOST = 1e12
-"""A header that promises more frames, or what is no number, promises nothing."""
+"""A file that ends before this part of the frames and of the time that its header promises has been cut off."""
 
 
 class VideoFileSource:
     """One video file.
 
     Args:
-        path: the file.
-        stride: gives every so many frames, the first included; those between are not decoded into pictures.
+        path: the file, or a named pipe.
+        stride: gives every so many frames, the first included; those between are not made into pictures.
         report: takes the line about a file that breaks off early.
+        note: takes the line about streams that are left out.
+        decoder: opens the file; default PyAV, or OpenCV where PyAV is not installed.
     """
 
     live = False
 
-    def __init__(self, path: Path, stride: int = 1, report: Report | None = None) -> None:
-        self._path, self._stride, self._report = path, stride, report
+    def __init__(
+        self,
+        path: Path,
+        stride: int = 1,
+        report: Report | None = None,
+        note: Report = lambda line: None,
+        decoder: Callable[[Path], Decoder] | None = None,
+    ) -> None:
+        self._path, self._stride, self._report, self._note = path, stride, report, note
+        self._decoder = decoder or self._open
         self._total: int | None = None
 
     @property
@@ -39,36 +48,46 @@ class VideoFileSource:
         return self._total
 
     def frames(self) -> Iterator[Frame]:
-        silence_opencv()
-        try:
-            if self._path.stat().st_size == 0:
-                raise LpsrError(f"{self._path}: the file is empty")
-            with self._path.open("rb"):
-                pass
-        except OSError as error:
-            raise LpsrError(f"{self._path}: cannot be read: {error.strerror or error}") from None
-        capture = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG)
-        try:
-            if not capture.isOpened():
-                raise LpsrError(f"{self._path}: not a video that can be decoded")
-            counted = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-            promised = int(counted) if 0 < counted < _MOST else 0
-            self._total = -(-promised // self._stride) if promised > 0 else None
-            times = FrameTimes(capture.get(cv2.CAP_PROP_FPS))
-            index = 0
-            while capture.grab():
-                time = times.of(index, capture.get(cv2.CAP_PROP_POS_MSEC))
-                if index % self._stride == 0:
-                    ok, image = capture.retrieve()
-                    if ok:
-                        yield Frame(str(self._path), index, time, rgb(image), still=False)
+        check_readable(self._path)
+        name = shown(self._path)
+        with self._decoder(self._path) as decoder:
+            promise = decoder.promise
+            self._total = -(-promise.frames // self._stride) if promise.frames else None
+            times = FrameTimes(promise.rate)
+            index, time = 0, 0.0
+            for decoded in decoder.frames():
+                time = times.of(index, decoded.milliseconds)
+                if index % self._stride == 0 and (image := decoded.picture()) is not None:
+                    yield Frame(name, index, time, image, still=False)
                 index += 1
             if index == 0:
-                raise LpsrError(f"{self._path}: the video holds no frame that can be decoded")
-            if index < _WHOLE * promised and self._report is not None:
-                self._report(f"{self._path}: broke off after {index} of {promised} frames")
-        finally:
-            capture.release()
+                hint = "" if isinstance(decoder, PyAvDecoder) else "; PyAV decodes more: pip install av"
+                raise LpsrError(
+                    f"{name}: the video holds no frame that can be decoded; its codec is {decoder.codec}{hint}"
+                )
+            if self._report is not None and (line := _broken_off(promise, index, time / 1000)):
+                self._report(f"{name}: {line}")
+
+    def _open(self, path: Path) -> Decoder:
+        try:
+            return PyAvDecoder(path, self._note)
+        except ImportError:
+            return OpenCvDecoder(path)
+
+
+def _broken_off(promise: Promise, frames: int, seconds: float) -> str | None:
+    """What is missing of a file whose header promises more; None where nothing is.
+
+    Numbers of frames alone say little where they come at a variable rate, or where an edit list leaves some out.
+    """
+    late = promise.seconds - 1 / promise.rate if promise.rate > 0 else promise.seconds
+    if promise.frames and frames >= _WHOLE * promise.frames:
+        return None
+    if promise.seconds and seconds >= _WHOLE * late:
+        return None
+    if promise.frames:
+        return f"broke off after {frames} of {promise.frames} frames"
+    return f"broke off after {seconds:.1f} of {promise.seconds:.1f} s" if promise.seconds else None
 
 
 class ChainSource:

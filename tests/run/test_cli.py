@@ -111,9 +111,9 @@ def test_what_is_found_and_is_no_plate_is_counted(
     common = ["--video", tmp_path / "frames", "--out", out, "--detector", detector, "--min-confidence", 0, *options]
     result = here(*common)
     assert result.returncode == 0, result.stderr
-    assert "1 finds were no plates" in result.stdout
+    assert "1 not reported; --explain tells why" in result.stdout
     assert [read["text"] for read in reads(out)] == ["ABC1D34"]
-    assert json.loads((out / "run.json").read_text())["no_plates"] == 1
+    assert json.loads((out / "run.json").read_text())["left_out"] == 1
     here(*common, "--min-plate", 0)
     assert len(reads(out)) == 2
 

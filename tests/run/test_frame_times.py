@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,8 @@ class Telling:
 
 
 def tell(monkeypatch: pytest.MonkeyPatch, rate: float, count: float = 12, told: Told | None = None) -> None:
-    """Puts it where OpenCV's decoders are made."""
+    """Puts it where OpenCV's decoders are made, and takes PyAV away."""
+    monkeypatch.setitem(sys.modules, "av", None)
     real = cv2.VideoCapture
     monkeypatch.setattr(cv2, "VideoCapture", lambda *given: Telling(real(*given), rate, count, told))
 

@@ -122,7 +122,7 @@ def test_the_video_keeps_its_size_when_frames_change_theirs(tmp_path: Path) -> N
     assert count == 4
 
 
-@pytest.mark.parametrize(("step", "rate"), [(1000 / 12, 12.0), (0.0, 25.0), (5000.0, 1.0)])
+@pytest.mark.parametrize(("step", "rate"), [(1000 / 12, 12.0), (0.0, 25.0), (5000.0, 0.2)])
 def test_a_video_keeps_the_pace_of_its_frames(tmp_path: Path, step: float, rate: float) -> None:
     path = tmp_path / "out.mp4"
     with VideoSink(path) as sink:

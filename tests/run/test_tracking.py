@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import itertools
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lpsr_core.alphabet import encode
 from lpsr_core.geometry import Box, Quad
@@ -75,11 +79,11 @@ def test_memory_stays_bounded() -> None:
 
 
 def test_a_month_of_plates_leaves_nothing_behind() -> None:
-    tracker, sizes = Tracker(), []
+    tracker, sizes = Tracker(settings=TrackSettings(absent=0.5)), []
     for plate in range(1000):
         start = 20 * plate
-        tracker.update(start, [observe(start, 0)])
-        ended = [track for frame in range(1, 20) for track in tracker.update(start + frame, [])]
+        tracker.update(40.0 * start, [observe(start, 0)])
+        ended = [track for frame in range(1, 20) for track in tracker.update(40.0 * (start + frame), [])]
         assert [track.number for track in ended] == [plate]
         sizes.append(len(pickle.dumps(tracker)))
     assert sizes[-1] <= sizes[10] + 16, "but for longer numbers"
@@ -90,9 +94,18 @@ def test_an_empty_track_says_nothing() -> None:
         Track(0).read()
 
 
-def run(frames: list[list[Observation]], settings: TrackSettings | None = None) -> list[tuple[str, int]]:
+def run(
+    frames: list[list[Observation]], settings: TrackSettings | None = None, interval: float = 40.0
+) -> list[tuple[str, int]]:
+    """Texts and numbers of frames of all tracks; frames are `interval` milliseconds apart."""
     tracker = Tracker(settings=settings)
-    ended = [track for number, frame in enumerate(frames) for track in tracker.update(number, frame)]
+    ended = [
+        track
+        for number, frame in enumerate(frames)
+        for track in tracker.update(
+            interval * number, [replace(seen, frame=number, milliseconds=interval * number) for seen in frame]
+        )
+    ]
     ended += tracker.finish()
     return sorted((track.read().reading.text, track.read().frames) for track in ended)
 
@@ -109,9 +122,91 @@ def test_a_fast_plate_is_followed() -> None:
 def test_a_gap_is_bridged_and_a_long_one_ends_the_track() -> None:
     frames = [[observe(n, 5.0 * n)] if n not in (4, 5, 6) else [] for n in range(12)]
     assert run(frames) == [("ABC1D23", 9)]
-    assert run(frames, TrackSettings(missed=2)) == [("ABC1D23", 4), ("ABC1D23", 5)]
+    assert run(frames, TrackSettings(absent=0.1)) == [("ABC1D23", 4), ("ABC1D23", 5)]
 
 
-def test_a_plate_elsewhere_starts_a_track_of_its_own() -> None:
-    assert run([[observe(0, 0)], [observe(1, 300)]]) == [("ABC1D23", 1), ("ABC1D23", 1)]
+def test_another_plate_elsewhere_starts_a_track_of_its_own() -> None:
+    assert run([[observe(0, 0, "ABC1D23")], [observe(1, 300, "XYZ9876")]]) == [("ABC1D23", 1), ("XYZ9876", 1)]
     assert run([[observe(0, 0, "ABC1D23")], [observe(1, 70, "XYZ9876")]]) == [("ABC1D23", 1), ("XYZ9876", 1)]
+
+
+@pytest.mark.parametrize("interval", [40.0, 500.0, 2000.0])
+def test_two_plates_one_after_the_other_at_one_place(interval: float) -> None:
+    frames = [[observe(n, 0, "ABC1D23" if n < 10 else "XYZ9876", sure=0.9)] for n in range(20)]
+    assert run(frames, interval=interval) == [("ABC1D23", 10), ("XYZ9876", 10)]
+
+
+def test_a_frame_that_is_read_wrongly_stays_with_its_plate() -> None:
+    frames = [[observe(n, 0, sure=0.95, doubts={2: "G", 6: "8"} if n % 3 == 2 else {})] for n in range(9)]
+    assert run(frames) == [("ABC1D23", 9)]
+
+
+def test_frames_that_say_nothing_go_by_the_place() -> None:
+    vague = [[observe(n, 10.0 * n, "XYZ9876", sure=0.05)] for n in range(6)]
+    assert len(run([*vague, [observe(6, 60, "ABC1D23")]])) == 1
+    assert len(run([*vague, [observe(6, 400, "XYZ9876", sure=0.05)]])) == 2
+
+
+@pytest.mark.parametrize("interval", [333.0, 1000.0, 2000.0])
+def test_at_few_frames_a_second_the_text_finds_the_plate_again(interval: float) -> None:
+    frames = [[observe(n, 170.0 * n, sure=0.9)] for n in range(4)]
+    assert run(frames, interval=interval) == [("ABC1D23", 4)]
+
+
+def test_a_plate_that_is_hidden_for_a_second_is_one_read() -> None:
+    frames = [[observe(n, 8.0 * n)] if not 10 <= n < 35 else [] for n in range(45)]
+    assert run(frames) == [("ABC1D23", 20)]
+
+
+def test_a_plate_that_was_away_for_long_is_read_anew() -> None:
+    frames = [[observe(0, 0, sure=0.9)], [observe(1, 0, sure=0.9)]]
+    assert run(frames, interval=9_000.0) == [("ABC1D23", 2)]
+    assert run(frames, interval=600_000.0) == [("ABC1D23", 1), ("ABC1D23", 1)]
+
+
+def test_two_hundred_plates_in_one_picture_are_two_hundred_tracks() -> None:
+    texts = [f"ABC{number:04d}" for number in range(200)]
+    frame = [observe(0, 70.0 * (n % 20), text, y=30.0 * (n // 20)) for n, text in enumerate(texts)]
+    assert run([frame, frame]) == [(text, 2) for text in texts]
+
+
+def _texts(count: int) -> st.SearchStrategy[list[str]]:
+    """Texts of which any two differ in at least five characters, as chance plates nearly always do."""
+
+    def apart(texts: list[str]) -> bool:
+        return all(sum(a != b for a, b in zip(*two, strict=True)) >= 5 for two in itertools.combinations(texts, 2))
+
+    text = st.from_regex(r"[A-Z]{3}[0-9][A-Z0-9][0-9]{2}", fullmatch=True)
+    return st.lists(text, min_size=1, max_size=count).filter(apart)
+
+
+@given(
+    texts=_texts(5),
+    rate=st.sampled_from([0.5, 1.0, 3.0, 12.0, 25.0]),
+    scene=st.sampled_from(["row", "crossing", "hidden"]),
+    seed=st.integers(0, 1 << 30),
+)
+def test_of_every_car_there_is_one_read_and_of_no_other(texts: list[str], rate: float, scene: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lasting = max(3, round(2 * rate))
+    frames: list[list[Observation]] = []
+
+    def see(text: str, x: float, y: float = 50.0) -> Observation:
+        wrong = len(frames) % 4 == 3  # never most of a plate's frames
+        doubts = {int(rng.integers(3)): "Q" if text[0] != "Q" else "Z"} if wrong else {}
+        return observe(len(frames), x, text, y=y, sure=float(rng.uniform(0.85, 0.97)), doubts=doubts)
+
+    if scene == "crossing":
+        for step in range(lasting):
+            part = step / (lasting - 1)
+            frames.append(
+                [see(text, 600 * (part if n % 2 else 1 - part), 50.0 + 5 * n) for n, text in enumerate(texts)]
+            )
+    else:
+        for text in texts:
+            hidden = range(lasting // 2, lasting // 2 + max(round(rate), 1)) if scene == "hidden" else range(0)
+            for step in range(lasting + len(hidden)):
+                frames.append([] if step in hidden else [see(text, 3.0 * step)])
+    found = run(frames, interval=1000 / rate)
+    assert [text for text, _ in found] == sorted(texts)
+    assert sum(count for _, count in found) == sum(map(len, frames))

@@ -1,0 +1,89 @@
+"""What a decoder of video files is: it gives the frames of one file with the times that the container says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from lpsr_core.geometry import Image
+
+_SHAPES = (0.25, 4.0)
+"""Ratios of a pixel's width to its height that a container is believed."""
+_SQUARE = 0.01
+"""Pixels whose ratio differs less from 1 are square."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A frame before it is made into a picture.
+
+    Attributes:
+        milliseconds: its time from the start of the file as the container says; anything, also not a number.
+        picture: makes the picture, uint8[H, W, 3], RGB, upright and with square pixels; None where that fails.
+    """
+
+    milliseconds: float
+    picture: Callable[[], Image | None]
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a file's header says of its length.
+
+    Attributes:
+        frames: number of frames; 0 where it does not say.
+        seconds: from the first frame to the end; 0 where it does not say.
+        rate: frames a second; anything, also not a number.
+    """
+
+    frames: int
+    seconds: float
+    rate: float
+
+
+class Decoder(Protocol):
+    """Decodes one file, once; a context manager that closes it."""
+
+    promise: Promise
+
+    @property
+    def codec(self) -> str:
+        """Name of the codec, for messages."""
+        ...
+
+    def __enter__(self) -> Decoder: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def frames(self) -> Iterator[Decoded]:
+        """All frames in the order in which they are shown; what cannot be decoded is left out."""
+        ...
+
+
+OpenDecoder = Callable[[Path], Decoder]
+
+
+def square_size(width: int, height: int, pixel_aspect: float) -> tuple[int, int]:
+    """Width and height of a picture once its pixels are square: the shorter way is enlarged, so that nothing is lost.
+
+    Args:
+        width, height: in the file's own pixels.
+        pixel_aspect: width of a pixel divided by its height (FFmpeg's sample aspect ratio); what cannot be meant
+            counts as 1.
+
+    >>> square_size(704, 288, 8 / 11)
+    (704, 396)
+    """
+    if not math.isfinite(pixel_aspect) or not _SHAPES[0] <= pixel_aspect <= _SHAPES[1]:
+        return width, height
+    if abs(pixel_aspect - 1) < _SQUARE:
+        return width, height
+    if pixel_aspect > 1:
+        return round(width * pixel_aspect), height
+    return width, round(height / pixel_aspect)

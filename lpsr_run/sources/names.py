@@ -1,0 +1,50 @@
+"""Files before a decoder opens them: whether they can be read, and the name that it takes."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lpsr_core.errors import LpsrError
+from lpsr_run.redact import shown
+
+
+def check_readable(path: Path) -> None:
+    """Makes sure that a file can be read; a named pipe is left alone, since whoever writes it waits for one reader.
+
+    Raises:
+        LpsrError: it cannot be read, is empty, or is neither a file nor a pipe.
+    """
+    try:
+        status = path.stat()
+        if stat.S_ISFIFO(status.st_mode):
+            return
+        if not stat.S_ISREG(status.st_mode):
+            raise LpsrError(f"{shown(path)}: neither a file nor a named pipe; of devices only cameras can be read")
+        if status.st_size == 0:
+            raise LpsrError(f"{shown(path)}: the file is empty")
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise LpsrError(f"{shown(path)}: cannot be read: {error.strerror or error}") from None
+
+
+@contextmanager
+def ffmpeg_name(path: Path) -> Iterator[str]:
+    """A file's name for OpenCV's FFmpeg: `file:` keeps colons from being taken for a protocol.
+
+    OpenCV takes names in UTF-8 alone; any other file is opened here and named by its descriptor.
+    """
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            yield f"file:/dev/fd/{handle}"
+        finally:
+            os.close(handle)
+    else:
+        yield f"file:{path}"

@@ -1,0 +1,114 @@
+"""Plates that were seen but not reported are counted and explained; cameras that fall silent end what was followed."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Command, save_video, scene
+
+from lpsr_core.alphabet import encode
+from lpsr_core.geometry import Box, Image, Quad
+from lpsr_run.locate.base import Location
+from lpsr_run.plate_reader import PlateBatch, PlateReader
+from lpsr_run.sources.base import Frame
+from lpsr_run.sources.merge import Ended, Merged, Quiet
+from lpsr_run.state import RunState, SourceState
+from lpsr_run.stream import PlateEvent, PlateStream
+
+PICTURE = np.zeros((60, 120, 3), np.uint8)
+
+
+class OnePlace:
+    """Finds a plate in every frame."""
+
+    def locate(self, image: Image) -> list[Location]:
+        return [Location(Quad.from_box(Box(20, 20, 60, 20)), 0.9)]
+
+
+def reads_as(text: str, sure: float, monkeypatch: pytest.MonkeyPatch, models: Path) -> PlateReader:
+    """A reader that says the same of every crop."""
+    from lpsr_run.backends import open_engine
+
+    reader = PlateReader(open_engine(models / "reader.onnx", "onnxruntime", 1), super_resolve="never")
+    values = np.full((7, 36), (1 - sure) / 35, np.float32)
+    values[np.arange(7), encode(text)] = sure
+
+    def read(crops: list[Image]) -> PlateBatch:
+        count = len(crops)
+        return PlateBatch(np.stack([np.log(values)] * count), tuple(crops), np.zeros(count, bool), (None,) * count)
+
+    monkeypatch.setattr(reader, "read", read)
+    return reader
+
+
+@pytest.mark.parametrize(("sure", "frames", "why"), [(0.1, 4, "--min-confidence"), (0.85, 1, "--min-frames")])
+def test_a_track_that_is_not_reported_says_why(
+    sure: float, frames: int, why: str, monkeypatch: pytest.MonkeyPatch, models: Path
+) -> None:
+    told: list[tuple[PlateEvent, str]] = []
+    reader = reads_as("ABC1D23", sure, monkeypatch, models)
+    stream = PlateStream(OnePlace(), reader, left_out=lambda event, why: told.append((event, why)))
+    moving = [Frame("gate.mp4", n, 40.0 * n, PICTURE, still=False) for n in range(frames)]
+    assert list(stream.reads(moving)) == []
+    ((event, reason),) = told
+    assert event.read.frames == frames
+    assert why in reason
+
+
+def test_the_command_counts_and_explains(tmp_path: Path, detector: Path, options: list[str], here: Command) -> None:
+    grey = np.full((240, 320, 3), 90, np.uint8)
+    video = save_video(tmp_path / "gate.mp4", [grey, scene("ABC1D23"), scene("ABC1D23")])
+    config = tmp_path / "run.toml"
+    config.write_text("sure = 1.0")
+    arguments = ["--video", video, "--detector", detector, "--out", tmp_path / "out", "--config", config, *options]
+    done = here(*arguments)
+    report = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert done.returncode == 0
+    assert report["reads"] == 1
+    assert report["left_out"] == report["sources"][0]["left_out"] == 1
+    assert "1 not reported; --explain tells why" in done.stdout
+    done = here(*arguments, "--explain", "--quiet")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"left out: {video}: frame ")
+    assert "--min-frames" in line
+
+
+class Dying:
+    """A camera that gives some frames and then nothing."""
+
+    live, total = True, None
+
+    def __init__(self, gone: threading.Event) -> None:
+        self._gone = gone
+
+    def frames(self) -> Iterator[Frame]:
+        for index in range(4):
+            time.sleep(0.01)
+            yield Frame("camera", index, 10.0 * index, PICTURE, still=False)
+        self._gone.wait()
+        yield Frame("camera", 4, 5000.0, PICTURE, still=False)
+
+
+def test_a_camera_that_falls_silent_ends_its_tracks(monkeypatch: pytest.MonkeyPatch, models: Path) -> None:
+    monkeypatch.setattr("lpsr_run.sources.merge._QUIET_SECONDS", 0.3)
+    gone = threading.Event()
+    merged = Merged([Dying(gone)], RunState([SourceState("camera", True)]), threading.Event())
+    items: list[object] = []
+
+    def passing() -> Iterator[Frame | Quiet | Ended]:
+        for item in merged:
+            items.append(item)
+            yield item
+
+    reads = PlateStream(OnePlace(), reads_as("ABC1D23", 0.9, monkeypatch, models), batch=1).reads(passing())
+    assert next(reads).read.track == 0, "while the camera is silent"
+    assert [type(item) for item in items[-1:]] == [Quiet]
+    gone.set()
+    assert [event.read.track for event in reads] in ([1], []), "numbers go on"
+    assert sum(isinstance(item, Quiet) for item in items) == 1
