@@ -19,6 +19,8 @@ LR_SIZE = (48, 16)
 """Width and height of the generator's input (section IV-A of the paper)."""
 HR_SIZE = (96, 32)
 """Width and height of the generator's output and the reader's input."""
+DIRECT_WIDTH = 64
+"""Width in pixels from which a crop is first read directly, and below which through the generator."""
 PLATE_RATIO = 3.0
 RATIO_TOLERANCE = 0.15
 PAD_GRAY = 127

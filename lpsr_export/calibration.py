@@ -7,6 +7,7 @@ Networks", 2017).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,11 +20,11 @@ from lpsr_core.alphabet import encode
 from lpsr_core.cards import Calibration, graph_name, load_verified
 from lpsr_core.decode import decode, log_mass, log_softmax
 from lpsr_core.errors import UsageError
-from lpsr_core.geometry import to_lr
+from lpsr_core.geometry import DIRECT_WIDTH
 from lpsr_core.reliability import Reliability
-from lpsr_export.crops import lr_batch
+from lpsr_export.crops import hr_batch, lr_batch
 from lpsr_export.graphs import GraphSession
-from lpsr_train.plates.pairs import PlateSource, degraded, render_pair
+from lpsr_train.cameras.shots import HOPELESS, ShotSource, legibility, render_shots
 
 FIT_SEED, TEST_SEED = 7_000_021, 7_000_022
 """Of the plates; no pool is rendered with them."""
@@ -32,7 +33,7 @@ FRAMES = 5
 
 @dataclass(frozen=True)
 class Tracks:
-    """Rendered plates, each seen in several frames that were degraded in the same way by chance differently.
+    """Rendered plates, each seen in several frames of one track.
 
     Attributes:
         log_probs: float64[N, frames, 7, 36], as the reader gives them.
@@ -48,23 +49,24 @@ class Tracks:
 
 
 def read_tracks(models: Path, name: str, plates: int, seed: int, say: Callable[[str], None] = lambda _: None) -> Tracks:
-    """What generator and reader make of rendered plates.
+    """What generator and reader make of rendered plates, filmed by surveillance cameras, covered or cut now and then.
+
+    What shows nothing of its plate is left out, as it is from training.
 
     Raises:
         LpsrError: a graph is missing or cannot be run.
     """
     generate = GraphSession(models / graph_name(name, "generator"), "generator")
     read = GraphSession(models / graph_name(name, "reader"), "reader")
-    source = PlateSource()
+    source = ShotSource(absent=0.0)
     found, texts = [], []
-    for index in range(plates):
-        if index % 50 == 0:
-            say(f"plate {index} of {plates}")
-        pair = render_pair(source, seed, index)
-        rng = np.random.default_rng([seed, index, 1])
-        frames = [to_lr(degraded(pair.crop, pair.method, source, rng)) for _ in range(FRAMES)]
-        found.append(read(generate(lr_batch(frames))))
-        texts.append(pair.text)
+    every = (shot for group in itertools.count() for shot in render_shots(source, seed, group, frames=FRAMES))
+    for shot in itertools.islice((shot for shot in every if legibility(shot) >= HOPELESS), plates):
+        if len(texts) % 50 == 0:
+            say(f"plate {len(texts)} of {plates}")
+        narrow = shot.crop.shape[1] < DIRECT_WIDTH
+        found.append(read(generate(lr_batch(shot.frames)) if narrow else hr_batch(shot.frames)))
+        texts.append(shot.text)
     return Tracks(np.array(found, np.float64), tuple(texts))
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from lpsr_core.geometry import HR_SIZE, Image, to_hr, to_lr, with_margin
+from lpsr_core.geometry import DIRECT_WIDTH, Image, to_hr, to_lr, with_margin
 
 SuperResolve = Literal["auto", "always", "never"]
 SUPER_RESOLVE: tuple[SuperResolve, ...] = get_args(SuperResolve)
 Views = Literal["auto", "one"]
 VIEWS: tuple[Views, ...] = get_args(Views)
-DIRECT_WIDTH = HR_SIZE[0]
-"""Width in pixels from which `auto` looks at a crop directly first, and below which through the generator."""
 SURE = 0.9
 """Confidence from which the first look at a crop suffices."""
 MARGINS = (0.0, 0.06, -0.06)
@@ -49,7 +47,11 @@ def first_view(super_resolve: SuperResolve, crop: Image) -> View:
 
 
 def further_views(super_resolve: SuperResolve, first: View) -> tuple[View, ...]:
-    """Return the other views of a crop whose first look is not sure: all margins, in `auto` both ways."""
-    ways = (False, True) if super_resolve == "auto" else (first.super_resolved,)
+    """Return the other views of a crop whose first look is not sure: all margins, of wide crops in `auto` both ways.
+
+    A narrow crop that is read directly as well is read no better: on real crops 33 pixels wide 72.2 % instead of 73.4.
+    """
+    both = super_resolve == "auto" and not first.super_resolved
+    ways = (False, True) if both else (first.super_resolved,)
     views = tuple(View(way, margin) for way in ways for margin in MARGINS)
     return tuple(view for view in views if view != first)

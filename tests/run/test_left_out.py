@@ -19,7 +19,7 @@ from lpsr_run.plate_reader import PlateBatch, PlateReader
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.merge import Ended, Merged, Quiet
 from lpsr_run.state import RunState, SourceState
-from lpsr_run.stream import PlateEvent, PlateStream
+from lpsr_run.stream import Acceptance, PlateEvent, PlateStream
 
 PICTURE = np.zeros((60, 120, 3), np.uint8)
 
@@ -53,7 +53,14 @@ def test_a_track_that_is_not_reported_says_why(
 ) -> None:
     told: list[tuple[PlateEvent, str]] = []
     reader = reads_as("ABC1D23", sure, monkeypatch, models)
-    stream = PlateStream(OnePlace(), reader, left_out=lambda event, why: told.append((event, why)))
+    stream = PlateStream(
+        OnePlace(),
+        reader,
+        acceptance=Acceptance(min_plate=0.0),
+        left_out=lambda event, why: told.append((event, why)),
+    )
+        OnePlace(), reader, acceptance=acceptance, left_out=lambda event, why: told.append((event, why))
+    )
     moving = [Frame("gate.mp4", n, 40.0 * n, PICTURE, still=False) for n in range(frames)]
     assert list(stream.reads(moving)) == []
     ((event, reason),) = told
@@ -67,6 +74,7 @@ def test_the_command_counts_and_explains(tmp_path: Path, detector: Path, options
     config = tmp_path / "run.toml"
     config.write_text("sure = 1.0")
     arguments = ["--video", video, "--detector", detector, "--out", tmp_path / "out", "--config", config, *options]
+    arguments += ["--min-plate", 0]
     done = here(*arguments)
     report = json.loads((tmp_path / "out" / "run.json").read_text())
     assert done.returncode == 0
