@@ -59,8 +59,6 @@ def test_a_track_that_is_not_reported_says_why(
         acceptance=Acceptance(min_plate=0.0),
         left_out=lambda event, why: told.append((event, why)),
     )
-        OnePlace(), reader, acceptance=acceptance, left_out=lambda event, why: told.append((event, why))
-    )
     moving = [Frame("gate.mp4", n, 40.0 * n, PICTURE, still=False) for n in range(frames)]
     assert list(stream.reads(moving)) == []
     ((event, reason),) = told
