@@ -46,7 +46,7 @@ def read_plates(
         str | None,
         typer.Option(
             metavar="auto|always|never",
-            help="Which plates the generator enlarges; auto: those below 96 pixels, and others that are not sure.",
+            help="Which plates the generator enlarges; auto: those below 64 pixels, and others that are not sure.",
         ),
     ] = None,
     views: Annotated[

@@ -58,8 +58,8 @@ class PlateReader:
     Args:
         reader: engine of the reader's contract.
         generator: engine of the generator's contract; may be None when nothing is super-resolved.
-        super_resolve: `auto` looks at crops below 96 pixels of width through the generator, at others directly, and
-            both ways where that is not sure; `always`, `never`.
+        super_resolve: `auto` looks at crops below 64 pixels of width through the generator, at others directly, and
+            wide ones both ways where that is not sure; `always`, `never`.
         batch: most crops in one forward pass.
         temperature: that log-probabilities are divided by, so that confidences are the shares that are right.
         layouts: that plates may follow; a look is sure when it reads a text of theirs with enough confidence.
