@@ -59,7 +59,8 @@ def read_tracks(models: Path, name: str, plates: int, seed: int, say: Callable[[
     generate = GraphSession(models / graph_name(name, "generator"), "generator")
     read = GraphSession(models / graph_name(name, "reader"), "reader")
     source = ShotSource(absent=0.0)
-    found, texts = [], []
+    found: list[NDArray[np.float32]] = []
+    texts: list[str] = []
     every = (shot for group in itertools.count() for shot in render_shots(source, seed, group, frames=FRAMES))
     for shot in itertools.islice((shot for shot in every if legibility(shot) >= HOPELESS), plates):
         if len(texts) % 50 == 0:
