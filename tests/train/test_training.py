@@ -20,6 +20,7 @@ from lpsr_train.config import PRESETS, Schedule, TrainConfig, from_dict, read  #
 from lpsr_train.evaluation import evaluate  # noqa: E402
 from lpsr_train.losses import lcofl, reading_loss  # noqa: E402
 from lpsr_train.networks import presets  # noqa: E402
+from lpsr_train.networks.contrast import standardised  # noqa: E402
 from lpsr_train.networks.generator import Generator  # noqa: E402
 from lpsr_train.plates.pairs import PlateSource  # noqa: E402
 from lpsr_train.pool import RECORD, Pool, render_pool  # noqa: E402
@@ -104,7 +105,9 @@ def test_a_joint_step_gives_each_network_the_gradient_of_the_sum(pool: Pool, tmp
     sr = generator(poor.lr)
     clamped = sr + (sr.clamp(0, 1) - sr).detach()
     log_probs = reader(torch.cat([clamped, batch.hr[4:]]))
-    expected = lcofl(config.losses, log_probs[:4], poor.target, torch.ones(36), sr, poor.hr).total()
+    _, mean, contrast = standardised(poor.lr)  # pictures differ by what is left when the LR picture's light is out
+    made, real = (0.5 + (picture - mean) / contrast.clamp(min=0.15) for picture in (sr, poor.hr))
+    expected = lcofl(config.losses, log_probs[:4], poor.target, torch.ones(36), made, real).total()
     expected = expected + reading_loss(log_probs, batch.target, config.smoothing)
     parameters = [*generator.parameters(), *reader.parameters()]
     wanted = torch.autograd.grad(expected, parameters, allow_unused=True)
