@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,6 +75,13 @@ def quantised(model, layers: list[str], roundings: dict[str, Rounding], integer:
     return made
 
 
+def dot_products() -> bool:
+    """Whether the processor multiplies and adds eight bits in 32, as x86 does with VNNI and Arm always."""
+    path = Path("/proc/cpuinfo")
+    text = path.read_text() if path.is_file() else "vnni"
+    return "vnni" in text or "flags" not in text
+
+
 def decibels(found: np.ndarray, expected: np.ndarray) -> float:
     return float(10 * np.log10(np.mean(expected**2) / np.mean((found - expected) ** 2)))
 
@@ -89,6 +97,8 @@ def test_a_chain_is_rounded_once_between_its_layers_and_reads_as_before(model, x
     assert {types[name] for name in ("first.weight.q", "second.weight.q", "product.weight.q")} == {3}
     assert types["first.bias.q"] == 6
     assert not {"w1", "b1", "w2", "w3"} & set(types), "the real weights are gone"
+    if not dot_products():
+        pytest.skip("without VNNI ONNX Runtime adds pairs of products in 16 bits, which overflow")
     (found,), (expected,) = run(made, x, ["y"]), run(model, x, ["y"])
     assert decibels(found, expected) > 30
 
