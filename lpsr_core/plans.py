@@ -9,49 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from lpsr_core.cards import PRECISIONS, ROLES, Precision, Role, graph_name, sha256
-from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_core.cuda import Gpu, driver
+from lpsr_core.errors import LpsrError
 from lpsr_core.jsonfile import write_json
 
 SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """A GPU as far as a plan depends on it.
-
-    Attributes:
-        name: as the driver calls it.
-        sm: compute capability, as 87 for 8.7.
-        multiprocessors: how many it has.
-    """
-
-    name: str
-    sm: int
-    multiprocessors: int
-
-    def __str__(self) -> str:
-        return f"{self.name} (sm_{self.sm}, {self.multiprocessors} multiprocessors)"
 
 
 def current_gpu() -> Gpu:
     """The first GPU of this machine.
 
     Raises:
-        MissingExtraError: pycuda is not installed.
+        MissingExtraError: no package that asks its driver is installed.
         LpsrError: there is no GPU, or its driver does not answer.
     """
-    try:
-        import pycuda.driver as cuda
-    except ImportError:
-        raise MissingExtraError("pycuda", "tensorrt") from None
-    try:
-        cuda.init()
-        device = cuda.Device(0)
-        major, minor = device.compute_capability()
-        count = device.get_attribute(cuda.device_attribute.MULTIPROCESSOR_COUNT)
-    except cuda.Error as error:
-        raise LpsrError(f"no NVIDIA GPU here: {error}") from None
-    return Gpu(device.name(), 10 * major + minor, count)
+    return driver().gpu()
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from lpsr_core.cards import ModelCard, Precision, Role
 from lpsr_core.contracts import CONTRACTS
+from lpsr_core.cuda import Gpu
 from lpsr_core.errors import LpsrError, MissingExtraError
-from lpsr_core.plans import Gpu, PlanCard, PlanConfig, current_gpu, load_runnable
+from lpsr_core.plans import PlanCard, PlanConfig, current_gpu, load_runnable
 from lpsr_core.tensorrt import import_tensorrt, load_plugin
 from lpsr_export.compare import Agreement
 from lpsr_export.deform import lower, to_plugin
@@ -68,7 +69,7 @@ def this_machine() -> Machine:
     """What plans would be built on here.
 
     Raises:
-        MissingExtraError: TensorRT or pycuda is not installed.
+        MissingExtraError: TensorRT, or a package that asks the GPU's driver, is not installed.
         LpsrError: there is no GPU.
     """
     return Machine(str(import_tensorrt().__version__), current_gpu())

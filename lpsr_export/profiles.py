@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from lpsr_core.cuda import Gpu
 from lpsr_core.errors import UsageError
-from lpsr_core.plans import Gpu
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -1,4 +1,4 @@
-"""Engines of TensorRT: plans on an NVIDIA GPU, through pycuda.
+"""Engines of TensorRT: plans on an NVIDIA GPU.
 
 One primary CUDA context is shared by all threads and pushed for the time of a call. Buffers for the largest batch of
 the plan's profile are allocated once, the host's pinned, so that nothing is allocated while a stream runs.
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lpsr_core.errors import LpsrError
 from lpsr_core.plans import current_gpu, load_runnable
 from lpsr_core.tensorrt import import_tensorrt, load_plugin
-from lpsr_run.cuda import Buffer, CudaContext
+from lpsr_run.cuda import Buffer, current
 from lpsr_run.engine import Engine, TensorSpec
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class TensorRtEngine:
         source: sha256 of the released graph that it must have been built from, where that is known.
 
     Raises:
-        MissingExtraError: TensorRT or pycuda is not installed.
+        MissingExtraError: TensorRT, or a package that calls the GPU's driver, is not installed.
         LpsrError: there is no GPU, or the plan is missing, damaged, stale or another machine's.
     """
 
@@ -40,10 +40,9 @@ class TensorRtEngine:
         self._trt = trt = import_tensorrt()
         self._path = path
         self.card = load_runnable(path, str(trt.__version__), current_gpu(), source)
-        self.context = CudaContext.shared()
         self._lock = threading.Lock()
         self._log = _Log(trt)
-        with self.context.current() as cuda:
+        with current() as cuda:
             if self.card.plugin_file:
                 load_plugin(Path(self.card.plugin_file))
             self._runtime = trt.Runtime(self._log.logger)
@@ -58,7 +57,7 @@ class TensorRtEngine:
             self._outputs = tuple(self._spec(name) for name in names if name not in inputs)
             self.largest = int(self._engine.get_tensor_profile_shape(inputs[0], 0)[2][0])
             self._execution = self.execution()
-            self._stream = cuda.Stream()
+            self._stream = cuda.stream()
             specs = (*self._inputs, *self._outputs)
             self._buffers = {spec.name: Buffer(cuda, spec, self.largest) for spec in specs}
 
@@ -108,14 +107,14 @@ class TensorRtEngine:
             return {
                 spec.name: np.empty((0, *(size or 0 for size in spec.shape[1:])), spec.dtype) for spec in self._outputs
             }
-        with self._lock, self.context.current() as cuda:
+        with self._lock, current() as cuda:
             for name, values in batch.items():
-                self._buffers[name].send(cuda, values, self._stream)
+                self._buffers[name].send(values, self._stream)
             addresses = {name: buffer.address for name, buffer in self._buffers.items()}
             self._execution.enqueue(count, addresses, self._stream)
             for spec in self._outputs:
-                self._buffers[spec.name].fetch(cuda, count, self._stream)
-            self._stream.synchronize()
+                self._buffers[spec.name].fetch(count, self._stream)
+            cuda.synchronize(self._stream)
             return {spec.name: self._buffers[spec.name].host[:count].copy() for spec in self._outputs}
 
     def _spec(self, name: str) -> TensorSpec:
@@ -135,13 +134,13 @@ class Execution:
     def __init__(self, engine: TensorRtEngine, context: Any, log: _Log) -> None:
         self._of, self._context, self._log = engine, context, log
 
-    def enqueue(self, count: int, addresses: Mapping[str, int], stream: Any) -> None:
+    def enqueue(self, count: int, addresses: Mapping[str, int], stream: int) -> None:
         """Puts one pass on a stream; the CUDA context must be current.
 
         Args:
             count: crops.
             addresses: on the device, of every input and output by name.
-            stream: pycuda's.
+            stream: its handle.
 
         Raises:
             LpsrError: TensorRT refuses it.
@@ -151,16 +150,17 @@ class Execution:
             if not self._context.set_input_shape(spec.name, sizes):
                 raise LpsrError(f"{self._of.name}: the engine does not take {count} crops: {self._log.last}")
         for name, address in addresses.items():
-            self._context.set_tensor_address(name, address)
+            if not self._context.set_tensor_address(name, address):
+                raise LpsrError(f"{self._of.name}: the engine does not take {name} where it is: {self._log.last}")
         self.again(stream)
 
-    def again(self, stream: Any) -> None:
+    def again(self, stream: int) -> None:
         """Puts the last pass on a stream once more.
 
         Raises:
             LpsrError: TensorRT refuses it.
         """
-        if not self._context.execute_async_v3(stream.handle):
+        if not self._context.execute_async_v3(stream):
             raise LpsrError(f"{self._of.name}: the engine failed: {self._log.last or 'no reason given'}")
 
 

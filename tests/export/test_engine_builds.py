@@ -13,8 +13,9 @@ import pytest
 from onnx import TensorProto, load_from_string, numpy_helper
 
 from lpsr_core.cards import Precision
+from lpsr_core.cuda import Gpu
 from lpsr_core.errors import LpsrError
-from lpsr_core.plans import Gpu, PlanCard, plan_card_path
+from lpsr_core.plans import PlanCard, plan_card_path
 from lpsr_export import build as builds
 from lpsr_export import engines
 from lpsr_export.build import BuildConfig, build

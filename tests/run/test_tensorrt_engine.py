@@ -10,19 +10,20 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from lpsr_core import cuda as cuda_driver
 from lpsr_core.alphabet import CLASSES, PLATE_LENGTH
 from lpsr_core.cards import ModelCard, Precision, sha256
+from lpsr_core.cuda import Gpu
 from lpsr_core.errors import LpsrError, UsageError
-from lpsr_core.plans import Gpu, PlanCard, PlanConfig
+from lpsr_core.plans import PlanCard, PlanConfig
 from lpsr_run import cuda_graph
-from lpsr_run.cuda import CudaContext
 from lpsr_run.opening import open_network
 from lpsr_run.plate_reader import PlateReader
 from lpsr_run.tensorrt_engine import TensorRtEngine
@@ -72,16 +73,17 @@ class Gpus:
 
 
 @pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gpus]:
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Gpus:
     made = Gpus()
     monkeypatch.setitem(sys.modules, "pycuda", types.ModuleType("pycuda"))
     driver = _pycuda(made)
     monkeypatch.setitem(sys.modules, "pycuda.driver", driver)
     sys.modules["pycuda"].driver = driver  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "tensorrt", _tensorrt(made))
-    monkeypatch.setattr(CudaContext, "_shared", None)
-    yield made
-    CudaContext._shared = None
+    for name in ("cuda", "cuda.bindings"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(cuda_driver, "_opened", None)
+    return made
 
 
 def _pycuda(gpus: Gpus) -> types.ModuleType:
@@ -121,7 +123,8 @@ def _pycuda(gpus: Gpus) -> types.ModuleType:
             return self.address
 
     class Stream:
-        def __init__(self) -> None:
+        def __init__(self, flags: int) -> None:
+            assert flags == 1, "it does not wait for the default stream"
             self.handle = 7 + len(gpus.streams)
             gpus.streams.add(self.handle)
 
@@ -143,22 +146,20 @@ def _pycuda(gpus: Gpus) -> types.ModuleType:
             gpus.needs_context()
             gpus.events.append("event")
 
-    def to_device(memory: Memory, host: np.ndarray, stream: Stream) -> None:
+    def to_device(memory: int, host: np.ndarray, stream: Stream) -> None:
         gpus.needs_context()
         data = host.tobytes()
-        gpus.memory[int(memory)][: len(data)] = data
+        gpus.memory[memory][: len(data)] = data
         gpus.events.append("send")
 
-    def to_host(host: np.ndarray, memory: Memory, stream: Stream) -> None:
+    def to_host(host: np.ndarray, memory: int, stream: Stream) -> None:
         gpus.needs_context()
         size = host.nbytes
-        host[...] = np.frombuffer(bytes(gpus.memory[int(memory)][:size]), host.dtype).reshape(host.shape)
+        host[...] = np.frombuffer(bytes(gpus.memory[memory][:size]), host.dtype).reshape(host.shape)
         gpus.events.append("fetch")
 
     driver.init = lambda: None  # type: ignore[attr-defined]
     driver.Error = RuntimeError  # type: ignore[attr-defined]
-    driver.MemoryError = MemoryError  # type: ignore[attr-defined]
-    driver.event_flags = types.SimpleNamespace(DISABLE_TIMING=1, BLOCKING_SYNC=2)  # type: ignore[attr-defined]
     driver.device_attribute = types.SimpleNamespace(MULTIPROCESSOR_COUNT="count")  # type: ignore[attr-defined]
     driver.pagelocked_empty = np.empty  # type: ignore[attr-defined]
     for name, value in (
@@ -415,7 +416,7 @@ def test_passes_are_not_replayed_where_that_loses_or_fails(
 
 def test_a_full_gpu_is_told_in_one_line(gpu: Gpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(size: int) -> None:
-        raise MemoryError("cuMemAlloc failed: out of memory")
+        raise RuntimeError("cuMemAlloc failed: out of memory")  # the stand-in's pycuda.driver.Error
 
     monkeypatch.setattr(sys.modules["pycuda.driver"], "mem_alloc", full)
     with pytest.raises(LpsrError, match=r"no memory on the GPU for 4 rows of lr .*smaller batches"):
@@ -473,4 +474,4 @@ def test_a_machine_without_tensorrt_says_what_to_install(tmp_path: Path, monkeyp
     path = write_plan(tmp_path, "reader")
     with pytest.raises(LpsrError, match=r"pip install 'lpsr\[tensorrt\]'"):
         TensorRtEngine(path)
-    assert CudaContext._shared is None
+    assert cuda_driver._opened is None
