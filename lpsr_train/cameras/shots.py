@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.alphabet import PLATE_LENGTH, encode
+from lpsr_core.codec import encode_together, transcode
 from lpsr_core.geometry import HR_SIZE, LR_SIZE, READ_SIZE, Image, resize
 from lpsr_core.metrics import gray
 from lpsr_train.cameras.camera import NARROWEST, WIDEST, Encoding, Step, Surveillance, random_camera
 from lpsr_train.cameras.chain import LOWEST, Scene, Track, film, ideal
-from lpsr_train.cameras.codec import encode_together, transcode
 from lpsr_train.cameras.cover import COVERED, character_boxes, cover, known
 from lpsr_train.cameras.framing import Choice, Framing, random_framing, visible
 from lpsr_train.cameras.simple import simple_records

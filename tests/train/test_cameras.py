@@ -10,11 +10,11 @@ pytest.importorskip("torch")
 pytest.importorskip("av")
 
 from lpsr_core.alphabet import decode_indices
+from lpsr_core.codec import encode_together, lay_out, transcode
 from lpsr_core.geometry import HR_SIZE, READ_SIZE, resize
 from lpsr_core.metrics import psnr
 from lpsr_train.cameras.camera import _NEUTRAL, STEPS, Encoding, Surveillance, random_camera
 from lpsr_train.cameras.chain import Scene, crop_size, film, ideal
-from lpsr_train.cameras.codec import encode_together, lay_out, transcode
 from lpsr_train.cameras.cover import character_boxes, cover, known
 from lpsr_train.cameras.framing import random_framing, visible
 from lpsr_train.cameras.shots import (
