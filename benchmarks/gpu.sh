@@ -21,7 +21,7 @@ export PYTHONUNBUFFERED=1
 mkdir -p "$out/weights"
 work=$(mktemp -d)
 rendering=""
-trap 'if [ -n "$rendering" ]; then kill -INT "$rendering" 2>/dev/null || true; wait "$rendering" 2>/dev/null || true; fi; rm -rf "$work"' EXIT
+trap 'if [ -n "$rendering" ]; then kill -TERM "$rendering" 2>/dev/null || true; wait "$rendering" 2>/dev/null || true; fi; rm -rf "$work"' EXIT
 keep() { if [ -f "$work/run/weights/checkpoint.pt" ]; then cp "$work/run/weights/checkpoint.pt" "$out/weights/"; fi; }
 left() { echo $((total - SECONDS)); }
 
@@ -73,9 +73,9 @@ fi
     2>&1 | tee "$out/train.log" &
 training=$!
 while kill -0 "$training" 2>/dev/null; do
-    sleep 5
+    sleep 2
     keep
-    if [ "$(left)" -lt 12 ]; then pkill -INT -f "$work/run" || true; fi
+    if [ "$(left)" -lt 12 ]; then pkill -TERM -f "$work/run" || true; fi
 done
 wait "$training" || true
 keep

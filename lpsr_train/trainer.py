@@ -113,6 +113,7 @@ class Trainer:
     def __init__(self, config: TrainConfig, folder: Path, device: torch.device) -> None:
         self.config, self.folder, self.device = config, folder, device
         torch.manual_seed(config.seed)
+        torch.backends.cudnn.benchmark = True  # batches are all of one size
         self.task = make_task(config)
         self.networks = self.task.networks
         for network in self.networks.values():
