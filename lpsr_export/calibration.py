@@ -22,7 +22,7 @@ from lpsr_core.decode import decode, log_mass, log_softmax
 from lpsr_core.errors import UsageError
 from lpsr_core.geometry import DIRECT_WIDTH
 from lpsr_core.reliability import Reliability
-from lpsr_export.crops import hr_batch, lr_batch
+from lpsr_export.crops import direct_batch, lr_batch
 from lpsr_export.graphs import GraphSession
 from lpsr_train.cameras.shots import HOPELESS, ShotSource, legibility, render_shots
 
@@ -66,7 +66,7 @@ def read_tracks(models: Path, name: str, plates: int, seed: int, say: Callable[[
         if len(texts) % 50 == 0:
             say(f"plate {len(texts)} of {plates}")
         narrow = shot.crop.shape[1] < DIRECT_WIDTH
-        found.append(read(generate(lr_batch(shot.frames)) if narrow else hr_batch(shot.frames)))
+        found.append(read(generate(lr_batch(shot.frames)) if narrow else direct_batch(shot.frames, read.direct)))
         texts.append(shot.text)
     return Tracks(np.array(found, np.float64), tuple(texts))
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.cards import ModelCard, Precision, Role
-from lpsr_core.contracts import CONTRACTS
+from lpsr_core.contracts import CONTRACTS, direct_size
 from lpsr_core.cuda import Gpu
 from lpsr_core.errors import LpsrError, MissingExtraError
 from lpsr_core.plans import PlanCard, PlanConfig, current_gpu, load_runnable
@@ -214,6 +214,8 @@ class PlanSession:
             self._runner.activate()
         except PolygraphyException as error:
             raise LpsrError(f"the {role}'s plan does not load: {str(error).strip().splitlines()[0]}") from None
+        self.direct = direct_size(self._runner.get_input_metadata()[self._contract.input].shape)
+        """Width and height of the crops that a reader takes directly."""
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """The engine's output for N inputs."""
