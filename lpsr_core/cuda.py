@@ -182,7 +182,7 @@ class BindingsDriver:
         address = int(self._call("cuMemHostAlloc", size, 0))
         memory = (ctypes.c_byte * size).from_address(address)
         weakref.finalize(memory, self._free_pinned, address)
-        return np.frombuffer(memory, dtype, math.prod(shape)).reshape(shape)
+        return np.ndarray(shape, dtype, buffer=memory)  # which keeps the memory as its base
 
     def stream(self) -> int:
         """As `Driver.stream`."""

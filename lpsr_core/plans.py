@@ -73,6 +73,11 @@ class PlanConfig:
         """Whether other TensorRT versions of the same major may run it."""
         return bool(self.options.get("version_compatible"))
 
+    @property
+    def carries_code(self) -> bool:
+        """Whether it holds code for the processor, which a runtime must be told to allow."""
+        return self.version_compatible or bool(self.options.get("embed_plugin"))
+
 
 def plan_name(name: str, role: Role, precision: Precision) -> str:
     """File name of a plan: `lite-generator-fp16.plan`."""
@@ -87,7 +92,7 @@ class PlanCard:
         config: what it was built from and for.
         key: of that configuration.
         sha256: of the plan's bytes.
-        plugin_file: the plugin library's path when it was built; empty without one.
+        plugin_file: name of the plugin's library beside the plan; empty where the plan needs none or carries it.
         types: layers' output types as the engine inspector reports them, and how many have each.
         seconds: that the build took.
         size: of the plan, in bytes.

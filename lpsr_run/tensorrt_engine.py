@@ -44,9 +44,9 @@ class TensorRtEngine:
         self._log = _Log(trt)
         with current() as cuda:
             if self.card.plugin_file:
-                load_plugin(Path(self.card.plugin_file))
+                load_plugin(path.parent / self.card.plugin_file, self.card.config.plugin)
             self._runtime = trt.Runtime(self._log.logger)
-            if self.card.config.version_compatible:
+            if self.card.config.carries_code:
                 self._runtime.engine_host_code_allowed = True
             self._engine = self._runtime.deserialize_cuda_engine(path.read_bytes())
             if self._engine is None:

@@ -23,6 +23,7 @@ FOLDERS = [Path(folder) for folder in os.environ.get("LPSR_TENSORRT_BINDINGS", "
 SOURCES = (
     "lpsr_core/tensorrt.py",
     "lpsr_export/tensorrt_build.py",
+    "lpsr_export/inspection.py",
     "lpsr_export/engines.py",
     "lpsr_run/tensorrt_engine.py",
 )
@@ -52,7 +53,7 @@ def names_used() -> set[str]:
             elif dotted and len(dotted) >= 2 and dotted[-2] in OBJECTS:
                 holder, attribute = dotted[-2:]
                 # `engine` is TensorRT's own where engines are built, and ours where they are run.
-                if holder != "engine" or "tensorrt_build" in source:
+                if holder != "engine" or source.endswith("inspection.py"):
                     found.add(f"{OBJECTS[holder]}.{attribute}")
     return found
 

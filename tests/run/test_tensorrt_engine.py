@@ -469,6 +469,45 @@ def test_engines_of_other_machines_are_refused(gpu: Gpus, tmp_path: Path) -> Non
         TensorRtEngine(path)
 
 
+def test_the_plugin_beside_a_plan_is_checked_before_it_is_loaded(gpu: Gpus, tmp_path: Path) -> None:
+    loaded: list[str] = []
+
+    class Registry:
+        def get_creator(self, name: str, version: str, namespace: str) -> None:
+            return None
+
+        def load_library(self, path: str) -> object:
+            loaded.append(path)
+            return object()
+
+    sys.modules["tensorrt"].get_plugin_registry = Registry  # type: ignore[attr-defined]
+    library = tmp_path / "lpsr-plugin.so"
+    good = b"\x7fELF LPSR plugin for TensorRT 10.3.0; compute capabilities 87; source abc\0"
+    library.write_bytes(good)
+    path = write_plan(tmp_path, "reader", plugin=sha256(library))
+    card = PlanCard.load(path.with_name(path.name + ".json"))
+    replace(card, plugin_file=library.name).save(tmp_path)
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for each in (path, path.with_name(path.name + ".json"), library):
+        (moved / each.name).write_bytes(each.read_bytes())
+    TensorRtEngine(moved / path.name)
+    assert loaded == [str(moved / library.name)], "it lies beside the plan, wherever that is"
+    loaded.clear()
+    library.write_bytes(good.replace(b"abc", b"abd"))
+    with pytest.raises(LpsrError, match=r"lpsr-plugin.so: not the plugin that the engine was built with \(sha256"):
+        TensorRtEngine(path)
+    library.unlink()
+    with pytest.raises(LpsrError, match=r"lpsr-plugin.so: no such plugin"):
+        TensorRtEngine(path)
+    library.write_bytes(good.replace(b"TensorRT 10.3.0", b"TensorRT 11.4.1"))
+    config = replace(card.config, plugin=sha256(library))
+    replace(card, plugin_file=library.name, config=config, key=config.key).save(tmp_path)
+    with pytest.raises(LpsrError, match=r"this plugin is for TensorRT 11, and this is TensorRT 10.3.0"):
+        TensorRtEngine(path)
+    assert loaded == []
+
+
 def test_a_machine_without_tensorrt_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     path = write_plan(tmp_path, "reader")
