@@ -17,6 +17,7 @@ from typing import Any
 from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_core.geometry import READ_SIZE
 from lpsr_core.tensorrt import import_tensorrt, load_plugin
 from lpsr_export.profiles import Profile
 
@@ -78,7 +79,7 @@ def build_plan(
     if plugin is not None:
         load_plugin(plugin)
     contract = CONTRACTS[role]
-    sizes = [(batch, *contract.input_shape) for batch in profile.batch]
+    sizes = input_shapes(model, role, profile)
 
     def configured(builder: Any, network: Any) -> Any:
         config = CreateConfig(
@@ -129,6 +130,28 @@ def _monitor(trt: Any, say: Say) -> Any:
             self._steps.pop(phase_name, None)
 
     return Monitor()
+
+
+def input_shapes(model: bytes, role: Role, profile: Profile) -> list[tuple[int, ...]]:
+    """Least, best and largest shape of a network's input.
+
+    Args:
+        model: the ONNX bytes.
+        role: of the network.
+        profile: of the target.
+
+    Returns:
+        Three shapes; a reader whose input's height and width are free takes pictures up to `READ_SIZE`.
+    """
+    import onnx
+
+    contract = CONTRACTS[role]
+    (tensor,) = (entry for entry in onnx.load_from_string(model).graph.input if entry.name == contract.input)
+    rows = [contract.input_shape] * 3
+    if any(not dim.dim_value for dim in tensor.type.tensor_type.shape.dim[-2:]):
+        width, height = READ_SIZE
+        rows[2] = (contract.input_shape[0], height, width)
+    return [(batch, *row) for batch, row in zip(profile.batch, rows, strict=True)]
 
 
 @contextlib.contextmanager

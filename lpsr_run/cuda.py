@@ -31,46 +31,57 @@ def current() -> Iterator[Driver]:
 
 
 class Buffer:
-    """Memory of one tensor for a number of rows, on the device and pinned on the host; the context must be current.
+    """Memory of one tensor, on the device and pinned on the host; the context must be current.
 
     Args:
         cuda: the driver's calls.
-        spec: of the tensor; the first axis is the batch.
-        rows: the most that it holds.
+        spec: of the tensor; what is free of its shape is free within `largest`.
+        largest: shape of the most that it holds, the batch first.
 
     Attributes:
-        host: [rows, ...], pinned.
         address: on the device.
 
     Raises:
         LpsrError: the GPU has no such memory left.
     """
 
-    def __init__(self, cuda: Driver, spec: TensorSpec, rows: int) -> None:
-        self._row = tuple(size for size in spec.shape[1:] if size is not None)
-        dtype = np.dtype(spec.dtype)
-        size = rows * math.prod(self._row) * dtype.itemsize
-        self._cuda = cuda
+    def __init__(self, cuda: Driver, spec: TensorSpec, largest: tuple[int, ...]) -> None:
+        self._spec, self._cuda, self._largest = spec, cuda, largest
+        self._dtype = np.dtype(spec.dtype)
+        size = math.prod(largest) * self._dtype.itemsize
         try:
-            self.host: NDArray = cuda.pinned((rows, *self._row), dtype)
+            self._host: NDArray = cuda.pinned((math.prod(largest),), self._dtype)
             self.address = cuda.allocate(size)
         except LpsrError as error:
             raise LpsrError(
-                f"no memory on the GPU for {rows} rows of {spec.name} ({size >> 20} MiB): {error}; "
+                f"no memory on the GPU for {largest[0]} rows of {spec.name} ({size >> 20} MiB): {error}; "
                 "build the engines with a profile of smaller batches"
             ) from None
 
+    def host(self, shape: tuple[int, ...]) -> NDArray:
+        """The host's side, as an array of a shape.
+
+        Raises:
+            LpsrError: it does not hold such a tensor.
+        """
+        free = (None, *self._spec.shape[1:])
+        fits = len(shape) == len(self._largest) and all(
+            size == fixed or (fixed is None and size <= most)
+            for size, fixed, most in zip(shape, free, self._largest, strict=True)
+        )
+        if not fits:
+            raise LpsrError(f"{self._spec.name} holds tensors of up to {self._largest}, not {shape}")
+        return self._host[: math.prod(shape)].reshape(shape)
+
     def send(self, values: NDArray, stream: int) -> None:
-        """Copies rows to the device, on a stream."""
-        if values.shape[1:] != self._row:
-            raise LpsrError(f"an engine's input has rows of {self._row}, not {values.shape[1:]}")
-        part = self.host[: len(values)]
+        """Copies a tensor to the device, on a stream."""
+        part = self.host(values.shape)
         part[...] = values
         self._cuda.send(part, self.address, stream)
 
-    def fetch(self, count: int, stream: int) -> None:
-        """Copies rows to the host, on a stream."""
-        self._cuda.fetch(self.address, self.host[:count], stream)
+    def fetch(self, shape: tuple[int, ...], stream: int) -> None:
+        """Copies a tensor of that shape to the host, on a stream."""
+        self._cuda.fetch(self.address, self.host(shape), stream)
 
     def close(self) -> None:
         """Gives the device's memory back; the host's goes with its last view."""

@@ -25,7 +25,8 @@ from lpsr_export.deform import lower
 from lpsr_export.engines import Machine
 from lpsr_export.gate import Gate
 from lpsr_export.graphs import GraphSession, load_graph, save_graph
-from lpsr_export.tensorrt_build import BuilderOptions
+from lpsr_export.profiles import load_profile
+from lpsr_export.tensorrt_build import BuilderOptions, input_shapes
 
 HERE = Machine("10.3.0", Gpu("Orin", 87, 8))
 PLUGIN = b"\x7fELF LPSR plugin for TensorRT 10.3.0; compute capabilities 87; source abc\0"
@@ -205,3 +206,16 @@ def test_what_is_missing_is_told_before_crops_are_rendered(fake: Fake, monkeypat
     monkeypatch.setattr(engines, "find_spec", lambda name: None)
     with pytest.raises(LpsrError, match="polygraphy is not installed"):
         build(wanted(fake))
+
+
+def test_readers_of_free_size_take_pictures_at_twice_the_size(exported: Path) -> None:
+    profile = load_profile("l4")
+    model = load_graph(next(exported.glob("*-reader.onnx")))
+    fixed = load_from_string(model.SerializeToString())
+    for graph, (height, width), largest in ((fixed, (32, 96), (64, 3, 32, 96)), (model, ("h", "w"), (64, 3, 64, 192))):
+        dims = graph.graph.input[0].type.tensor_type.shape.dim
+        for dim, size in zip(dims[-2:], (height, width), strict=True):
+            dim.Clear()
+            setattr(dim, "dim_value" if isinstance(size, int) else "dim_param", size)
+        shapes = input_shapes(graph.SerializeToString(), "reader", profile)
+        assert shapes == [(1, 3, 32, 96), (16, 3, 32, 96), largest]

@@ -36,6 +36,7 @@ OBJECTS = {
     "engine": "ICudaEngine",
     "_engine": "ICudaEngine",
     "_context": "IExecutionContext",
+    "context": "IExecutionContext",
     "inspector": "EngineInspector",
 }
 
@@ -105,6 +106,10 @@ def test_the_sources_use_what_is_looked_for() -> None:
         "Runtime.deserialize_cuda_engine",
         "IExecutionContext.execute_async_v3",
         "IExecutionContext.set_tensor_address",
+        "IExecutionContext.set_device_memory",
+        "ICudaEngine.device_memory_size_v2",
+        "ExecutionContextAllocationStrategy.USER_MANAGED",
+        "EngineInspector.execution_context",
         "ICudaEngine.get_tensor_profile_shape",
         "EngineInspector.get_engine_information",
     } <= found

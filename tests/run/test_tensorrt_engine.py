@@ -57,6 +57,8 @@ class Gpus:
         self.events: list[str] = []
         self.depth = threading.local()
         self.streams: set[int] = set()
+        self.computes: dict[int, int] = {}
+        self.contexts = 0
         self.captured: list[Callable[[], None]] | None = None
         self.cost = {"launch": 0.0, "graph": 0.0}
 
@@ -192,12 +194,18 @@ def _tensorrt(gpus: Gpus) -> types.ModuleType:
             return shape[0] <= LARGEST
 
         def set_tensor_address(self, name: str, address: int) -> bool:
+            assert name not in self.addresses, "no address changes from pass to pass"
             self.addresses[name] = address
-            return True
+            return address in gpus.memory
+
+        def set_device_memory(self, address: int, size: int) -> None:
+            assert len(gpus.memory[address]) >= size == self.engine.device_memory_size_v2
+            self.activations = address
 
         def execute_async_v3(self, handle: int) -> bool:
             gpus.needs_context()
             assert handle in gpus.streams
+            assert gpus.computes.setdefault(self.activations, handle) == handle, "activations are one stream's"
             gpus.launch(self.pass_)
             return True
 
@@ -210,6 +218,7 @@ def _tensorrt(gpus: Gpus) -> types.ModuleType:
 
     class Engine:
         num_io_tensors = 2
+        device_memory_size_v2 = 4096
 
         def __init__(self, data: bytes) -> None:
             self.input, self.input_shape, self.output, self.output_shape, self.function = NETWORKS[data]
@@ -229,7 +238,9 @@ def _tensorrt(gpus: Gpus) -> types.ModuleType:
         def get_tensor_profile_shape(self, name: str, profile: int) -> list[tuple[int, ...]]:
             return [(size, *self.input_shape) for size in (1, 2, LARGEST)]
 
-        def create_execution_context(self) -> Execution:
+        def create_execution_context(self, strategy: str) -> Execution:
+            assert strategy == "user"
+            gpus.contexts += 1
             return Execution(self)
 
     class Runtime:
@@ -244,6 +255,8 @@ def _tensorrt(gpus: Gpus) -> types.ModuleType:
 
     trt.__version__ = "10.3.0"  # type: ignore[attr-defined]
     trt.ILogger, trt.Runtime = Logger, Runtime  # type: ignore[attr-defined]
+    strategies = types.SimpleNamespace(USER_MANAGED="user")
+    trt.ExecutionContextAllocationStrategy = strategies  # type: ignore[attr-defined]
     trt.TensorIOMode = types.SimpleNamespace(INPUT="in")  # type: ignore[attr-defined]
     trt.nptype = lambda kind: np.float32  # type: ignore[attr-defined]
     return trt
@@ -342,6 +355,17 @@ def test_batches_under_way_keep_apart(gpu: Gpus, tmp_path: Path) -> None:
         assert waits[index]() is not None, "asked twice, it answers twice"
 
 
+def test_slots_share_activations_and_have_contexts_of_their_own(gpu: Gpus, tmp_path: Path) -> None:
+    both = chain(tmp_path)
+    assert gpu.contexts == 4, "one pair a slot; none for engines that never run alone"
+    sizes = sorted(len(memory) for memory in gpu.memory.values())
+    assert sizes.count(4096) == 1
+    for count in (3, 1, 3, 3):
+        both.run(plates(count))
+    assert gpu.contexts == 4
+    assert len(gpu.computes) == 1
+
+
 class Driver:
     """Calls for CUDA graphs: what is launched between begin and end is kept, and run at every launch."""
 
@@ -419,8 +443,9 @@ def test_a_full_gpu_is_told_in_one_line(gpu: Gpus, tmp_path: Path, monkeypatch: 
         raise RuntimeError("cuMemAlloc failed: out of memory")  # the stand-in's pycuda.driver.Error
 
     monkeypatch.setattr(sys.modules["pycuda.driver"], "mem_alloc", full)
+    engine = TensorRtEngine(write_plan(tmp_path, "generator"))
     with pytest.raises(LpsrError, match=r"no memory on the GPU for 4 rows of lr .*smaller batches"):
-        TensorRtEngine(write_plan(tmp_path, "generator"))
+        engine.run({"lr": plates(1)})
     assert getattr(gpu.depth, "value", 0) == 0
 
 
