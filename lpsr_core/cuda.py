@@ -180,7 +180,7 @@ class BindingsDriver:
         """As `Driver.pinned`."""
         size = max(1, math.prod(shape) * np.dtype(dtype).itemsize)
         address = int(self._call("cuMemHostAlloc", size, 0))
-        memory = (ctypes.c_byte * size).from_address(address)
+        memory: Any = (ctypes.c_byte * size).from_address(address)
         weakref.finalize(memory, self._free_pinned, address)
         return np.ndarray(shape, dtype, buffer=memory)  # which keeps the memory as its base
 
