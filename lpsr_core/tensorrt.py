@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,26 @@ def import_tensorrt() -> Any:
         MissingExtraError: it is not installed.
         LpsrError: its libraries do not load.
     """
+    return _imported("tensorrt", "tensorrt")
+
+
+def import_tensorrt_rtx() -> Any:
+    """The module of TensorRT for RTX: the same interface, engines for every GeForce and RTX GPU, and no plugins.
+
+    Raises:
+        MissingExtraError: it is not installed.
+        LpsrError: its libraries do not load.
+    """
+    return _imported("tensorrt_rtx", "rtx")
+
+
+def _imported(name: str, extra: str) -> Any:
     try:
-        import tensorrt
+        return importlib.import_module(name)
     except ModuleNotFoundError:
-        raise MissingExtraError("tensorrt", "tensorrt") from None
+        raise MissingExtraError(name, extra) from None
     except (ImportError, OSError) as error:
         raise LpsrError(f"TensorRT does not load: {str(error).splitlines()[0]}") from None
-    return tensorrt
 
 
 def load_plugin(path: Path, digest: str = "") -> None:

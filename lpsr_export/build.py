@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from lpsr_core.cards import PLATE_ROLES, ModelCard, Precision, Role, graph_name, load_verified, sha256
 from lpsr_core.errors import LpsrError, UsageError
@@ -29,9 +30,13 @@ from lpsr_export.fp16 import to_fp16
 from lpsr_export.gate import GATES, Gate, Reference
 from lpsr_export.graphs import GraphSession, load_graph, opset, save_graph, staged
 from lpsr_export.plugin import PluginConfig
+from lpsr_export.rtx_build import build_rtx_engine, prepare_rtx
 from lpsr_export.tensorrt_build import BuilderOptions
 
-Target = Literal["auto", "onnxruntime", "tensorrt"]
+if TYPE_CHECKING:
+    import onnx
+
+Target = Literal["auto", "onnxruntime", "tensorrt", "tensorrt-rtx"]
 TARGETS: tuple[Target, ...] = get_args(Target)
 
 
@@ -95,7 +100,7 @@ class Built:
 
     Attributes:
         graphs: portable ones.
-        engines: TensorRT's plans and their cards.
+        engines: plans of TensorRT, or of TensorRT for RTX, and their cards.
         note: why there are no engines, where they were not insisted on; empty otherwise.
     """
 
@@ -124,6 +129,7 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> B
             raise UsageError(f"{path}: no released graph here; export one with: lpsr-export onnx --out {config.models}")
     cards = {role: load_verified(path) for role, path in sources.items()}
     machine, wanted, note = _engines(config, say)
+    rtx = prepare_rtx(config.profile, config.plugin_config.sms) if config.target == "tensorrt-rtx" else None
     say("preparing crops")
     patterns = trained_patterns(cards["generator"])
     crops = rendered_crops(config.check_crops, CHECK_SEED, patterns)
@@ -137,7 +143,7 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> B
         )
         calibration = Reference(sources, chosen)
     graphs: list[CheckedGraph] = []
-    if config.target != "tensorrt":
+    if config.target in ("auto", "onnxruntime"):
         with staged(config.out) as folder:
             for role in PLATE_ROLES:
                 source, card = sources[role], cards[role]
@@ -154,12 +160,23 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> B
         for role in PLATE_ROLES:
             derived = _derive(config, role, sources[role], calibration, True, say)
             engines.append(build_engine(wanted, machine, derived, cards[role], config.out, judge, say))
+    if rtx is not None:
+
+        def judge_graph(model: onnx.ModelProto, role: Role) -> Agreement:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / f"{role}.onnx"
+                save_graph(model, path)
+                return config.gate.check(reference.compare(GraphSession(path, role), role), f"the {role}'s graph")
+
+        for role in PLATE_ROLES:
+            derived = _derive(config, role, sources[role], calibration, True, say)
+            engines.append(build_rtx_engine(rtx, derived, cards[role], config.out, judge_graph, say))
     return Built(graphs, engines, note)
 
 
 def _engines(config: BuildConfig, say: Callable[[str], None]) -> tuple[Machine | None, EngineConfig | None, str]:
     """What engines are built on and with, or why there are none; nothing that takes long comes before it."""
-    if config.target == "onnxruntime":
+    if config.target in ("onnxruntime", "tensorrt-rtx"):
         return None, None, ""
     choice = PluginChoice(config.lower_deform_conv, config.plugin, config.plugin_config)
     try:

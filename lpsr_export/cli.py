@@ -43,7 +43,7 @@ def options(
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Sms = Annotated[
     Optional[list[int]],  # noqa: UP045
-    typer.Option(help="Compute capability to compile the plugin for, as 87 for 8.7; repeatable [this machine's GPUs]."),
+    typer.Option(help="Compute capability to build for, as 87 for 8.7; repeatable [this machine's GPUs; for RTX all]."),
 ]
 Headers = Annotated[
     Optional[Path],  # noqa: UP045
@@ -114,7 +114,9 @@ def build(
     ] = False,
     fp16: Annotated[bool, typer.Option("--fp16", help="Half precision.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="8-bit integers, with quantise and dequantise nodes.")] = False,
-    target: Annotated[str, typer.Option(help="onnxruntime, tensorrt, or auto: both where TensorRT is.")] = "auto",
+    target: Annotated[
+        str, typer.Option(help="onnxruntime, tensorrt, tensorrt-rtx, or auto: the first two where TensorRT is.")
+    ] = "auto",
     name: Annotated[str, typer.Option(help="Name of the released models.")] = "lite",
     models: Annotated[Optional[Path], typer.Option(help="Folder of the FP32 graphs [the released ones].")] = None,  # noqa: UP045
     out: Annotated[Optional[Path], typer.Option(help="Folder to write to [where the FP32 graphs lie].")] = None,  # noqa: UP045
@@ -190,7 +192,8 @@ def build(
     if built.note:
         typer.echo(built.note)
     if built.engines:
-        typer.echo(f"run the engines with: lpsr-run --backend tensorrt --precision {chosen[0]}")
+        backend = built.engines[0][1].config.runtime
+        typer.echo(f"run the engines with: lpsr-run --backend {backend} --precision {chosen[0]}")
     if built.graphs and config.out.resolve() == released_folder().resolve():
         typer.echo(f"run the graphs with: lpsr-run --precision {chosen[0]}")
     elif built.graphs:

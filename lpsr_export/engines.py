@@ -16,7 +16,7 @@ from lpsr_core.cards import ModelCard, Precision, Role, sha256
 from lpsr_core.contracts import CONTRACTS, direct_size
 from lpsr_core.cuda import Gpu
 from lpsr_core.errors import LpsrError, MissingExtraError
-from lpsr_core.plans import PlanCard, PlanConfig, current_gpu, load_runnable
+from lpsr_core.plans import PlanCard, PlanConfig, current_gpu, write_whole
 from lpsr_core.plugin_library import PluginLibrary
 from lpsr_core.tensorrt import import_tensorrt, load_plugin
 from lpsr_export.compare import Agreement
@@ -175,7 +175,7 @@ def build_engine(
         calibration=derived.calibration,
     )
     path = out / plan_config.file
-    found = _up_to_date(path, plan_config, machine)
+    found = PlanCard.up_to_date(path, plan_config)
     if found:
         say(f"{path.name} is up to date")
         return path, found
@@ -205,7 +205,7 @@ def build_engine(
         metrics={"against_fp32": agreement.as_dict(), **({"types_note": note} if note else {})},
         floating_point_layers=derived.floating_point,
     )
-    _write(path, plan, made)
+    made.write(path, plan)
     return path, made
 
 
@@ -213,31 +213,8 @@ def _beside(plugin: PluginLibrary, folder: Path) -> str:
     """Copies the plugin's library to where the plan will lie, so that the two travel together; its name there."""
     path = folder / f"lpsr-plugin-{plugin.sha256[:16]}.so"
     if not path.is_file() or sha256(path) != plugin.sha256:
-        _write_whole(path, plugin.path.read_bytes())
+        write_whole(path, plugin.path.read_bytes())
     return path.name
-
-
-def _up_to_date(path: Path, config: PlanConfig, machine: Machine) -> PlanCard | None:
-    """The card of a plan that was built from just this; anything else is built again."""
-    try:
-        card = load_runnable(path, machine.tensorrt, machine.gpu, config.source)
-    except LpsrError:
-        return None
-    return card if card.key == config.key else None
-
-
-def _write(path: Path, plan: bytes, card: PlanCard) -> None:
-    _write_whole(path, plan)
-    card.save(path.parent)
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 class PlanSession:

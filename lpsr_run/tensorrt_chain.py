@@ -103,6 +103,9 @@ class TensorRtChain:
             with self._lock, current() as cuda:
                 for slot in self._slots:
                     self._try_graph(cuda, slot, count)
+        with current():
+            self._generator.keep()
+            self._reader.keep()
 
     def _start_part(self, lr: NDArray[np.float32]) -> _Part:
         count = len(lr)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lpsr_core.cuda import Driver
 from lpsr_core.errors import LpsrError
-from lpsr_core.plans import current_gpu, load_runnable
+from lpsr_core.plans import PlanRuntime, current_gpu, load_runnable
 from lpsr_core.tensorrt import import_tensorrt, load_plugin
 from lpsr_run.cuda import Buffer, current
 from lpsr_run.engine import Engine, TensorSpec
@@ -33,15 +33,23 @@ class TensorRtEngine:
         path: the .plan file; its card lies beside it.
         source: sha256 of the released graph that it must have been built from, where that is known.
 
+    Attributes:
+        runtime: that runs it.
+        card: of the plan.
+        largest: crops in one pass.
+
     Raises:
         MissingExtraError: TensorRT, or a package that calls the GPU's driver, is not installed.
         LpsrError: there is no GPU, or the plan is missing, damaged, stale or another machine's.
     """
 
+    runtime: PlanRuntime = "tensorrt"
+
     def __init__(self, path: Path, source: str | None = None) -> None:
-        self._trt = trt = import_tensorrt()
+        self._trt = trt = self._module()
         self._path = path
-        self.card = load_runnable(path, str(trt.__version__), current_gpu(), source)
+        self._gpu = current_gpu()
+        self.card = load_runnable(path, str(trt.__version__), self._gpu, source, self.runtime)
         self._lock = threading.Lock()
         self._log = _Log(trt)
         with current():
@@ -62,7 +70,7 @@ class TensorRtEngine:
 
     @property
     def name(self) -> str:
-        return f"{self._path} (tensorrt {self.card.config.tensorrt})"
+        return f"{self._path} ({self.runtime} {self.card.config.tensorrt})"
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
@@ -113,12 +121,23 @@ class TensorRtEngine:
         Raises:
             LpsrError: TensorRT refuses.
         """
-        trt = self._trt
-        context = self._engine.create_execution_context(trt.ExecutionContextAllocationStrategy.USER_MANAGED)
+        context = self._context()
         if context is None:
             raise LpsrError(f"{self._path}: no memory on the GPU for this engine: {self._log.reason}")
         context.set_device_memory(activations, self.activations)
         return Execution(self, context, self._log, addresses)
+
+    def keep(self) -> None:
+        """Keeps what the first passes on a machine have cost, for its next start; nothing where there is no such."""
+
+    def _module(self) -> Any:
+        """TensorRT's."""
+        return import_tensorrt()
+
+    def _context(self) -> Any:
+        """A new execution context of TensorRT's without memory of its own; None where it fails."""
+        trt = self._trt
+        return self._engine.create_execution_context(trt.ExecutionContextAllocationStrategy.USER_MANAGED)
 
     def _run_part(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
         count = len(next(iter(batch.values())))

@@ -533,6 +533,81 @@ def test_the_plugin_beside_a_plan_is_checked_before_it_is_loaded(gpu: Gpus, tmp_
     assert loaded == []
 
 
+class Cache:
+    """TensorRT for RTX's store of what it has compiled."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def deserialize(self, data: bytes) -> bool:
+        self.data = data
+        return True
+
+    def serialize(self) -> bytes:
+        return self.data or b"compiled"
+
+
+class RuntimeConfig:
+    strategy = ""
+    cache: Cache | None = None
+
+    def set_execution_context_allocation_strategy(self, strategy: str) -> None:
+        self.strategy = strategy
+
+    def create_runtime_cache(self) -> Cache:
+        return Cache()
+
+    def set_runtime_cache(self, cache: Cache) -> None:
+        self.cache = cache
+
+
+def test_engines_for_rtx_keep_what_was_compiled(gpu: Gpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trt = _tensorrt(gpu)
+    trt.__version__ = "1.7.1"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tensorrt_rtx", trt)
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    configs: list[RuntimeConfig] = []
+    load = trt.Runtime.deserialize_cuda_engine  # type: ignore[attr-defined]
+
+    def loaded(runtime, data: bytes):
+        engine = load(runtime, data)
+        create = engine.create_execution_context
+        engine.create_runtime_config = lambda: configs.append(RuntimeConfig()) or configs[-1]
+        engine.create_execution_context = lambda config: create(config.strategy)
+        return engine
+
+    monkeypatch.setattr(trt.Runtime, "deserialize_cuda_engine", loaded)  # type: ignore[attr-defined]
+    for role in ("generator", "reader"):
+        write_plan(tmp_path, role, runtime="tensorrt-rtx", tensorrt="1.7.1", gpu=None, options={"sms": [87]})
+
+    def start():
+        generator, reader = (
+            open_network("lite", role, "fp16", "tensorrt-rtx", folder=tmp_path).engine
+            for role in ("generator", "reader")
+        )
+        made = generator.then(reader)
+        made.warm_up(4)
+        return generator, made
+
+    generator, both = start()
+    assert generator.name.endswith("lite-generator-fp16.rtx (tensorrt-rtx 1.7.1)")
+    batch = plates(3)
+    assert np.array_equal(both.run(batch).sr, generate(batch))
+    assert [config.cache.data for config in configs] == [b"", b""]
+    assert generator.cache_file.read_bytes() == b"compiled"
+    generator.cache_file.write_bytes(b"of the last start")
+    start()
+    assert configs[2].cache.data == b"of the last start"
+    write_plan(tmp_path, "reader", runtime="tensorrt-rtx", tensorrt="1.7.1", gpu=None, options={"sms": [120]})
+    with pytest.raises(LpsrError, match=r"built for sm_120, and this is Stand-in \(sm_87"):
+        open_network("lite", "reader", "fp16", "tensorrt-rtx", folder=tmp_path)
+    with pytest.raises(
+        LpsrError, match=r"lite-generator-int8.rtx: no such engine; build it with: .*tensorrt-rtx; there"
+    ):
+        open_network("lite", "generator", "int8", "tensorrt-rtx", folder=tmp_path)
+
+
 def test_a_machine_without_tensorrt_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     path = write_plan(tmp_path, "reader")
