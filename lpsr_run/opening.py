@@ -58,10 +58,10 @@ def open_network(
         LpsrError: it cannot be loaded, or the runtime that was asked for is not there.
     """
     if choice.endswith((".plan", ".rtx")):
-        engine = _ENGINES["tensorrt-rtx" if choice.endswith(".rtx") else "tensorrt"](Path(choice))
-        if engine.card.config.role != role:
-            raise LpsrError(f"{choice}: its card says that it is a {engine.card.config.role}, not a {role}")
-        return Opened(Model(role, Path(choice), engine.card.sha256, None), engine)
+        plan_engine = _ENGINES["tensorrt-rtx" if choice.endswith(".rtx") else "tensorrt"](Path(choice))
+        if plan_engine.card.config.role != role:
+            raise LpsrError(f"{choice}: its card says that it is a {plan_engine.card.config.role}, not a {role}")
+        return Opened(Model(role, Path(choice), plan_engine.card.sha256, None), plan_engine)
     named = not choice.endswith(".onnx") and "/" not in choice
     runtime: PlanRuntime = "tensorrt-rtx" if backend == "tensorrt-rtx" else "tensorrt"
     if backend in _ENGINES or (backend == "auto" and named):
@@ -82,7 +82,7 @@ def open_network(
     else:
         why = ""
     model = find_model(choice, role, precision, folder)
-    engine: Engine = open_engine(model.path, backend, threads, rows=True, device=device)
+    engine = open_engine(model.path, backend, threads, rows=True, device=device)
     on_processor = isinstance(engine, OnnxRuntimeEngine) and engine.device == "cpu"
     if backend == "auto" and on_processor and openvino_is_worth_a_trial():
         engine, found = faster(engine, model.path, threads)
