@@ -12,11 +12,11 @@ from lpsr_core.cards import PRECISIONS, Precision
 from lpsr_core.decode import CERTAIN, MIN_PLATE
 from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
+from lpsr_core.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
 from lpsr_run.backends import BACKENDS, Backend
 from lpsr_run.locate.region import parse_region
 from lpsr_run.redact import redact, shown
 from lpsr_run.sources.raw import parse_raw
-from lpsr_run.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -16,9 +16,9 @@ from lpsr_core.decode import confidences, log_softmax
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import HR_SIZE, LR_SIZE, Image, to_images, to_tensor
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
+from lpsr_core.views import SURE, SuperResolve, View, Views, first_view, further_views
 from lpsr_run.clock import StageClock
 from lpsr_run.engine import Chainable, Engine, Passed, Pending, SharesRows, check_contract
-from lpsr_run.views import SURE, SuperResolve, View, Views, first_view, further_views
 
 _PICTURE = (3, HR_SIZE[1], HR_SIZE[0])
 
