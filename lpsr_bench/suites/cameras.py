@@ -12,8 +12,8 @@ from lpsr_core.delivery import Delivery
 from lpsr_core.geometry import Image
 from lpsr_core.metrics import RecognitionRate, recognition_rate
 from lpsr_core.reliability import Reliability
+from lpsr_core.views import SUPER_RESOLVE, SuperResolve
 from lpsr_run.plate_reader import PlateReader
-from lpsr_run.views import SUPER_RESOLVE, SuperResolve
 
 WIDTHS = (96, 64, 48, 40, 33, 24)
 COMPRESSIONS = (("jpeg", 40), ("h264", 28), ("h264", 34), ("hevc", 32))
@@ -74,7 +74,7 @@ def measure_cameras(context: Context) -> Iterator[Delivered]:
             context.networks.reader.engine,
             context.networks.generator.engine,
             way,
-            temperature=calibration.temperature,
+            calibration=calibration,
             layouts=context.layouts,
         )
         for way in SUPER_RESOLVE

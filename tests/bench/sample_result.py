@@ -25,7 +25,7 @@ from lpsr_bench.suites.throughput import Throughput
 from lpsr_core.delivery import Delivery
 from lpsr_core.metrics import Rate, RecognitionRate
 from lpsr_core.reliability import Reliability
-from lpsr_run.views import SUPER_RESOLVE, SuperResolve
+from lpsr_core.views import SUPER_RESOLVE, SuperResolve
 
 PLATES = 40
 
