@@ -117,6 +117,17 @@ def read_plates(
     explain: Annotated[
         bool, typer.Option("--explain", help="Tell each plate that was seen but not reported, and why.")
     ] = False,
+    stream: Annotated[
+        int | None, typer.Option(metavar="N", help="Stream of the video to read, by its number (default the largest).")
+    ] = None,
+    pixel_aspect: Annotated[
+        float | None,
+        typer.Option(metavar="R", help="Width of a pixel by its height, where the video says it wrongly."),
+    ] = None,
+    decode: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What decodes videos: software (default), auto, or a device such as cuda."),
+    ] = None,
     early: Annotated[
         bool | None,
         typer.Option(
@@ -205,6 +216,9 @@ def read_plates(
         "raw": raw,
         "stride": stride,
         "explain": explain or None,
+        "stream": stream,
+        "pixel_aspect": pixel_aspect,
+        "decode": decode,
         "early": early,
         "annotate": annotate,
         "pictures": pictures,

@@ -15,6 +15,8 @@ from lpsr_core.layouts import parse_layouts
 from lpsr_run.backends import BACKENDS, Backend
 from lpsr_run.locate.region import parse_region
 from lpsr_run.redact import redact, shown
+from lpsr_run.sources.decoding import PIXEL_ASPECTS
+from lpsr_run.sources.options import DECODERS
 from lpsr_run.sources.raw import parse_raw
 from lpsr_run.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
 
@@ -25,6 +27,8 @@ else:
 
 
 _DAY = 86400.0
+_KINDS: dict[str, type] = {"stream": int, "pixel_aspect": float}
+"""Types of those that are no strings and None by default."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,9 @@ class RunConfig:
         stride: of a video, every so many frames.
         explain: whether every track that does not become a read is told on standard error, with the reason.
         annotate: where to write a video with boxes and texts; None for none.
+        stream: number of the stream that is read of files and network streams; None takes the largest.
+        pixel_aspect: width of a pixel divided by its height, where the video says it wrongly; None believes it.
+        decode: what decodes videos, see `DECODERS`.
         early: whether plates of live sources are told while they are still seen, and again at their end.
         pictures: whether to keep the pictures of each read.
         csv: file that reads are appended to as a table; None for none.
@@ -95,6 +102,9 @@ class RunConfig:
     raw: str | None = None
     stride: int = 1
     explain: bool = False
+    stream: int | None = None
+    pixel_aspect: float | None = None
+    decode: str = "software"
     early: bool = True
     annotate: str | None = None
     pictures: bool = True
@@ -141,6 +151,7 @@ class RunConfig:
             ("views", VIEWS),
             ("precision", PRECISIONS),
             ("backend", BACKENDS),
+            ("decode", DECODERS),
         ):
             if getattr(self, name) not in choices:
                 raise UsageError(f"{_option(name)} is one of {', '.join(choices)}, not {getattr(self, name)!r}")
@@ -153,6 +164,12 @@ class RunConfig:
         for name in ("keep_days", "give_up"):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{_option(name)} is at least 0, not {getattr(self, name)}")
+        if self.stream is not None and self.stream < 0:
+            raise UsageError(f"--stream is at least 0, not {self.stream}")
+        if self.pixel_aspect is not None and not PIXEL_ASPECTS[0] <= self.pixel_aspect <= PIXEL_ASPECTS[1]:
+            raise UsageError(
+                f"--pixel-aspect is between {PIXEL_ASPECTS[0]} and {PIXEL_ASPECTS[1]}: a pixel's width by its height"
+            )
         if not 0 < self.silence <= _DAY:
             raise UsageError(f"--silence is more than 0 seconds and at most a day, not {self.silence}")
         parse_layouts(self.layouts)
@@ -198,7 +215,7 @@ def load_config(path: Path) -> RunConfig:
 def _typed(path: Path, name: str, value: Any) -> Any:
     """The value in the type of the attribute; TOML has no tuples, and writes a whole 1 for 1.0."""
     default = getattr(RunConfig(), name)
-    kind: type = str if default is None else type(default)
+    kind: type = _KINDS.get(name, str) if default is None else type(default)
     if kind is float and type(value) is int:
         return float(value)
     if name != "video" and kind is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
