@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ class RunConfig:
 
     Attributes:
         video: frames: files, folders of images, globs, URLs or camera numbers. Either this or `crops`.
+        name: names of the sources, one for each of `video`; without any they are named by their paths and addresses.
         crops: images that are plates already: a file, folder or glob.
         out: folder for reads.jsonl, run.json and pictures.
         super_resolve: which crops go through the generator.
@@ -64,6 +65,7 @@ class RunConfig:
         pixel_aspect: width of a pixel divided by its height, where the video says it wrongly; None believes it.
         decode: what decodes videos, see `DECODERS`.
         early: whether plates of live sources are told while they are still seen, and again at their end.
+        overwrite: whether an existing video may be replaced by the annotated one.
         pictures: whether to keep the pictures of each read.
         csv: file that reads are appended to as a table; None for none.
         store: SQLite database that reads are added to; None for none.
@@ -80,6 +82,7 @@ class RunConfig:
     """
 
     video: tuple[str, ...] = ()
+    name: tuple[str, ...] = ()
     crops: str | None = None
     out: str = "runs/latest"
     super_resolve: SuperResolve = "auto"
@@ -107,6 +110,7 @@ class RunConfig:
     decode: str = "software"
     early: bool = True
     annotate: str | None = None
+    overwrite: bool = False
     pictures: bool = True
     csv: str | None = None
     store: str | None = None
@@ -130,6 +134,14 @@ class RunConfig:
         """
         if bool(self.video) == (self.crops is not None):
             raise UsageError("give exactly one of --video and --crops")
+        if self.name and len(self.name) != len(self.video):
+            raise UsageError(
+                f"--name: {len(self.name)} for {len(self.video)} --video; give one for each, in their order"
+            )
+        if (twice := _twice(self.source_names)) is not None:
+            raise UsageError(f"two sources are called {twice}; give each its own --name")
+        if any(not name.strip() or not name.isprintable() for name in self.name):
+            raise UsageError("--name is a word that can be printed")
         if len(self.video) > 1 and self.annotate:
             raise UsageError("--annotate shows one source; give a single --video")
         if self.watch_list and self.annotate:
@@ -174,13 +186,18 @@ class RunConfig:
             raise UsageError(f"--silence is more than 0 seconds and at most a day, not {self.silence}")
         parse_layouts(self.layouts)
 
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """What the videos are called in reads, states and logs."""
+        return self.name or tuple(map(redact, self.video))
+
     def changed(self, values: Mapping[str, Any]) -> RunConfig:
         """A copy with other values; None leaves a value as it is."""
         return replace(self, **{name: value for name, value in values.items() if value is not None})
 
     def without_source(self) -> RunConfig:
         """A copy that names neither video nor crops."""
-        return replace(self, video=(), crops=None)
+        return replace(self, video=(), name=(), crops=None)
 
     def as_dict(self) -> dict[str, Any]:
         """For run.json, without credentials."""
@@ -228,6 +245,11 @@ def _typed(path: Path, name: str, value: Any) -> Any:
         wanted = "list of strings" if kind is tuple else kind.__name__
         raise UsageError(f"{path}: {name} is a {wanted}, not {value!r}")
     return value
+
+
+def _twice(names: Sequence[str]) -> str | None:
+    """A name that comes more than once."""
+    return next((name for index, name in enumerate(names) if name in names[:index]), None)
 
 
 def _option(name: str) -> str:

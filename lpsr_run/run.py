@@ -21,6 +21,7 @@ from lpsr_run.clock import StageClock
 from lpsr_run.config import RunConfig
 from lpsr_run.event_log import EventLog
 from lpsr_run.interrupt import StopRequest
+from lpsr_run.lock import FolderLock
 from lpsr_run.outputs import refuse_overwriting
 from lpsr_run.privacy import WatchList, load_watch_list
 from lpsr_run.redact import redact
@@ -45,6 +46,7 @@ from lpsr_run.sources import Frame, Source, list_images, open_source
 from lpsr_run.sources.images import ImageSource
 from lpsr_run.sources.live import Happening, Notice, Retry
 from lpsr_run.sources.merge import Ended, Merged, Quiet
+from lpsr_run.sources.named import NamedSource
 from lpsr_run.sources.options import VideoOptions
 from lpsr_run.sources.raw import parse_raw
 from lpsr_run.state import RunState, SourceState
@@ -126,10 +128,12 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     state.stages = lambda: {str(name): value for name, value in tools.reader.clock.seconds.items()}
     out = Path(config.out)
     make_folder(out)
+    lock = FolderLock(out, summary.run)
     set_aside(out)
     start, number = time.perf_counter(), 0
     try:
         with ExitStack() as stack:
+            stack.enter_context(lock)
             sinks = _open_sinks(config, summary, out, quiet, note, fault, stack)
             store = PictureStore(out / "pictures", out) if config.pictures else None
             stack.push(finish)
@@ -167,13 +171,13 @@ def _open_sources(
     raw = parse_raw(config.raw) if config.raw else None
     options = VideoOptions(config.stream, config.pixel_aspect, config.decode)
     sources = []
-    for spec in config.video:
-        one = SourceState(redact(spec))
+    for spec, name in zip(config.video, config.source_names, strict=True):
+        one = SourceState(name)
         state.sources.append(one)
         notice = _noticed(one, state, note, config.give_up > 0)
         source = open_source(spec, report, config.stride, retry, notice, stop, raw, note, options)
         one.live = source.live
-        sources.append(source)
+        sources.append(NamedSource(source, name) if config.name else source)
     return sources
 
 
