@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from lpsr_core.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
 from lpsr_run.backends import BACKENDS, Backend
 from lpsr_run.locate.region import parse_region
 from lpsr_run.redact import redact, shown
+from lpsr_run.sources.decoding import PIXEL_ASPECTS
+from lpsr_run.sources.options import DECODERS
 from lpsr_run.sources.raw import parse_raw
 
 if sys.version_info >= (3, 11):
@@ -25,6 +27,8 @@ else:
 
 
 _DAY = 86400.0
+_KINDS: dict[str, type] = {"stream": int, "pixel_aspect": float}
+"""Types of those that are no strings and None by default."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class RunConfig:
 
     Attributes:
         video: frames: files, folders of images, globs, URLs or camera numbers. Either this or `crops`.
+        name: names of the sources, one for each of `video`; without any they are named by their paths and addresses.
         crops: images that are plates already: a file, folder or glob.
         out: folder for reads.jsonl, run.json and pictures.
         super_resolve: which crops go through the generator.
@@ -56,7 +61,11 @@ class RunConfig:
         stride: of a video, every so many frames.
         explain: whether every track that does not become a read is told on standard error, with the reason.
         annotate: where to write a video with boxes and texts; None for none.
+        stream: number of the stream that is read of files and network streams; None takes the largest.
+        pixel_aspect: width of a pixel divided by its height, where the video says it wrongly; None believes it.
+        decode: what decodes videos, see `DECODERS`.
         early: whether plates of live sources are told while they are still seen, and again at their end.
+        overwrite: whether an existing video may be replaced by the annotated one.
         pictures: whether to keep the pictures of each read.
         csv: file that reads are appended to as a table; None for none.
         store: SQLite database that reads are added to; None for none.
@@ -73,6 +82,7 @@ class RunConfig:
     """
 
     video: tuple[str, ...] = ()
+    name: tuple[str, ...] = ()
     crops: str | None = None
     out: str = "runs/latest"
     super_resolve: SuperResolve = "auto"
@@ -95,8 +105,12 @@ class RunConfig:
     raw: str | None = None
     stride: int = 1
     explain: bool = False
+    stream: int | None = None
+    pixel_aspect: float | None = None
+    decode: str = "software"
     early: bool = True
     annotate: str | None = None
+    overwrite: bool = False
     pictures: bool = True
     csv: str | None = None
     store: str | None = None
@@ -120,6 +134,14 @@ class RunConfig:
         """
         if bool(self.video) == (self.crops is not None):
             raise UsageError("give exactly one of --video and --crops")
+        if self.name and len(self.name) != len(self.video):
+            raise UsageError(
+                f"--name: {len(self.name)} for {len(self.video)} --video; give one for each, in their order"
+            )
+        if (twice := _twice(self.source_names)) is not None:
+            raise UsageError(f"two sources are called {twice}; give each its own --name")
+        if any(not name.strip() or not name.isprintable() for name in self.name):
+            raise UsageError("--name is a word that can be printed")
         if len(self.video) > 1 and self.annotate:
             raise UsageError("--annotate shows one source; give a single --video")
         if self.watch_list and self.annotate:
@@ -141,6 +163,7 @@ class RunConfig:
             ("views", VIEWS),
             ("precision", PRECISIONS),
             ("backend", BACKENDS),
+            ("decode", DECODERS),
         ):
             if getattr(self, name) not in choices:
                 raise UsageError(f"{_option(name)} is one of {', '.join(choices)}, not {getattr(self, name)!r}")
@@ -153,9 +176,20 @@ class RunConfig:
         for name in ("keep_days", "give_up"):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{_option(name)} is at least 0, not {getattr(self, name)}")
+        if self.stream is not None and self.stream < 0:
+            raise UsageError(f"--stream is at least 0, not {self.stream}")
+        if self.pixel_aspect is not None and not PIXEL_ASPECTS[0] <= self.pixel_aspect <= PIXEL_ASPECTS[1]:
+            raise UsageError(
+                f"--pixel-aspect is between {PIXEL_ASPECTS[0]} and {PIXEL_ASPECTS[1]}: a pixel's width by its height"
+            )
         if not 0 < self.silence <= _DAY:
             raise UsageError(f"--silence is more than 0 seconds and at most a day, not {self.silence}")
         parse_layouts(self.layouts)
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """What the videos are called in reads, states and logs."""
+        return self.name or tuple(map(redact, self.video))
 
     def changed(self, values: Mapping[str, Any]) -> RunConfig:
         """A copy with other values; None leaves a value as it is."""
@@ -163,7 +197,7 @@ class RunConfig:
 
     def without_source(self) -> RunConfig:
         """A copy that names neither video nor crops."""
-        return replace(self, video=(), crops=None)
+        return replace(self, video=(), name=(), crops=None)
 
     def as_dict(self) -> dict[str, Any]:
         """For run.json, without credentials."""
@@ -198,7 +232,7 @@ def load_config(path: Path) -> RunConfig:
 def _typed(path: Path, name: str, value: Any) -> Any:
     """The value in the type of the attribute; TOML has no tuples, and writes a whole 1 for 1.0."""
     default = getattr(RunConfig(), name)
-    kind: type = str if default is None else type(default)
+    kind: type = _KINDS.get(name, str) if default is None else type(default)
     if kind is float and type(value) is int:
         return float(value)
     if name != "video" and kind is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
@@ -211,6 +245,11 @@ def _typed(path: Path, name: str, value: Any) -> Any:
         wanted = "list of strings" if kind is tuple else kind.__name__
         raise UsageError(f"{path}: {name} is a {wanted}, not {value!r}")
     return value
+
+
+def _twice(names: Sequence[str]) -> str | None:
+    """A name that comes more than once."""
+    return next((name for index, name in enumerate(names) if name in names[:index]), None)
 
 
 def _option(name: str) -> str:
