@@ -80,7 +80,7 @@ class PlanConfig:
     @property
     def carries_code(self) -> bool:
         """Whether it holds code for the processor, which a runtime must be told to allow."""
-        return self.version_compatible or bool(self.options.get("embed_plugin"))
+        return any(self.options.get(name) for name in ("version_compatible", "embed_plugin", "adopted"))
 
 
 def plan_name(name: str, role: Role, precision: Precision, runtime: PlanRuntime = "tensorrt") -> str:

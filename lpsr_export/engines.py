@@ -198,7 +198,7 @@ def build_engine(
         config=plan_config,
         key=plan_config.key,
         sha256=hashlib.sha256(plan).hexdigest(),
-        plugin_file=_beside(plugin, out) if plugin and not config.options.embed_plugin else "",
+        plugin_file=beside(plugin, out) if plugin and not config.options.embed_plugin else "",
         types=types,
         seconds=round(seconds, 1),
         size=len(plan),
@@ -209,7 +209,7 @@ def build_engine(
     return path, made
 
 
-def _beside(plugin: PluginLibrary, folder: Path) -> str:
+def beside(plugin: PluginLibrary, folder: Path) -> str:
     """Copies the plugin's library to where the plan will lie, so that the two travel together; its name there."""
     path = folder / f"lpsr-plugin-{plugin.sha256[:16]}.so"
     if not path.is_file() or sha256(path) != plugin.sha256:

@@ -71,8 +71,12 @@ def read_plates(
     ] = None,
     backend: Annotated[
         str | None,
-        typer.Option(metavar="auto|onnxruntime|cuda|tensorrt", help="What runs the models; auto: CUDA if it works."),
+        typer.Option(
+            metavar="NAME",
+            help="What runs the models: onnxruntime, cuda, tensorrt, tensorrt-rtx, openvino, or auto: the fastest.",
+        ),
     ] = None,
+    device: Annotated[str | None, typer.Option(metavar="CPU|GPU|NPU", help="OpenVINO device (default CPU).")] = None,
     threads: Annotated[
         int | None, typer.Option(metavar="N", help="CPU threads of the models; 0 lets the runtime choose.")
     ] = None,
@@ -209,6 +213,7 @@ def read_plates(
         "reader": reader,
         "precision": precision,
         "backend": backend,
+        "device": device,
         "threads": threads,
         "batch": batch,
         "locator": locator,

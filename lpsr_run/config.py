@@ -45,6 +45,7 @@ class RunConfig:
         generator, reader: a released model's name or the path of an .onnx file.
         precision: variant of a released model.
         backend: what runs the models.
+        device: of the OpenVINO backend: CPU, GPU, NPU or AUTO; its CPU when empty.
         threads: CPU threads of the models; 0 lets the runtime choose.
         batch: most crops in one forward pass.
         locator: what finds plates: `auto` takes the released network, or `classical` where there is none; a released
@@ -91,6 +92,7 @@ class RunConfig:
     reader: str = "lite"
     precision: Precision = "fp32"
     backend: Backend = "auto"
+    device: str = ""
     threads: int = 0
     batch: int = 16
     locator: str = "auto"
@@ -167,6 +169,8 @@ class RunConfig:
         ):
             if getattr(self, name) not in choices:
                 raise UsageError(f"{_option(name)} is one of {', '.join(choices)}, not {getattr(self, name)!r}")
+        if self.device and self.backend != "openvino":
+            raise UsageError("--device names one of OpenVINO's; give --backend openvino with it")
         for name, least in (("threads", 0), ("batch", 1), ("min_frames", 1), ("stride", 1), ("keep_reads", 0)):
             if getattr(self, name) < least:
                 raise UsageError(f"{_option(name)} is at least {least}, not {getattr(self, name)}")

@@ -56,7 +56,7 @@ def open_tools(config: RunConfig) -> Tools:
     engines: dict[str, Engine] = {}
     why: dict[str, str] = {}
     for role, choice in wanted:
-        opened = open_network(choice, role, config.precision, config.backend, config.threads)
+        opened = open_network(choice, role, config.precision, config.backend, config.threads, device=config.device)
         models[role], engines[role] = opened.model, opened.engine
         if opened.why:
             why[role] = opened.why
