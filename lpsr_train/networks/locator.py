@@ -31,8 +31,8 @@ class LocatorConfig:
     """
 
     stem: int = 24
-    channels: tuple[int, int, int] = (40, 64, 96)
-    blocks: tuple[int, int, int] = (2, 3, 3)
+    channels: tuple[int, int, int] = (40, 96, 160)
+    blocks: tuple[int, int, int] = (2, 3, 4)
 
 
 class LocatorNet(nn.Module):
