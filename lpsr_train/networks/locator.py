@@ -30,8 +30,8 @@ class LocatorConfig:
         blocks: residual blocks at each of these.
     """
 
-    stem: int = 24
-    channels: tuple[int, int, int] = (40, 96, 160)
+    stem: int = 16
+    channels: tuple[int, int, int] = (32, 96, 160)
     blocks: tuple[int, int, int] = (2, 3, 4)
 
 
