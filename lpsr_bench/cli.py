@@ -30,7 +30,7 @@ def bench(
         typer.Option(
             metavar="NAME",
             help="What to measure; may be repeated: reference, throughput, latency, stages, accuracy, precision, "
-            "kernel, energy (default all of these), scaling, peers; all for everything.",
+            "kernel, energy (default all of these), cameras, scaling, peers; all for everything.",
         ),
     ] = None,
     out: Annotated[

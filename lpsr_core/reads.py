@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from lpsr_core.decode import Alternative, Candidate
 from lpsr_core.geometry import Box
+
+Event = Literal["first", "update", "final"]
+"""When a read is told: as soon as it is sure, while its plate is still seen; improved; when its track is over."""
+
+
+def read_key(run: str, number: int) -> str:
+    """The name of a read, `RUN-00000042`."""
+    return f"{run}-{number:08d}"
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,10 @@ class Read:
         time: when a live source gave the named frame, ISO 8601 in UTC; None for recordings.
         certain: the text with `?` in place of each character that is not certain.
         plate: how surely a plate was seen at all, 0..1 (see `decode.plate_score`).
+        event: `final` once the track is over; a live source tells plates that are still seen as `first`, and as
+            `update` when their read has improved. All reads of a track share its number.
+        run: identifier of the run, a ULID.
+        number: of the read within its run, from 1; with `run` it names the read for ever.
     """
 
     source: str
@@ -53,6 +65,9 @@ class Read:
     time: str | None = None
     certain: str = ""
     plate: float = 1.0
+    event: Event = "final"
+    run: str = ""
+    number: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the read as JSON holds it; numbers rounded to what they can mean."""
@@ -78,7 +93,15 @@ class Read:
             "track": self.track,
             "alternatives": [{"text": a.text, "probability": round(a.probability, 4)} for a in self.alternatives],
             "time": self.time,
+            "event": self.event,
+            "run": self.run,
+            "number": self.number,
         }
+
+    @property
+    def key(self) -> str:
+        """Its name, `RUN-00000042`: no other read has it, and keys of a run sort as its reads came."""
+        return read_key(self.run, self.number)
 
     def to_json(self) -> str:
         """One line of JSON, without the newline."""

@@ -1,6 +1,6 @@
 """`lpsr-export calibrate`: makes a reader's confidences the shares of plates that are right.
 
-A temperature is fitted on single frames, and the power of the number of frames on tracks of several, both by the
+A temperature is fitted on single frames, in the views in which the runtime reads them, and the power of the number of frames on tracks of several, both by the
 likelihood of the true texts; what is gained is measured on other plates (Guo et al., "On Calibration of Modern Neural
 Networks", 2017).
 """
@@ -8,7 +8,7 @@ Networks", 2017).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,11 +18,11 @@ from scipy.optimize import minimize_scalar
 
 from lpsr_core.alphabet import encode
 from lpsr_core.cards import Calibration, graph_name, load_verified
-from lpsr_core.decode import decode, log_mass, log_softmax
+from lpsr_core.decode import confidences, decode, log_mass, log_softmax
 from lpsr_core.errors import UsageError
-from lpsr_core.geometry import DIRECT_WIDTH
+from lpsr_core.geometry import Image, to_tensor
 from lpsr_core.reliability import Reliability
-from lpsr_export.crops import hr_batch, lr_batch
+from lpsr_core.views import SURE, View, first_view, further_views
 from lpsr_export.graphs import GraphSession
 from lpsr_train.cameras.shots import HOPELESS, ShotSource, legibility, render_shots
 
@@ -36,16 +36,27 @@ class Tracks:
     """Rendered plates, each seen in several frames of one track.
 
     Attributes:
-        log_probs: float64[N, frames, 7, 36], as the reader gives them.
+        log_probs: float64[N, frames, 7, 36], as the reader gives them at the first look.
         texts: of the plates.
+        further: the same, as the mean of all views, which counts where the first look is not sure; None where there are
+            no further views.
     """
 
     log_probs: NDArray[np.float64]
     texts: tuple[str, ...]
+    further: NDArray[np.float64] | None = None
+
+    def read(self, frames: int, temperature: float) -> NDArray[np.float64]:
+        """float64[N, frames, 7, 36]: what the runtime makes of the first frames, each on its own."""
+        first = self.log_probs[:, :frames] / temperature
+        if self.further is None:
+            return first
+        unsure = confidences(first.reshape(-1, *first.shape[2:])).reshape(first.shape[:2]) < SURE
+        return np.where(unsure[..., None, None], self.further[:, :frames] / temperature, first)
 
     def fused(self, frames: int, calibration: Calibration) -> NDArray[np.float64]:
         """float64[N, 7, 36]: what a track of the first frames is decoded from."""
-        return self.log_probs[:, :frames].sum(axis=1) / calibration.temperature / frames**calibration.power
+        return self.read(frames, calibration.temperature).sum(axis=1) / frames**calibration.power
 
 
 def read_tracks(models: Path, name: str, plates: int, seed: int, say: Callable[[str], None] = lambda _: None) -> Tracks:
@@ -60,15 +71,24 @@ def read_tracks(models: Path, name: str, plates: int, seed: int, say: Callable[[
     read = GraphSession(models / graph_name(name, "reader"), "reader")
     source = ShotSource(absent=0.0)
     found: list[NDArray[np.float32]] = []
+    further: list[NDArray[np.float32]] = []
     texts: list[str] = []
     every = (shot for group in itertools.count() for shot in render_shots(source, seed, group, frames=FRAMES))
     for shot in itertools.islice((shot for shot in every if legibility(shot) >= HOPELESS), plates):
         if len(texts) % 50 == 0:
             say(f"plate {len(texts)} of {plates}")
-        narrow = shot.crop.shape[1] < DIRECT_WIDTH
-        found.append(read(generate(lr_batch(shot.frames)) if narrow else hr_batch(shot.frames)))
+        first = first_view("auto", shot.crop)
+        looks = [_look(shot.frames, view, generate, read) for view in (first, *further_views("auto", first))]
+        found.append(looks[0])
+        further.append(np.mean(looks, axis=0))
         texts.append(shot.text)
-    return Tracks(np.array(found, np.float64), tuple(texts))
+    return Tracks(np.array(found, np.float64), tuple(texts), np.array(further, np.float64))
+
+
+def _look(frames: Sequence[Image], view: View, generate: GraphSession, read: GraphSession) -> NDArray[np.float32]:
+    """float32[N, 7, 36]: what is read of N frames in one view."""
+    inputs = to_tensor([view.of(frame, read.direct) for frame in frames])
+    return read(generate(inputs) if view.super_resolved else inputs)
 
 
 def fit(tracks: Tracks) -> Calibration:

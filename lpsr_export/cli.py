@@ -41,6 +41,15 @@ def options(
 
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Sms = Annotated[
+    Optional[list[int]],  # noqa: UP045
+    typer.Option(help="Compute capability to build for, as 87 for 8.7; repeatable [this machine's GPUs; for RTX all]."),
+]
+Headers = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(help="Folder of TensorRT, or of its headers alone [the usual places]."),
+]
+Compiler = Annotated[Optional[Path], typer.Option(help="CUDA compiler [nvcc].")]  # noqa: UP045
 Store = Annotated[
     str, typer.Option(help="How the file holds weights: float32, float16 or int8; they are FP32 again when loaded.")
 ]
@@ -105,7 +114,9 @@ def build(
     ] = False,
     fp16: Annotated[bool, typer.Option("--fp16", help="Half precision.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="8-bit integers, with quantise and dequantise nodes.")] = False,
-    target: Annotated[str, typer.Option(help="onnxruntime, tensorrt, or auto: both where TensorRT is.")] = "auto",
+    target: Annotated[
+        str, typer.Option(help="onnxruntime, tensorrt, tensorrt-rtx, or auto: the first two where TensorRT is.")
+    ] = "auto",
     name: Annotated[str, typer.Option(help="Name of the released models.")] = "lite",
     models: Annotated[Optional[Path], typer.Option(help="Folder of the FP32 graphs [the released ones].")] = None,  # noqa: UP045
     out: Annotated[Optional[Path], typer.Option(help="Folder to write to [where the FP32 graphs lie].")] = None,  # noqa: UP045
@@ -132,12 +143,20 @@ def build(
         bool, typer.Option("--version-compatible", help="Engines for other TensorRT versions of the same major.")
     ] = False,
     embed_plugin: Annotated[bool, typer.Option("--embed-plugin", help="Engines that carry the plugin.")] = False,
+    plugin: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="The plugin's library [one built before, or a new one]."),
+    ] = None,
+    sm: Sms = None,
+    tensorrt: Headers = None,
+    compiler: Compiler = None,
     debug: Debug = False,
 ) -> None:
     """Derives FP16 or INT8 graphs and TensorRT engines from the FP32 graphs, and holds them to those."""
     from lpsr_core.cards import released_folder
     from lpsr_export.build import TARGETS, BuildConfig
     from lpsr_export.build import build as run_build
+    from lpsr_export.plugin import plugin_config
     from lpsr_export.tensorrt_build import BuilderOptions
 
     chosen: list[Precision] = [name for name, on in (("fp32", fp32), ("fp16", fp16), ("int8", int8)) if on]  # type: ignore[misc]
@@ -156,6 +175,8 @@ def build(
         profile=profile,
         lower_deform_conv=lower_deform_conv,
         builder=BuilderOptions(version_compatible, embed_plugin),
+        plugin=plugin,
+        plugin_config=plugin_config(sm, tensorrt, compiler),
     )
     console = Console(stderr=True)
     with console.status("loading") as status:
@@ -171,7 +192,8 @@ def build(
     if built.note:
         typer.echo(built.note)
     if built.engines:
-        typer.echo(f"run the engines with: lpsr-run --backend tensorrt --precision {chosen[0]}")
+        backend = built.engines[0][1].config.runtime
+        typer.echo(f"run the engines with: lpsr-run --backend {backend} --precision {chosen[0]}")
     if built.graphs and config.out.resolve() == released_folder().resolve():
         typer.echo(f"run the graphs with: lpsr-run --precision {chosen[0]}")
     elif built.graphs:
@@ -240,24 +262,17 @@ def verify(
 
 @app.command()
 def plugin(
-    sm: Annotated[
-        Optional[list[int]],  # noqa: UP045
-        typer.Option(help="Compute capability, as 87 for 8.7; repeat for several [this machine's GPUs, or all]."),
-    ] = None,
-    tensorrt: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="Folder of TensorRT, or of its headers alone [the usual places]."),
-    ] = None,
-    compiler: Annotated[Optional[Path], typer.Option(help="CUDA's compiler [nvcc].")] = None,  # noqa: UP045
+    sm: Sms = None,
+    tensorrt: Headers = None,
+    compiler: Compiler = None,
     folder: Annotated[Optional[Path], typer.Option(help="Where plugins are built [~/.cache/lpsr/plugins].")] = None,  # noqa: UP045
     debug: Debug = False,
 ) -> None:
     """Builds TensorRT's plugin for deformable convolutions, or finds the one built before."""
-    from lpsr_export.plugin import PluginConfig, build_plugin
+    from lpsr_export.plugin import build_plugin, plugin_config
 
-    config = PluginConfig(tuple(sm or ()), str(tensorrt) if tensorrt else None, str(compiler) if compiler else None)
     with Console(stderr=True).status("plugin") as status:
-        made = build_plugin(config, folder, status.update)
+        made = build_plugin(plugin_config(sm, tensorrt, compiler), folder, status.update)
     typer.echo(f"plugin: {made.path}")
     typer.echo(f"TensorRT: {made.tensorrt}")
     typer.echo("compute capabilities: " + ", ".join(f"{sm // 10}.{sm % 10}" for sm in made.sms))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.cards import Role
-from lpsr_core.contracts import CONTRACTS
+from lpsr_core.contracts import CONTRACTS, direct_size
 from lpsr_core.errors import LpsrError, MissingExtraError
 from lpsr_export import stored_weights
 from lpsr_export.deform import lower
@@ -116,6 +116,8 @@ class GraphSession:
         except Exception as error:
             raise LpsrError(f"{path}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from None
         self._contract = CONTRACTS[role]
+        self.direct = direct_size(self._session.get_inputs()[0].shape)
+        """Width and height of the crops that a reader takes directly."""
 
     def __call__(self, batch: NDArray[np.float32], size: int = 32) -> NDArray[np.float32]:
         """The graph's output for N inputs, run `size` at a time."""

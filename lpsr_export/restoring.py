@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from lpsr_core.cards import ModelCard, Role, graph_name, load_verified
 from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
-from lpsr_export.crops import CALIBRATION_SEED, hr_batch, lr_batch, rendered_crops
+from lpsr_export.crops import CALIBRATION_SEED, direct_batch, enlarged, lr_batch, rendered_crops
 from lpsr_export.graphs import GraphSession, load_graph
 from lpsr_export.torch_to_onnx import run_torch
 
@@ -55,6 +55,7 @@ def restore(models: Path, name: str, out: Path, say: Callable[[str], None] = lam
         import torch
 
         from lpsr_train.config import from_dict
+        from lpsr_train.networks.presets import reader_config
         from lpsr_train.state import CHECKPOINT
         from lpsr_train.trainer import Trainer
     except ImportError:
@@ -69,7 +70,8 @@ def restore(models: Path, name: str, out: Path, say: Callable[[str], None] = lam
     config = replace(from_dict(_training(cards["reader"], paths["reader"])), second_run="", second_reader="")
     trainer = Trainer(config, out, torch.device("cpu"))
     crops = rendered_crops(_PLATES, CALIBRATION_SEED, config.patterns).images
-    pictures = hr_batch(crops)
+    size = reader_config(config.reader).size
+    pictures = direct_batch(crops, size)
     found: dict[Role, float] = {}
     for role in cards:
         say(f"restoring the {role}")
@@ -82,7 +84,7 @@ def restore(models: Path, name: str, out: Path, say: Callable[[str], None] = lam
         found[role] = _difference(paths[role], role, network, batch)
         if role == "generator":
             # The reader has learnt from its pictures, and from sharp ones.
-            pictures[::2] = GraphSession(paths[role], role)(batch[::2]).clip(0, 1)
+            pictures[::2] = enlarged(GraphSession(paths[role], role)(batch[::2]).clip(0, 1), size)
         if role in trainer.averages:
             trainer.averages[role].network.load_state_dict(network.state_dict())
     made_by = cards["reader"].made_by

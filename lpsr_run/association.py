@@ -13,6 +13,8 @@ from lpsr_core.layouts import Layout, masks_of
 
 _SLIP = 0.005
 """Probability that a character is read as any other one, however sure the reader was."""
+_LASTING = 0.03
+"""Probability that a character is misread alike in several frames, however sure they are together."""
 _NOTHING = 1e-6
 """Probability mass below which a position says nothing about the characters that the layouts allow."""
 
@@ -54,6 +56,17 @@ class TextEvidence:
         """
         both = np.einsum("tpc,opc->top", *map(self._probabilities, (tracks, seen)), optimize=True) * self._choices
         ratio: NDArray[np.float64] = np.log(both).sum(axis=-1)
+        return ratio
+
+    def agreement_of_sums(self, some: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same for N pairs of sums over several frames each, which may all share a mistake: float64[N].
+
+        Args:
+            some, others: float64[N, 7, 36], sums of what `characters` gives.
+        """
+        slip = _LASTING * self._mask / self._choices[:, None]
+        one, other = ((1 - _LASTING) * self._probabilities(sums) + slip for sums in (some, others))
+        ratio: NDArray[np.float64] = np.log((one * other).sum(axis=-1) * self._choices).sum(axis=-1)
         return ratio
 
     def _probabilities(self, characters: NDArray[np.float64]) -> NDArray[np.float64]:

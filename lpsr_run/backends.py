@@ -10,7 +10,7 @@ from lpsr_core.errors import LpsrError, UsageError
 from lpsr_run.engine import Engine
 from lpsr_run.onnx_engine import OnnxRuntimeEngine
 
-Backend = Literal["auto", "onnxruntime", "cuda", "tensorrt"]
+Backend = Literal["auto", "onnxruntime", "cuda", "tensorrt", "tensorrt-rtx"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 
@@ -41,4 +41,5 @@ _OPENERS: dict[Backend, Callable[[Path, int, bool], Engine]] = {
     "onnxruntime": lambda path, threads, rows: OnnxRuntimeEngine(path, "cpu", threads, rows),
     "cuda": lambda path, threads, rows: OnnxRuntimeEngine(path, "cuda", threads, rows),
     "tensorrt": _tensorrt,
+    "tensorrt-rtx": _tensorrt,
 }

@@ -117,6 +117,14 @@ def read_plates(
     explain: Annotated[
         bool, typer.Option("--explain", help="Tell each plate that was seen but not reported, and why.")
     ] = False,
+    early: Annotated[
+        bool | None,
+        typer.Option(
+            "--early/--no-early",
+            help="Report plates of live sources as soon as they are sure, and again at their end (default yes).",
+            show_default=False,
+        ),
+    ] = None,
     annotate: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the frames with boxes and texts as an .mp4 video.")
     ] = None,
@@ -197,6 +205,7 @@ def read_plates(
         "raw": raw,
         "stride": stride,
         "explain": explain or None,
+        "early": early,
         "annotate": annotate,
         "pictures": pictures,
         "csv": csv,

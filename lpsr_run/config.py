@@ -12,11 +12,11 @@ from lpsr_core.cards import PRECISIONS, Precision
 from lpsr_core.decode import CERTAIN, MIN_PLATE
 from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
+from lpsr_core.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
 from lpsr_run.backends import BACKENDS, Backend
 from lpsr_run.locate.region import parse_region
 from lpsr_run.redact import redact, shown
 from lpsr_run.sources.raw import parse_raw
-from lpsr_run.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -56,6 +56,7 @@ class RunConfig:
         stride: of a video, every so many frames.
         explain: whether every track that does not become a read is told on standard error, with the reason.
         annotate: where to write a video with boxes and texts; None for none.
+        early: whether plates of live sources are told while they are still seen, and again at their end.
         pictures: whether to keep the pictures of each read.
         csv: file that reads are appended to as a table; None for none.
         store: SQLite database that reads are added to; None for none.
@@ -94,6 +95,7 @@ class RunConfig:
     raw: str | None = None
     stride: int = 1
     explain: bool = False
+    early: bool = True
     annotate: str | None = None
     pictures: bool = True
     csv: str | None = None

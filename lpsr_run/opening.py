@@ -7,10 +7,11 @@ from pathlib import Path
 
 from lpsr_core.cards import PRECISIONS, Precision, Role
 from lpsr_core.errors import LpsrError
-from lpsr_core.plans import plan_name
+from lpsr_core.plans import PlanRuntime, plan_name
 from lpsr_run.backends import Backend, open_engine
 from lpsr_run.engine import Engine
 from lpsr_run.models import Model, find_model
+from lpsr_run.rtx_engine import TensorRtRtxEngine
 from lpsr_run.tensorrt_engine import TensorRtEngine
 
 
@@ -46,23 +47,24 @@ def open_network(
         UsageError: there is no such model.
         LpsrError: it cannot be loaded, or the runtime that was asked for is not there.
     """
-    if choice.endswith(".plan"):
-        engine = TensorRtEngine(Path(choice))
+    if choice.endswith((".plan", ".rtx")):
+        engine = _ENGINES["tensorrt-rtx" if choice.endswith(".rtx") else "tensorrt"](Path(choice))
         if engine.card.config.role != role:
             raise LpsrError(f"{choice}: its card says that it is a {engine.card.config.role}, not a {role}")
         return Opened(Model(role, Path(choice), engine.card.sha256, None), engine)
     named = not choice.endswith(".onnx") and "/" not in choice
-    if backend == "tensorrt" or (backend == "auto" and named):
+    runtime: PlanRuntime = "tensorrt-rtx" if backend == "tensorrt-rtx" else "tensorrt"
+    if backend in _ENGINES or (backend == "auto" and named):
         source = find_model(choice, role, "fp32" if named else precision, folder)
         if source.card is None:
             raise LpsrError(f"{choice}: TensorRT runs engines; give a released name, or a .plan of lpsr-export build")
         name = source.card.name
-        plan = source.path.with_name(plan_name(name, role, precision))
-        if backend == "tensorrt":
-            return _open_plan(plan, source, precision, name)
+        plan = source.path.with_name(plan_name(name, role, precision, runtime))
+        if backend in _ENGINES:
+            return _open_plan(plan, source, precision, name, runtime)
         if plan.is_file():
             try:
-                return replace(_open_plan(plan, source, precision, name), why=f"{plan.name} fits this machine")
+                return replace(_open_plan(plan, source, precision, name, runtime), why=f"{plan.name} fits this machine")
             except LpsrError as error:
                 why = str(error)
         else:
@@ -73,12 +75,15 @@ def open_network(
     return Opened(model, open_engine(model.path, backend, threads, rows=True), why)
 
 
-def _open_plan(plan: Path, source: Model, precision: Precision, name: str) -> Opened:
+_ENGINES: dict[str, type[TensorRtEngine]] = {"tensorrt": TensorRtEngine, "tensorrt-rtx": TensorRtRtxEngine}
+
+
+def _open_plan(plan: Path, source: Model, precision: Precision, name: str, runtime: PlanRuntime) -> Opened:
     if not plan.is_file():
-        there = [kind for kind in PRECISIONS if plan.with_name(plan_name(name, source.role, kind)).is_file()]
-        hint = f"; there is one at {there[0]}: give --precision {there[0]}" if there else ""
+        kinds = [kind for kind in PRECISIONS if plan.with_name(plan_name(name, source.role, kind, runtime)).is_file()]
+        hint = f"; there is one at {kinds[0]}: give --precision {kinds[0]}" if kinds else ""
         raise LpsrError(
-            f"{plan}: no such engine; build it with: lpsr-export build --{precision} --target tensorrt{hint}"
+            f"{plan}: no such engine; build it with: lpsr-export build --{precision} --target {runtime}{hint}"
         )
-    engine = TensorRtEngine(plan, source.sha256)
+    engine = _ENGINES[runtime](plan, source.sha256)
     return Opened(Model(source.role, plan, engine.card.sha256, source.card), engine)

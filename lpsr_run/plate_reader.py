@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.alphabet import CLASSES, PLATE_LENGTH
+from lpsr_core.contracts import direct_size
 from lpsr_core.decode import confidences, log_softmax
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import HR_SIZE, LR_SIZE, Image, to_images, to_tensor
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
+from lpsr_core.views import SURE, SuperResolve, View, Views, first_view, further_views
 from lpsr_run.clock import StageClock
 from lpsr_run.engine import Chainable, Engine, Passed, Pending, SharesRows, check_contract
-from lpsr_run.views import SURE, SuperResolve, View, Views, first_view, further_views
 
 _PICTURE = (3, HR_SIZE[1], HR_SIZE[0])
 
@@ -28,7 +29,8 @@ class PlateBatch:
 
     Attributes:
         log_probs: float32[N, 7, 36], natural logarithms; where a crop was read in several views, of their mean.
-        inputs: what the first network saw at the first look: uint8[16, 48, 3] or, directly, uint8[32, 96, 3].
+        inputs: what the first network saw at the first look: uint8[16, 48, 3] or, directly, uint8[64, 192, 3]
+            (uint8[32, 96, 3] where the reader takes no more).
         super_resolved: bool[N], whether the generator served any view of the crop.
         sr: the generator's picture of the crop as it is, uint8[32, 96, 3], or None for one that was read directly
             alone.
@@ -93,6 +95,7 @@ class PlateReader:
         self._chain = generator.then(reader) if isinstance(generator, Chainable) else None
         self._super_resolve, self._batch, self._temperature = super_resolve, batch, temperature
         self._layouts, self._views = tuple(layouts), views
+        self._direct = direct_size(reader.inputs[0].shape)
 
     def read(self, crops: Sequence[Image]) -> PlateBatch:
         """Run the networks over crops, and again over further views of those whose first look is not sure.
@@ -132,7 +135,7 @@ class PlateReader:
         log_probs = np.empty((len(looks), PLATE_LENGTH, CLASSES), np.float32)
         pictures: list[Image | None] = [None] * len(looks)
         with self.clock.stage("preprocess"):
-            inputs = tuple(view.of(crop) for crop, view in looks)
+            inputs = tuple(view.of(crop, self._direct) for crop, view in looks)
         under_way: deque[tuple[list[int], Pending]] = deque()
         depth = 1 if self._chain is None else self._chain.depth
 
@@ -166,7 +169,8 @@ class PlateReader:
             self._chain.warm_up(self._batch)
         elif self._generator is not None:
             self._generator.run({"lr": np.zeros((1, 3, LR_SIZE[1], LR_SIZE[0]), np.float32)})
-        self._reader.run({"image": np.zeros((1, 3, HR_SIZE[1], HR_SIZE[0]), np.float32)})
+        width, height = self._direct
+        self._reader.run({"image": np.zeros((1, 3, height, width), np.float32)})
 
     def _begin(self, tensor: NDArray[np.float32]) -> Pending:
         """Generator, then reader: under way in a chain, and done otherwise."""

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from lpsr_core.layouts import parse_layouts
-from lpsr_core.reads import Read
+from lpsr_core.reads import Read, read_key
 from lpsr_run.annotate import VideoSink
 from lpsr_run.clock import StageClock
 from lpsr_run.config import RunConfig
@@ -126,7 +126,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     out = Path(config.out)
     make_folder(out)
     set_aside(out)
-    start = time.perf_counter()
+    start, number = time.perf_counter(), 0
     try:
         with ExitStack() as stack:
             sinks = _open_sinks(config, summary, out, quiet, note, fault, stack)
@@ -140,11 +140,13 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
                     config, tools, frames, any(source.live for source in sources), report, stack, left_out
                 ):
                     with tools.reader.clock.stage("write"):
-                        result = _result(event, store, watched, config.certain)
+                        number += 1
+                        result = _result(event, summary.run, number, store, watched, config.certain)
                         for sink in sinks:
                             sink.write(result)
-                    state.reads += 1
-                    state.sources[event.stream].reads += 1
+                    if event.event == "final":
+                        state.reads += 1
+                        state.sources[event.stream].reads += 1
             state.tell("ended", reads=state.reads, frames=state.frames)
     finally:
         done.set()
@@ -238,8 +240,9 @@ def _events(
         tools.reader,
         layouts,
         Acceptance(config.min_confidence, config.min_frames, config.sure, config.min_plate),
-        tracking=TrackSettings(power=tools.calibration.power),
+        tracking=TrackSettings(power=tools.calibration.power, history=config.evidence is not None),
         batch=1 if live else config.batch,
+        early=config.early,
         left_out=left_out,
         keep_frames=config.evidence is not None,
     )
@@ -283,14 +286,16 @@ def _counted(
     summary.stopped_by = stop.signal
 
 
-def _result(event: PlateEvent, store: PictureStore | None, watched: WatchList | None, certain: float) -> Result:
+def _result(
+    event: PlateEvent, run: str, number: int, store: PictureStore | None, watched: WatchList | None, certain: float
+) -> Result:
     fused = event.read
     best, reading = fused.best, fused.reading
     hidden = watched is not None and not watched.holds(reading.text)
     lr: str | None = None
     sr: str | None = None
     if store is not None and not hidden:
-        lr, sr = store.save(event.source, best.frame, fused.track, best.crop, best.sr)
+        lr, sr = store.save(read_key(run, number), event.source, best.crop, best.sr)
     read = Read(
         source=event.source,
         frame=best.frame,
@@ -310,6 +315,9 @@ def _result(event: PlateEvent, store: PictureStore | None, watched: WatchList | 
         time=None if best.taken is None else _utc(best.taken),
         certain=reading.certain(certain),
         plate=fused.plate,
+        event=event.event,
+        run=run,
+        number=number,
     )
     if watched is not None and hidden:
         shown = watched.shown(reading.text)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from lpsr_core.decode import MIN_PLATE, alternatives, decode, plate_score
+from lpsr_core.decode import MIN_PLATE, Reading, alternatives, decode, plate_score
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Box, Image, Quad, rectify
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
+from lpsr_core.reads import Event
 from lpsr_run.annotate import Mark
 from lpsr_run.clock import StageClock
 from lpsr_run.locate.base import Location, Locator
@@ -45,18 +48,23 @@ class Acceptance:
     sure: float = 0.9
     min_plate: float = MIN_PLATE
 
-    def accepts(self, read: FusedRead, still: bool) -> bool:
+    def accepts(self, read: FusedRead, alone: bool) -> bool:
         """Whether a track becomes a read."""
-        return self.refusal(read, still) is None
+        return self.refusal(read, alone) is None
 
-    def refusal(self, read: FusedRead, still: bool) -> str | None:
-        """Why a track does not become a read; None where it does."""
+    def refusal(self, read: FusedRead, alone: bool) -> str | None:
+        """Why a track does not become a read; None where it does.
+
+        Args:
+            read: what the track says.
+            alone: whether its frames stand alone, so that a plate need not come back.
+        """
         confidence = read.reading.confidence
         if read.plate < self.min_plate:
             return f"it shows no plate that can be read (score {read.plate:.2f}, --min-plate {self.min_plate:g})"
         if confidence < self.min_confidence:
             return f"its confidence {confidence:.2f} is below {self.min_confidence:g} (--min-confidence)"
-        if still or read.frames >= self.min_frames or confidence >= self.sure:
+        if alone or read.frames >= self.min_frames or confidence >= self.sure:
             return None
         few = "one frame" if read.frames == 1 else f"{read.frames} frames"
         return (
@@ -65,16 +73,31 @@ class Acceptance:
         )
 
 
+_LATEST = 5
+"""Frames whose times tell how often frames come."""
+_SELDOM = 800.0
+"""Milliseconds between frames from which a plate may pass in one of them."""
+_WAIT = 1000.0
+"""Milliseconds after which a plate that is still seen is told though its read is not sure."""
+
 EVERYTHING = Acceptance(min_confidence=0.0, min_frames=1, min_plate=0.0)
 
 
 @dataclass(frozen=True)
 class PlateEvent:
-    """A plate that was read: the source that it comes from, what its track says, and the source's number."""
+    """A plate that was read.
+
+    Attributes:
+        source: that it comes from.
+        read: what its track says.
+        stream: number of the source within the run.
+        event: whether the track is over, or is told while its plate is still seen.
+    """
 
     source: str
     read: FusedRead
     stream: int = 0
+    event: Event = "final"
 
 
 @dataclass(frozen=True)
@@ -88,11 +111,26 @@ class _Pending:
 
 @dataclass(frozen=True)
 class _Scene:
-    """What is followed in one source: a video, or one still picture after the other."""
+    """What is followed in one source: a video, or one still picture after the other.
+
+    Attributes:
+        source, still: of its frames.
+        tracker: follows its plates.
+        told: what was told of plates that are still seen, by number of their track.
+        times: of its latest frames, in milliseconds.
+    """
 
     source: str
     still: bool
     tracker: Tracker
+    told: dict[int, Reading] = field(default_factory=dict)
+    times: deque[float] = field(default_factory=lambda: deque(maxlen=_LATEST))
+
+    @property
+    def alone(self) -> bool:
+        """Whether frames stand alone, or come so seldom that a plate cannot be expected to come back."""
+        gaps = [after - before for before, after in itertools.pairwise(self.times)]
+        return self.still or (bool(gaps) and min(gaps) >= _SELDOM)
 
 
 @dataclass
@@ -108,6 +146,8 @@ class PlateStream:
         batch: crops that are collected over frames before the networks run; 1 for live sources.
         show: takes each frame with what to draw into it, in order; None when nobody looks.
         clock: counts the stages locate, rectify and decode; the reader's clock counts the others.
+        early: tells plates of live sources as soon as their read is sure, again when it has improved, and once more
+            when they are gone.
         left_out: takes each track that does not become a read, with the reason; None when nobody asks.
         keep_frames: whether observations keep the whole frame; it takes memory.
     """
@@ -120,6 +160,7 @@ class PlateStream:
     batch: int = 16
     show: Callable[[Frame, list[Mark]], None] | None = None
     clock: StageClock | None = None
+    early: bool = True
     left_out: Callable[[PlateEvent, str], None] | None = None
     keep_frames: bool = False
 
@@ -211,10 +252,13 @@ class PlateStream:
             scene = _Scene(frame.source, frame.still, Tracker(self.layouts, self.tracking, first))
             self._scenes[frame.stream] = scene
         with self._clock.stage("decode"):
+            scene.times.append(frame.milliseconds)
             ended = scene.tracker.update(frame.milliseconds, observations)
         if self.show is not None:
             self.show(frame, self._marks(frame, scene))
         yield from self._accepted(frame.stream, scene, ended)
+        if self.early and frame.taken is not None:
+            yield from self._early(frame, scene)
         if frame.still:
             yield from self._end(frame.stream)
 
@@ -223,9 +267,30 @@ class PlateStream:
         for track in scene.tracker.open:
             if track.seen == frame.index:
                 read = track.read()
-                accepted = self.acceptance.accepts(read, frame.still)
+                accepted = self.acceptance.accepts(read, scene.alone)
                 marks.append(Mark(track.quad, read.reading.text, read.reading.confidence, accepted))
         return marks
+
+    def _early(self, frame: Frame, scene: _Scene) -> Iterator[PlateEvent]:
+        """What is to be told of plates that this frame shows, before they are gone."""
+        for track in scene.tracker.open:
+            if track.seen != frame.index:
+                continue
+            with self._clock.stage("decode"):
+                reading, sure = track.reading, track.reading.confidence >= self.acceptance.sure
+                told = scene.told.get(track.number)
+                if told is None:
+                    due = sure or track.lasted >= _WAIT
+                else:
+                    improved = reading.text != told.text or told.confidence < self.acceptance.sure
+                    due = sure and improved
+                if not due:
+                    continue
+                read = track.read()
+            enough = scene.alone or read.frames >= self.acceptance.min_frames
+            if enough and self.acceptance.accepts(read, scene.alone):
+                scene.told[track.number] = reading
+                yield PlateEvent(scene.source, read, frame.stream, "first" if told is None else "update")
 
     def _end(self, stream: int) -> Iterator[PlateEvent]:
         """What is followed in a source is followed no longer."""
@@ -238,8 +303,9 @@ class PlateStream:
             with self._clock.stage("decode"):
                 read = track.read()
             event = PlateEvent(scene.source, read, stream)
-            refusal = self.acceptance.refusal(read, scene.still)
-            if refusal is None:
+            refusal = self.acceptance.refusal(read, scene.alone)
+            # What was told is brought to its end, also where later frames made it doubtful.
+            if scene.told.pop(track.number, None) is not None or refusal is None:
                 yield event
             elif self.left_out is not None:
                 self.left_out(event, refusal)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from lpsr_core import __version__
 from lpsr_run.config import RunConfig
+from lpsr_run.identity import new_run_id
 from lpsr_run.models import Model
 from lpsr_run.sinks.files import replace_file
 from lpsr_run.state import RunState
@@ -30,6 +31,7 @@ class Summary:
         models: by role.
         engines: name of the engine by role.
         why: those engines, by role, where the runtime was chosen.
+        run: its identifier, a ULID.
     """
 
     state: RunState = field(default_factory=RunState)
@@ -40,6 +42,7 @@ class Summary:
     models: dict[str, Model] = field(default_factory=dict)
     engines: dict[str, str] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
+    run: str = field(default_factory=new_run_id)
 
     @property
     def reads(self) -> int:
@@ -60,6 +63,7 @@ class Summary:
         """For run.json."""
         return {
             "version": __version__,
+            "run": self.run,
             "frames": self.state.frames,
             "reads": self.state.reads,
             "left_out": self.state.left_out,

@@ -112,4 +112,4 @@ def open_locator(
 
 def _without_engine(backend: Backend) -> Backend:
     """Engines are built from released readers and generators; what finds plates runs in ONNX Runtime."""
-    return "auto" if backend == "tensorrt" else backend
+    return "auto" if backend in ("tensorrt", "tensorrt-rtx") else backend

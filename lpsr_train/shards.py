@@ -63,7 +63,7 @@ def open_shards(folder: Path, dtype: np.dtype, length: int, most: int | None = N
     paths = sorted(folder.glob("shard-*.npy"))[:most]
     if not paths:
         raise LpsrError(f"{folder}: no rendered records here; make some with: lpsr-train render --out {folder}")
-    return [_open(path, dtype, length) for path in paths]
+    return [open_shard(path, dtype, length) for path in paths]
 
 
 def shard_path(folder: Path, number: int) -> Path:
@@ -71,7 +71,8 @@ def shard_path(folder: Path, number: int) -> Path:
     return folder / f"shard-{number:05d}.npy"
 
 
-def _open(path: Path, dtype: np.dtype, length: int) -> np.memmap:
+def open_shard(path: Path, dtype: np.dtype, length: int) -> np.memmap:
+    """One shard as a memory map; arguments and errors as of `open_shards`."""
     try:
         shard: np.memmap = np.load(path, mmap_mode="r")
     except (OSError, ValueError) as error:

@@ -12,7 +12,7 @@ from lpsr_run.sinks.files import ClosesItself, append_line, end_line
 COLUMNS = (
     *("source", "time", "milliseconds", "frame", "track", "text", "certain", "layout", "confidence", "plate"),
     *("frames", "agreeing"),
-    *("x", "y", "width", "height", "super_resolved", "lr_image", "sr_image"),
+    *("x", "y", "width", "height", "super_resolved", "lr_image", "sr_image", "event", "run", "number"),
 )
 
 

@@ -66,6 +66,19 @@ def end_line(path: Path) -> None:
                 stream.write(b"\n")
 
 
+def sync_folder(path: Path) -> None:
+    """Brings the names in a folder to the disk: a file that was synced there could be lost with its name.
+
+    Raises:
+        OSError: the disk did not take them.
+    """
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def replace_file(path: Path, data: bytes, synced: bool = False) -> None:
     """Makes a file or replaces one: whoever looks sees the old one or the new one, also when the disk is full.
 
@@ -85,6 +98,8 @@ def replace_file(path: Path, data: bytes, synced: bool = False) -> None:
                 stream.flush()
                 os.fsync(stream.fileno())
         part.replace(path)
+        if synced:
+            sync_folder(path.parent)
     except OSError:
         with suppress(OSError):  # a file system that became read-only refuses this as well
             part.unlink(missing_ok=True)

@@ -22,15 +22,13 @@ class PictureStore:
 
     def __init__(self, folder: Path, root: Path) -> None:
         self._folder, self._root = folder, root
-        self._count = 0
 
-    def save(self, source: str, frame: int, track: int, lr: Image, sr: Image | None) -> tuple[str, str | None]:
-        """Writes what was cut from the named frame, and the generator's picture of it.
+    def save(self, key: str, source: str, lr: Image, sr: Image | None) -> tuple[str, str | None]:
+        """Writes what was cut from a read's frame, and the generator's picture of it; both are on the disk then.
 
         Args:
-            source: names the files together with frame and track.
-            frame: number of the frame.
-            track: number of the track.
+            key: of the read; begins the files' names, which are unique for ever.
+            source: ends them.
             lr: uint8[h, w, 3] as cut.
             sr: uint8[32, 96, 3], or None.
 
@@ -40,18 +38,16 @@ class PictureStore:
         Raises:
             LpsrError: they could not be written.
         """
-        self._count += 1
         stem = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(source).stem or "source")[-60:]
-        name = f"{self._count:06d}-{stem}-f{frame}-t{track}"
-        small = self._write(f"{name}-lr.png", lr)
-        return small, None if sr is None else self._write(f"{name}-sr.png", sr)
+        small = self._write(f"{key}-{stem}-lr.png", lr)
+        return small, None if sr is None else self._write(f"{key}-{stem}-sr.png", sr)
 
     def _write(self, name: str, image: Image) -> str:
         path = self._folder / name
         _, data = cv2.imencode(".png", image[..., ::-1])
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            replace_file(path, data.tobytes())
+            replace_file(path, data.tobytes(), synced=True)
         except OSError as error:
             raise write_failed(path, error) from None
         return path.relative_to(self._root).as_posix()

@@ -11,7 +11,7 @@ from lpsr_core.errors import LpsrError
 from lpsr_run.sinks.base import ELSEWHERE, MAKE_ROOM, Result, why
 from lpsr_run.sinks.files import ClosesItself
 
-SCHEMA = 2
+SCHEMA = 3
 _TABLE = """
 CREATE TABLE reads (
     id INTEGER PRIMARY KEY,
@@ -28,18 +28,27 @@ CREATE TABLE reads (
     agreeing INTEGER NOT NULL,
     json TEXT NOT NULL,            -- the line of reads.jsonl
     certain TEXT,                  -- NULL in rows of schema 1, as is plate
-    plate REAL
+    plate REAL,
+    event TEXT,                    -- NULL in rows of schema 2, as are run and number
+    run TEXT,
+    number INTEGER
 );
 CREATE INDEX reads_text ON reads (text);
 CREATE INDEX reads_stored ON reads (stored);
+CREATE UNIQUE INDEX reads_key ON reads (run, number)
 """
-_UPGRADE = "ALTER TABLE reads ADD COLUMN certain TEXT;\nALTER TABLE reads ADD COLUMN plate REAL"
-"""From schema 1."""
+_UPGRADES = {
+    0: _TABLE,
+    1: "ALTER TABLE reads ADD COLUMN certain TEXT;\nALTER TABLE reads ADD COLUMN plate REAL",
+    2: "ALTER TABLE reads ADD COLUMN event TEXT;\nALTER TABLE reads ADD COLUMN run TEXT;\n"
+    "ALTER TABLE reads ADD COLUMN number INTEGER;\nCREATE UNIQUE INDEX reads_key ON reads (run, number)",
+}
+"""What leads from each schema on; from none to this one at once."""
 _COLUMNS = (
     *("stored", "source", "time", "milliseconds", "frame", "track", "text", "layout", "confidence", "frames"),
-    *("agreeing", "json", "certain", "plate"),
+    *("agreeing", "json", "certain", "plate", "event", "run", "number"),
 )
-_INSERT = f"INSERT INTO reads ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+_INSERT = f"INSERT OR IGNORE INTO reads ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 _PRUNED, _PRUNED_SECONDS = 100, 3600.0
 """Reads, and seconds, between two looks at what is too old or too many."""
 
@@ -90,7 +99,7 @@ class SqliteSink(ClosesItself):
         values = (
             *(time.time(), read.source, read.time, read.milliseconds, read.frame, read.track, read.text),
             *(read.layout, read.confidence, read.frames, read.agreeing, read.to_json()),
-            *(read.certain, read.plate),
+            *(read.certain, read.plate, read.event, read.run or None, read.number or None),
         )
         try:
             self._database.execute(_INSERT, values)
@@ -107,9 +116,10 @@ class SqliteSink(ClosesItself):
         try:
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
             (tables,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            if (version == 0 and tables == 0) or version == 1:
-                for statement in (_UPGRADE if version else _TABLE).split(";\n"):
-                    self._database.execute(statement)
+            if (version == 0 and tables == 0) or 0 < version < SCHEMA:
+                for step in range(version, SCHEMA) if version else (0,):
+                    for statement in _UPGRADES[step].split(";\n"):
+                        self._database.execute(statement)
                 self._database.execute(f"PRAGMA user_version = {SCHEMA}")
             elif version != SCHEMA:
                 raise sqlite3.DatabaseError(f"schema {version} is not {SCHEMA}, the store's of this version")

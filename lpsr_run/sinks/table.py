@@ -64,6 +64,8 @@ class TableSink:
             self._console.print(f"pictures are in {shown(self._out / 'pictures')}", markup=False, soft_wrap=True)
 
     def write(self, result: Result) -> None:
+        if result.read.event != "final":  # its plate gets a line when it is gone
+            return
         self._total += 1
         read, picture = result.read, result.read.sr_image or result.read.lr_image
         row = _Row(

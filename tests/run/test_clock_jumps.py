@@ -106,7 +106,7 @@ def test_a_run_goes_on_whatever_the_clock_says(
     assert [source["reconnects"] > 0 for source in told["sources"]] == [True, False]
 
     reads = [json.loads(line) for line in (out / "reads.jsonl").read_text().splitlines()]
-    whole = [read["frames"] for read in reads if read["text"] == "QRS5T67"]
+    whole = [read["frames"] for read in reads if (read["text"], read["event"]) == ("QRS5T67", "final")]
     assert whole == [told["sources"][1]["frames"]], "one read over both jumps"
     hours = {round((datetime.fromisoformat(read["time"]).timestamp() - start) / HOUR) for read in reads}
     assert {-1, 24} <= hours

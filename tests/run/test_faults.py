@@ -167,7 +167,9 @@ def test_cameras_that_come_and_go_are_read_and_a_termination_is_quick(
     assert took < 2 + 1, "two seconds, and what leaving Python takes on a busy machine"
     lines = [json.loads(line) for line in (out / "reads.jsonl").read_text().splitlines()]
     assert {line["text"] for line in lines} == {"ABC1D34", "XYZ4321"}
-    assert len({(line["source"], line["track"]) for line in lines}) == len(lines) > 3, "numbers go on through gaps"
+    ends = [line for line in lines if line["event"] == "final"]
+    assert len({(line["source"], line["track"]) for line in ends}) == len(ends) > 3, "numbers go on through gaps"
+    assert {(line["source"], line["track"]) for line in lines} == {(line["source"], line["track"]) for line in ends}
     assert all(line["time"] is not None for line in lines)
     told = json.loads(status.read_text())
     first, second = told["sources"]
@@ -186,8 +188,9 @@ def test_the_same_file_gives_the_same_reads(
     texts = []
     for run in ("a", "b"):
         assert lpsr_run("--video", video, "--detector", detector, "--out", tmp_path / run, *options).returncode == 0
-        texts.append((tmp_path / run / "reads.jsonl").read_text())
-    assert texts[0] == texts[1]
+        lines = (tmp_path / run / "reads.jsonl").read_text().splitlines()
+        texts.append([{**json.loads(line), **dict.fromkeys(("run", "lr_image", "sr_image"))} for line in lines])
+    assert texts[0] == texts[1] != []
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,9 @@ from lpsr_run.sources.base import Frame
 from lpsr_run.sources.merge import Ended, Merged, Quiet
 from lpsr_run.state import RunState, SourceState
 from lpsr_run.stream import Acceptance, PlateEvent, PlateStream
+from lpsr_run.tracking import TrackSettings
 
+LOCATION = Location(Quad.from_box(Box(20, 20, 60, 20)), 0.9)
 PICTURE = np.zeros((60, 120, 3), np.uint8)
 
 
@@ -28,7 +31,7 @@ class OnePlace:
     """Finds a plate in every frame."""
 
     def locate(self, image: Image) -> list[Location]:
-        return [Location(Quad.from_box(Box(20, 20, 60, 20)), 0.9)]
+        return [LOCATION]
 
 
 def reads_as(text: str, sure: float, monkeypatch: pytest.MonkeyPatch, models: Path) -> PlateReader:
@@ -64,6 +67,62 @@ def test_a_track_that_is_not_reported_says_why(
     ((event, reason),) = told
     assert event.read.frames == frames
     assert why in reason
+
+
+def test_frames_that_come_seldom_are_enough_alone(monkeypatch: pytest.MonkeyPatch, models: Path) -> None:
+    def found(milliseconds: float) -> int:
+        blank = iter([True, False, True, True, True])
+        monkeypatch.setattr(OnePlace, "locate", lambda self, image: [] if next(blank) else [LOCATION])
+        stream = PlateStream(
+            OnePlace(), reads_as("ABC1D23", 0.85, monkeypatch, models), acceptance=Acceptance(min_plate=0)
+        )
+        frames = [Frame("gate.mp4", n, milliseconds * n, PICTURE, still=False) for n in range(5)]
+        return len(list(stream.reads(frames)))
+
+    assert (found(2000.0), found(1000.0), found(500.0), found(40.0)) == (1, 1, 0, 0)
+
+
+def live(count: int, interval: float = 200.0) -> list[Frame]:
+    return [Frame("camera", n, interval * n, PICTURE, still=False, taken=1.0 + n) for n in range(count)]
+
+
+def test_a_standing_car_is_told_at_once_and_at_its_end(monkeypatch: pytest.MonkeyPatch, models: Path) -> None:
+    stream = PlateStream(OnePlace(), reads_as("ABC1D23", 0.999, monkeypatch, models), batch=1)
+    shown = 0
+
+    def frames() -> Iterator[Frame]:
+        nonlocal shown
+        for frame in live(50):
+            shown += 1
+            yield frame
+
+    told = [(event.event, event.read.frames, shown, event.read.track) for event in stream.reads(frames())]
+    assert told == [("first", 2, 2, 0), ("final", 50, 50, 0)]
+    recorded = [replace(frame, taken=None) for frame in live(50)]
+    assert [event.event for event in stream.reads(recorded)] == ["final"]
+    assert [event.event for event in replace(stream, early=False).reads(live(50))] == ["final"]
+
+
+def test_a_read_that_improves_is_told_again(monkeypatch: pytest.MonkeyPatch, models: Path) -> None:
+    reader = reads_as("ABC1D23", 0.7, monkeypatch, models)
+    vague, seen = reader.read, 0
+
+    def read(crops: list[Image]) -> PlateBatch:
+        nonlocal seen
+        seen += 1
+        batch = vague(crops)
+        if seen > 10:
+            batch.log_probs[0] = np.log(1e-6)
+            batch.log_probs[0][np.arange(7), encode("ABC1D28")] = 0
+        return batch
+
+    monkeypatch.setattr(reader, "read", read)
+    settings = TrackSettings(power=0.95)
+    stream = PlateStream(OnePlace(), reader, batch=1, acceptance=Acceptance(min_plate=0), tracking=settings)
+    told = [(event.event, event.read.reading.text, event.read.frames) for event in stream.reads(live(60))]
+    assert [event for event, _, _ in told] == ["first", "update", "final"]
+    assert [text for _, text, _ in told] == ["ABC1D23", "ABC1D28", "ABC1D28"]
+    assert told[0][2] == 6, "not sure, and so after a second"
 
 
 def test_the_command_counts_and_explains(tmp_path: Path, detector: Path, options: list[str], here: Command) -> None:

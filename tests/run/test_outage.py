@@ -90,7 +90,8 @@ def test_five_minutes_without_a_camera(
     assert done.stderr.count("attempt") <= 6, "ever more seldom"
     assert done.stderr.count("is back") == 1
 
-    reads = [json.loads(line) for line in (out / "reads.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (out / "reads.jsonl").read_text().splitlines()]
+    reads = [read for read in lines if read["event"] == "final"]
     assert [read["text"] for read in reads if read["source"] == after[0]["name"]] == ["ABC1D34", "XYZ4321"]
     (whole,) = [read for read in reads if read["source"] == after[1]["name"]]
     assert whole["frames"] == after[1]["frames"], "no gap in the other one"

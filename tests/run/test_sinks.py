@@ -76,7 +76,7 @@ def test_an_output_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
         JsonLinesSink(tmp_path / "reads.jsonl")
     (tmp_path / "pictures").write_text("a file where the folder should be")
     with pytest.raises(LpsrError, match="cannot be written"):
-        PictureStore(tmp_path / "pictures", tmp_path).save("a", 0, 0, np.zeros((4, 8, 3), np.uint8), None)
+        PictureStore(tmp_path / "pictures", tmp_path).save("r-1", "a", np.zeros((4, 8, 3), np.uint8), None)
 
 
 def test_pictures_hold_the_pixels_and_do_not_collide(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_pictures_hold_the_pixels_and_do_not_collide(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 256, (10, 30, 3), np.uint8) for _ in range(3)]
     sr = rng.integers(0, 256, (32, 96, 3), np.uint8)
-    paths = [store.save("rtsp://***@cam/live stream", 5, 0, picture, sr) for picture in pictures]
+    paths = [store.save(f"r-{n}", "rtsp://***@cam/live stream", picture, sr) for n, picture in enumerate(pictures)]
     assert len({path for pair in paths for path in pair}) == 6
     for (small, large), picture in zip(paths, pictures, strict=True):
         assert large is not None

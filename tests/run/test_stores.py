@@ -90,6 +90,19 @@ def test_a_store_of_the_first_schema_gets_the_new_columns(tmp_path: Path) -> Non
     with sqlite3.connect(path) as database:
         rows = database.execute("SELECT text, certain, plate FROM reads ORDER BY id").fetchall()
     assert rows == [("OLD0001", None, None), *[("ABC1D23", "ABC1?23", 0.75)] * 2]
+    with sqlite3.connect(path) as database:
+        keys = database.execute("PRAGMA index_list(reads)").fetchall()
+    assert any(name == "reads_key" and unique for _, name, unique, *_ in keys)
+
+
+def test_the_store_takes_a_read_once(tmp_path: Path) -> None:
+    one = result()
+    with SqliteSink(tmp_path / "reads.sqlite") as sink:
+        for run, number in (("A", 1), ("A", 1), ("A", 2), ("B", 1), ("A", 2)):
+            sink.write(replace(one, read=replace(one.read, run=run, number=number)))
+    with sqlite3.connect(tmp_path / "reads.sqlite") as database:
+        rows = database.execute("SELECT run, number, event FROM reads ORDER BY id").fetchall()
+    assert rows == [("A", 1, "final"), ("A", 2, "final"), ("B", 1, "final")]
 
 
 def test_the_store_forgets_by_age_and_by_count(tmp_path: Path) -> None:
