@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from lpsr_core.errors import UsageError
 from lpsr_train.terminal import Debug, need_torch, progress_bar, stop_request
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def locator(
     ema: Annotated[Optional[float], typer.Option(help="Decay of the averaged weights.", min=0, max=0.99999)] = None,  # noqa: UP045
     bf16: Annotated[Optional[bool], typer.Option(help="Half-precision arithmetic.")] = None,  # noqa: UP045
     batch: Annotated[Optional[int], typer.Option(help="Windows of scenes a batch.", min=1)] = None,  # noqa: UP045
+    window: Annotated[int | None, typer.Option(help="Sides of the views in pixels, a multiple of 32.", min=64)] = None,
     scenes: Annotated[Optional[int], typer.Option(help="Scenes to render.", min=1)] = None,  # noqa: UP045
     rate: Annotated[Optional[float], typer.Option(help="Peak learning rate.", min=1e-6)] = None,  # noqa: UP045
     seed: Annotated[Optional[int], typer.Option(help="Of the scenes and their order.", min=0)] = None,  # noqa: UP045
@@ -55,6 +57,7 @@ def locator(
         "ema": ema,
         "bf16": bf16,
         "batch": batch,
+        "window": window,
         "scenes": scenes,
         "validation": validation,
         "rate": rate,
@@ -63,6 +66,8 @@ def locator(
     given["begun_from"] = identify(init) if init else None
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     config = replace(LocatorTraining(), **chosen)
+    if config.window % 32:
+        raise UsageError(f"--window is a multiple of 32, not {config.window}")
     out.mkdir(parents=True, exist_ok=True)
     trainer = LocatorTrainer(config, out, choose_device(device))
     if not trainer.resume() and init:

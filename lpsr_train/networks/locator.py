@@ -30,9 +30,9 @@ class LocatorConfig:
         blocks: residual blocks at each of these.
     """
 
-    stem: int = 16
-    channels: tuple[int, int, int] = (32, 96, 160)
-    blocks: tuple[int, int, int] = (2, 3, 4)
+    stem: int = 24
+    channels: tuple[int, int, int] = (40, 64, 96)
+    blocks: tuple[int, int, int] = (2, 3, 3)
 
 
 class LocatorNet(nn.Module):
