@@ -219,7 +219,10 @@ def calibrate(
         cells = (100 * value for value in (after.right, after.confidence, after.error, before.error))
         table.add_row(str(frames), *(f"{cell:.1f}" for cell in cells))
     Console().print(table)
-    typer.echo(f"temperature {calibration.temperature:g}, power of the number of frames {calibration.power:g}")
+    typer.echo(
+        f"temperature {calibration.temperature:g}, for narrow crops times {calibration.narrow:g}, "
+        f"power of the number of frames {calibration.power:g}"
+    )
 
 
 @app.command()

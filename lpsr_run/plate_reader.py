@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.alphabet import CLASSES, PLATE_LENGTH
+from lpsr_core.cards import Calibration
 from lpsr_core.contracts import direct_size
 from lpsr_core.decode import confidences, log_softmax
 from lpsr_core.errors import LpsrError
@@ -63,7 +64,7 @@ class PlateReader:
         super_resolve: `auto` looks at crops below 64 pixels of width through the generator, at others directly, and
             wide ones both ways where that is not sure; `always`, `never`.
         batch: most crops in one forward pass.
-        temperature: that log-probabilities are divided by, so that confidences are the shares that are right.
+        calibration: makes confidences the fractions that are right.
         layouts: that plates may follow; a look is sure when it reads a text of theirs with enough confidence.
         views: `auto` reads a crop in further views where the first look is not sure (see `views`), `one` never.
         clock: counts the stages preprocess, generate and read; default a clock of its own.
@@ -79,7 +80,7 @@ class PlateReader:
         super_resolve: SuperResolve = "auto",
         batch: int = 16,
         clock: StageClock | None = None,
-        temperature: float = 1.0,
+        calibration: Calibration | None = None,
         layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
         views: Views = "auto",
     ) -> None:
@@ -93,7 +94,8 @@ class PlateReader:
         self.clock = StageClock() if clock is None else clock
         self._reader, self._generator = reader, generator
         self._chain = generator.then(reader) if isinstance(generator, Chainable) else None
-        self._super_resolve, self._batch, self._temperature = super_resolve, batch, temperature
+        self._super_resolve, self._batch = super_resolve, batch
+        self._calibration = calibration or Calibration()
         self._layouts, self._views = tuple(layouts), views
         self._direct = direct_size(reader.inputs[0].shape)
 
@@ -108,13 +110,14 @@ class PlateReader:
         """
         first = [first_view(self._super_resolve, crop) for crop in crops]
         seen = self._look(list(zip(crops, first, strict=True)))
-        log_probs, pictures = seen.log_probs, list(seen.pictures)
+        log_probs, pictures = self._calibrated(seen.log_probs, crops), list(seen.pictures)
         further = {int(index): further_views(self._super_resolve, first[index]) for index in self._unsure(log_probs)}
         again = [(index, view) for index, views in further.items() for view in views]
         if again:
             more = self._look([(crops[index], view) for index, view in again])
             total = log_probs.astype(np.float64)
-            np.add.at(total, [index for index, _ in again], more.log_probs)
+            others = [index for index, _ in again]
+            np.add.at(total, others, self._calibrated(more.log_probs, [crops[index] for index in others]))
             for index, views in further.items():
                 log_probs[index] = log_softmax(total[index] / (1 + len(views)))
             for (index, view), picture in zip(again, more.pictures, strict=True):
@@ -122,6 +125,13 @@ class PlateReader:
                     pictures[index] = picture
         through = np.array([picture is not None for picture in pictures], bool)
         return PlateBatch(log_probs, seen.inputs, through, tuple(pictures))
+
+    def _calibrated(self, log_probs: NDArray[np.float32], crops: Sequence[Image]) -> NDArray[np.float32]:
+        """float32[N, 7, 36]: a reader's log-probabilities of N crops, with the calibration applied."""
+        if not crops or self._calibration == Calibration():
+            return log_probs
+        temperatures = self._calibration.temperatures([crop.shape[1] for crop in crops])
+        return np.asarray(log_softmax(log_probs / temperatures), np.float32)
 
     def _unsure(self, log_probs: NDArray[np.float32]) -> NDArray[np.intp]:
         """Indices of the crops whose first look is not sure."""
@@ -204,7 +214,7 @@ class PlateReader:
     def _sound(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         if np.isnan(values).any():
             raise LpsrError(f"{self._reader.name}: the reader gave NaN; the model is broken, export it again")
-        return values if self._temperature == 1 else log_softmax(values / np.float32(self._temperature))
+        return values
 
 
 def _batches(indices: list[int], size: int) -> list[list[int]]:

@@ -66,7 +66,7 @@ def open_tools(config: RunConfig) -> Tools:
         engines.get("generator"),
         config.super_resolve,
         config.batch,
-        temperature=calibration.temperature,
+        calibration=calibration,
         layouts=parse_layouts(config.layouts),
         views=config.views,
     )

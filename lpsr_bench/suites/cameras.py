@@ -74,7 +74,7 @@ def measure_cameras(context: Context) -> Iterator[Delivered]:
             context.networks.reader.engine,
             context.networks.generator.engine,
             way,
-            temperature=calibration.temperature,
+            calibration=calibration,
             layouts=context.layouts,
         )
         for way in SUPER_RESOLVE
