@@ -87,12 +87,19 @@ def read_plates(
         str | None,
         typer.Option(metavar="NAME", help="What finds plates: auto, classical, a released name or an .onnx file."),
     ] = None,
+    locator_threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P", help="Least score of what is read as a plate; lower finds more plates, and more that are none."
+        ),
+    ] = None,
     region: Annotated[
         str | None,
         typer.Option(metavar="X,Y,W,H", help="Part of the frame to search, in pixels or in shares of it."),
     ] = None,
     detector: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Your own YOLO-style .onnx detector instead of the built-in.")
+        str | None,
+        typer.Option(metavar="FILE", help="Your own .onnx detector (YOLO, RT-DETR) instead of the built-in."),
     ] = None,
     layouts: Annotated[
         str | None,
@@ -217,6 +224,7 @@ def read_plates(
         "threads": threads,
         "batch": batch,
         "locator": locator,
+        "locator_threshold": locator_threshold,
         "detector": detector,
         "region": region,
         "layouts": None if layouts is None else tuple(word for word in layouts.split(",") if word.strip()),

@@ -50,7 +50,8 @@ class RunConfig:
         batch: most crops in one forward pass.
         locator: what finds plates: `auto` takes the released network, or `classical` where there is none; a released
             name, or the path of an .onnx file.
-        detector: a user's own YOLO-style .onnx in place of the locator.
+        locator_threshold: least score of a plate, 0..1, of the network or the detector; 0 takes its own.
+        detector: a user's own .onnx of the YOLO or RT-DETR family in place of the locator.
         region: the part of each frame that is searched, `x,y,width,height` in pixels or in shares; None for all of it.
         layouts: names or patterns that plates may follow.
         min_confidence: reads below are dropped, 0..1; crops are always read.
@@ -96,6 +97,7 @@ class RunConfig:
     threads: int = 0
     batch: int = 16
     locator: str = "auto"
+    locator_threshold: float = 0.0
     detector: str | None = None
     region: str | None = None
     layouts: tuple[str, ...] = ("brazilian", "mercosur")
@@ -154,6 +156,8 @@ class RunConfig:
             raise UsageError("--blur is for the frames of --evidence")
         if self.crops is not None and (self.annotate or self.detector or self.region):
             raise UsageError("--annotate, --detector and --region need --video; crops are plates already")
+        if self.crops is not None and self.locator_threshold:
+            raise UsageError("--locator-threshold needs --video; crops are plates already")
         if self.region is not None:
             parse_region(self.region)
         if self.raw is not None:
@@ -177,6 +181,8 @@ class RunConfig:
         for name in ("min_confidence", "min_plate", "certain", "sure"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{_option(name)} is between 0 and 1, not {getattr(self, name)}")
+        if not 0 <= self.locator_threshold < 1:
+            raise UsageError(f"--locator-threshold is at least 0 and less than 1, not {self.locator_threshold}")
         for name in ("keep_days", "give_up"):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{_option(name)} is at least 0, not {getattr(self, name)}")
