@@ -79,8 +79,8 @@ def restore(models: Path, name: str, out: Path, say: Callable[[str], None] = lam
         if network is None:
             raise LpsrError(f"{paths[role]}: a run of task {config.task!r} has no {role}; these graphs are of two runs")
         graph, batch = load_graph(paths[role]), lr_batch(crops) if role == "generator" else pictures
-        folded = _load(network, graph, batch[:2], paths[role])
-        _settle(network, folded, batch)
+        folded = load_weights(network, graph, batch[:2], paths[role])
+        settle(network, folded, batch)
         found[role] = _difference(paths[role], role, network, batch)
         if role == "generator":
             # The reader has learnt from its pictures, and from sharp ones.
@@ -103,12 +103,29 @@ def _training(card: ModelCard, path: Path) -> dict[str, Any]:
     return config
 
 
-def _load(network: nn.Module, graph: onnx.ModelProto, example: NDArray[np.float32], path: Path) -> list[str]:
-    """Puts a graph's weights into a network; returns the normalisations that had gone into convolutions."""
+def load_weights(
+    network: nn.Module, graph: onnx.ModelProto, example: NDArray[np.float32], path: Path, prefix: str = ""
+) -> list[str]:
+    """Puts a graph's weights into a network.
+
+    Args:
+        network: changed in place.
+        graph: with weights in FP32.
+        example: two pictures or more that the network takes.
+        path: of the graph, for messages.
+        prefix: of the weights' names in the graph.
+
+    Returns:
+        The normalisations that had gone into convolutions.
+
+    Raises:
+        LpsrError: the graph lacks a weight of the network.
+    """
     import torch
 
     order = _watch(network, example)
     weights, products = _named(graph), _products(graph)
+    weights = {key.removeprefix(prefix): value for key, value in weights.items()}
     if len(products) == len(order.linear):
         weights |= {f"{name}.weight": weight.T for name, weight in zip(order.linear, products, strict=True)}
     state = network.state_dict()
@@ -225,7 +242,7 @@ def _eps(network: nn.Module, norm: str) -> float:
     return module.eps
 
 
-def _settle(network: nn.Module, norms: Sequence[str], batch: NDArray[np.float32]) -> None:
+def settle(network: nn.Module, norms: Sequence[str], batch: NDArray[np.float32]) -> None:
     """Gives normalisations that change nothing the statistics of a batch, without a change of what comes out."""
     import torch
 

@@ -30,6 +30,10 @@ def read_plates(
             help="Video file, image, folder of images, glob, stream URL or camera number; repeat it for several.",
         ),
     ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Name of a source in the reads; one for each --video, in order."),
+    ] = None,
     crops: Annotated[
         str | None,
         typer.Option(metavar="PATH", help="Images that are plates already: a folder, glob or file. Not with --video."),
@@ -83,12 +87,19 @@ def read_plates(
         str | None,
         typer.Option(metavar="NAME", help="What finds plates: auto, classical, a released name or an .onnx file."),
     ] = None,
+    locator_threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P", help="Least score of what is read as a plate; lower finds more plates, and more that are none."
+        ),
+    ] = None,
     region: Annotated[
         str | None,
         typer.Option(metavar="X,Y,W,H", help="Part of the frame to search, in pixels or in shares of it."),
     ] = None,
     detector: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Your own YOLO-style .onnx detector instead of the built-in.")
+        str | None,
+        typer.Option(metavar="FILE", help="Your own .onnx detector (YOLO, RT-DETR) instead of the built-in."),
     ] = None,
     layouts: Annotated[
         str | None,
@@ -121,6 +132,17 @@ def read_plates(
     explain: Annotated[
         bool, typer.Option("--explain", help="Tell each plate that was seen but not reported, and why.")
     ] = False,
+    stream: Annotated[
+        int | None, typer.Option(metavar="N", help="Stream of the video to read, by its number (default the largest).")
+    ] = None,
+    pixel_aspect: Annotated[
+        float | None,
+        typer.Option(metavar="R", help="Width of a pixel by its height, where the video says it wrongly."),
+    ] = None,
+    decode: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What decodes videos: software (default), auto, or a device such as cuda."),
+    ] = None,
     early: Annotated[
         bool | None,
         typer.Option(
@@ -132,6 +154,7 @@ def read_plates(
     annotate: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the frames with boxes and texts as an .mp4 video.")
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Let --annotate replace an existing file.")] = False,
     pictures: Annotated[
         bool | None,
         typer.Option("--pictures/--no-pictures", help="Keep the pictures of reads (default yes).", show_default=False),
@@ -188,6 +211,7 @@ def read_plates(
     """
     given: dict[str, Any] = {
         "video": tuple(video) if video else None,
+        "name": tuple(name) if name else None,
         "crops": crops,
         "out": out,
         "super_resolve": super_resolve,
@@ -200,6 +224,7 @@ def read_plates(
         "threads": threads,
         "batch": batch,
         "locator": locator,
+        "locator_threshold": locator_threshold,
         "detector": detector,
         "region": region,
         "layouts": None if layouts is None else tuple(word for word in layouts.split(",") if word.strip()),
@@ -210,8 +235,12 @@ def read_plates(
         "raw": raw,
         "stride": stride,
         "explain": explain or None,
+        "stream": stream,
+        "pixel_aspect": pixel_aspect,
+        "decode": decode,
         "early": early,
         "annotate": annotate,
+        "overwrite": overwrite or None,
         "pictures": pictures,
         "csv": csv,
         "store": store,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from lpsr_core.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
 from lpsr_run.backends import BACKENDS, Backend
 from lpsr_run.locate.region import parse_region
 from lpsr_run.redact import redact, shown
+from lpsr_run.sources.decoding import PIXEL_ASPECTS
+from lpsr_run.sources.options import DECODERS
 from lpsr_run.sources.raw import parse_raw
 
 if sys.version_info >= (3, 11):
@@ -25,6 +27,8 @@ else:
 
 
 _DAY = 86400.0
+_KINDS: dict[str, type] = {"stream": int, "pixel_aspect": float}
+"""Types of those that are no strings and None by default."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class RunConfig:
 
     Attributes:
         video: frames: files, folders of images, globs, URLs or camera numbers. Either this or `crops`.
+        name: names of the sources, one for each of `video`; without any they are named by their paths and addresses.
         crops: images that are plates already: a file, folder or glob.
         out: folder for reads.jsonl, run.json and pictures.
         super_resolve: which crops go through the generator.
@@ -45,7 +50,8 @@ class RunConfig:
         batch: most crops in one forward pass.
         locator: what finds plates: `auto` takes the released network, or `classical` where there is none; a released
             name, or the path of an .onnx file.
-        detector: a user's own YOLO-style .onnx in place of the locator.
+        locator_threshold: least score of a plate, 0..1, of the network or the detector; 0 takes its own.
+        detector: a user's own .onnx of the YOLO or RT-DETR family in place of the locator.
         region: the part of each frame that is searched, `x,y,width,height` in pixels or in shares; None for all of it.
         layouts: names or patterns that plates may follow.
         min_confidence: reads below are dropped, 0..1; crops are always read.
@@ -57,7 +63,11 @@ class RunConfig:
         stride: of a video, every so many frames.
         explain: whether every track that does not become a read is told on standard error, with the reason.
         annotate: where to write a video with boxes and texts; None for none.
+        stream: number of the stream that is read of files and network streams; None takes the largest.
+        pixel_aspect: width of a pixel divided by its height, where the video says it wrongly; None believes it.
+        decode: what decodes videos, see `DECODERS`.
         early: whether plates of live sources are told while they are still seen, and again at their end.
+        overwrite: whether an existing video may be replaced by the annotated one.
         pictures: whether to keep the pictures of each read.
         csv: file that reads are appended to as a table; None for none.
         store: SQLite database that reads are added to; None for none.
@@ -74,6 +84,7 @@ class RunConfig:
     """
 
     video: tuple[str, ...] = ()
+    name: tuple[str, ...] = ()
     crops: str | None = None
     out: str = "runs/latest"
     super_resolve: SuperResolve = "auto"
@@ -86,6 +97,7 @@ class RunConfig:
     threads: int = 0
     batch: int = 16
     locator: str = "auto"
+    locator_threshold: float = 0.0
     detector: str | None = None
     region: str | None = None
     layouts: tuple[str, ...] = ("brazilian", "mercosur")
@@ -97,8 +109,12 @@ class RunConfig:
     raw: str | None = None
     stride: int = 1
     explain: bool = False
+    stream: int | None = None
+    pixel_aspect: float | None = None
+    decode: str = "software"
     early: bool = True
     annotate: str | None = None
+    overwrite: bool = False
     pictures: bool = True
     csv: str | None = None
     store: str | None = None
@@ -122,6 +138,14 @@ class RunConfig:
         """
         if bool(self.video) == (self.crops is not None):
             raise UsageError("give exactly one of --video and --crops")
+        if self.name and len(self.name) != len(self.video):
+            raise UsageError(
+                f"--name: {len(self.name)} for {len(self.video)} --video; give one for each, in their order"
+            )
+        if (twice := _twice(self.source_names)) is not None:
+            raise UsageError(f"two sources are called {twice}; give each its own --name")
+        if any(not name.strip() or not name.isprintable() for name in self.name):
+            raise UsageError("--name is a word that can be printed")
         if len(self.video) > 1 and self.annotate:
             raise UsageError("--annotate shows one source; give a single --video")
         if self.watch_list and self.annotate:
@@ -132,6 +156,8 @@ class RunConfig:
             raise UsageError("--blur is for the frames of --evidence")
         if self.crops is not None and (self.annotate or self.detector or self.region):
             raise UsageError("--annotate, --detector and --region need --video; crops are plates already")
+        if self.crops is not None and self.locator_threshold:
+            raise UsageError("--locator-threshold needs --video; crops are plates already")
         if self.region is not None:
             parse_region(self.region)
         if self.raw is not None:
@@ -143,6 +169,7 @@ class RunConfig:
             ("views", VIEWS),
             ("precision", PRECISIONS),
             ("backend", BACKENDS),
+            ("decode", DECODERS),
         ):
             if getattr(self, name) not in choices:
                 raise UsageError(f"{_option(name)} is one of {', '.join(choices)}, not {getattr(self, name)!r}")
@@ -154,12 +181,25 @@ class RunConfig:
         for name in ("min_confidence", "min_plate", "certain", "sure"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{_option(name)} is between 0 and 1, not {getattr(self, name)}")
+        if not 0 <= self.locator_threshold < 1:
+            raise UsageError(f"--locator-threshold is at least 0 and less than 1, not {self.locator_threshold}")
         for name in ("keep_days", "give_up"):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{_option(name)} is at least 0, not {getattr(self, name)}")
+        if self.stream is not None and self.stream < 0:
+            raise UsageError(f"--stream is at least 0, not {self.stream}")
+        if self.pixel_aspect is not None and not PIXEL_ASPECTS[0] <= self.pixel_aspect <= PIXEL_ASPECTS[1]:
+            raise UsageError(
+                f"--pixel-aspect is between {PIXEL_ASPECTS[0]} and {PIXEL_ASPECTS[1]}: a pixel's width by its height"
+            )
         if not 0 < self.silence <= _DAY:
             raise UsageError(f"--silence is more than 0 seconds and at most a day, not {self.silence}")
         parse_layouts(self.layouts)
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """What the videos are called in reads, states and logs."""
+        return self.name or tuple(map(redact, self.video))
 
     def changed(self, values: Mapping[str, Any]) -> RunConfig:
         """A copy with other values; None leaves a value as it is."""
@@ -167,7 +207,7 @@ class RunConfig:
 
     def without_source(self) -> RunConfig:
         """A copy that names neither video nor crops."""
-        return replace(self, video=(), crops=None)
+        return replace(self, video=(), name=(), crops=None)
 
     def as_dict(self) -> dict[str, Any]:
         """For run.json, without credentials."""
@@ -202,7 +242,7 @@ def load_config(path: Path) -> RunConfig:
 def _typed(path: Path, name: str, value: Any) -> Any:
     """The value in the type of the attribute; TOML has no tuples, and writes a whole 1 for 1.0."""
     default = getattr(RunConfig(), name)
-    kind: type = str if default is None else type(default)
+    kind: type = _KINDS.get(name, str) if default is None else type(default)
     if kind is float and type(value) is int:
         return float(value)
     if name != "video" and kind is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
@@ -215,6 +255,11 @@ def _typed(path: Path, name: str, value: Any) -> Any:
         wanted = "list of strings" if kind is tuple else kind.__name__
         raise UsageError(f"{path}: {name} is a {wanted}, not {value!r}")
     return value
+
+
+def _twice(names: Sequence[str]) -> str | None:
+    """A name that comes more than once."""
+    return next((name for index, name in enumerate(names) if name in names[:index]), None)
 
 
 def _option(name: str) -> str:

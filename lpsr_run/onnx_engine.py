@@ -108,6 +108,11 @@ class OnnxRuntimeEngine:
     def outputs(self) -> tuple[TensorSpec, ...]:
         return self._outputs
 
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Notes that the file's exporter left in it."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
     def then(self, reader: Engine) -> OnnxChain | None:
         """Both in one go, every core with crops of its own; None where there is one core, or another runtime."""
         if self.pool is None or not isinstance(reader, OnnxRuntimeEngine) or reader.device != "cpu":

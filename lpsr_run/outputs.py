@@ -25,6 +25,9 @@ def refuse_overwriting(config: RunConfig) -> None:
     inputs = dict(_identified(_inputs(config)))
     outputs = [(f"--{name}", Path(path)) for name in _FILES if (path := getattr(config, name)) is not None]
     outputs += [("--out", out / name) for name in ("reads.jsonl", "run.json")]
+    video = Path(config.annotate) if config.annotate is not None and not config.overwrite else None
+    if video is not None and video.is_file() and video.stat().st_size and _identity(video) not in inputs:
+        raise UsageError(f"--annotate {shown(video)}: exists; give another file, or --overwrite")
     taken: dict[Path, str] = {}
     for option, path in outputs:
         if (identity := _identity(path)) is not None and identity in inputs:

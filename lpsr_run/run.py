@@ -21,6 +21,7 @@ from lpsr_run.clock import StageClock
 from lpsr_run.config import RunConfig
 from lpsr_run.event_log import EventLog
 from lpsr_run.interrupt import StopRequest
+from lpsr_run.lock import FolderLock
 from lpsr_run.outputs import refuse_overwriting
 from lpsr_run.privacy import WatchList, load_watch_list
 from lpsr_run.redact import redact
@@ -45,6 +46,8 @@ from lpsr_run.sources import Frame, Source, list_images, open_source
 from lpsr_run.sources.images import ImageSource
 from lpsr_run.sources.live import Happening, Notice, Retry
 from lpsr_run.sources.merge import Ended, Merged, Quiet
+from lpsr_run.sources.named import NamedSource
+from lpsr_run.sources.options import VideoOptions
 from lpsr_run.sources.raw import parse_raw
 from lpsr_run.state import RunState, SourceState
 from lpsr_run.status import StatusFile
@@ -125,10 +128,12 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     state.stages = lambda: {str(name): value for name, value in tools.reader.clock.seconds.items()}
     out = Path(config.out)
     make_folder(out)
+    lock = FolderLock(out, summary.run)
     set_aside(out)
     start, number = time.perf_counter(), 0
     try:
         with ExitStack() as stack:
+            stack.enter_context(lock)
             sinks = _open_sinks(config, summary, out, quiet, note, fault, stack)
             store = PictureStore(out / "pictures", out) if config.pictures else None
             stack.push(finish)
@@ -164,18 +169,26 @@ def _open_sources(
         return [ImageSource(paths, report if many else None)]
     retry = Retry(give_up=config.give_up or None, silence=config.silence)
     raw = parse_raw(config.raw) if config.raw else None
+    options = VideoOptions(config.stream, config.pixel_aspect, config.decode)
     sources = []
-    for spec in config.video:
-        one = SourceState(redact(spec))
+    for spec, name in zip(config.video, config.source_names, strict=True):
+        one = SourceState(name)
         state.sources.append(one)
-        source = open_source(spec, report, config.stride, retry, _noticed(one, state, note), stop, raw, note)
+        notice = _noticed(one, state, note, config.give_up > 0)
+        source = open_source(spec, report, config.stride, retry, notice, stop, raw, note, options)
         one.live = source.live
-        sources.append(source)
+        sources.append(NamedSource(source, name) if config.name else source)
     return sources
 
 
-def _noticed(source: SourceState, state: RunState, note: Report) -> Notice:
-    """Keeps a live source's state, and says so when its connection is lost or back."""
+def _noticed(source: SourceState, state: RunState, note: Report, ends: bool) -> Notice:
+    """Keeps a live source's state, and says so when its connection is lost or back.
+
+    Args:
+        source, state: of it and of the run.
+        note: takes a line.
+        ends: whether it is given up after a while.
+    """
 
     def notice(happening: Happening, why: str, delay: float) -> None:
         if happening == "connected":
@@ -189,7 +202,9 @@ def _noticed(source: SourceState, state: RunState, note: Report) -> Notice:
             source.failures += 1
             # The first loss and then ever more seldom: an outage of days must not fill a log.
             if source.failures & (source.failures - 1) == 0:
-                note(f"{why}; attempt {source.failures + 1} in {delay:.1f} s")
+                first = source.failures == 1 and not source.decoded and not ends
+                hint = "; it is tried until it answers (--give-up ends that)" if first else ""
+                note(f"{why}{hint}; attempt {source.failures + 1} in {delay:.1f} s")
         state.tell(happening, source=source.name, why=why, delay=round(delay, 2), failures=source.failures)
 
     return notice

@@ -73,6 +73,8 @@ class Acceptance:
         )
 
 
+_PENDING_BYTES = 256 << 20
+"""Of frames that wait for their crops to be read."""
 _LATEST = 5
 """Frames whose times tell how often frames come."""
 _SELDOM = 800.0
@@ -214,7 +216,9 @@ class PlateStream:
         )
         self._pending.append(_Pending(kept, quads, crops))
         # The second bound keeps the memory of waiting frames small where there are no plates.
-        if sum(len(entry.crops) for entry in self._pending) >= self.batch or len(self._pending) >= self.batch:
+        crops_waiting = sum(len(entry.crops) for entry in self._pending)
+        bytes_waiting = sum(entry.frame.image.nbytes for entry in self._pending)
+        if crops_waiting >= self.batch or len(self._pending) >= self.batch or bytes_waiting >= _PENDING_BYTES:
             yield from self._flush()
 
     def _flush(self) -> Iterator[PlateEvent]:

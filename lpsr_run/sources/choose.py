@@ -13,6 +13,7 @@ from lpsr_run.redact import shown
 from lpsr_run.sources.base import Report, Source
 from lpsr_run.sources.images import IMAGE_SUFFIXES, ImageSource
 from lpsr_run.sources.live import PIPELINE, LiveSource, Notice, Retry, has_gstreamer
+from lpsr_run.sources.options import DEFAULT, VideoOptions
 from lpsr_run.sources.raw import RawForm, RawSource
 from lpsr_run.sources.video import ChainSource, VideoFileSource
 
@@ -31,6 +32,7 @@ def open_source(
     stop: threading.Event | None = None,
     raw: RawForm | None = None,
     note: Report = lambda line: None,
+    options: VideoOptions = DEFAULT,
 ) -> Source:
     """The source behind a path, a folder, a glob, a URL or a camera number.
 
@@ -41,6 +43,7 @@ def open_source(
         retry, notice, stop: of a live source, see `LiveSource`.
         raw: form of the frames on standard input, which is called `-`.
         note: takes one line for all that is left out though nothing is wrong with it.
+        options: of videos, what the user knows better than they do.
 
     Raises:
         UsageError: nothing has that name.
@@ -53,24 +56,28 @@ def open_source(
     if spec.startswith(PIPELINE):
         if not has_gstreamer():
             raise UsageError("this OpenCV was built without GStreamer; on a Jetson take the one of JetPack")
-        return LiveSource(spec, stride, retry, notice, stop)
+        return LiveSource(spec, stride, retry, notice, stop, options, report, note)
     scheme, separator, _ = spec.partition("://")
     if separator:
         if scheme.lower() not in _SCHEMES:
             raise UsageError(f"{scheme}://: not a kind of stream that can be opened; known: {', '.join(_SCHEMES)}")
-        return LiveSource(spec, stride, retry, notice, stop)
+        return LiveSource(spec, stride, retry, notice, stop, options, report, note)
     if spec.isascii() and spec.isdigit() and not Path(spec).exists():
-        return LiveSource(int(spec), stride, retry, notice, stop)
+        return LiveSource(int(spec), stride, retry, notice, stop, options)
     if (camera := _CAMERA.fullmatch(spec)) and Path(spec).is_char_device():
-        return LiveSource(int(camera[1]), stride, retry, notice, stop)
+        return LiveSource(int(camera[1]), stride, retry, notice, stop, options)
     files, many = _files(spec, note)
     if not many:
         # A lone file that fails is the whole run: let it raise.
-        return ImageSource(files) if _is_image(files[0]) else VideoFileSource(files[0], stride, report, note)
+        return (
+            ImageSource(files)
+            if _is_image(files[0])
+            else VideoFileSource(files[0], stride, report, note, options=options)
+        )
     if all(map(_is_image, files)):
         return ImageSource(files, report)
     parts: list[Source] = [
-        ImageSource([path], report) if _is_image(path) else VideoFileSource(path, stride, report, note)
+        ImageSource([path], report) if _is_image(path) else VideoFileSource(path, stride, report, note, options=options)
         for path in files
     ]
     return ChainSource(parts, report)

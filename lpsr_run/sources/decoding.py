@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
 from lpsr_core.geometry import Image
 
-_SHAPES = (0.25, 4.0)
+NO_FRAME = "the video holds no frame that can be decoded"
+PIXEL_ASPECTS = (0.25, 4.0)
 """Ratios of a pixel's width to its height that a container is believed."""
 _SQUARE = 0.01
 """Pixels whose ratio differs less from 1 are square."""
@@ -51,8 +51,8 @@ class Decoder(Protocol):
     promise: Promise
 
     @property
-    def codec(self) -> str:
-        """Name of the codec, for messages."""
+    def nothing(self) -> str:
+        """Why no frame came, for messages."""
         ...
 
     def __enter__(self) -> Decoder: ...
@@ -66,7 +66,20 @@ class Decoder(Protocol):
         ...
 
 
-OpenDecoder = Callable[[Path], Decoder]
+class Connection(Decoder, Protocol):
+    """Decodes what a camera or a server sends."""
+
+    def __enter__(self) -> Connection: ...
+
+    @property
+    def recorded(self) -> bool:
+        """Whether it is a recording with a beginning and an end, and not what happens now."""
+        ...
+
+    @property
+    def lost(self) -> str:
+        """Why no more frames come, once they do not."""
+        ...
 
 
 def square_size(width: int, height: int, pixel_aspect: float) -> tuple[int, int]:
@@ -80,7 +93,7 @@ def square_size(width: int, height: int, pixel_aspect: float) -> tuple[int, int]
     >>> square_size(704, 288, 8 / 11)
     (704, 396)
     """
-    if not math.isfinite(pixel_aspect) or not _SHAPES[0] <= pixel_aspect <= _SHAPES[1]:
+    if not math.isfinite(pixel_aspect) or not PIXEL_ASPECTS[0] <= pixel_aspect <= PIXEL_ASPECTS[1]:
         return width, height
     if abs(pixel_aspect - 1) < _SQUARE:
         return width, height

@@ -15,6 +15,7 @@ from lpsr_core.geometry import Image
 from lpsr_run.redact import shown
 from lpsr_run.sources.base import Frame, Report
 from lpsr_run.sources.picture import rgb
+from lpsr_run.sources.size import STILL_PIXELS, encoded_too_large
 
 _HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 IMAGE_SUFFIXES = frozenset(
@@ -76,6 +77,8 @@ def _load(path: Path) -> NDArray[np.uint8]:
         raise LpsrError(f"{shown(path)}: cannot be read: {error.strerror or error}") from None
     if not data:
         raise LpsrError(f"{shown(path)}: the file is empty")
+    if (why := encoded_too_large(data, STILL_PIXELS)) is not None:
+        raise LpsrError(f"{shown(path)}: {why}; make it smaller or cut it")
     return np.frombuffer(data, np.uint8)
 
 

@@ -11,11 +11,14 @@ from typing import Literal
 
 import cv2
 
-from lpsr_core.errors import LpsrError
-from lpsr_run.quiet import silence_opencv
+from lpsr_core.errors import LpsrError, UsageError
 from lpsr_run.redact import redact
-from lpsr_run.sources.base import Frame
-from lpsr_run.sources.picture import pixel_aspect, rgb, squared
+from lpsr_run.sources.base import Frame, Report
+from lpsr_run.sources.decoding import Connection
+from lpsr_run.sources.opencv_decoder import OpenCvConnection
+from lpsr_run.sources.options import DEFAULT, VideoOptions
+from lpsr_run.sources.pyav_decoder import NetworkLimits, PyAvDecoder
+from lpsr_run.sources.recorded import broken_off, recorded_frames
 
 PIPELINE = "gst:"
 """Begins a GStreamer pipeline, which ends in an appsink: `gst:rtspsrc location=… ! … ! appsink`."""
@@ -24,8 +27,6 @@ _QUIET = 10.0
 """A connection is given up after so many times the longest gap between frames that it has shown."""
 _PATIENCE = 10.0
 """And at most after so many times the silence that was asked for: one hiccup must not hide a death for hours."""
-_WHOLE = 0.9
-"""A stream that promised a number of frames and gave this share of them has come to its end."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ Notice = Callable[[Happening, str, float], None]
 
 
 class LiveSource:
-    """A network stream or a camera.
+    """A network stream or a camera; or a recording, where that turns out to be what a web server has at the address.
 
     Args:
         address: a URL, a GStreamer pipeline, or a camera's number.
@@ -63,9 +64,14 @@ class LiveSource:
         retry: how it comes back; None ends with the connection.
         notice: told of connections and losses.
         stop: set by others when no more frames are wanted.
+        options: what the user knows better than the camera.
+        report: takes the line about a recording that breaks off early.
+        note: takes the line about streams that are left out.
+
+    Attributes:
+        live: whether frames come as they happen; False from the moment at which it is known for a recording.
     """
 
-    live = True
     total: int | None = None
 
     def __init__(
@@ -75,13 +81,20 @@ class LiveSource:
         retry: Retry | None = None,
         notice: Notice = lambda happening, why, delay: None,
         stop: threading.Event | None = None,
+        options: VideoOptions = DEFAULT,
+        report: Report | None = None,
+        note: Report = lambda line: None,
     ) -> None:
+        self.live = True
+        self._options, self._report, self._note = options, report, note
         self._address, self._stride, self._retry, self._notice = address, stride, retry, notice
         self._stop = stop or threading.Event()
         self.name = f"camera {address}" if isinstance(address, int) else redact(address)
         self._index = 0
         self._slowest = 0.0
         self._complete = False
+        self._why = ""
+        self._said: set[str] = set()
 
     def frames(self) -> Iterator[Frame]:
         """The frames as they come, numbered through over all connections.
@@ -89,22 +102,24 @@ class LiveSource:
         Raises:
             LpsrError: it cannot be opened, or gave nothing for as long as `give_up` says.
         """
-        silence_opencv()
         start = last = monotonic()
         failures = 0
         while not self._stop.is_set():
-            why, gap = f"{self.name}: the stream ended", True
-            before = self._index
+            gap = True
+            self._why = f"{self.name}: the stream ended"
             try:
                 for frame in self._connection(start):
                     if gap:
                         self._notice("connected", "", 0.0)
-                    yield frame if not gap else _after_gap(frame)
+                    yield frame if not gap or not self.live else replace(frame, gap=True)
                     gap, last, failures = False, monotonic(), 0
-                if self._index == before:
-                    why = f"{self.name}: opened, but no frame came"
+            except UsageError:
+                raise
             except LpsrError as error:
-                why = str(error)
+                if not self.live:
+                    raise
+                self._why = str(error)
+            why = self._why
             if self._complete or self._stop.is_set():
                 return
             if self._retry is None:
@@ -120,49 +135,52 @@ class LiveSource:
             self._stop.wait(delay)
 
     def _connection(self, start: float) -> Iterator[Frame]:
-        """The frames of one connection; times are from the start of the run."""
-        capture = self._open()
-        try:
-            if not capture.isOpened():
-                raise LpsrError(f"{self.name}: cannot be opened; check the address, the network and the credentials")
-            promised = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-            count, last, aspect = 0, None, pixel_aspect(capture)
-            while not self._stop.is_set() and capture.grab():
+        """The frames of one connection; times are from the start of the run, or of the recording."""
+        with self._open() as connection:
+            if connection.recorded:
+                self.live = False
+                self.total = connection.promise.frames // self._stride or None
+                yield from recorded_frames(connection, self.name, self._stride, self._report)
+                self._complete = True
+                return
+            count, last = 0, None
+            for decoded in connection.frames():
                 now = monotonic()
                 if last is not None:
                     self._slowest = max(self._slowest, now - last)
                 last = now
-                if self._index % self._stride == 0:
-                    ok, image = capture.retrieve()
-                    if ok:
-                        picture = squared(rgb(image), aspect)
-                        yield Frame(self.name, self._index, 1000 * (now - start), picture, False, taken=time())
+                if self._index % self._stride == 0 and (picture := decoded.picture()) is not None:
+                    yield Frame(self.name, self._index, 1000 * (now - start), picture, False, taken=time())
                 self._index += 1
                 count += 1
-            self._complete = count > 0 and 0 < _WHOLE * promised <= count
-        finally:
-            capture.release()
+                if self._stop.is_set():
+                    return
+            promised = connection.promise.frames or connection.promise.seconds
+            whole = broken_off(connection.promise, count, (last or start) - start) is None
+            self._complete = bool(count and promised and whole)
+            self._why = f"{self.name}: {connection.lost if count else connection.nothing}"
 
-    def _open(self) -> cv2.VideoCapture:
-        if isinstance(self._address, int):
-            return cv2.VideoCapture(self._address)
-        if self._address.startswith(PIPELINE):
-            return cv2.VideoCapture(self._address.removeprefix(PIPELINE), cv2.CAP_GSTREAMER)
+    def _open(self) -> Connection:
         silence = self._retry.silence if self._retry else _OPEN_SECONDS
         silence = max(silence, min(_QUIET * self._slowest, _PATIENCE * silence))
-        limits = [
-            *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(1000 * _OPEN_SECONDS)),
-            *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(1000 * silence)),
-        ]
-        return cv2.VideoCapture(self._address, cv2.CAP_FFMPEG, limits)
+        address = self._address
+        if isinstance(address, int) or address.startswith(PIPELINE):
+            pipeline = isinstance(address, str)
+            target = address.removeprefix(PIPELINE) if isinstance(address, str) else address
+            return OpenCvConnection(target, pipeline, self.name, self._options, (_OPEN_SECONDS, silence))
+        try:
+            return PyAvDecoder(address, self.name, self._options, self._told, NetworkLimits(_OPEN_SECONDS, silence))
+        except ImportError:
+            return OpenCvConnection(address, False, self.name, self._options, (_OPEN_SECONDS, silence))
+
+    def _told(self, line: str) -> None:
+        """Passes a line on once, and not with every connection."""
+        if line not in self._said:
+            self._said.add(line)
+            self._note(line)
 
 
 def has_gstreamer() -> bool:
     """Whether this OpenCV runs GStreamer pipelines, as a Jetson's does for its hardware decoder."""
     line = next((line for line in cv2.getBuildInformation().splitlines() if "GStreamer:" in line), "")
     return "YES" in line
-
-
-def _after_gap(frame: Frame) -> Frame:
-    """The first frame of a connection: what was followed before it is not followed on."""
-    return replace(frame, gap=True)

@@ -17,6 +17,8 @@ from lpsr_run.state import RunState, SourceState
 
 AHEAD, NEWEST = 8, 2
 """Frames that wait at most, of a file and of a live source."""
+QUEUED_BYTES = 256 << 20
+"""Of all frames that wait; every source may keep one, whatever its size."""
 _ASKED_SECONDS = 0.2
 """Between two questions whether somebody wants to stop, while no frame comes."""
 _QUIET_SECONDS, _QUIET_GAPS = 3.0, 3.0
@@ -70,8 +72,10 @@ class Merged:
     ) -> None:
         self._changed = threading.Condition()
         self._stop, self._stopped = stop, stopped
+        share = QUEUED_BYTES // max(len(sources), 1)
         self._feeds = [
-            _Feed(number, source, state.sources[number], self._changed, stop) for number, source in enumerate(sources)
+            _Feed(number, source, state.sources[number], self._changed, stop, share)
+            for number, source in enumerate(sources)
         ]
 
     def __iter__(self) -> Iterator[Frame | Quiet | Ended]:
@@ -118,8 +122,15 @@ class _Feed:
     """One source and its thread. What is shared is guarded by the condition."""
 
     def __init__(
-        self, number: int, source: Source, state: SourceState, changed: threading.Condition, stop: threading.Event
+        self,
+        number: int,
+        source: Source,
+        state: SourceState,
+        changed: threading.Condition,
+        stop: threading.Event,
+        most_bytes: int,
     ) -> None:
+        self._most_bytes = most_bytes
         self.waiting: deque[Frame] = deque()
         self.done = False
         self.number, self._source, self._state = number, source, state
@@ -182,17 +193,27 @@ class _Feed:
                 self._longest = max(_FADE * self._longest, now - self._came)
             self._came, self._quiet = now, False
             self._state.decoded += 1
+            self._state.live = self._source.live
             self._state.last_frame = time()
             self._state.status = "running"
-            while not self._source.live and len(self.waiting) >= AHEAD and not self._stop.is_set():
+            while not self._source.live and self._full(frame) and not self._stop.is_set():
                 self._changed.wait()
             if self._stop.is_set():
                 return False
             self.waiting.append(frame)
-            while self._source.live and len(self.waiting) > NEWEST:
+            while self._source.live and (len(self.waiting) > NEWEST or (len(self.waiting) > 1 and self._heavy())):
                 if self.waiting.popleft().gap:  # it is before what is left as well
                     self.waiting[0] = replace(self.waiting[0], gap=True)
                 self._state.dropped += 1
             self._state.queued = len(self.waiting)
             self._changed.notify_all()
             return True
+
+    def _full(self, frame: Frame) -> bool:
+        """Whether a recording's next frame has to wait."""
+        if not self.waiting:
+            return False
+        return len(self.waiting) >= AHEAD or self._heavy(frame.image.nbytes)
+
+    def _heavy(self, more: int = 0) -> bool:
+        return sum(frame.image.nbytes for frame in self.waiting) + more > self._most_bytes

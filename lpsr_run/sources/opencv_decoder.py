@@ -9,14 +9,16 @@ from types import TracebackType
 
 import cv2
 
-from lpsr_core.errors import LpsrError
+from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Image
 from lpsr_run.quiet import silence_opencv
 from lpsr_run.redact import shown
-from lpsr_run.sources.decoding import Decoded, Promise
+from lpsr_run.sources.decoding import NO_FRAME, Decoded, Promise
 from lpsr_run.sources.names import ffmpeg_name
+from lpsr_run.sources.options import DEFAULT, VideoOptions
 from lpsr_run.sources.picture import pixel_aspect, rgb, squared
 
+_NAN = float("nan")
 _MOST = 1e12
 """A header that promises more frames, or what is no number, promises nothing."""
 
@@ -26,12 +28,14 @@ class OpenCvDecoder:
 
     Args:
         path: the file.
+        options: what the user knows better than the file.
 
     Raises:
-        LpsrError: it is not a video.
+        LpsrError: it is not a video, or cannot be decoded as the options say.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, options: VideoOptions = DEFAULT) -> None:
+        refuse_pyav_options(options)
         silence_opencv()
         with ExitStack() as stack:
             self._capture = cv2.VideoCapture(stack.enter_context(ffmpeg_name(path)), cv2.CAP_FFMPEG)
@@ -43,13 +47,14 @@ class OpenCvDecoder:
         frames = int(counted) if 0 < counted < _MOST else 0
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self.promise = Promise(frames, frames / rate if frames and 0 < rate < _MOST else 0.0, rate)
-        self._aspect = pixel_aspect(self._capture)
+        self._aspect = pixel_aspect(self._capture) if options.pixel_aspect is None else options.pixel_aspect
 
     @property
-    def codec(self) -> str:
-        """Its four characters; `?` for those that cannot be shown."""
+    def nothing(self) -> str:
+        """As the protocol says; of the codec four characters, `?` for those that cannot be shown."""
         letters = int(self._capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=True)
-        return "".join(chr(letter) if 32 < letter < 127 else "?" for letter in letters)
+        codec = "".join(chr(letter) if 32 < letter < 127 else "?" for letter in letters)
+        return f"{NO_FRAME}; its codec is {codec}; PyAV decodes more: pip install av"
 
     def __enter__(self) -> OpenCvDecoder:
         return self
@@ -68,3 +73,71 @@ class OpenCvDecoder:
     def _picture(self) -> Image | None:
         ok, image = self._capture.retrieve()
         return squared(rgb(image), self._aspect) if ok else None
+
+
+class OpenCvConnection:
+    """What a camera, a GStreamer pipeline or, where PyAV is not installed, a server sends, through OpenCV.
+
+    Args:
+        address: a URL, a pipeline (without its prefix), or a camera's number.
+        pipeline: whether it is a pipeline.
+        name: as it may be shown.
+        options: what the user knows better than the camera.
+        limits: seconds to wait for the connection and for each frame; only URLs heed them.
+
+    Raises:
+        LpsrError: it cannot be opened.
+    """
+
+    recorded = False
+    nothing = "opened, but no frame came"
+    lost = "the stream ended"
+
+    def __init__(
+        self, address: str | int, pipeline: bool, name: str, options: VideoOptions, limits: tuple[float, float]
+    ) -> None:
+        refuse_pyav_options(options)
+        silence_opencv()
+        if isinstance(address, int):
+            self._capture = cv2.VideoCapture(address)
+        elif pipeline:
+            self._capture = cv2.VideoCapture(address, cv2.CAP_GSTREAMER)
+        else:
+            names = cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC
+            values = [part for key, limit in zip(names, limits, strict=True) for part in (key, round(1000 * limit))]
+            self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, values)
+        if not self._capture.isOpened():
+            self._capture.release()
+            raise LpsrError(f"{name}: cannot be opened; check the address, the network and the credentials")
+        counted = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.promise = Promise(int(counted) if 0 < counted < _MOST else 0, 0.0, 0.0)
+        self._aspect = pixel_aspect(self._capture) if options.pixel_aspect is None else options.pixel_aspect
+
+    def __enter__(self) -> OpenCvConnection:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._capture.release()
+
+    def frames(self) -> Iterator[Decoded]:
+        """As the protocol says; a picture must be made before the next frame is asked for."""
+        while self._capture.grab():
+            yield Decoded(_NAN, self._picture)
+
+    def _picture(self) -> Image | None:
+        ok, image = self._capture.retrieve()
+        return squared(rgb(image), self._aspect) if ok else None
+
+
+def refuse_pyav_options(options: VideoOptions) -> None:
+    """Make sure that nothing is asked for that OpenCV cannot do.
+
+    Raises:
+        UsageError: a stream or a decoder was chosen.
+    """
+    if options.stream is not None:
+        raise UsageError("--stream needs PyAV: pip install av; cameras by number and pipelines have one stream")
+    if options.decode not in ("software", "auto"):
+        raise UsageError("--decode needs PyAV: pip install av; cameras by number and pipelines decode their own way")

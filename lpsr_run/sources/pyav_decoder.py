@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from types import TracebackType
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -13,52 +14,124 @@ import numpy as np
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image
 from lpsr_run.cores import usable_cores
-from lpsr_run.redact import shown
-from lpsr_run.sources.decoding import Decoded, Promise, square_size
+from lpsr_run.sources.decoding import NO_FRAME, Decoded, Promise, square_size
+from lpsr_run.sources.hardware import find_hardware
+from lpsr_run.sources.options import DEFAULT, VideoOptions
+from lpsr_run.sources.size import FRAME_PIXELS, encoded_too_large, too_large
+from lpsr_run.sources.unreachable import reason
 
 _NAN = float("nan")
+_BOUNDS = {"max_pixels": str(FRAME_PIXELS)}
+"""FFmpeg refuses larger frames before they take memory, also where it looks what a stream holds."""
+_PATIENT = {"reconnect": "1", "reconnect_on_network_error": "1", "reconnect_delay_max": "15"}
+"""A file whose server breaks off is asked for from there on."""
+_UNDECODED = 4.0
+"""A connection of which nothing can be decoded is given up after so many times the silence that is borne."""
+_STILLS = ("mjpeg", "png", "webp", "tiff", "bmp")
+"""Codecs each of whose packets is a picture with a header."""
 _DURATION = re.compile(r"(\d{1,6}):(\d{2}):(\d{2}(?:\.\d{1,12})?)", re.ASCII)
 
 
+@dataclass(frozen=True)
+class NetworkLimits:
+    """How long a server may keep one waiting.
+
+    Attributes:
+        opening: seconds for the connection.
+        silence: seconds for each packet.
+    """
+
+    opening: float
+    silence: float
+
+
 class PyAvDecoder:
-    """Decodes the largest video stream of a file.
+    """Decodes a video stream of a file, or of what a server sends.
 
     Interlaced frames are deinterlaced: FFmpeg's bwdif makes one picture of the two fields of each frame.
 
     Args:
-        path: the file.
-        note: told which streams are left out.
+        address: what FFmpeg opens: `file:` and a path, or a URL.
+        name: as it may be shown.
+        options: what the user knows better than the file.
+        note: told which streams are left out, and which device decodes.
+        limits: of a URL; None for files.
 
     Raises:
         ImportError: PyAV is not installed.
-        LpsrError: it is not a video, or there is no decoder for it.
+        LpsrError: it cannot be opened, is not a video, or there is no decoder for it.
     """
 
-    def __init__(self, path: Path, note: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(
+        self,
+        address: str,
+        name: str,
+        options: VideoOptions = DEFAULT,
+        note: Callable[[str], None] = lambda line: None,
+        limits: NetworkLimits | None = None,
+    ) -> None:
         import av
 
         av.logging.set_level(av.logging.PANIC)
         self._av: Any = av
-        name = shown(path)
+        self._address, self._name, self._limits = address, name, limits
+        self._failure: BaseException | None = None
+        self._refused: str | None = None
+        hardware = find_hardware(options.decode, name, note)
+        settings: dict[str, Any] = {"metadata_errors": "replace", "hwaccel": hardware}
+        if limits is not None:
+            settings["timeout"] = (limits.opening, limits.silence)
         try:
-            # `file:` keeps colons in a name from being taken for a protocol.
-            self._container: Any = av.open(f"file:{path}", metadata_errors="replace")
+            self._container: Any = av.open(address, options=_settings(address, limits), **settings)
+            if limits is not None and self.recorded:
+                # Its server may break off for a while; of a camera that is at once told, and waited for elsewhere.
+                self._container.close()
+                self._container = av.open(address, options=_settings(address, limits, _PATIENT), **settings)
         except av.error.FFmpegError as error:
-            why = "" if isinstance(error, av.error.InvalidDataError) else f": {error.strerror}"
-            raise LpsrError(f"{name}: not a video that can be decoded{why}") from None
+            raise LpsrError(f"{name}: {self._unopened(error)}") from None
         try:
-            self._stream = self._choose(name, note)
+            self._stream = self._choose(options.stream, note)
         except LpsrError:
             self._container.close()
             raise
-        self._stream.thread_type = "AUTO"
-        self.codec = str(self._stream.codec_context.name)
+        self._stream.codec_context.options = dict(_BOUNDS)
+        # Decoding several frames at once would delay live ones.
+        self._stream.thread_type = "AUTO" if limits is None or self.recorded else "SLICE"
         self.promise = self._promise()
-        self._aspect = float(self._stream.sample_aspect_ratio or 1)
+        told = float(self._stream.sample_aspect_ratio or 1)
+        self._aspect = told if options.pixel_aspect is None else options.pixel_aspect
         # One for all frames: it keeps the converter that it sets up.
         self._reformatter: Any = av.video.reformatter.VideoReformatter()
         start = self._stream.start_time
         self._start = None if start is None else float(start * self._stream.time_base)
+
+    @property
+    def nothing(self) -> str:
+        """As the protocol says."""
+        if self._refused is not None:
+            return self._refused
+        if self._limits is not None and not self.recorded:
+            return "opened, but no frame came"
+        return f"{NO_FRAME}; its codec is {self._stream.codec_context.name}"
+
+    @property
+    def recorded(self) -> bool:
+        """As the protocol says: a file that a web server holds has an end, and so has a list of HLS that is closed."""
+        web = self._address.lower().startswith(("http:", "https:"))
+        return self._limits is None or (web and (self._container.duration or 0) > 0)
+
+    @property
+    def lost(self) -> str:
+        """As the protocol says."""
+        if self._failure is None or self._limits is None:
+            return "the stream ended"
+        return f"the stream ended: {reason(self._address, self._failure, self._limits.silence)}"
+
+    def _unopened(self, error: BaseException) -> str:
+        if self._limits is not None:
+            return f"cannot be opened: {reason(self._address, error, self._limits.opening)}"
+        why = "" if isinstance(error, self._av.error.InvalidDataError) else f": {getattr(error, 'strerror', error)}"
+        return f"not a video that can be decoded{why}"
 
     def __enter__(self) -> PyAvDecoder:
         return self
@@ -77,8 +150,9 @@ class PyAvDecoder:
             told = _NAN if time is None else 1000 * (time - (self._start or 0.0))
             yield Decoded(told, lambda frame=frame: self._picture(frame))  # type: ignore[misc]
 
-    def _choose(self, name: str, note: Callable[[str], None]) -> Any:
-        """The largest stream; of several such the one that is marked as default."""
+    def _choose(self, wanted: int | None, note: Callable[[str], None]) -> Any:
+        """The stream that is asked for, or the largest; of several such the one that is marked as default."""
+        name = self._name
         disposition = self._av.stream.Disposition
         moving = [one for one in self._container.streams.video if not one.disposition & disposition.attached_pic]
         if not moving:
@@ -86,6 +160,11 @@ class PyAvDecoder:
         streams = [one for one in moving if one.codec_context is not None]
         if not streams:
             raise LpsrError(f"{name}: there is no decoder for its codec; convert it, to H.264 for example")
+        if wanted is not None:
+            chosen = [one for one in streams if one.index == wanted]
+            if not chosen:
+                raise LpsrError(f"{name}: has no video stream {wanted} (--stream); it has {_described(streams)}")
+            return chosen[0]
         best = max(
             streams,
             key=lambda one: (one.width * one.height, bool(one.disposition & disposition.default), -one.index),
@@ -111,21 +190,42 @@ class PyAvDecoder:
     def _decoded(self) -> Iterator[Any]:
         """Frames as they were coded; what is broken is left out."""
         packets = self._container.demux(self._stream)
+        came, last = False, monotonic()
         while True:
             try:
                 packet = next(packets, None)
-            except self._av.error.FFmpegError:  # a file that is cut off
-                packet = None
+            except self._av.error.FFmpegError as error:  # a file that is cut off, or a server that is gone
+                packet, self._failure = None, error
                 yield from self._of(lambda: self._stream.decode(None))
             if packet is None:
                 return
-            yield from self._of(packet.decode)
+            decoded = self._of(packet.decode)
+            if decoded:
+                came, last = True, monotonic()
+                yield from decoded
+                continue
+            if packet.size and self._refused is None:
+                self._refused = self._too_large(packet)
+            # A camera goes on sending, whether or not anything of it can be decoded.
+            if self._limits is not None and self._refused is not None and not came:
+                return
+            if self._limits is not None and monotonic() - last > _UNDECODED * self._limits.silence:
+                self._failure = TimeoutError()
+                return
 
     def _of(self, decode: Callable[[], Sequence[Any]]) -> Sequence[Any]:
         try:
             return decode()
         except self._av.error.FFmpegError:
             return ()
+
+    def _too_large(self, packet: Any) -> str | None:
+        """What to say of a frame that was not decoded for its size."""
+        context = self._stream.codec_context
+        why = too_large(context.width, context.height, FRAME_PIXELS)
+        if why is None and context.name in _STILLS:
+            why = encoded_too_large(bytes(packet), FRAME_PIXELS)
+        return None if why is None else f"its frames are too large: {why}; let it send smaller ones"
 
     def _deinterlaced(self) -> Iterator[Any]:
         graph: Any = None
@@ -174,6 +274,17 @@ class PyAvDecoder:
             return None
         turns = round(frame.rotation / 90) % 4
         return np.ascontiguousarray(np.rot90(image, turns))
+
+
+def _settings(
+    address: str, limits: NetworkLimits | None, more: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
+    """FFmpeg's own options."""
+    settings = dict(_BOUNDS)
+    scheme = address.partition(":")[0].lower()
+    if limits is not None and scheme in ("rtsp", "rtsps"):
+        settings["rtsp_transport"] = "tcp"
+    return settings | dict(more)
 
 
 def _described(streams: Sequence[Any]) -> str:

@@ -8,14 +8,12 @@ from pathlib import Path
 from lpsr_core.errors import LpsrError
 from lpsr_run.redact import shown
 from lpsr_run.sources.base import Frame, Report, Source
-from lpsr_run.sources.decoding import Decoder, Promise
+from lpsr_run.sources.decoding import Decoder
 from lpsr_run.sources.names import check_readable
 from lpsr_run.sources.opencv_decoder import OpenCvDecoder
+from lpsr_run.sources.options import DEFAULT, VideoOptions
 from lpsr_run.sources.pyav_decoder import PyAvDecoder
-from lpsr_run.sources.times import FrameTimes
-
-_WHOLE = 0.9
-"""A file that ends before this part of the frames and of the time that its header promises has been cut off."""
+from lpsr_run.sources.recorded import recorded_frames
 
 
 class VideoFileSource:
@@ -27,6 +25,7 @@ class VideoFileSource:
         report: takes the line about a file that breaks off early.
         note: takes the line about streams that are left out.
         decoder: opens the file; default PyAV, or OpenCV where PyAV is not installed.
+        options: what the user knows better than the file.
     """
 
     live = False
@@ -38,7 +37,9 @@ class VideoFileSource:
         report: Report | None = None,
         note: Report = lambda line: None,
         decoder: Callable[[Path], Decoder] | None = None,
+        options: VideoOptions = DEFAULT,
     ) -> None:
+        self._options = options
         self._path, self._stride, self._report, self._note = path, stride, report, note
         self._decoder = decoder or self._open
         self._total: int | None = None
@@ -51,43 +52,16 @@ class VideoFileSource:
         check_readable(self._path)
         name = shown(self._path)
         with self._decoder(self._path) as decoder:
-            promise = decoder.promise
-            self._total = -(-promise.frames // self._stride) if promise.frames else None
-            times = FrameTimes(promise.rate)
-            index, time = 0, 0.0
-            for decoded in decoder.frames():
-                time = times.of(index, decoded.milliseconds)
-                if index % self._stride == 0 and (image := decoded.picture()) is not None:
-                    yield Frame(name, index, time, image, still=False)
-                index += 1
-            if index == 0:
-                hint = "" if isinstance(decoder, PyAvDecoder) else "; PyAV decodes more: pip install av"
-                raise LpsrError(
-                    f"{name}: the video holds no frame that can be decoded; its codec is {decoder.codec}{hint}"
-                )
-            if self._report is not None and (line := _broken_off(promise, index, time / 1000)):
-                self._report(f"{name}: {line}")
+            frames = decoder.promise.frames
+            self._total = -(-frames // self._stride) if frames else None
+            yield from recorded_frames(decoder, name, self._stride, self._report)
 
     def _open(self, path: Path) -> Decoder:
         try:
-            return PyAvDecoder(path, self._note)
+            # `file:` keeps colons in a name from being taken for a protocol.
+            return PyAvDecoder(f"file:{path}", shown(path), self._options, self._note)
         except ImportError:
-            return OpenCvDecoder(path)
-
-
-def _broken_off(promise: Promise, frames: int, seconds: float) -> str | None:
-    """What is missing of a file whose header promises more; None where nothing is.
-
-    Numbers of frames alone say little where they come at a variable rate, or where an edit list leaves some out.
-    """
-    late = promise.seconds - 1 / promise.rate if promise.rate > 0 else promise.seconds
-    if promise.frames and frames >= _WHOLE * promise.frames:
-        return None
-    if promise.seconds and seconds >= _WHOLE * late:
-        return None
-    if promise.frames:
-        return f"broke off after {frames} of {promise.frames} frames"
-    return f"broke off after {seconds:.1f} of {promise.seconds:.1f} s" if promise.seconds else None
+            return OpenCvDecoder(path, self._options)
 
 
 class ChainSource:

@@ -347,3 +347,37 @@ def test_outputs_are_apart_and_pictures_of_a_run_stay(tmp_path: Path, here: Comm
     (tmp_path / "out" / "reads.jsonl").write_text("{}\n")
     done = here("--crops", tmp_path / "out" / "pictures", "--out", tmp_path / "out")
     assert (done.returncode, "give another folder" in done.stderr) == (2, True)
+
+
+def test_an_annotated_video_replaces_nothing_without_being_told_to(
+    tmp_path: Path, detector: Path, options: list[str], here: Command
+) -> None:
+    video = save_video(tmp_path / "v.mp4", [scene("ABC1D34")] * 6)
+    drawn = tmp_path / "drawn.mp4"
+    drawn.write_bytes(b"something of somebody")
+    given = ["--video", video, "--detector", detector, "--annotate", drawn, "--out", tmp_path / "out", *options]
+    done = here(*given)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "exists; give another file, or --overwrite" in done.stderr
+    assert drawn.read_bytes() == b"something of somebody"
+    assert here(*given, "--overwrite").returncode == 0
+    assert len(frames_of(drawn)[0]) == 6
+
+
+def test_an_annotated_video_plays_in_browsers_and_keeps_shape_and_duration(
+    tmp_path: Path, gate: list[np.ndarray], detector: Path, options: list[str], here: Command
+) -> None:
+    squeezed = [cv2.resize(image, (704, 288)) for image in gate[:14]]
+    path = encode(tmp_path / "v.mkv", [squeezed], times=TIMES, aspect=Fraction(8, 11))
+    drawn = tmp_path / "drawn.mp4"
+    given = ["--video", path, "--detector", detector, "--annotate", drawn, "--out", tmp_path / "out", *options]
+    assert here(*given).returncode == 0
+    data = drawn.read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat"), "the index is at the front"
+    with av.open(str(drawn)) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert (stream.width, stream.height) == (704, 396)
+        found = [1000 * frame.time for frame in container.decode(stream)]
+    frames, _, _ = frames_of(path)
+    assert found == pytest.approx([frame.milliseconds for frame in frames], abs=2)

@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
+import pytest
 
 from lpsr_core.errors import LpsrError
+from lpsr_run.sources import merge
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.merge import NEWEST, Ended, Merged
 from lpsr_run.state import RunState, SourceState
@@ -114,6 +116,22 @@ def test_a_stop_is_noticed_while_no_frame_comes() -> None:
     assert list(Merged([silent], state, threading.Event(), lambda: time.monotonic() > asked)) == []
     assert time.monotonic() - start < 5
     assert state.sources[0].status == "stopped"
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_frames_that_wait_are_bounded_in_bytes(live: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merge, "QUEUED_BYTES", 2 * (3 * IMAGE.nbytes + 10))  # of two sources
+    both, state = merged(Scripted(60, live), Scripted(60, live))
+    seen = 0
+    for item in both:
+        if isinstance(item, Frame):
+            seen += 1
+            time.sleep(0.002)
+            assert all(source.queued <= min(3, NEWEST if live else 3) for source in state.sources)
+    assert seen == 120 or live
+    monkeypatch.setattr(merge, "QUEUED_BYTES", 1)
+    alone, _ = merged(Scripted(5))
+    assert sum(isinstance(item, Frame) for item in alone) == 5, "one may always wait"
 
 
 def test_closing_early_ends_the_threads() -> None:

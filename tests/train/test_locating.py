@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -17,10 +18,11 @@ from lpsr_core.geometry import Box  # noqa: E402
 from lpsr_core.grid import read_grid  # noqa: E402
 from lpsr_train.locating import fit, pool  # noqa: E402
 from lpsr_train.locating.fit import LocatorTrainer, LocatorTraining, measure  # noqa: E402
-from lpsr_train.locating.pool import ScenePool, render_scenes  # noqa: E402
+from lpsr_train.locating.pool import ScenePool, Taken, render_scenes  # noqa: E402
 from lpsr_train.locating.targets import loss, targets  # noqa: E402
+from lpsr_train.locating.views import Batch, draw_views  # noqa: E402
 from lpsr_train.networks.locator import LocatorNet  # noqa: E402
-from lpsr_train.scenes.scene import Scene, SceneSource, render_scene  # noqa: E402
+from lpsr_train.scenes.scene import MOST, Scene, SceneSource, render_scene  # noqa: E402
 
 SOURCE = SceneSource(size=(96, 96), narrowest=24, widest=70)
 TINY = LocatorTraining(steps=6, batch=2, window=64, scenes=8, validate_every=3, validation=2, warmup=1)
@@ -140,17 +142,61 @@ def scenes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScenePool:
     return ScenePool(tmp_path / "pool", SOURCE, 8)
 
 
-def test_batches_depend_on_seed_and_step_alone(scenes: ScenePool) -> None:
+def test_views_depend_on_the_generator_alone_and_show_plates_where_they_are_told(scenes: ScenePool) -> None:
     assert len(scenes) == 8
-    batches = scenes.batches(3, 64, seed=1)
-    first = [next(batches) for _ in range(4)]
-    later = next(scenes.batches(3, 64, seed=1, start=3))
-    assert np.array_equal(first[3].images, later.images)
-    assert np.array_equal(first[3].quads, later.quads)
-    assert first[0].images.shape == (3, 64, 64, 3)
-    for batch in first:
-        there = batch.quads[batch.present]
-        assert ((there.max(axis=1) > 0) & (there.min(axis=1) < 64)).all()
+
+    def views(seed: int) -> Batch:
+        return draw_views(scenes.take, len(scenes), 8, 64, torch.Generator().manual_seed(seed))
+
+    first, again, other = views(1), views(1), views(2)
+    assert first.pictures.shape == (8, 3, 64, 64)
+    assert torch.equal(first.quads, again.quads)
+    assert not torch.equal(first.quads, other.quads)
+    there = first.quads[first.present]
+    assert len(there) > 0
+    assert ((there.amax(dim=1) > 0) & (there.amin(dim=1) < 64)).all()
+    assert (first.present | ~first.asked).all(), "nothing is asked for that is not there"
+
+
+def test_views_move_corners_as_they_move_pixels() -> None:
+    """A white plate on black: the mean place of what is white is the middle of the corners."""
+    quad = np.array([[40, 44], [72, 40], [74, 52], [42, 56]], np.float32)
+    image = np.zeros((1, 96, 96, 3), np.uint8)
+    cv2.fillPoly(image[0], [np.round(quad).astype(np.int32)], (255, 255, 255))
+    quads = np.zeros((1, MOST, 4, 2), np.float32)
+    quads[0, 0] = quad
+
+    def take(indices: torch.Tensor) -> Taken:
+        many = len(indices)
+        told = torch.from_numpy(quads).repeat(many, 1, 1, 1)
+        return Taken(torch.from_numpy(image).repeat(many, 1, 1, 1), told, torch.ones(many, dtype=torch.int64))
+
+    batch = draw_views(take, 1, 40, 96, torch.Generator().manual_seed(3))
+    checked = 0
+    for picture, places, asked in zip(batch.pictures, batch.quads, batch.asked, strict=True):
+        inside = (places > 4).all(dim=2).all(dim=1) & (places < 92).all(dim=2).all(dim=1) & asked
+        grey = picture.mean(dim=0).numpy()
+        for place in places[inside].numpy():
+            mask = np.zeros(grey.shape, np.uint8)
+            cv2.fillPoly(mask, [np.round(place).astype(np.int32)], 1)
+            ring = cv2.dilate(mask, np.ones((5, 5), np.uint8)) - cv2.dilate(mask, np.ones((3, 3), np.uint8))
+            core = cv2.erode(mask, np.ones((3, 3), np.uint8))
+            if core.sum() > 12 and grey.std() > 0.1:
+                checked += 1
+                assert grey[core > 0].mean() > grey[ring > 0].mean() + 0.08
+    assert checked > 10
+
+
+def test_a_pool_takes_up_what_is_added(scenes: ScenePool, tmp_path: Path) -> None:
+    list(render_scenes(tmp_path / "pool", SOURCE, 1, 16, 1))
+    assert scenes.refresh() == 8, "no more than was asked for"
+    more = ScenePool(tmp_path / "pool", SOURCE, 100)
+    assert len(more) == 16
+    taken = more.take(torch.tensor([0, 15]))
+    last = render_scene(SOURCE, 1, 15)
+    assert np.array_equal(taken.images[1].numpy(), last.image)
+    assert np.array_equal(taken.quads[1, : len(last.quads)].numpy(), last.quads)
+    assert taken.counts[1] == len(last.quads)
 
 
 def weights(folder: Path) -> list[torch.Tensor]:
