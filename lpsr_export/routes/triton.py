@@ -101,7 +101,7 @@ dynamic_batching {{
 
 def ensemble(largest: int) -> str:
     """config.pbtxt of both together: LR pictures to SR pictures and log-probabilities."""
-    generator, reader = (CONTRACTS[role] for role in ("generator", "reader"))  # type: ignore[index]
+    generator, reader = (CONTRACTS[role] for role in ("generator", "reader"))
     return f"""\
 name: "lpsr"
 platform: "ensemble"

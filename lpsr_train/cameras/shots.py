@@ -25,7 +25,7 @@ from lpsr_train.cameras.simple import simple_records
 from lpsr_train.plates.face import draw_face, plate_size
 from lpsr_train.plates.pairs import PlateSource
 from lpsr_train.plates.photograph import light
-from lpsr_train.plates.style import Country, PlateStyle, random_style
+from lpsr_train.plates.style import Country, PlateStyle, random_style, style_of
 from lpsr_train.scenes.surroundings import surroundings
 
 GROUP = 64
@@ -242,15 +242,7 @@ def _linear(display: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _style(source: ShotSource, rng: np.random.Generator) -> PlateStyle:
-    country = source.countries[int(rng.integers(len(source.countries)))]
-    pattern = source.patterns[int(rng.integers(len(source.patterns)))] if source.patterns else None
-    style = random_style(
-        rng,
-        country=country,
-        open_typefaces=source.open_typefaces,
-        open_share=source.open_share,
-        pattern=pattern,
-    )
+    style = style_of(source, rng)
     if rng.random() >= source.light_on_dark:
         return style
     # Red commercial plates, often washed out, and now and then any two colours of opposite lightness.
