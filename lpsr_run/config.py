@@ -138,6 +138,14 @@ class RunConfig:
         """
         if bool(self.video) == (self.crops is not None):
             raise UsageError("give exactly one of --video and --crops")
+        self.check_values()
+
+    def check_values(self) -> None:
+        """Validate everything but the presence of a source.
+
+        Raises:
+            UsageError: with the option and what it takes.
+        """
         if self.name and len(self.name) != len(self.video):
             raise UsageError(
                 f"--name: {len(self.name)} for {len(self.video)} --video; give one for each, in their order"

@@ -189,7 +189,7 @@ class PlateReader:
             with self.clock.stage("generate"):
                 return self._chain.start(tensor)
         with self.clock.stage("generate"):
-            enlarged = _run(self._generator, "lr", tensor, "sr", (len(tensor), *_PICTURE))
+            enlarged = enlarge(self._generator, tensor)
         passed = Passed(enlarged, self._log_probs(enlarged))
         return lambda: passed
 
@@ -215,6 +215,22 @@ class PlateReader:
         if np.isnan(values).any():
             raise LpsrError(f"{self._reader.name}: the reader gave NaN; the model is broken, export it again")
         return values
+
+
+def enlarge(generator: Engine, lr: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Run a generator over one batch.
+
+    Args:
+        generator: engine of the generator's contract.
+        lr: float32[N, 3, 16, 48] in 0..1, RGB.
+
+    Returns:
+        float32[N, 3, 32, 96].
+
+    Raises:
+        LpsrError: the engine failed, or gave another shape.
+    """
+    return _run(generator, "lr", lr, "sr", (len(lr), *_PICTURE))
 
 
 def _batches(indices: list[int], size: int) -> list[list[int]]:
