@@ -17,6 +17,7 @@ from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Box
 from lpsr_core.grid import read_grid
 from lpsr_train import state
+from lpsr_train.locating.mining import FalsePlaces
 from lpsr_train.locating.pool import ScenePool
 from lpsr_train.locating.targets import loss, targets
 from lpsr_train.locating.views import draw_views
@@ -27,6 +28,8 @@ from lpsr_train.schedule import warm_cosine
 _TOLD, _REFRESH = 20, 5.0
 """Steps between two reports of the losses, which make the processor wait for the device; seconds between two looks for
 new scenes."""
+_MINED = 4
+"""Steps between two looks for false plates, for which the processor waits, too."""
 _SIZES = (16, 24, 32, 48, 96, 192)
 VALIDATION_SEED = 7_000_011
 """Of the scenes to measure on: no pool is rendered with it."""
@@ -128,6 +131,7 @@ class LocatorTrainer:
             self.network.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=config.weight_decay
         )
         self.step = 0
+        self.hard = FalsePlaces()
         self.elapsed = 0.0
         """Seconds of training and measuring."""
         self.history: list[dict[str, Any]] = []
@@ -148,6 +152,7 @@ class LocatorTrainer:
         self.optimiser.load_state_dict(saved["optimiser"])
         self.step, self.history = saved["step"], saved["history"]
         self.elapsed = float(saved.get("elapsed", 0.0))
+        self.hard = FalsePlaces(saved.get("hard"))
         return True
 
     def start_from(self, folder: Path) -> None:
@@ -226,12 +231,14 @@ class LocatorTrainer:
             group["lr"] = config.rate * warm_cosine(self.step, self.done, config.warmup)
         rng = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
         with torch.no_grad():
-            batch = draw_views(pool.take, len(pool), config.batch, config.window, rng)
+            batch = draw_views(pool.take, len(pool), config.batch, config.window, rng, self.hard)
             wanted = targets(batch.quads, batch.present, config.window, config.window, batch.asked)
             picture = batch.pictures.contiguous(memory_format=torch.channels_last)
         self.network.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bf16):
             raw = self.network.raw(picture)
+        if self.step % _MINED == 0:
+            self.hard.note(raw[:, 0].float(), wanted, batch.scenes, batch.matrix)
         terms = loss(raw.float(), wanted)
         total = torch.stack(list(terms.values())).sum()
         self.optimiser.zero_grad(set_to_none=True)
@@ -259,6 +266,7 @@ class LocatorTrainer:
                 "network": state.cpu_state(self.network),
                 "average": state.cpu_state(self.average.network),
                 "optimiser": self.optimiser.state_dict(),
+                "hard": self.hard.places,
             },
         )
 

@@ -14,12 +14,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lpsr_train.locating.mining import FalsePlaces
 from lpsr_train.locating.pool import Taken
 
 _PAD = 114 / 255
 """Beyond the scene, as at run time beyond the frame."""
 _MOSAICS = 0.25
 """Share of views of four scenes side by side at half their size."""
+_AGAIN = 0.12
+"""Share of views that show places again where the network saw plates that are none."""
 _LOOKS = 0.2
 """Share of views that show one plate in the middle, as the second look does."""
 SMALLEST, LARGEST, TOO_LARGE = 9.0, 330.0, 420.0
@@ -35,15 +38,26 @@ class Batch:
         quads: float32[N, M, 4, 2], corners in pixels.
         present: bool[N, M]: which are there.
         asked: bool[N, M]: which must be found; what is present and not asked for may be found or not.
+        scenes: int64[N] on the CPU: of which scene a view is; -1 where it is of several.
+        matrix: float32[N, 3, 3] on the CPU: from pixels of a view to pixels of its scene.
     """
 
     pictures: Tensor
     quads: Tensor
     present: Tensor
     asked: Tensor
+    scenes: Tensor
+    matrix: Tensor
 
 
-def draw_views(take: Callable[[Tensor], Taken], scenes: int, count: int, size: int, rng: torch.Generator) -> Batch:
+def draw_views(
+    take: Callable[[Tensor], Taken],
+    scenes: int,
+    count: int,
+    size: int,
+    rng: torch.Generator,
+    hard: FalsePlaces | None = None,
+) -> Batch:
     """Draws views.
 
     Args:
@@ -52,19 +66,23 @@ def draw_views(take: Callable[[Tensor], Taken], scenes: int, count: int, size: i
         count: N.
         size: of a view's sides in pixels.
         rng: of everything, on the CPU.
+        hard: places to show again, where there are any.
     """
     mosaics = round(_MOSAICS * count)
-    plain = take(torch.randint(scenes, (count - mosaics,), generator=rng))
+    chosen = torch.randint(scenes, (count - mosaics,), generator=rng)
+    again, places = (hard or FalsePlaces()).draw(round(_AGAIN * count), rng)
+    chosen[: len(again)] = again
+    plain = take(chosen)
     pictures, quads, present, whole = _floats(plain)
     if mosaics:
-        four, places, there, complete = _floats(take(torch.randint(scenes, (4 * mosaics,), generator=rng)))
-        four, places, there, complete = _mosaic(four, places, there, complete)
+        four, corners, there, complete = _floats(take(torch.randint(scenes, (4 * mosaics,), generator=rng)))
+        four, corners, there, complete = _mosaic(four, corners, there, complete)
         pictures = torch.cat([pictures, four])
-        quads = functional.pad(quads, (0, 0, 0, 0, 0, places.shape[1] - quads.shape[1]))
-        more = places.shape[1] - present.shape[1]
+        quads = functional.pad(quads, (0, 0, 0, 0, 0, corners.shape[1] - quads.shape[1]))
+        more = corners.shape[1] - present.shape[1]
         present, whole = (functional.pad(mask, (0, more)) for mask in (present, whole))
-        quads, present, whole = torch.cat([quads, places]), torch.cat([present, there]), torch.cat([whole, complete])
-    matrix = _matrices(quads, present, pictures.shape[-1], pictures.shape[-2], size, rng)
+        quads, present, whole = torch.cat([quads, corners]), torch.cat([present, there]), torch.cat([whole, complete])
+    matrix = _matrices(quads, present, pictures.shape[-1], pictures.shape[-2], size, rng, places)
     device = pictures.device
     seen = _sample(pictures, matrix.to(device), size)
     flat = functional.pad(quads, (0, 1), value=1.0).flatten(1, 2)  # [N, M * 4, 3]
@@ -74,13 +92,16 @@ def draw_views(take: Callable[[Tensor], Taken], scenes: int, count: int, size: i
     seen = torch.where(mirrored.to(device), seen.flip(-1), seen)
     turned = torch.stack([size - quads[..., 0], quads[..., 1]], dim=-1)[:, :, [1, 0, 3, 2]]
     quads = torch.where(mirrored, turned, quads)
+    mirror = torch.tensor([[-1.0, 0, size], [0, 1, 0], [0, 0, 1]])
+    matrix = torch.where(mirrored[:, 0], matrix @ mirror, matrix)
     low, high = quads.amin(dim=2), quads.amax(dim=2)
     sides = torch.maximum(
         (quads[:, :, 1] - quads[:, :, 0]).norm(dim=-1), (quads[:, :, 2] - quads[:, :, 1]).norm(dim=-1)
     )
     present = present & ((high > 0) & (low < size)).all(dim=2) & (sides < TOO_LARGE)
     asked = present & whole & (sides >= SMALLEST) & (sides <= LARGEST)
-    return Batch(_develop(seen, rng), quads.to(device), present.to(device), asked.to(device))
+    shown = torch.cat([chosen, torch.full((mosaics,), -1)])
+    return Batch(_develop(seen, rng), quads.to(device), present.to(device), asked.to(device), shown, matrix)
 
 
 def _floats(taken: Taken) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -105,8 +126,10 @@ def _mosaic(pictures: Tensor, quads: Tensor, present: Tensor, whole: Tensor) -> 
     return joined, torch.cat(moved, dim=1), there, complete
 
 
-def _matrices(quads: Tensor, present: Tensor, width: int, height: int, size: int, rng: torch.Generator) -> Tensor:
-    """float32[N, 3, 3]: from pixels of a view to pixels of its scene."""
+def _matrices(
+    quads: Tensor, present: Tensor, width: int, height: int, size: int, rng: torch.Generator, places: Tensor
+) -> Tensor:
+    """float32[N, 3, 3]: from pixels of a view to pixels of its scene; the first views show given places of theirs."""
     count = len(quads)
     chosen = torch.multinomial(present.float() + 1e-6, 1, generator=rng)[:, 0]
     quad = quads[torch.arange(count), chosen]
@@ -127,6 +150,8 @@ def _matrices(quads: Tensor, present: Tensor, width: int, height: int, size: int
     anywhere = torch.rand(count, 2, generator=rng) * torch.tensor([width, height])
     aimed = there & (looks | (_uniform(rng, count, 0, 1) < 0.6))
     shown = torch.where(aimed[:, None], quad.mean(dim=1), anywhere)
+    looks[: len(places)] = False
+    shown[: len(places)] = places
     spread = torch.where(looks, 0.06, 0.42)[:, None]
     place = size * (0.5 + spread * (2 * torch.rand(count, 2, generator=rng) - 1))
     linear = torch.stack([torch.stack([across * cos, -down * sin], -1), torch.stack([across * sin, down * cos], -1)], 1)

@@ -233,6 +233,9 @@ def test_configuration_from_a_file(here: Command, models: Path, tmp_path: Path) 
         (["--crops", "x", "--layouts", "moon"], 2, "unknown layout"),
         (["--crops", "x", "--min-confidence", "2"], 2, "between 0 and 1"),
         (["--crops", "x", "--annotate", "a.mp4"], 2, "need --video"),
+        (["--crops", "x", "--locator-threshold", "0.5"], 2, "needs --video"),
+        (["--video", "x", "--locator-threshold", "1"], 2, "at least 0 and less than 1"),
+        (["--video", "x", "--locator-threshold", "-0.1"], 2, "at least 0 and less than 1"),
     ],
 )
 def test_bad_input(

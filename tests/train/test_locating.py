@@ -13,11 +13,14 @@ from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
 
+from torch.nn import functional  # noqa: E402
+
 from lpsr_core.errors import LpsrError  # noqa: E402
 from lpsr_core.geometry import Box  # noqa: E402
 from lpsr_core.grid import read_grid  # noqa: E402
 from lpsr_train.locating import fit, pool  # noqa: E402
 from lpsr_train.locating.fit import LocatorTrainer, LocatorTraining, measure  # noqa: E402
+from lpsr_train.locating.mining import FalsePlaces  # noqa: E402
 from lpsr_train.locating.pool import ScenePool, Taken, render_scenes  # noqa: E402
 from lpsr_train.locating.targets import loss, targets  # noqa: E402
 from lpsr_train.locating.views import Batch, draw_views  # noqa: E402
@@ -185,6 +188,35 @@ def test_views_move_corners_as_they_move_pixels() -> None:
                 checked += 1
                 assert grey[core > 0].mean() > grey[ring > 0].mean() + 0.08
     assert checked > 10
+
+
+def test_false_plates_are_shown_again(scenes: ScenePool) -> None:
+    """What is seen at a place of a view comes back as that place of its scene."""
+    hard = FalsePlaces()
+    assert [len(part) for part in hard.draw(3, torch.Generator())] == [0, 0]
+    batch = draw_views(scenes.take, len(scenes), 8, 64, torch.Generator().manual_seed(1))
+    nothing = targets(batch.quads, torch.zeros_like(batch.present), 64, 64)
+    logits = torch.full((8, 8, 8), -5.0)
+    logits[:, 2, 5] = 1.0  # x 44, y 20
+    hard.note(logits, nothing, batch.scenes, batch.matrix)
+    plain = batch.scenes >= 0
+    assert len(hard.places) == plain.sum() == 6, "views of several scenes are left out"
+    back = (
+        torch.linalg.inv(batch.matrix[plain])
+        @ functional.pad(hard.places[:, 1:].float(), (0, 1), value=1.0)[:, :, None]
+    )
+    assert torch.allclose(back[:, :2, 0] / back[:, 2:, 0], torch.tensor([44.0, 20.0]), atol=0.05)
+    again = draw_views(scenes.take, len(scenes), 50, 64, torch.Generator().manual_seed(2), hard)
+    told = {int(scene): hard.places[hard.places[:, 0] == scene, 1:] for scene in again.scenes[:6]}
+    for scene, matrix in zip(again.scenes[:6], again.matrix[:6], strict=True):
+        places = functional.pad(told[int(scene)].float(), (0, 1), value=1.0)[:, :, None]
+        seen = (torch.linalg.inv(matrix) @ places)[:, :, 0]
+        seen = seen[:, :2] / seen[:, 2:]
+        assert ((seen > -8) & (seen < 72)).all(dim=1).any(), "it lies in the view"
+    right = targets(QUADS, PRESENT, 128, 128)
+    other = FalsePlaces()
+    other.note(perfect(right)[:, 0], right, torch.tensor([0, 1]), torch.eye(3).repeat(2, 1, 1))
+    assert len(other.places) == 0, "plates that are there are no false ones"
 
 
 def test_a_pool_takes_up_what_is_added(scenes: ScenePool, tmp_path: Path) -> None:
