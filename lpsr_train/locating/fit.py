@@ -284,14 +284,40 @@ def load_locator(folder: Path) -> tuple[LocatorNet, dict[str, Any]]:
     """The averaged network of a run, and what its checkpoint says.
 
     Raises:
-        LpsrError: the folder holds no locator's run.
+        LpsrError: the folder holds no locator's run, or one of another size.
     """
     saved = state.load(folder)
     if saved.get("task") != "locator":
         raise LpsrError(f"{folder}: not a run of lpsr-train locator")
     network = LocatorNet()
-    network.load_state_dict(saved["average"])
+    try:
+        network.load_state_dict(saved["average"])
+    except RuntimeError:
+        raise LpsrError(f"{folder}: its network is of another size than today's; train again") from None
     return network.eval(), saved
+
+
+def mean_locator(folders: Sequence[Path]) -> dict[str, Any]:
+    """A run whose averaged weights are the means of several runs'; all else is the last one's.
+
+    Args:
+        folders: of runs of `lpsr-train locator`, of which one began with another's weights.
+
+    Raises:
+        LpsrError: one holds no checkpoint of a locator of today's size.
+    """
+    runs = [load_locator(folder) for folder in folders]
+    weights = [network.state_dict() for network, _ in runs]
+    last = runs[-1][1]
+    means = {
+        key: torch.stack([other[key] for other in weights]).mean(dim=0) if value.is_floating_point() else value
+        for key, value in weights[-1].items()
+    }
+    names = ", ".join(
+        f"{folder.name} of step {saved['step']}" for folder, (_, saved) in zip(folders, runs, strict=True)
+    )
+    config = {**last["config"], "begun_from": f"mean of {names}"}
+    return {**last, "config": config, "network": means, "average": means}
 
 
 def validation_scenes(count: int, source: SceneSource) -> list[Scene]:

@@ -18,6 +18,7 @@ from torch.nn import functional  # noqa: E402
 from lpsr_core.errors import LpsrError  # noqa: E402
 from lpsr_core.geometry import Box  # noqa: E402
 from lpsr_core.grid import read_grid  # noqa: E402
+from lpsr_train import state  # noqa: E402
 from lpsr_train.locating import fit, pool  # noqa: E402
 from lpsr_train.locating.fit import LocatorTrainer, LocatorTraining, measure  # noqa: E402
 from lpsr_train.locating.mining import FalsePlaces  # noqa: E402
@@ -251,6 +252,10 @@ def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(scenes: ScenePool, tm
     assert train("parts", 6).step == 6
     pairs = zip(weights(tmp_path / "whole"), weights(tmp_path / "parts"), strict=True)
     assert all(torch.allclose(one, other, atol=1e-6) for one, other in pairs)
+    (tmp_path / "both").mkdir()
+    state.save(tmp_path / "both", fit.mean_locator([tmp_path / "whole", tmp_path / "parts"]))
+    pairs = zip(weights(tmp_path / "whole"), weights(tmp_path / "both"), strict=True)
+    assert all(torch.allclose(one, other, atol=1e-6) for one, other in pairs), "the mean of two alike"
     other = LocatorTrainer(replace(TINY, rate=1.0), tmp_path / "whole", torch.device("cpu"))
     with pytest.raises(LpsrError, match="holds another run"):
         other.resume()
