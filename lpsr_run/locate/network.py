@@ -17,7 +17,7 @@ from lpsr_core.grid import GRID_STRIDE, read_grid
 from lpsr_run.engine import Engine
 from lpsr_run.locate.base import Location, suppress
 
-THRESHOLD = 0.77
+THRESHOLD = 0.6
 """Least score of a plate, unless another one is asked for."""
 _MULTIPLE = 32
 """Both sides of what the network sees are padded to a multiple of this."""

@@ -92,7 +92,7 @@ def test_narrow_plates_are_judged_by_the_second_look_above_all(width: int, found
                 seen[seen > 0] = -0.4  # 0.4 of 1
             return made
 
-    assert len(NetworkLocator(Unsure()).locate(frame((60, 60, width, width // 3)))) == found
+    assert len(NetworkLocator(Unsure(), 0.77).locate(frame((60, 60, width, width // 3)))) == found
 
 
 def test_wide_plates_are_found_at_a_quarter_of_the_size() -> None:
