@@ -43,7 +43,8 @@ def open_outbox(config: RunConfig, summary: Summary, note: Report, fault: Fault,
     sinks = _opened(config, summary, note, fault, stack)
     catch_up(out, sinks, note)
     set_aside(out)
-    sync_seconds = _SYNC_SECONDS if config.crops is not None else 0.0
+    # What other sinks get must be on the disk before.
+    sync_seconds = _SYNC_SECONDS if config.crops is not None and not sinks else 0.0
     journal = stack.enter_context(JsonLinesSink(out / "reads.jsonl", sync_seconds, fault))
     return stack.enter_context(Outbox(journal, sinks, summary.run, out, note, fault))
 

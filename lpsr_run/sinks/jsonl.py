@@ -46,8 +46,8 @@ class JsonLinesSink(ClosesItself):
         """Take a read."""
         self.append(result.read.to_json())
 
-    def append(self, line: str) -> bool:
-        """Take a read's line; whether it, and all before it, are on the disk when this returns.
+    def append(self, line: str) -> None:
+        """Take a read's line.
 
         Raises:
             LpsrError: it could not be written.
@@ -66,7 +66,6 @@ class JsonLinesSink(ClosesItself):
         self._behind = not due
         if due:
             self._synced = now
-        return due
 
     def sync(self) -> None:
         """Bring what was written to the disk.

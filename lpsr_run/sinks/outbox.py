@@ -57,7 +57,7 @@ class Outbox:
     """Records each read, then hands it to every sink.
 
     Args:
-        journal: `reads.jsonl`.
+        journal: `reads.jsonl`; where there are sinks it syncs each read.
         sinks: that get each read after that.
         run: identifier of the run.
         folder: of the note about how far they have come.
@@ -79,7 +79,6 @@ class Outbox:
     ) -> None:
         self._journal, self._lanes, self._run = journal, [_Lane(sink) for sink in sinks], run
         self._path, self._notice, self._fault = folder / DELIVERED, notice, fault
-        self._recorded: list[Record] = []
         self._noted = 0.0
         try:
             self._note()
@@ -116,10 +115,10 @@ class Outbox:
         for lane in self._lanes:
             lane.sink.prepare(result)
         record = Record.of(result.read)
-        synced = self._journal.append(record.line)
-        self._recorded.append(record)
-        if synced:
-            self._hand_over()
+        self._journal.append(record.line)
+        for lane in self._lanes:
+            lane.waiting.append(record)
+            lane.deliver(self._notice)
         self.tick()
 
     def tick(self) -> None:
@@ -131,16 +130,7 @@ class Outbox:
             with suppress(OSError):  # it says less than it could, and no read is lost
                 self._note()
 
-    def _hand_over(self) -> None:
-        """Give sinks what is on the disk."""
-        for lane in self._lanes:
-            lane.waiting.extend(self._recorded)
-            lane.deliver(self._notice)
-        self._recorded = []
-
     def _finish(self) -> None:
-        self._journal.sync()
-        self._hand_over()
         until = time.monotonic() + _FAREWELL
         while any(lane.failing for lane in self._lanes) and time.monotonic() < until:
             time.sleep(0.1)
@@ -154,6 +144,8 @@ class Outbox:
 
     def _note(self) -> None:
         self._noted = time.monotonic()
+        if not self._lanes:
+            return
         told = {"run": self._run, "sinks": {lane.sink.name: lane.done for lane in self._lanes}}
         replace_file(self._path, json.dumps(told).encode(errors="surrogateescape"))
 

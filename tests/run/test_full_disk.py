@@ -286,7 +286,16 @@ def test_what_cannot_be_begun_on_a_read_only_disk_is_told(
 ) -> None:
     video = save_video(tmp_path / "v.mp4", [scene("ABC1D34")] * 3)
     (disk.before / "file.mp4").write_text("what was there")
-    arguments = ["--detector", detector, "--out", tmp_path / "out", option, disk.path / "file.mp4", "--quiet"]
+    arguments = [
+        "--detector",
+        detector,
+        "--out",
+        tmp_path / "out",
+        option,
+        disk.path / "file.mp4",
+        "--quiet",
+        "--overwrite",
+    ]
     done = disk.run(*RUN, "--video", video, *arguments, *options, size="8m", read_only=True)
     says(done, disk.path / "file.mp4", FIXED)
     assert (disk.after / "file.mp4").read_text() == "what was there"
