@@ -24,25 +24,11 @@ from lpsr_run.crops import read_crops
 from lpsr_run.event_log import EventLog
 from lpsr_run.interrupt import StopRequest
 from lpsr_run.lock import FolderLock
+from lpsr_run.open_sinks import open_outbox
 from lpsr_run.outputs import refuse_overwriting
 from lpsr_run.privacy import WatchList, load_watch_list
 from lpsr_run.redact import redact
-from lpsr_run.sinks import (
-    CsvSink,
-    EvidenceSink,
-    JsonLinesSink,
-    PictureStore,
-    Result,
-    Retention,
-    Sink,
-    SpooledSink,
-    SqliteSink,
-    TableSink,
-    make_folder,
-    poster,
-    publisher,
-    set_aside,
-)
+from lpsr_run.sinks import PictureStore, Result, TableSink, make_folder
 from lpsr_run.sinks.base import write_failed
 from lpsr_run.sources import Frame, Source
 from lpsr_run.sources.merge import Ended, Merged, Quiet
@@ -52,8 +38,6 @@ from lpsr_run.summary import Summary
 from lpsr_run.tools import Tools, open_tools
 
 Report = Callable[[str], None]
-_SYNC_SECONDS = 1.0
-"""Between syncs of reads.jsonl when crops are read: what a power cut takes can be read again."""
 
 
 def run(config: RunConfig, quiet: bool = False) -> Summary:
@@ -123,26 +107,31 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     out = Path(config.out)
     make_folder(out)
     lock = FolderLock(out, summary.run)
-    set_aside(out)
     start, number = time.perf_counter(), 0
     try:
         with ExitStack() as stack:
             stack.enter_context(lock)
-            sinks = _open_sinks(config, summary, out, quiet, note, fault, stack)
+            if config.log is not None:
+                state.listeners.append(stack.enter_context(EventLog(Path(config.log), fault)))
+            table = None if quiet else stack.enter_context(TableSink(Console(soft_wrap=False, highlight=False), out))
+            outbox = open_outbox(config, summary, note, fault, stack)
+            if config.status is not None:
+                stack.enter_context(StatusFile(Path(config.status), state, fault))
             store = PictureStore(out / "pictures", out) if config.pictures else None
             stack.push(finish)
             state.tell("started", sources=[source.name for source in state.sources])
             with _progress(errors, quiet) as progress, StopRequest() as stop:
                 merged = stack.enter_context(closing(Merged(sources, state, done, lambda: stop.signal is not None)))
-                frames = _counted(tools.reader.clock, merged, sources, summary, progress, stop, report)
+                frames = _counted(tools.reader.clock, merged, sources, summary, progress, stop, report, outbox.tick)
                 for event in _events(
                     config, tools, frames, any(source.live for source in sources), report, stack, left_out
                 ):
                     with tools.reader.clock.stage("write"):
                         number += 1
                         result = _result(event, summary.run, number, store, watched, config.certain)
-                        for sink in sinks:
-                            sink.write(result)
+                        outbox.write(result)
+                        if table is not None:
+                            table.write(result)
                     if event.event == "final":
                         state.reads += 1
                         state.sources[event.stream].reads += 1
@@ -154,6 +143,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     return summary
 
 
+<<<<<<< HEAD
 def _open_sinks(
     config: RunConfig, summary: Summary, out: Path, quiet: bool, note: Report, fault: Report, stack: ExitStack
 ) -> list[Sink]:
@@ -180,6 +170,56 @@ def _open_sinks(
     if not quiet:
         sinks.append(stack.enter_context(TableSink(Console(soft_wrap=False, highlight=False), out)))
     return sinks
+=======
+def _open_sources(
+    config: RunConfig, state: RunState, report: Report, note: Report, stop: threading.Event
+) -> list[Source]:
+    if config.crops is not None:
+        paths, many = list_images(config.crops, note)
+        state.sources.append(SourceState(redact(config.crops)))
+        return [ImageSource(paths, report if many else None)]
+    retry = Retry(give_up=config.give_up or None, silence=config.silence)
+    raw = parse_raw(config.raw) if config.raw else None
+    options = VideoOptions(config.stream, config.pixel_aspect, config.decode)
+    sources = []
+    for spec, name in zip(config.video, config.source_names, strict=True):
+        one = SourceState(name)
+        state.sources.append(one)
+        notice = _noticed(one, state, note, config.give_up > 0)
+        source = open_source(spec, report, config.stride, retry, notice, stop, raw, note, options)
+        one.live = source.live
+        sources.append(NamedSource(source, name) if config.name else source)
+    return sources
+
+
+def _noticed(source: SourceState, state: RunState, note: Report, ends: bool) -> Notice:
+    """Keeps a live source's state, and says so when its connection is lost or back.
+
+    Args:
+        source, state: of it and of the run.
+        note: takes a line.
+        ends: whether it is given up after a while.
+    """
+
+    def notice(happening: Happening, why: str, delay: float) -> None:
+        if happening == "connected":
+            if source.failures and source.decoded:
+                source.reconnects += 1
+            if source.failures:
+                note(f"{source.name}: is back")
+            source.status, source.error, source.failures = "running", None, 0
+        else:
+            source.status, source.error = "waiting", why
+            source.failures += 1
+            # The first loss and then ever more seldom: an outage of days must not fill a log.
+            if source.failures & (source.failures - 1) == 0:
+                first = source.failures == 1 and not source.decoded and not ends
+                hint = "; it is tried until it answers (--give-up ends that)" if first else ""
+                note(f"{why}{hint}; attempt {source.failures + 1} in {delay:.1f} s")
+        state.tell(happening, source=source.name, why=why, delay=round(delay, 2), failures=source.failures)
+
+    return notice
+>>>>>>> wtT
 
 
 def _events(
@@ -209,6 +249,7 @@ def _counted(
     progress: Progress,
     stop: StopRequest,
     report: Report,
+    tick: Callable[[], None],
 ) -> Iterator[Frame | Quiet | Ended]:
     """The frames until all sources end or somebody asks to stop; the reads of what came so far still follow."""
     task = progress.add_task("frames", total=None, reads=0)
@@ -219,6 +260,7 @@ def _counted(
             item = next(coming, None)
         if item is None:
             break
+        tick()
         if isinstance(item, Ended):
             state.tell("source ended", source=state.sources[item.stream].name, why=state.sources[item.stream].error)
             raise_or_report(item, len(sources), report)
@@ -268,7 +310,7 @@ def _result(
     if watched is not None and hidden:
         shown = watched.shown(reading.text)
         read = replace(read, text=shown, certain=shown, characters=(), alternatives=())
-    return Result(read, fused.first, fused.last, best.crop, best.sr, best.quad, best.picture, hidden)
+    return Result(read, fused.first, fused.last, best.crop, best.sr, best.quad, best.picture, hidden, fused.history)
 
 
 def _utc(seconds: float) -> str:
