@@ -27,7 +27,6 @@ from lpsr_run.lock import FolderLock
 from lpsr_run.open_sinks import open_outbox
 from lpsr_run.outputs import refuse_overwriting
 from lpsr_run.privacy import WatchList, load_watch_list
-from lpsr_run.redact import redact
 from lpsr_run.sinks import PictureStore, Result, TableSink, make_folder
 from lpsr_run.sinks.base import write_failed
 from lpsr_run.sources import Frame, Source
@@ -141,85 +140,6 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     if not quiet:
         summary.print_sources(Console(soft_wrap=False, highlight=False))
     return summary
-
-
-<<<<<<< HEAD
-def _open_sinks(
-    config: RunConfig, summary: Summary, out: Path, quiet: bool, note: Report, fault: Report, stack: ExitStack
-) -> list[Sink]:
-    sync_seconds = _SYNC_SECONDS if config.crops is not None else 0.0
-    sinks: list[Sink] = [stack.enter_context(JsonLinesSink(out / "reads.jsonl", sync_seconds))]
-    if config.csv is not None:
-        sinks.append(stack.enter_context(CsvSink(Path(config.csv))))
-    if config.store is not None:
-        retention = Retention(config.keep_days or None, config.keep_reads or None)
-        sinks.append(stack.enter_context(SqliteSink(Path(config.store), retention)))
-    if config.webhook is not None:
-        webhook = SpooledSink(poster(config.webhook), redact(config.webhook), out / "spool", note)
-        sinks.append(stack.enter_context(webhook))
-    if config.mqtt is not None:
-        mqtt = SpooledSink(publisher(config.mqtt), redact(config.mqtt), out / "spool-mqtt", note)
-        sinks.append(stack.enter_context(mqtt))
-    if config.evidence is not None:
-        made_by = {**summary.made_by(), "config": config.as_dict()}
-        sinks.append(stack.enter_context(EvidenceSink(Path(config.evidence), made_by, config.blur)))
-    if config.log is not None:
-        summary.state.listeners.append(stack.enter_context(EventLog(Path(config.log), fault)))
-    if config.status is not None:
-        stack.enter_context(StatusFile(Path(config.status), summary.state, fault))
-    if not quiet:
-        sinks.append(stack.enter_context(TableSink(Console(soft_wrap=False, highlight=False), out)))
-    return sinks
-=======
-def _open_sources(
-    config: RunConfig, state: RunState, report: Report, note: Report, stop: threading.Event
-) -> list[Source]:
-    if config.crops is not None:
-        paths, many = list_images(config.crops, note)
-        state.sources.append(SourceState(redact(config.crops)))
-        return [ImageSource(paths, report if many else None)]
-    retry = Retry(give_up=config.give_up or None, silence=config.silence)
-    raw = parse_raw(config.raw) if config.raw else None
-    options = VideoOptions(config.stream, config.pixel_aspect, config.decode)
-    sources = []
-    for spec, name in zip(config.video, config.source_names, strict=True):
-        one = SourceState(name)
-        state.sources.append(one)
-        notice = _noticed(one, state, note, config.give_up > 0)
-        source = open_source(spec, report, config.stride, retry, notice, stop, raw, note, options)
-        one.live = source.live
-        sources.append(NamedSource(source, name) if config.name else source)
-    return sources
-
-
-def _noticed(source: SourceState, state: RunState, note: Report, ends: bool) -> Notice:
-    """Keeps a live source's state, and says so when its connection is lost or back.
-
-    Args:
-        source, state: of it and of the run.
-        note: takes a line.
-        ends: whether it is given up after a while.
-    """
-
-    def notice(happening: Happening, why: str, delay: float) -> None:
-        if happening == "connected":
-            if source.failures and source.decoded:
-                source.reconnects += 1
-            if source.failures:
-                note(f"{source.name}: is back")
-            source.status, source.error, source.failures = "running", None, 0
-        else:
-            source.status, source.error = "waiting", why
-            source.failures += 1
-            # The first loss and then ever more seldom: an outage of days must not fill a log.
-            if source.failures & (source.failures - 1) == 0:
-                first = source.failures == 1 and not source.decoded and not ends
-                hint = "; it is tried until it answers (--give-up ends that)" if first else ""
-                note(f"{why}{hint}; attempt {source.failures + 1} in {delay:.1f} s")
-        state.tell(happening, source=source.name, why=why, delay=round(delay, 2), failures=source.failures)
-
-    return notice
->>>>>>> wtT
 
 
 def _events(
