@@ -179,6 +179,10 @@ def read_plates(
         str | None,
         typer.Option(metavar="DIR", help="A folder a read: pictures, full frame, and their digests."),
     ] = None,
+    sign: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="Ed25519 key that signs the evidence; a missing one is made."),
+    ] = None,
     blur: Annotated[bool, typer.Option("--blur", help="Blur everything outside plates in the evidence.")] = False,
     watch_list: Annotated[
         str | None,
@@ -249,6 +253,7 @@ def read_plates(
         "webhook": webhook,
         "mqtt": mqtt,
         "evidence": evidence,
+        "sign": sign,
         "blur": blur or None,
         "watch_list": watch_list,
         "status": status,

@@ -75,6 +75,7 @@ class RunConfig:
         webhook: http or https address that each read is posted to; None for none.
         mqtt: `mqtt://host/topic` that each read is published to; None for none.
         evidence: folder of a folder a read with pictures, full frame and digests; None for none.
+        sign: file of the Ed25519 key that signs the evidence, made where it is missing; None for none.
         blur: blurs everything outside the plate in the full frames of the evidence.
         watch_list: file of texts; all others are told as digests, without pictures. None tells all.
         status: file that holds the run's state, replaced every second; None for none.
@@ -123,6 +124,7 @@ class RunConfig:
     webhook: str | None = None
     mqtt: str | None = None
     evidence: str | None = None
+    sign: str | None = None
     blur: bool = False
     watch_list: str | None = None
     status: str | None = None
@@ -160,6 +162,8 @@ class RunConfig:
             raise UsageError("--annotate shows every plate; leave it out, or --watch-list")
         if self.watch_list and self.evidence and not self.blur:
             raise UsageError("--evidence holds frames with every plate in them; add --blur beside --watch-list")
+        if self.sign and not self.evidence:
+            raise UsageError("--sign is for the folders of --evidence")
         if self.blur and not self.evidence:
             raise UsageError("--blur is for the frames of --evidence")
         if self.crops is not None and (self.annotate or self.detector or self.region):

@@ -11,7 +11,7 @@ from typing import Any
 
 from lpsr_core.errors import LpsrError
 from lpsr_run.sinks.base import why
-from lpsr_run.sinks.files import ClosesItself, append_line, end_line
+from lpsr_run.sinks.files import ClosesItself, append_line, end_line, is_at
 from lpsr_run.state import Event
 
 LARGEST, KEPT = 10 << 20, 3
@@ -72,7 +72,7 @@ class EventLog(ClosesItself):
     def _make_way(self, size: int) -> None:
         """Opens the file anew where it was moved, and moves it where so many bytes more would be too many."""
         now = os.fstat(self._file.fileno())
-        if not self._path.exists() or not os.path.samestat(now, self._path.stat()):
+        if not is_at(self._file, self._path):
             self._open()
         elif now.st_size and now.st_size + size > self._largest:
             for number in range(self._kept, 0, -1):

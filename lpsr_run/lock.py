@@ -13,6 +13,7 @@ from types import TracebackType
 from lpsr_core.errors import UsageError
 from lpsr_run.redact import shown
 from lpsr_run.sinks.base import write_failed
+from lpsr_run.sinks.files import is_at
 
 if os.name == "posix":
     import fcntl
@@ -34,11 +35,14 @@ class FolderLock:
 
     def __init__(self, folder: Path, run: str) -> None:
         path = folder / LOCK
-        try:
-            self._file = path.open("a+b", buffering=0)
-        except OSError as error:
-            raise write_failed(path, error) from None
-        if os.name == "posix":
+        self._path = path
+        while True:
+            try:
+                self._file = path.open("a+b", buffering=0)
+            except OSError as error:
+                raise write_failed(path, error) from None
+            if os.name != "posix":
+                break
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -46,7 +50,10 @@ class FolderLock:
                 self._file.close()
                 raise UsageError(f"--out {shown(folder)} is held by {holder}; give another folder") from None
             except OSError:  # a file system without locks: as before there were any
-                pass
+                break
+            if is_at(self._file, path):
+                break
+            self._file.close()  # of a run that has just ended, and took it away
         told = {"run": run, "process": os.getpid(), "host": platform.node(), "since": round(time.time(), 3)}
         with contextlib.suppress(OSError):  # a full disk; the lock holds all the same
             self._file.truncate(0)
@@ -58,6 +65,8 @@ class FolderLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
         self._file.close()
 
     def _holder(self) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lpsr_core.cards import (
@@ -20,6 +21,8 @@ from lpsr_core.cards import (
 from lpsr_core.errors import LpsrError, UsageError
 
 DEFAULT_MODEL = "lite"
+_LOCATION = re.compile(rb"\x0a\x08location\x12([\x01-\x7f])(.{1,127})", re.DOTALL)
+"""An entry's key, the length of its value, and the value with what follows it."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,14 @@ class Model:
         path: the .onnx file.
         sha256: of its bytes.
         card: what is known about it; None for a user's own graph without a card.
+        data: sha256 of each file of weights beside the graph, by name.
     """
 
     role: Role
     path: Path
     sha256: str
     card: ModelCard | None
+    data: dict[str, str] = field(default_factory=dict)
 
     @property
     def calibration(self) -> Calibration:
@@ -98,8 +103,21 @@ def find_model(choice: str, role: Role, precision: Precision = "fp32", folder: P
 
 def _checked(path: Path, role: Role, card_needed: bool = False) -> Model:
     if not card_needed and not card_path(path).is_file():
-        return Model(role, path, sha256(path), None)
+        return Model(role, path, sha256(path), None, external_data(path))
     card = load_verified(path)
     if card.role != role:
         raise LpsrError(f"{path}: its card says that it is a {card.role}, not a {role}")
-    return Model(role, path, card.sha256, card)
+    return Model(role, path, card.sha256, card, external_data(path))
+
+
+def external_data(path: Path) -> dict[str, str]:
+    """The sha256 of each file of weights that a graph names and that is there, by name.
+
+    ONNX names them by entries of the key `location` in its tensors (protobuf's StringStringEntryProto).
+    """
+    try:
+        names = {found[2][: found[1][0]] for found in _LOCATION.finditer(path.read_bytes())}
+    except OSError:
+        return {}
+    files = {name.decode("utf-8", "surrogateescape") for name in names}
+    return {name: sha256(path.parent / name) for name in sorted(files) if (path.parent / name).is_file()}

@@ -24,25 +24,10 @@ from lpsr_run.crops import read_crops
 from lpsr_run.event_log import EventLog
 from lpsr_run.interrupt import StopRequest
 from lpsr_run.lock import FolderLock
+from lpsr_run.open_sinks import open_outbox
 from lpsr_run.outputs import refuse_overwriting
 from lpsr_run.privacy import WatchList, load_watch_list
-from lpsr_run.redact import redact
-from lpsr_run.sinks import (
-    CsvSink,
-    EvidenceSink,
-    JsonLinesSink,
-    PictureStore,
-    Result,
-    Retention,
-    Sink,
-    SpooledSink,
-    SqliteSink,
-    TableSink,
-    make_folder,
-    poster,
-    publisher,
-    set_aside,
-)
+from lpsr_run.sinks import PictureStore, Result, TableSink, make_folder
 from lpsr_run.sinks.base import write_failed
 from lpsr_run.sources import Frame, Source
 from lpsr_run.sources.merge import Ended, Merged, Quiet
@@ -52,8 +37,6 @@ from lpsr_run.summary import Summary
 from lpsr_run.tools import Tools, open_tools
 
 Report = Callable[[str], None]
-_SYNC_SECONDS = 1.0
-"""Between syncs of reads.jsonl when crops are read: what a power cut takes can be read again."""
 
 
 def run(config: RunConfig, quiet: bool = False) -> Summary:
@@ -123,26 +106,31 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     out = Path(config.out)
     make_folder(out)
     lock = FolderLock(out, summary.run)
-    set_aside(out)
     start, number = time.perf_counter(), 0
     try:
         with ExitStack() as stack:
             stack.enter_context(lock)
-            sinks = _open_sinks(config, summary, out, quiet, note, fault, stack)
+            if config.log is not None:
+                state.listeners.append(stack.enter_context(EventLog(Path(config.log), fault)))
+            table = None if quiet else stack.enter_context(TableSink(Console(soft_wrap=False, highlight=False), out))
+            outbox = open_outbox(config, summary, note, fault, stack)
+            if config.status is not None:
+                stack.enter_context(StatusFile(Path(config.status), state, fault))
             store = PictureStore(out / "pictures", out) if config.pictures else None
             stack.push(finish)
             state.tell("started", sources=[source.name for source in state.sources])
             with _progress(errors, quiet) as progress, StopRequest() as stop:
                 merged = stack.enter_context(closing(Merged(sources, state, done, lambda: stop.signal is not None)))
-                frames = _counted(tools.reader.clock, merged, sources, summary, progress, stop, report)
+                frames = _counted(tools.reader.clock, merged, sources, summary, progress, stop, report, outbox.tick)
                 for event in _events(
                     config, tools, frames, any(source.live for source in sources), report, stack, left_out
                 ):
                     with tools.reader.clock.stage("write"):
                         number += 1
                         result = _result(event, summary.run, number, store, watched, config.certain)
-                        for sink in sinks:
-                            sink.write(result)
+                        outbox.write(result)
+                        if table is not None:
+                            table.write(result)
                     if event.event == "final":
                         state.reads += 1
                         state.sources[event.stream].reads += 1
@@ -152,34 +140,6 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     if not quiet:
         summary.print_sources(Console(soft_wrap=False, highlight=False))
     return summary
-
-
-def _open_sinks(
-    config: RunConfig, summary: Summary, out: Path, quiet: bool, note: Report, fault: Report, stack: ExitStack
-) -> list[Sink]:
-    sync_seconds = _SYNC_SECONDS if config.crops is not None else 0.0
-    sinks: list[Sink] = [stack.enter_context(JsonLinesSink(out / "reads.jsonl", sync_seconds))]
-    if config.csv is not None:
-        sinks.append(stack.enter_context(CsvSink(Path(config.csv))))
-    if config.store is not None:
-        retention = Retention(config.keep_days or None, config.keep_reads or None)
-        sinks.append(stack.enter_context(SqliteSink(Path(config.store), retention)))
-    if config.webhook is not None:
-        webhook = SpooledSink(poster(config.webhook), redact(config.webhook), out / "spool", note)
-        sinks.append(stack.enter_context(webhook))
-    if config.mqtt is not None:
-        mqtt = SpooledSink(publisher(config.mqtt), redact(config.mqtt), out / "spool-mqtt", note)
-        sinks.append(stack.enter_context(mqtt))
-    if config.evidence is not None:
-        made_by = {**summary.made_by(), "config": config.as_dict()}
-        sinks.append(stack.enter_context(EvidenceSink(Path(config.evidence), made_by, config.blur)))
-    if config.log is not None:
-        summary.state.listeners.append(stack.enter_context(EventLog(Path(config.log), fault)))
-    if config.status is not None:
-        stack.enter_context(StatusFile(Path(config.status), summary.state, fault))
-    if not quiet:
-        sinks.append(stack.enter_context(TableSink(Console(soft_wrap=False, highlight=False), out)))
-    return sinks
 
 
 def _events(
@@ -209,6 +169,7 @@ def _counted(
     progress: Progress,
     stop: StopRequest,
     report: Report,
+    tick: Callable[[], None],
 ) -> Iterator[Frame | Quiet | Ended]:
     """The frames until all sources end or somebody asks to stop; the reads of what came so far still follow."""
     task = progress.add_task("frames", total=None, reads=0)
@@ -219,6 +180,7 @@ def _counted(
             item = next(coming, None)
         if item is None:
             break
+        tick()
         if isinstance(item, Ended):
             state.tell("source ended", source=state.sources[item.stream].name, why=state.sources[item.stream].error)
             raise_or_report(item, len(sources), report)
@@ -268,7 +230,7 @@ def _result(
     if watched is not None and hidden:
         shown = watched.shown(reading.text)
         read = replace(read, text=shown, certain=shown, characters=(), alternatives=())
-    return Result(read, fused.first, fused.last, best.crop, best.sr, best.quad, best.picture, hidden)
+    return Result(read, fused.first, fused.last, best.crop, best.sr, best.quad, best.picture, hidden, fused.history)
 
 
 def _utc(seconds: float) -> str:

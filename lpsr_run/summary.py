@@ -53,7 +53,7 @@ class Summary:
         """Models and engines, for whoever must know what made a read."""
         return {
             "models": {
-                role: {"name": model.name, "path": str(model.path), "sha256": model.sha256}
+                role: {"name": model.name, "path": str(model.path), "sha256": model.sha256, "data": model.data}
                 for role, model in self.models.items()
             },
             "engines": self.engines,

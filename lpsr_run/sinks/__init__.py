@@ -2,7 +2,6 @@
 
 from lpsr_run.sinks.base import Result, Sink
 from lpsr_run.sinks.csv_file import CsvSink
-from lpsr_run.sinks.evidence import EvidenceSink
 from lpsr_run.sinks.folder import make_folder, set_aside
 from lpsr_run.sinks.jsonl import JsonLinesSink
 from lpsr_run.sinks.mqtt import publisher
@@ -14,7 +13,6 @@ from lpsr_run.sinks.webhook import poster
 
 __all__ = [
     "CsvSink",
-    "EvidenceSink",
     "JsonLinesSink",
     "PictureStore",
     "Result",

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
+import json
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image, Quad
-from lpsr_core.reads import Read
+from lpsr_core.reads import Read, read_key
+from lpsr_run.identity import new_run_id
+from lpsr_run.sinks.files import ClosesItself
+from lpsr_run.track import History
+
+Fault = Callable[[str], None]
+"""Takes one line about something that was lost though the run goes on; it counts in the exit code."""
 
 MAKE_ROOM = "make room, or give another path"
 ELSEWHERE = "give another path"
@@ -28,6 +37,7 @@ class Result:
         quad: the plate's corners in that frame.
         frame: that frame, uint8[H, W, 3], where a sink wants frames.
         hidden: whether nobody looks for the plate, so that its pictures must not be kept.
+        history: what each of its frames said, where a sink wants that.
     """
 
     read: Read
@@ -38,6 +48,59 @@ class Result:
     quad: Quad
     frame: Image | None = None
     hidden: bool = False
+    history: History | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """A read as it lies in `reads.jsonl`, and as sinks get it: also long after the run that made it.
+
+    Attributes:
+        line: JSON, without the newline.
+        fields: what it says.
+    """
+
+    line: str
+    fields: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, read: Read) -> Record:
+        """The record of a read."""
+        fields = read.as_dict()
+        return cls(json.dumps(fields, ensure_ascii=False), fields)
+
+    @classmethod
+    def parse(cls, line: str) -> Record:
+        """A record from its line.
+
+        Raises:
+            ValueError: it is not one.
+        """
+        fields = json.loads(line)
+        if not isinstance(fields, dict) or not isinstance(fields.get("run"), str) or not fields["run"]:
+            raise ValueError("not a read")
+        if type(fields.get("number")) is not int:
+            raise ValueError("a read without a number")
+        return cls(line, fields)
+
+    @property
+    def run(self) -> str:
+        """Identifier of the run that made it."""
+        return str(self.fields["run"])
+
+    @property
+    def number(self) -> int:
+        """Its number within that run."""
+        return int(self.fields["number"])
+
+    @property
+    def key(self) -> str:
+        """Its name, which no other read has."""
+        return read_key(self.run, self.number)
+
+
+class NotNowError(LpsrError):
+    """A sink that cannot take a read now, and is likely to take it later."""
 
 
 class Sink(Protocol):
@@ -58,9 +121,53 @@ class Sink(Protocol):
         ...
 
 
+class DurableSink(ClosesItself):
+    """Keeps reads. It is handed each at least once, in their order, and keeps it once.
+
+    Attributes:
+        name: kind and place, the same in every run.
+    """
+
+    name: str
+    _own_run, _own_count = "", 0
+
+    def prepare(self, result: Result) -> None:
+        """Put aside what the read alone does not hold, before it is recorded.
+
+        Raises:
+            LpsrError: it could not be written.
+        """
+
+    @abstractmethod
+    def deliver(self, record: Record, again: bool = False) -> None:
+        """Take a recorded read.
+
+        Args:
+            record: of the read.
+            again: whether it may have been taken before, by an earlier run.
+
+        Raises:
+            NotNowError: it cannot be written now.
+            LpsrError: it could not be written.
+        """
+
+    def write(self, result: Result) -> None:
+        """Take a read that nobody recorded; those of no run get a run of this sink's own."""
+        if not result.read.run:
+            self._own_run, self._own_count = self._own_run or new_run_id(), self._own_count + 1
+            result = replace(result, read=replace(result.read, run=self._own_run, number=self._own_count))
+        self.prepare(result)
+        self.deliver(Record.of(result.read))
+
+
 def write_failed(path: Path, error: OSError) -> LpsrError:
     """The error of a file that could not be written."""
     return LpsrError(f"{path}: cannot be written: {why(error)}; what was written before is kept")
+
+
+def vanished(path: Path) -> str:
+    """The line about an output that somebody deleted or moved while it was written."""
+    return f"{path}: was deleted or moved while the run wrote it; it is made anew, and begins with the next read"
 
 
 def why(error: OSError) -> str:

@@ -6,8 +6,8 @@ import csv
 import io
 from pathlib import Path
 
-from lpsr_run.sinks.base import Result, write_failed
-from lpsr_run.sinks.files import ClosesItself, append_line, end_line
+from lpsr_run.sinks.base import DurableSink, Fault, Record, vanished, write_failed
+from lpsr_run.sinks.files import append_line, end_line, is_at
 
 COLUMNS = (
     *("source", "time", "milliseconds", "frame", "track", "text", "certain", "layout", "confidence", "plate"),
@@ -16,30 +16,24 @@ COLUMNS = (
 )
 
 
-class CsvSink(ClosesItself):
+class CsvSink(DurableSink):
     """One line a read, on the disk before the next read is made; an existing file of this form is continued.
 
     Args:
         path: the file.
+        fault: told when somebody deleted or moved it.
 
     Raises:
         LpsrError: it cannot be made or written, or has other columns.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, fault: Fault = lambda line: None) -> None:
+        self._path, self._fault = path, fault
+        self.name = f"csv:{path.absolute()}"
+        self._known: dict[str, set[int]] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a+b", buffering=0)
-            self._file.seek(0)
-            head = self._file.readline().decode("utf-8", "replace")
-            if not head:
-                self._append(COLUMNS)
-            elif head.strip() != ",".join(COLUMNS):
-                self._file.close()
-                raise OSError(0, "is another table")
-            else:
-                end_line(path)
+            self._open()
         except OSError as error:
             raise write_failed(path, error) from None
 
@@ -47,16 +41,42 @@ class CsvSink(ClosesItself):
         """Closes it."""
         self._file.close()
 
-    def write(self, result: Result) -> None:
-        fields = result.read.as_dict()
-        values = {**fields, **fields["box"]}
+    def deliver(self, record: Record, again: bool = False) -> None:
+        """As the base class says."""
+        values = {**record.fields, **record.fields["box"]}
         try:
+            if not is_at(self._file, self._path):
+                self._fault(vanished(self._path))
+                self._file.close()
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._open()
+            if again and record.number in self._numbers(record.run):
+                return
             self._append(["" if values[name] is None else values[name] for name in COLUMNS])
         except OSError as error:
             raise write_failed(self._path, error) from None
 
+    def _open(self) -> None:
+        self._file = self._path.open("a+b", buffering=0)
+        self._file.seek(0)
+        head = self._file.readline().decode("utf-8", "replace")
+        if not head:
+            self._append(COLUMNS)
+        elif head.strip() != ",".join(COLUMNS):
+            self._file.close()
+            raise OSError(0, "is another table")
+        else:
+            end_line(self._path)
+
+    def _numbers(self, run: str) -> set[int]:
+        """Reads of a run that the file holds."""
+        if run not in self._known:
+            with self._path.open(encoding="utf-8", errors="replace", newline="") as stream:
+                rows = [row for row in csv.DictReader(stream) if row.get("run") == run]
+            self._known = {run: {int(row["number"]) for row in rows if (row.get("number") or "").isdigit()}}
+        return self._known[run]
+
     def _append(self, values: object) -> None:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerow(values)  # type: ignore[arg-type]
-        line = text.getvalue().encode()
-        append_line(self._file, line)
+        append_line(self._file, text.getvalue().encode())

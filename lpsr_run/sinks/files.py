@@ -53,6 +53,14 @@ def append_line(file: IO[bytes], line: bytes, synced: bool = True) -> None:
         raise
 
 
+def is_at(file: IO[bytes], path: Path) -> bool:
+    """Whether an open file is still the one under this name: others may have moved or deleted it."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
 def end_line(path: Path) -> None:
     """Ends the last line of a file, which a power cut may have torn: the next one is not to go on in it.
 

@@ -7,6 +7,11 @@ from pathlib import Path
 
 from lpsr_run.sinks.base import write_failed
 
+EARLIER_READS = "reads.earlier.jsonl"
+"""What `reads.jsonl` is called where it was set aside."""
+DELIVERED = ".delivered.json"
+"""Beside the reads: how many of them each sink has, as long as one has not got all."""
+
 
 def set_aside(out: Path) -> Path | None:
     """Moves what an earlier run left in an output folder to `earlier-N` inside it, so that nothing is destroyed.
@@ -24,7 +29,7 @@ def set_aside(out: Path) -> Path | None:
         LpsrError: the files could not be moved.
     """
     reads = out / "reads.jsonl"
-    moved = {"run.json": "run.json", "pictures": "pictures", "reads.jsonl": "reads.earlier.jsonl"}
+    moved = {"run.json": "run.json", "pictures": "pictures", "reads.jsonl": EARLIER_READS, DELIVERED: DELIVERED}
     try:
         # A folder called pictures without our reads beside it is not ours to move.
         if not (reads.is_file() and reads.stat().st_size):

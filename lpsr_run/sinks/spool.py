@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from lpsr_run.sinks.base import Result, write_failed
-from lpsr_run.sinks.files import ClosesItself, replace_file
+from lpsr_run.sinks.base import DurableSink, Record, write_failed
+from lpsr_run.sinks.files import replace_file
 from lpsr_run.sinks.folder import make_folder
 from lpsr_run.sources.live import Retry
 
@@ -33,7 +33,7 @@ class RefusedError(Exception):
     """The server will never take this read."""
 
 
-class SpooledSink(ClosesItself):
+class SpooledSink(DurableSink):
     """Sends each read in order, at least once.
 
     Args:
@@ -57,6 +57,7 @@ class SpooledSink(ClosesItself):
     ) -> None:
         self._send, self._shown, self._spool, self._notice = send, shown, spool, notice
         self._retry = retry or Retry(longest=60.0)
+        self.name = f"spool:{spool.absolute()}"
         make_folder(spool)
         make_folder(spool / "refused")
         self._last = max(map(_nanoseconds, self._files()), default=0)
@@ -75,14 +76,18 @@ class SpooledSink(ClosesItself):
         """Reads in the spool."""
         return len(self._files())
 
-    def write(self, result: Result) -> None:
-        # Names sort as the reads came, also over runs, and also when the clock is set back.
-        self._last = max(time.time_ns(), self._last + 1)
-        path = self._spool / f"{self._last:020d}.json"
+    def deliver(self, record: Record, again: bool = False) -> None:
+        """As the base class says; what was sent before is sent again, under the same key."""
         try:
-            replace_file(path, result.read.to_json().encode(), synced=True)
+            self._spool.mkdir(parents=True, exist_ok=True)
+            if again and any(self._spool.glob(f"*-{record.key}.json")):
+                return
+            # Names sort as the reads came, also over runs, and also when the clock is set back.
+            self._last = max(time.time_ns(), self._last + 1)
+            path = self._spool / f"{self._last:020d}-{record.key}.json"
+            replace_file(path, record.line.encode(), synced=True)
         except OSError as error:
-            raise write_failed(path, error) from None
+            raise write_failed(self._spool, error) from None
         self._wake.set()
 
     def _files(self) -> list[Path]:
@@ -126,7 +131,7 @@ class SpooledSink(ClosesItself):
                 return None
             try:
                 json.loads(body)
-                self._send(body, path.stem)
+                self._send(body, path.stem.partition("-")[2] or path.stem)
             except NotTakenError as error:
                 return str(error)
             except RefusedError as error:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError
-from lpsr_run.sinks.base import ELSEWHERE, MAKE_ROOM, Result, why
-from lpsr_run.sinks.files import ClosesItself
+from lpsr_run.sinks.base import ELSEWHERE, MAKE_ROOM, DurableSink, Fault, NotNowError, Record, vanished, why
 
 SCHEMA = 3
 _TABLE = """
@@ -49,6 +48,8 @@ _COLUMNS = (
     *("agreeing", "json", "certain", "plate", "event", "run", "number"),
 )
 _INSERT = f"INSERT OR IGNORE INTO reads ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+_BUSY_MILLISECONDS = 200
+"""That a read waits for a lock of somebody else before it is put off."""
 _PRUNED, _PRUNED_SECONDS = 100, 3600.0
 """Reads, and seconds, between two looks at what is too old or too many."""
 
@@ -66,47 +67,58 @@ class Retention:
     reads: int | None = None
 
 
-class SqliteSink(ClosesItself):
+class SqliteSink(DurableSink):
     """A database of reads; several runs may write to it at a time.
 
     Args:
         path: the file; made when missing.
         retention: what is deleted.
+        fault: told when somebody deleted or moved the file.
 
     Raises:
         LpsrError: it cannot be opened, or is not such a database.
     """
 
-    def __init__(self, path: Path, retention: Retention | None = None) -> None:
-        self._path, self._retention, self._count = path, retention or Retention(), 0
+    def __init__(self, path: Path, retention: Retention | None = None, fault: Fault = lambda line: None) -> None:
+        self._path, self._retention, self._fault, self._count = path, retention or Retention(), fault, 0
+        self.name = f"store:{path.absolute()}"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, timeout=10, isolation_level=None)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = FULL")  # what was written stays, also through a power cut
-            self._database.execute("PRAGMA cache_size = -256")  # KiB: rows are appended and seldom read
-            self._prepare()
+            self._open()
             self._prune()
         except (sqlite3.Error, OSError) as error:
             raise LpsrError(f"{path}: cannot be used as the store of reads: {_why(error)}") from None
+
+    def _open(self) -> None:
+        self._database = sqlite3.connect(self._path, timeout=10, isolation_level=None)
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = FULL")  # what was written stays, also through a power cut
+        self._database.execute("PRAGMA cache_size = -256")  # KiB: rows are appended and seldom read
+        self._prepare()
+        self._database.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+        self._identity = _identity(self._path)
 
     def close(self) -> None:
         """Closes it."""
         self._database.close()
 
-    def write(self, result: Result) -> None:
-        read = result.read
-        values = (
-            *(time.time(), read.source, read.time, read.milliseconds, read.frame, read.track, read.text),
-            *(read.layout, read.confidence, read.frames, read.agreeing, read.to_json()),
-            *(read.certain, read.plate, read.event, read.run or None, read.number or None),
-        )
+    def deliver(self, record: Record, again: bool = False) -> None:
+        """As the base class says; while others lock the database, this raises `NotNowError`."""
+        read = record.fields
+        values = [record.line if name == "json" else read[name] for name in _COLUMNS[1:]]
         try:
-            self._database.execute(_INSERT, values)
+            if _identity(self._path) != self._identity:
+                self._fault(vanished(self._path))
+                self._database.close()
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._open()
+            self._database.execute(_INSERT, (time.time(), *values))
             self._count += 1
             if self._count % _PRUNED == 0 or time.monotonic() - self._pruned > _PRUNED_SECONDS:
                 self._prune()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
+            if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+                raise NotNowError(f"{self._path}: is locked by somebody else") from None
             raise LpsrError(
                 f"{self._path}: cannot be written: {_why(error)}; what was written before is kept"
             ) from None
@@ -135,6 +147,14 @@ class SqliteSink(ClosesItself):
         if self._retention.reads is not None:
             newest = "SELECT id FROM reads ORDER BY id DESC LIMIT 1 OFFSET ?"
             self._database.execute(f"DELETE FROM reads WHERE id <= ({newest})", (self._retention.reads,))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _why(error: sqlite3.Error | OSError) -> str:

@@ -14,7 +14,7 @@ GOOD = 'description = "mine"\nsms = [87]\nworkspace_mib = 64\n[batch]\nmin = 1\n
 
 
 def test_every_target_has_one() -> None:
-    named = {"jetson-orin-nano", "jetson-agx-orin", "jetson-thor", "t4", "l4", "a100", "h100-h200"}
+    named = {"jetson-orin-nano", "jetson-agx-orin", "jetson-thor", "t4", "l4", "a100", "h100-h200", "generic"}
     assert set(profile_names()) == named
     for name in named:
         profile = load_profile(name)

@@ -265,7 +265,7 @@ def test_bad_models(here: Command, models: Path, options: list[str], tmp_path: P
     fails(here(*call, "--backend", "tensorrt"), 1, "TensorRT runs engines")
     video = ["--video", tmp_path / "p.png", "--out", tmp_path / "o", *options]
     fails(here(*video, "--detector", "none.onnx"), 2, "none.onnx: no such model file")
-    fails(here(*video, "--detector", models / "generator.onnx"), 1, "unknown detector output")
+    fails(here(*video, "--detector", models / "generator.onnx"), 1, "takes pictures of 48x16")
 
 
 def test_an_output_that_cannot_be_written(here: Command, options: list[str], tmp_path: Path) -> None:

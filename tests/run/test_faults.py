@@ -63,7 +63,8 @@ from pathlib import Path
 import numpy as np
 from lpsr_core.geometry import Box, Quad
 from lpsr_core.reads import Read
-from lpsr_run.sinks import EvidenceSink, JsonLinesSink, Result, SqliteSink
+from lpsr_run.evidence.sink import EvidenceSink
+from lpsr_run.sinks import JsonLinesSink, Result, SqliteSink
 
 out = Path(sys.argv[1])
 crop = np.zeros((10, 30, 3), np.uint8)
@@ -100,7 +101,8 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path: Path
             assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             (stored,) = database.execute("SELECT count(*) FROM reads").fetchone()
         assert stored >= count
-        evidence = [entry for entry in (out / "evidence").iterdir() if not entry.name.startswith(".part-")]
+        entries = [entry for entry in (out / "evidence").iterdir() if entry.is_dir()]
+        evidence = [entry for entry in entries if not entry.name.startswith(".part-")]
         assert len(evidence) >= count
         for entry in evidence:
             assert set(json.loads((entry / "evidence.json").read_text())["files"]) == {"lr.png"}

@@ -1,0 +1,72 @@
+"""The command line of `lpsr-evidence`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lpsr_core.errors import run_command
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
+
+
+@app.callback()
+def evidence() -> None:
+    """Checks what `lpsr-run --evidence` wrote."""
+
+
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of --evidence.")],
+    public: Annotated[
+        Path | None, typer.Option(metavar="KEY.pub", help="Public key that the chain must be signed with.")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Checks digests, order, completeness and signatures; a line for each finding.
+
+    Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage.
+    """
+    from lpsr_run.evidence.verify import verify as check
+
+    verdict = check(folder, public)
+    for finding in verdict.findings:
+        typer.echo(f"{'remark' if finding.remark else 'finding'}: {finding}")
+    wrong = sum(not finding.remark for finding in verdict.findings)
+    how = "signatures checked" if verdict.signed else "no signature checked (--public)"
+    typer.echo(f"{verdict.folders} reads of {verdict.runs} runs: {wrong} findings; {how}")
+    raise typer.Exit(0 if verdict.sound else 1)
+
+
+@app.command()
+def replay(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of one read.")],
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Computes a read again from its frame and what the frames said.
+
+    Exit codes: 0 it is the same, 1 it is not, 2 wrong usage.
+    """
+    from lpsr_run.evidence.replay import replay as again
+
+    found = again(folder)
+    crop = {True: "the same, pixel by pixel", False: "another one", None: "not cut again, there is no whole frame"}
+    typer.echo(f"text: {found.text}, recorded {found.recorded_text}")
+    typer.echo(f"confidence: {found.confidence:.4f}, recorded {found.recorded_confidence:.4f}")
+    typer.echo(f"crop: {crop[found.crop]}")
+    typer.echo(f"probabilities of the named frame: largest difference {found.difference:.1e}")
+    for role in found.models:
+        typer.echo(f"{role}: the model is not the recorded one")
+    typer.echo("the same" if found.same else "NOT the same")
+    raise typer.Exit(0 if found.same else 1)
+
+
+def main() -> None:
+    """Entry point of `lpsr-evidence`."""
+    run_command(app)
+
+
+if __name__ == "__main__":
+    main()
