@@ -1,289 +1,281 @@
-"""Times the deformable-convolution kernels on this machine's GPU: python -m benchmarks.kernel [--out FILE.md]
+"""Times the deformable-convolution kernels on this machine's GPU: python -m benchmarks.kernel --build DIR --out FILE
 
-Needs a GPU, PyTorch with CUDA, nvcc and CMake; torchvision and ONNX Runtime with CUDA are timed beside ours where they
-are installed. Every kernel is held to the double-precision reference before it is timed. Floors are of this GPU: its
-matrix products and its copies are timed first.
+Every tactic is held to PyTorch's FP32 result at the size that is timed, then timed by CUDA graphs over buffers that
+together exceed the GPU's last cache where at most 64 of them do. Beside it: torchvision's operator and an ordinary
+convolution, both FP16, and the floors that this GPU's products, copies and launches set. FILE is JSON, written again
+after every row; a table of the same name ending in .md lies beside it.
+
+Needs PyTorch with CUDA; torchvision is timed where it is installed. DIR holds liblpsr_deform_conv.so and
+liblpsr_deform_conv_host.so (cmake -B DIR && cmake --build DIR); --before names another build to time beside it.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
-import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from benchmarks.deformable_layers import Layer, layers
+from benchmarks.devices import Device, Timing, device
+from lpsr_core.jsonfile import write_json
+from tests.native.kernels import FLOAT16, PACKED8, CProblem, GpuLibrary, Library, Shape
 
-from tests.native.kernels import (
-    FLOAT16,
-    FLOAT32,
-    LINEAR,
-    PACKED8,
-    CProblem,
-    GpuLibrary,
-    Library,
-    Problem,
-    Shape,
-    random_problem,
-    to_layout,
-)
+SCHEMA = 1
+_TOLERANCE = 1.5e-3
+"""Of the largest value: blended samples are halves, each with a relative error of 2^-11."""
+_COPIES = 64
+_PLAIN_LIMIT = 2e10
+"""Operations above which the plain kernel, written to be right, is not timed."""
 
-ROOT = Path(__file__).resolve().parents[1]
-BATCHES = (1, 4, 16, 64, 256, 1024)
-_TRIALS, _LAUNCHES = 9, 20
-_TOLERANCE = {FLOAT32: 1e-5, FLOAT16: 1.5e-3}
+Work = Callable[[], object]
 
 
-def shapes(graph: Path) -> dict[str, Shape]:
-    """The deformable convolutions of a graph, and the one that docs/plugin.md reckons with."""
-    import onnx
+class Tensors:
+    """One problem on the device, FP16: as the kernels take it (packed by eight channels) and as PyTorch does."""
 
-    model = onnx.shape_inference.infer_shapes(onnx.load(str(graph)), data_prop=True)
-    values = (*model.graph.value_info, *model.graph.input, *model.graph.output)
-    sizes = {value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in values}
-    weights = {entry.name: list(entry.dims) for entry in model.graph.initializer}
-    weights |= {  # stored at half precision, and cast
-        node.output[0]: weights[node.input[0]]
-        for node in model.graph.node
-        if node.op_type == "Cast" and node.input[0] in weights
-    }
+    def __init__(self, torch: Any, shape: Shape, kind: str, seed: int) -> None:
+        generator = torch.Generator(device=kind).manual_seed(seed)
+        height, width = shape.out_size
+
+        def draw(*size: int) -> Any:
+            return torch.randn(size, device=kind, generator=generator).half()
+
+        def padded(values: Any, channels: int) -> Any:
+            return torch.nn.functional.pad(values, (0, -channels % 8)).contiguous()
+
+        self.shape = shape
+        self.x = draw(shape.batch, shape.channels, shape.height, shape.width)
+        self.weight = draw(shape.out_channels, shape.channels, *shape.kernel)
+        self.weight /= (shape.channels * shape.taps) ** 0.5
+        self.offset = draw(shape.batch, 2 * shape.taps, height, width)
+        self.mask = torch.sigmoid(draw(shape.batch, shape.taps, height, width))
+        self.bias = draw(shape.out_channels)
+        self.x8 = padded(self.x.permute(0, 2, 3, 1), shape.channels)
+        self.weight8 = packed_weights(torch, self.weight)
+        self.bias32 = self.bias.float()
+        self.y8 = torch.full((shape.batch, height, width, -(-shape.out_channels // 8) * 8), float("nan"), device=kind)
+        self.y8 = self.y8.half()
+        ours = (self.x8, self.weight8, self.offset, self.mask, self.bias32, self.y8)
+        self.bytes = sum(each.numel() * each.element_size() for each in ours)
+        self.problem = CProblem(shape.c(), FLOAT16, FLOAT16, PACKED8, *(each.data_ptr() for each in ours))
+
+    @property
+    def y(self) -> Any:
+        """What a kernel found, [N, Co, H, W]."""
+        return self.y8[..., : self.shape.out_channels].permute(0, 3, 1, 2)
+
+
+def packed_weights(torch: Any, weight: Any) -> Any:
+    """ONNX weights [Co, C, kh, kw] of one group as the kernels take them: [taps][Cp / 2][Op][2]."""
+    outputs, channels = weight.shape[:2]
+    by_tap = weight.reshape(outputs, channels, -1).permute(2, 1, 0)
+    by_tap = torch.nn.functional.pad(by_tap, (0, -outputs % 8, 0, -channels % 16))
+    taps, padded, columns = by_tap.shape
+    return by_tap.reshape(taps, padded // 2, 2, columns).permute(0, 1, 3, 2).contiguous()
+
+
+def reference(tensors: Tensors) -> Any:
+    """PyTorch's result in FP32, [N, Co, H, W]."""
+    from lpsr_train.networks.deform import deform_conv2d
+
+    given = (tensors.x, tensors.weight, tensors.offset, tensors.mask, tensors.bias)
+    shape = tensors.shape
+    return deform_conv2d(*(each.float() for each in given), stride=shape.stride[0], padding=shape.pad[0])
+
+
+def differences(torch: Any, where: Device, tensors: Tensors, library: Library) -> dict[int, float]:
+    """How far each tactic is from the reference, relative to its largest value; infinite where it failed."""
+    wanted = reference(tensors)
+    largest = max(float(wanted.abs().max()), 1.0)
     found = {}
-    for node in model.graph.node:
-        if node.op_type == "DeformConv":
-            given = {entry.name: onnx.helper.get_attribute_value(entry) for entry in node.attribute}
-            outputs, _, *kernel = weights[node.input[1]]
-            _, channels, height, width = sizes[node.input[0]]
-            pad = tuple(given.get("pads", (0, 0, 0, 0))[:2])
-            shape = Shape(1, channels, height, width, outputs, tuple(kernel), pad=pad)
-            shape = replace(
-                shape, groups=given.get("group", 1), offset_groups=given.get("offset_group", 1), stride=(1, 1)
-            )
-            found[f"{channels}->{outputs}, {height}x{width}"] = shape
-    found["64->64, 32x96"] = Shape(1, 64, 32, 96, 64)
+    for tactic in library.tactics(tensors.problem, library.sm):
+        if tactic == 0 and Layer("", tensors.shape, 1).operations(tensors.shape.batch) > _PLAIN_LIMIT:
+            continue
+        tensors.y8.fill_(float("nan"))
+        status = library.launch(tensors.problem, tactic, where.stream)
+        where.wait()
+        apart = float((tensors.y.float() - wanted).abs().max()) / largest if status == 0 else float("inf")
+        found[tactic] = apart if apart == apart else float("inf")
     return found
 
 
-def microseconds(torch: Any, work: Callable[[], object]) -> float:
-    """The median time of one launch, by the GPU's clock, over launches in a row."""
-    for _ in range(3):
-        work()
-    times = []
-    for _ in range(_TRIALS):
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        start.record()
-        for _ in range(_LAUNCHES):
-            work()
-        end.record()
-        torch.cuda.synchronize()
-        times.append(1000 * start.elapsed_time(end) / _LAUNCHES)
-    return statistics.median(times)
+def others(torch: Any, sets: list[Tensors]) -> Iterator[tuple[str, list[Work]]]:
+    """What is timed beside the kernels."""
 
+    def convolution(tensors: Tensors) -> Work:
+        x = tensors.x.to(memory_format=torch.channels_last)
+        weight = tensors.weight.to(memory_format=torch.channels_last)
+        shape = tensors.shape
+        return lambda: torch.nn.functional.conv2d(x, weight, tensors.bias, shape.stride, shape.pad)
 
-class Ours:
-    """One problem's tensors on the GPU, as the kernels take them."""
-
-    def __init__(self, torch: Any, library: GpuLibrary, problem: Problem, dtype: int, layout: int) -> None:
-        number = np.float16 if dtype == FLOAT16 else np.float32
-        shape = problem.shape
-        empty = np.zeros((shape.batch, shape.out_channels, *shape.out_size))
-        arrays = (
-            to_layout(problem.x, layout, number, 0.0),
-            library.pack(shape, problem.weight).astype(number),
-            problem.offset.astype(number),
-            None if problem.mask is None else problem.mask.astype(number),
-            None if problem.bias is None else problem.bias.astype(np.float32),
-            to_layout(empty, layout, number, 0.0),
-        )
-        self._kept = [None if each is None else torch.from_numpy(np.ascontiguousarray(each)).cuda() for each in arrays]
-        pointers = (None if each is None else each.data_ptr() for each in self._kept)
-        self._problem = CProblem(shape.c(), dtype, dtype, layout, *pointers)
-        self._library, self._stream = library, torch.cuda.current_stream().cuda_stream
-
-    @property
-    def tactics(self) -> list[int]:
-        return self._library.tactics(self._problem, self._library.sm)
-
-    def launch(self, tactic: int) -> None:
-        status = self._library.launch(self._problem, tactic, self._stream)
-        if status:
-            sys.exit(f"tactic {tactic} gave status {status}")
-
-
-def checked(library: GpuLibrary, shape: Shape, dtype: int, layout: int, tactics: list[int]) -> None:
-    """Makes sure that every tactic finds what the reference does, on one plate."""
-    problem = random_problem(replace(shape, batch=1), 1).at_half(offsets_too=dtype == FLOAT16)
-    wanted = library.reference(problem)
-    for tactic in tactics:
-        found = library.run(problem, tactic, dtype, dtype, layout)
-        apart = np.abs(found - wanted).max() / max(np.abs(wanted).max(), 1.0)
-        if not apart <= _TOLERANCE[dtype]:
-            sys.exit(f"tactic {tactic} of {shape}: {apart:.2g} from the reference; nothing was timed")
-
-
-def floors(shape: Shape, batch: int, product: float, copy: float) -> tuple[float, float]:
-    """Microseconds that the products and the memory take at least, FP16.
-
-    Args:
-        shape, batch: of the call.
-        product: operations a second.
-        copy: bytes a second, read and written.
-    """
-    height, width = shape.out_size
-    pixels = batch * height * width
-    operations = 2 * shape.taps * shape.channels // shape.groups * shape.out_channels * pixels
-    inputs = batch * shape.channels * shape.height * shape.width
-    samples = 3 * shape.offset_groups * shape.taps * pixels
-    return 1e6 * operations / product, 1e6 * 2 * (inputs + samples + shape.out_channels * pixels) / copy
-
-
-def rates(torch: Any) -> tuple[float, float]:
-    """FP16 operations a second of a large product, and bytes a second of a large copy."""
-    a, b = (torch.randn(8192, 8192, device="cuda", dtype=torch.float16) for _ in range(2))
-    product = 2 * 8192**3 / (1e-6 * microseconds(torch, lambda: a @ b))
-    x = torch.empty(1 << 29, device="cuda", dtype=torch.uint8)
-    y = torch.empty_like(x)
-    return product, 2 * x.numel() / (1e-6 * microseconds(torch, lambda: y.copy_(x)))
-
-
-def torchvision_time(torch: Any, problem: Problem, half: bool) -> float | None:
-    """Microseconds of torchvision's operator; None where it is not installed."""
+    yield "convolution_fp16", [convolution(each) for each in sets]
     try:
         from torchvision.ops import deform_conv2d
     except (ImportError, RuntimeError):
-        return None
-    kind = torch.float16 if half else torch.float32
-    shape = problem.shape
-    x, offset, weight, bias, mask = (
-        None if each is None else torch.from_numpy(each).to("cuda", kind)
-        for each in (problem.x, problem.offset, problem.weight, problem.bias, problem.mask)
-    )
-    return microseconds(
-        torch,
-        lambda: deform_conv2d(
-            x, offset, weight, bias, stride=shape.stride, padding=shape.pad, dilation=shape.dilation, mask=mask
-        ),
-    )
+        return
+
+    def stock(t: Tensors) -> Work:
+        return lambda: deform_conv2d(t.x, t.offset, t.weight, t.bias, t.shape.stride, t.shape.pad, mask=t.mask)
+
+    yield "torchvision_fp16", [stock(each) for each in sets]
 
 
-def onnxruntime_time(problem: Problem) -> float | None:
-    """Microseconds of ONNX Runtime's CUDA operator in FP32, tensors on the GPU; None where it has none."""
-    try:
-        import onnx
-        import onnxruntime
-    except ImportError:
-        return None
-    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
-        return None
-    shape = problem.shape
-    tensors = {"x": problem.x, "w": problem.weight, "offset": problem.offset, "b": problem.bias, "mask": problem.mask}
-    node = onnx.helper.make_node(
-        "DeformConv",
-        list(tensors),
-        ["y"],
-        kernel_shape=shape.kernel,
-        pads=[*shape.pad, *shape.pad],
-        group=shape.groups,
-        offset_group=shape.offset_groups,
-    )
-    single = onnx.TensorProto.FLOAT
-    inputs = [onnx.helper.make_tensor_value_info(name, single, each.shape) for name, each in tensors.items()]
-    graph = onnx.helper.make_graph([node], "deform", inputs, [onnx.helper.make_tensor_value_info("y", single, None)])
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 19)], ir_version=9)
-    options = onnxruntime.SessionOptions()
-    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-    try:
-        session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CUDAExecutionProvider"])
-    except Exception:
-        return None
-    binding = session.io_binding()
-    kind = onnxruntime.OrtValue
-    values = {name: kind.ortvalue_from_numpy(each.astype(np.float32), "cuda") for name, each in tensors.items()}
-    for name, value in values.items():
-        binding.bind_ortvalue_input(name, value)
-    binding.bind_output("y", "cuda")
-    # Its stream is its own, so the host's clock is taken around many runs.
-    for _ in range(3):
-        session.run_with_iobinding(binding)
-    times = []
-    for _ in range(_TRIALS):
-        start = time.perf_counter()
-        for _ in range(_LAUNCHES):
-            session.run_with_iobinding(binding)
-        binding.synchronize_outputs()
-        times.append(1e6 * (time.perf_counter() - start) / _LAUNCHES)
-    return statistics.median(times)
+def rates(torch: Any, where: Device) -> dict[str, float]:
+    """FP16 operations a second of a large product, bytes a second of a large copy, microseconds of a tiny launch."""
+    size, length = (8192, 1 << 29) if where.kind == "cuda" else (256, 1 << 16)
+    a, b = (torch.randn(size, size, device=where.kind).half() for _ in range(2))
+    x = torch.ones(length, device=where.kind, dtype=torch.uint8)
+    y, one = torch.empty_like(x), torch.zeros(1, device=where.kind)
+    product, copy = where.time([lambda: a @ b]).microseconds, where.time([lambda: y.copy_(x)]).microseconds
+    return {
+        "operations_per_second": 1e6 * 2 * size**3 / product,
+        "bytes_per_second": 1e6 * 2 * length / copy,
+        "launch_microseconds": where.time([lambda: one.add_(1)] * 64).microseconds,
+    }
 
 
-def lines(torch: Any, library: GpuLibrary, graph: Path, batches: tuple[int, ...]) -> Iterator[str]:
-    """The table, a line at a time."""
-    product, copy = rates(torch)
-    name = torch.cuda.get_device_name()
-    yield f"{name} (sm_{library.sm}), PyTorch {torch.__version__}: FP16 products {product / 1e12:.0f} TFLOP/s, "
-    yield f"copies {copy / 1e9:.0f} GB/s. Microseconds a call, median of {_TRIALS} times {_LAUNCHES}."
-    yield ""
-    headings = ("ours FP16 (tactic)", "ours FP32", "torchvision FP16", "torchvision FP32", "ONNX Runtime FP32")
-    yield f"| shape | batch | {' | '.join(headings)} | floor: products | floor: memory |"
-    yield "|---|---|---|---|---|---|---|---|---|"
-    for what, shape in shapes(graph).items():
-        plain = random_problem(replace(shape, batch=1), 0)
-        half = Ours(torch, library, plain.at_half(True), FLOAT16, PACKED8)
-        checked(library, shape, FLOAT16, PACKED8, half.tactics)
-        checked(library, shape, FLOAT32, LINEAR, [0])
-        for batch in batches:
-            problem = random_problem(replace(shape, batch=batch), batch)
-            half = Ours(torch, library, problem, FLOAT16, PACKED8)
-            timed = {tactic: microseconds(torch, lambda: half.launch(tactic)) for tactic in half.tactics}  # noqa: B023
-            best = min(timed, key=lambda tactic: timed[tactic])
-            single = Ours(torch, library, problem, FLOAT32, LINEAR)
-            others = (
-                microseconds(torch, lambda: single.launch(0)),  # noqa: B023
-                torchvision_time(torch, problem, True),
-                torchvision_time(torch, problem, False),
-                onnxruntime_time(problem),
-                *floors(shape, batch, product, copy),
-            )
-            cells = " | ".join("-" if each is None else f"{each:.1f}" for each in others)
-            yield f"| {what} | {batch} | {timed[best]:.1f} ({best}) | {cells} |"
+def row(torch: Any, where: Device, layer: Layer, batch: int, builds: dict[str, Library], rate: dict[str, float]) -> Any:
+    """Everything about one shape and batch, for the file."""
+    shape = layer.for_batch(batch)
+    first = Tensors(torch, shape, where.kind, 0)
+    copies = max(2, min(_COPIES, -(-2 * where.cache // first.bytes)))
+    sets = [first, *(Tensors(torch, shape, where.kind, seed) for seed in range(1, copies))]
+    made: dict[str, Any] = {
+        "network": layer.network,
+        "layer": str(layer),
+        "calls": layer.calls,
+        "batch": batch,
+        "copies": copies,
+        "working_set_bytes": copies * first.bytes,
+        "floor_products": 1e6 * layer.operations(batch) / rate["operations_per_second"],
+        "floor_memory": 1e6 * first.bytes / rate["bytes_per_second"],
+        "differences": {},
+        "microseconds": {},
+    }
+
+    def timed(works: list[Work]) -> dict[str, float]:
+        found: Timing = where.time(works, seconds=0.002, samples=5)
+        return {key: round(value, 3) for key, value in asdict(found).items()}
+
+    def launches(library: Library, tactic: int) -> list[Work]:
+        return [lambda each=each: library.launch(each.problem, tactic, where.stream) for each in sets]  # type: ignore[misc]
+
+    for name, library in builds.items():
+        apart = differences(torch, where, first, library)
+        made["differences"][name] = {str(tactic): value for tactic, value in apart.items()}
+        made["microseconds"][name] = {
+            str(tactic): timed(launches(library, tactic)) for tactic, value in apart.items() if value <= _TOLERANCE
+        }
+        made.setdefault("chosen", library.choose(first.problem, library.sm))
+    for name, works in others(torch, sets):
+        try:
+            made["microseconds"][name] = timed(works)
+        except RuntimeError as error:
+            made["microseconds"][name] = {"error": str(error).splitlines()[0]}
+    return made
+
+
+def fastest(row: dict[str, Any], name: str) -> tuple[str, float] | None:
+    """The best tactic of a build, and its microseconds."""
+    times = {tactic: each["microseconds"] for tactic, each in row["microseconds"].get(name, {}).items()}
+    return min(times.items(), key=lambda each: each[1]) if times else None
+
+
+def table(found: dict[str, Any]) -> str:
+    """The rows in Markdown."""
+    names = [name for name in ("before", "after") if any(name in each["microseconds"] for each in found["rows"])]
+    heads = [*names, "torchvision", "convolution", "floor: products", "floor: memory"]
+    lines = [
+        f"{found['device']}: FP16 products {found['rates']['operations_per_second'] / 1e12:.0f} TFLOP/s, copies "
+        f"{found['rates']['bytes_per_second'] / 1e9:.0f} GB/s, a tiny launch "
+        f"{found['rates']['launch_microseconds']:.2f} µs. Microseconds a call, FP16 (best tactic).",
+        "",
+        f"| network | layer | calls | batch | {' | '.join(heads)} |",
+        "|---|---|---|---|" + "---|" * len(heads),
+    ]
+    for each in found["rows"]:
+        ours = (fastest(each, name) for name in names)
+        cells = ["-" if best is None else f"{best[1]:.2f} ({best[0]})" for best in ours]
+        for other in ("torchvision_fp16", "convolution_fp16"):
+            time_of = each["microseconds"].get(other, {}).get("microseconds")
+            cells.append("-" if time_of is None else f"{time_of:.2f}")
+        cells += [f"{each['floor_products']:.2f}", f"{each['floor_memory']:.2f}"]
+        lines.append(
+            f"| {each['network']} | {each['layer']} | {each['calls']} | {each['batch']} | {' | '.join(cells)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def libraries(where: Device, build: Path, before: Path | None) -> dict[str, Library]:
+    """The builds to time, by name."""
+    found = {} if before is None else {"before": before}
+    found["after"] = build
+
+    def load(folder: Path) -> Library:
+        host = Library(folder / "liblpsr_deform_conv_host.so")
+        return GpuLibrary(folder / "liblpsr_deform_conv.so", host) if where.kind == "cuda" else host
+
+    return {name: load(folder) for name, folder in found.items()}
 
 
 def main() -> None:
-    """Builds the library, checks it, times it, prints the table."""
+    """Checks, times, writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--graph", type=Path, default=ROOT / "engines" / "models" / "lite-generator.onnx")
-    parser.add_argument("--batches", type=int, nargs="+", default=list(BATCHES))
-    parser.add_argument("--out", type=Path, help="Markdown file to write the table to")
+    parser.add_argument("--build", type=Path, required=True, help="folder of the built libraries")
+    parser.add_argument("--before", type=Path, help="folder of another build to time beside it")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--presets", nargs="+", default=["lite", "paper"], help="networks whose layers are timed")
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 16, 64])
+    parser.add_argument("--seconds", type=float, default=600, help="no row is begun after this time")
+    parser.add_argument("--reader-size", type=int, nargs=2, default=[32, 96], metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu rehearses")
     options = parser.parse_args()
+    began = time.monotonic()
     try:
         import torch
-    except ImportError:
-        sys.exit("error: timing the kernels needs PyTorch with CUDA")
-    nvcc = os.environ.get("CUDACXX") or shutil.which("nvcc")
-    if not torch.cuda.is_available() or not nvcc or not shutil.which("cmake"):
-        sys.exit("error: timing the kernels needs a GPU that PyTorch sees, nvcc (on the PATH or in CUDACXX) and CMake")
-    with tempfile.TemporaryDirectory() as folder:
-        for command in (
-            ["cmake", "-S", str(ROOT), "-B", folder, f"-DCMAKE_CUDA_COMPILER={nvcc}"],
-            ["cmake", "--build", folder, "--target", "lpsr_deform_conv", "lpsr_deform_conv_host"],
-        ):
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                sys.exit(f"error: {' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-        host = Library(Path(folder) / "liblpsr_deform_conv_host.so")
-        library = GpuLibrary(Path(folder) / "liblpsr_deform_conv.so", host)
-        table = []
-        for line in lines(torch, library, options.graph, tuple(options.batches)):
-            print(line, flush=True)
-            table.append(line)
-            if options.out:
-                options.out.write_text("\n".join(table) + "\n", encoding="utf-8")
+
+        where = device(options.device)
+        builds = libraries(where, options.build, options.before)
+    except (ImportError, OSError, RuntimeError) as error:
+        sys.exit(f"error: timing the kernels needs PyTorch with CUDA and built kernels: {error}")
+    work = [
+        (layer, batch)
+        for preset in options.presets
+        for batch in options.batches
+        for layer in layers(preset, tuple(options.reader_size))
+    ]
+    found: dict[str, Any] = {
+        "schema": SCHEMA,
+        "device": where.name,
+        "torch": str(torch.__version__),
+        "cache_bytes": where.cache,
+        "rates": rates(torch, where),
+        "complete": False,
+        "rows": [],
+    }
+    with torch.no_grad():
+        for layer, batch in work:
+            if time.monotonic() - began > options.seconds:
+                break
+            found["rows"].append(row(torch, where, layer, batch, builds, found["rates"]))
+            found["complete"] = len(found["rows"]) == len(work)
+            write_json(options.out, found)
+            print(table({**found, "rows": found["rows"][-1:]}).splitlines()[-1], flush=True)
+    options.out.with_suffix(".md").write_text(table(found), encoding="utf-8")
+    wrong = [
+        f"{each['layer']} at {each['batch']}: tactic {tactic} of {name} is {apart:.2g} from the reference"
+        for each in found["rows"]
+        for name, apart_of in each["differences"].items()
+        for tactic, apart in apart_of.items()
+        if not apart <= _TOLERANCE
+    ]
+    print(f"{len(found['rows'])} of {len(work)} rows, {time.monotonic() - began:.0f} s")
+    if wrong:
+        sys.exit("\n".join(["error: wrong results", *wrong]))
 
 
 if __name__ == "__main__":

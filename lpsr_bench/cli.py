@@ -30,7 +30,7 @@ def bench(
         typer.Option(
             metavar="NAME",
             help="What to measure; may be repeated: reference, throughput, latency, stages, accuracy, precision, "
-            "kernel, energy (default all of these), scaling, peers; all for everything.",
+            "kernel, energy (default all of these), cameras, scaling, peers; all for everything.",
         ),
     ] = None,
     out: Annotated[
@@ -77,7 +77,10 @@ def bench(
     ] = None,
     backend: Annotated[
         str | None,
-        typer.Option(metavar="auto|onnxruntime|cuda|tensorrt", help="What runs the models; auto: CUDA if it works."),
+        typer.Option(
+            metavar="NAME",
+            help="What runs the models: onnxruntime, cuda, tensorrt, tensorrt-rtx, openvino, or auto: the fastest.",
+        ),
     ] = None,
     threads: Annotated[
         int | None, typer.Option(metavar="N", help="CPU threads of the models; 0 lets the runtime choose.")

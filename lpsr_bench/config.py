@@ -15,7 +15,17 @@ from lpsr_run.backends import BACKENDS, Backend
 from lpsr_run.redact import redact
 
 Suite = Literal[
-    "reference", "throughput", "latency", "stages", "accuracy", "precision", "kernel", "energy", "scaling", "peers"
+    "reference",
+    "throughput",
+    "latency",
+    "stages",
+    "accuracy",
+    "cameras",
+    "precision",
+    "kernel",
+    "energy",
+    "scaling",
+    "peers",
 ]
 SUITES: tuple[Suite, ...] = get_args(Suite)
 """In the order in which they run: `reference` first, so that its peak memory is that of reading one by one."""

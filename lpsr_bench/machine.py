@@ -19,7 +19,7 @@ from lpsr_run.cores import usable_cores
 _CPUINFO = Path("/proc/cpuinfo")
 _BOARD = Path("/proc/device-tree/model")
 _OS_RELEASE = Path("/etc/os-release")
-_RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "tensorrt")
+_RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-rtx-cu13", "openvino")
 
 
 def describe_machine() -> dict[str, Any]:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lpsr_core.errors import LpsrError
+from lpsr_core.geometry import DIRECT_WIDTH
 from lpsr_core.jsonfile import write_json
 
 Role = Literal["generator", "reader", "locator"]
@@ -28,10 +33,17 @@ class Calibration:
         temperature: that they are divided by.
         power: the sum over n frames of a track is divided by n to this power: 1 would take frames that share their
             blur and mistakes for one, 0 for independent ones.
+        narrow: factor on the temperature for crops narrower than `DIRECT_WIDTH`, on which readers are surer than right.
     """
 
     temperature: float = 1.0
     power: float = 0.5
+    narrow: float = 1.0
+
+    def temperatures(self, widths: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float64]:
+        """float64[N, 1, 1]: what the log-probabilities of N crops of these widths in pixels are divided by."""
+        narrow = np.asarray(widths) < DIRECT_WIDTH
+        return (self.temperature * np.where(narrow, self.narrow, 1.0))[:, None, None]
 
 
 @dataclass(frozen=True)

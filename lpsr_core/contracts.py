@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lpsr_core.alphabet import CLASSES, PLATE_LENGTH
 from lpsr_core.cards import Role
-from lpsr_core.geometry import HR_SIZE, LR_SIZE
+from lpsr_core.geometry import HR_SIZE, LR_SIZE, READ_SIZE
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class Contract:
 
     Attributes:
         input, output: names.
-        input_shape, output_shape: sizes without the batch axis.
+        input_shape, output_shape: sizes without the batch axis; a reader whose input's height and width are free takes
+            pictures of `READ_SIZE` too.
     """
 
     input: str
@@ -33,3 +35,13 @@ CONTRACTS: dict[Role, Contract] = {
     # RGB in 0..1 -> log-probabilities of each position's classes
     "reader": Contract("image", _HR, "log_probs", (PLATE_LENGTH, CLASSES)),
 }
+
+
+def direct_size(input_shape: Sequence[int | str | None]) -> tuple[int, int]:
+    """Width and height at which a reader is given the crops that it reads directly.
+
+    Args:
+        input_shape: of its input, batch axis included; what is free is no number, or -1.
+    """
+    fixed = all(isinstance(size, int) and size > 0 for size in input_shape[-2:])
+    return HR_SIZE if fixed else READ_SIZE

@@ -18,7 +18,9 @@ Image = NDArray[np.uint8]
 LR_SIZE = (48, 16)
 """Width and height of the generator's input (section IV-A of the paper)."""
 HR_SIZE = (96, 32)
-"""Width and height of the generator's output and the reader's input."""
+"""Width and height of the generator's output, and of the reader's input in the paper."""
+READ_SIZE = (192, 64)
+"""Width and height of a crop that is read directly by a reader that takes more than the paper's."""
 DIRECT_WIDTH = 64
 """Width in pixels from which a crop is first read directly, and below which through the generator."""
 PLATE_RATIO = 3.0
@@ -218,6 +220,19 @@ def to_hr(crop: Image) -> Image:
         uint8[32, 96, 3].
     """
     return resize(crop, HR_SIZE)
+
+
+def to_read(crop: Image, size: tuple[int, int] = READ_SIZE) -> Image:
+    """Resize a plate crop to what a reader takes directly, which it fills whatever its proportions.
+
+    Args:
+        crop: uint8[H, W, 3] of any size.
+        size: width and height (see `contracts.direct_size`).
+
+    Returns:
+        uint8[height, width, 3].
+    """
+    return resize(crop, size)
 
 
 def padded_lr(crop: Image) -> Image:

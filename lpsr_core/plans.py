@@ -6,52 +6,26 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from lpsr_core.cards import PRECISIONS, ROLES, Precision, Role, graph_name, sha256
-from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_core.cuda import Gpu, driver
+from lpsr_core.errors import LpsrError
 from lpsr_core.jsonfile import write_json
 
-SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """A GPU as far as a plan depends on it.
-
-    Attributes:
-        name: as the driver calls it.
-        sm: compute capability, as 87 for 8.7.
-        multiprocessors: how many it has.
-    """
-
-    name: str
-    sm: int
-    multiprocessors: int
-
-    def __str__(self) -> str:
-        return f"{self.name} (sm_{self.sm}, {self.multiprocessors} multiprocessors)"
+PlanRuntime = Literal["tensorrt", "tensorrt-rtx"]
+SCHEMA = 2
+_SUFFIX: dict[PlanRuntime, str] = {"tensorrt": ".plan", "tensorrt-rtx": ".rtx"}
 
 
 def current_gpu() -> Gpu:
     """The first GPU of this machine.
 
     Raises:
-        MissingExtraError: pycuda is not installed.
+        MissingExtraError: no package that asks its driver is installed.
         LpsrError: there is no GPU, or its driver does not answer.
     """
-    try:
-        import pycuda.driver as cuda
-    except ImportError:
-        raise MissingExtraError("pycuda", "tensorrt") from None
-    try:
-        cuda.init()
-        device = cuda.Device(0)
-        major, minor = device.compute_capability()
-        count = device.get_attribute(cuda.device_attribute.MULTIPROCESSOR_COUNT)
-    except cuda.Error as error:
-        raise LpsrError(f"no NVIDIA GPU here: {error}") from None
-    return Gpu(device.name(), 10 * major + minor, count)
+    return driver().gpu()
 
 
 @dataclass(frozen=True)
@@ -64,10 +38,11 @@ class PlanConfig:
         source: sha256 of the released graph that those were derived from.
         plugin: sha256 of the plugin library; empty when deformable convolutions were lowered.
         tensorrt: version.
-        gpu: it was built on.
+        gpu: it was built on; None for any of the compute capabilities in `options["sms"]`.
         profile: of the target (see `lpsr_export.profiles`).
         options: of the builder, by name.
         calibration: what INT8 ranges rest on; empty otherwise.
+        runtime: that runs it.
     """
 
     name: str
@@ -77,10 +52,11 @@ class PlanConfig:
     source: str
     plugin: str
     tensorrt: str
-    gpu: Gpu
+    gpu: Gpu | None
     profile: dict[str, Any]
     options: dict[str, Any] = field(default_factory=dict)
     calibration: str = ""
+    runtime: PlanRuntime = "tensorrt"
 
     def as_dict(self) -> dict[str, Any]:
         """For the card and the key."""
@@ -94,17 +70,22 @@ class PlanConfig:
     @property
     def file(self) -> str:
         """Name of the plan's file."""
-        return plan_name(self.name, self.role, self.precision)
+        return plan_name(self.name, self.role, self.precision, self.runtime)
 
     @property
     def version_compatible(self) -> bool:
         """Whether other TensorRT versions of the same major may run it."""
         return bool(self.options.get("version_compatible"))
 
+    @property
+    def carries_code(self) -> bool:
+        """Whether it holds code for the processor, which a runtime must be told to allow."""
+        return any(self.options.get(name) for name in ("version_compatible", "embed_plugin", "adopted"))
 
-def plan_name(name: str, role: Role, precision: Precision) -> str:
-    """File name of a plan: `lite-generator-fp16.plan`."""
-    return Path(graph_name(name, role, precision)).with_suffix(".plan").name
+
+def plan_name(name: str, role: Role, precision: Precision, runtime: PlanRuntime = "tensorrt") -> str:
+    """File name of a plan: `lite-generator-fp16.plan`, or `.rtx` for TensorRT for RTX."""
+    return Path(graph_name(name, role, precision)).with_suffix(_SUFFIX[runtime]).name
 
 
 @dataclass(frozen=True)
@@ -115,7 +96,7 @@ class PlanCard:
         config: what it was built from and for.
         key: of that configuration.
         sha256: of the plan's bytes.
-        plugin_file: the plugin library's path when it was built; empty without one.
+        plugin_file: name of the plugin's library beside the plan; empty where the plan needs none or carries it.
         types: layers' output types as the engine inspector reports them, and how many have each.
         seconds: that the build took.
         size: of the plan, in bytes.
@@ -134,6 +115,21 @@ class PlanCard:
     metrics: dict[str, Any] = field(default_factory=dict)
     floating_point_layers: dict[str, float] = field(default_factory=dict)
     schema: int = SCHEMA
+
+    def write(self, path: Path, plan: bytes) -> None:
+        """Writes a plan and its card, each whole or not at all."""
+        write_whole(path, plan)
+        self.save(path.parent)
+
+    @classmethod
+    def up_to_date(cls, path: Path, config: PlanConfig) -> PlanCard | None:
+        """The card of a plan that was built from just this and is whole; None for any other."""
+        try:
+            card = cls.load(plan_card_path(path))
+            whole = path.stat().st_size == card.size and sha256(path) == card.sha256
+        except (LpsrError, OSError):
+            return None
+        return card if whole and card.key == config.key == card.config.key else None
 
     def save(self, folder: Path) -> Path:
         """Writes the card beside its plan, replacing an older one atomically; returns its path."""
@@ -160,11 +156,22 @@ class PlanCard:
             config = dict(values["config"])
             if config["role"] not in ROLES or config["precision"] not in PRECISIONS:
                 raise ValueError("unknown role or precision")
-            made = PlanConfig(**{**config, "gpu": Gpu(**config["gpu"])})
+            made = PlanConfig(**{**config, "gpu": Gpu(**config["gpu"]) if config["gpu"] else None})
             known = {entry.name for entry in fields(cls)} - {"config"}
             return cls(made, **{name: value for name, value in values.items() if name in known})
         except (KeyError, TypeError, ValueError):
             raise LpsrError(f"{path}: not a plan's card of schema {SCHEMA}; build the engine again") from None
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Writes a file whole or not at all, making its folder when it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def plan_card_path(plan: Path) -> Path:
@@ -172,7 +179,9 @@ def plan_card_path(plan: Path) -> Path:
     return plan.with_name(plan.name + ".json")
 
 
-def load_runnable(plan: Path, tensorrt: str, gpu: Gpu, source: str | None = None) -> PlanCard:
+def load_runnable(
+    plan: Path, tensorrt: str, gpu: Gpu, source: str | None = None, runtime: PlanRuntime = "tensorrt"
+) -> PlanCard:
     """The card of a plan, after making sure that the plan may run here; a foreign or stale one never does.
 
     Args:
@@ -180,20 +189,26 @@ def load_runnable(plan: Path, tensorrt: str, gpu: Gpu, source: str | None = None
         tensorrt: version of the TensorRT that will run it.
         gpu: that will run it.
         source: sha256 of the released graph that it must have been derived from, where that is known.
+        runtime: that will run it.
 
     Raises:
         LpsrError: plan or card is missing or damaged, or it was built for another GPU, another TensorRT or from
             another graph; the line says which and how to build it again.
     """
     if not plan.is_file():
-        raise LpsrError(f"{plan}: no such engine; build it with: lpsr-export build --target tensorrt")
+        raise LpsrError(f"{plan}: no such engine; build it with: lpsr-export build --target {runtime}")
     card = PlanCard.load(plan_card_path(plan))
-    again = f"build it again: lpsr-export build --{card.config.precision} --target tensorrt"
+    again = f"build it again: lpsr-export build --{card.config.precision} --target {card.config.runtime}"
     if plan.stat().st_size != card.size or sha256(plan) != card.sha256:
         raise LpsrError(f"{plan}: the file is not the one that its card describes, or was cut short; {again}")
     if card.config.key != card.key:
         raise LpsrError(f"{plan}: its card was changed; {again}")
-    if card.config.gpu != gpu:
+    if card.config.runtime != runtime:
+        raise LpsrError(f"{plan}: an engine of {card.config.runtime}; run it with --backend {card.config.runtime}")
+    if card.config.gpu is None and gpu.sm not in card.config.options.get("sms", []):
+        held = ", ".join(f"sm_{sm}" for sm in card.config.options.get("sms", []))
+        raise LpsrError(f"{plan}: built for {held}, and this is {gpu}; {again} --sm {gpu.sm}")
+    if card.config.gpu not in (None, gpu):
         raise LpsrError(f"{plan}: built for {card.config.gpu}, and this is {gpu}; {again}")
     if not _runs(card.config, tensorrt):
         raise LpsrError(f"{plan}: built with TensorRT {card.config.tensorrt}, and this is {tensorrt}; {again}")

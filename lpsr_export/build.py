@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from lpsr_core.cards import PLATE_ROLES, ModelCard, Precision, Role, graph_name, load_verified, sha256
 from lpsr_core.errors import LpsrError, UsageError
@@ -15,15 +16,27 @@ from lpsr_export.calibrate import quantise
 from lpsr_export.compare import Agreement, CheckedGraph
 from lpsr_export.crops import CALIBRATION_SEED, CHECK_SEED, folder_crops, rendered_crops
 from lpsr_export.deform import lower
-from lpsr_export.engines import Derived, EngineConfig, Machine, PlanSession, build_engine, this_machine
+from lpsr_export.engines import (
+    Derived,
+    EngineConfig,
+    Machine,
+    PlanSession,
+    PluginChoice,
+    build_engine,
+    prepare,
+    this_machine,
+)
 from lpsr_export.fp16 import to_fp16
 from lpsr_export.gate import GATES, Gate, Reference
 from lpsr_export.graphs import GraphSession, load_graph, opset, save_graph, staged
 from lpsr_export.plugin import PluginConfig
-from lpsr_export.profiles import load_profile, profile_for
+from lpsr_export.rtx_build import build_rtx_engine, prepare_rtx
 from lpsr_export.tensorrt_build import BuilderOptions
 
-Target = Literal["auto", "onnxruntime", "tensorrt"]
+if TYPE_CHECKING:
+    import onnx
+
+Target = Literal["auto", "onnxruntime", "tensorrt", "tensorrt-rtx"]
 TARGETS: tuple[Target, ...] = get_args(Target)
 
 
@@ -44,7 +57,8 @@ class BuildConfig:
         profile: of the engines, see `profiles`; the GPU's own when empty.
         lower_deform_conv: GridSample in place of DeformConv, for runtimes without it; engines need no plugin then.
         builder: what TensorRT is told.
-        plugin: how the plugin is built.
+        plugin: a library for the engines; one that was built before, or a new one, when None.
+        plugin_config: what a new one is built with.
     """
 
     name: str
@@ -59,7 +73,8 @@ class BuildConfig:
     profile: str = ""
     lower_deform_conv: bool = False
     builder: BuilderOptions = field(default_factory=BuilderOptions)
-    plugin: PluginConfig = field(default_factory=PluginConfig)
+    plugin: Path | None = None
+    plugin_config: PluginConfig = field(default_factory=PluginConfig)
 
     @property
     def gate(self) -> Gate:
@@ -85,7 +100,7 @@ class Built:
 
     Attributes:
         graphs: portable ones.
-        engines: TensorRT's plans and their cards.
+        engines: plans of TensorRT, or of TensorRT for RTX, and their cards.
         note: why there are no engines, where they were not insisted on; empty otherwise.
     """
 
@@ -108,12 +123,13 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> B
     """
     if config.precision == "fp32" and config.lower_deform_conv and _same(config.out, config.models):
         raise UsageError("lowered FP32 graphs would replace those that they come from; give another folder with --out")
-    machine, note = _machine(config)
     sources = {role: config.models / graph_name(config.name, role) for role in PLATE_ROLES}
     for path in sources.values():
         if not path.is_file():
             raise UsageError(f"{path}: no released graph here; export one with: lpsr-export onnx --out {config.models}")
     cards = {role: load_verified(path) for role, path in sources.items()}
+    machine, wanted, note = _engines(config, say)
+    rtx = prepare_rtx(config.profile, config.plugin_config.sms) if config.target == "tensorrt-rtx" else None
     say("preparing crops")
     patterns = trained_patterns(cards["generator"])
     crops = rendered_crops(config.check_crops, CHECK_SEED, patterns)
@@ -127,7 +143,7 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> B
         )
         calibration = Reference(sources, chosen)
     graphs: list[CheckedGraph] = []
-    if config.target != "tensorrt":
+    if config.target in ("auto", "onnxruntime"):
         with staged(config.out) as folder:
             for role in PLATE_ROLES:
                 source, card = sources[role], cards[role]
@@ -136,9 +152,7 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> B
                 else:
                     graphs.append(_build_one(config, role, source, card, reference, calibration, folder, say))
     engines = []
-    if machine is not None:
-        profile = load_profile(config.profile) if config.profile else profile_for(machine.gpu)
-        wanted = EngineConfig(profile, config.builder, config.lower_deform_conv, config.plugin)
+    if machine is not None and wanted is not None:
 
         def judge(session: PlanSession, role: Role) -> Agreement:
             return config.gate.check(reference.compare(session, role), session.name)
@@ -146,19 +160,34 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> B
         for role in PLATE_ROLES:
             derived = _derive(config, role, sources[role], calibration, True, say)
             engines.append(build_engine(wanted, machine, derived, cards[role], config.out, judge, say))
+    if rtx is not None:
+
+        def judge_graph(model: onnx.ModelProto, role: Role) -> Agreement:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / f"{role}.onnx"
+                save_graph(model, path)
+                return config.gate.check(reference.compare(GraphSession(path, role), role), f"the {role}'s graph")
+
+        for role in PLATE_ROLES:
+            derived = _derive(config, role, sources[role], calibration, True, say)
+            engines.append(build_rtx_engine(rtx, derived, cards[role], config.out, judge_graph, say))
     return Built(graphs, engines, note)
 
 
-def _machine(config: BuildConfig) -> tuple[Machine | None, str]:
-    """What engines are built on, or why there are none."""
-    if config.target == "onnxruntime":
-        return None, ""
+def _engines(config: BuildConfig, say: Callable[[str], None]) -> tuple[Machine | None, EngineConfig | None, str]:
+    """What engines are built on and with, or why there are none; nothing that takes long comes before it."""
+    if config.target in ("onnxruntime", "tensorrt-rtx"):
+        return None, None, ""
+    choice = PluginChoice(config.lower_deform_conv, config.plugin, config.plugin_config)
     try:
-        return this_machine(), ""
+        machine = this_machine()
+        return machine, prepare(machine, config.profile, config.builder, choice, say), ""
+    except UsageError:
+        raise
     except LpsrError as error:
         if config.target == "tensorrt":
             raise
-        return None, f"no TensorRT engine was built: {error}"
+        return None, None, f"no TensorRT engine was built: {error}"
 
 
 def trained_patterns(card: ModelCard) -> tuple[str, ...]:

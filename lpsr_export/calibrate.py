@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lpsr_core.cards import Role
+from lpsr_core.cards import Role, sha256
 from lpsr_export.gate import Gate, Reference
 from lpsr_export.graphs import GraphSession, save_graph
 from lpsr_export.int8 import Choice, Quantiser, choose_layers
+from lpsr_export.quantised_before import found_before_or, key
 
 if TYPE_CHECKING:
     import onnx
@@ -32,7 +33,7 @@ def quantise(
     symmetric: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> Choice:
-    """Quantises a graph, and leaves out the layers that do the most harm until it passes.
+    """Quantises a graph, and leaves out the layers that do the most harm until it passes; or finds it done before.
 
     Args:
         source: the FP32 graph.
@@ -45,6 +46,13 @@ def quantise(
     Raises:
         LpsrError: nothing can be quantised.
     """
+    what = (sha256(source), calibration.digest, role, gate, symmetric)
+    return found_before_or(lambda: _quantise(source, role, gate, calibration, symmetric, say), key(*what))
+
+
+def _quantise(
+    source: Path, role: Role, gate: Gate, calibration: Reference, symmetric: bool, say: Callable[[str], None]
+) -> Choice:
     inputs = calibration.lr if role == "generator" else calibration.images
     some = np.random.default_rng(0).permutation(len(inputs))[:_CALIBRATED]
     quantiser = Quantiser(source, role, inputs[some], symmetric)

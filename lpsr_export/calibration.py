@@ -1,14 +1,14 @@
 """`lpsr-export calibrate`: makes a reader's confidences the shares of plates that are right.
 
-A temperature is fitted on single frames, and the power of the number of frames on tracks of several, both by the
-likelihood of the true texts; what is gained is measured on other plates (Guo et al., "On Calibration of Modern Neural
-Networks", 2017).
+Temperatures are fitted on single frames, wide and narrow, in the views in which the runtime reads them, and the power
+of the number of frames on tracks of several, all by the likelihood of the true texts; what is gained is measured on
+other plates (Guo et al., "On Calibration of Modern Neural Networks", 2017).
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,11 +18,11 @@ from scipy.optimize import minimize_scalar
 
 from lpsr_core.alphabet import encode
 from lpsr_core.cards import Calibration, graph_name, load_verified
-from lpsr_core.decode import decode, log_mass, log_softmax
+from lpsr_core.decode import confidences, decode, log_mass, log_softmax
 from lpsr_core.errors import UsageError
-from lpsr_core.geometry import DIRECT_WIDTH
+from lpsr_core.geometry import DIRECT_WIDTH, Image, to_tensor
 from lpsr_core.reliability import Reliability
-from lpsr_export.crops import hr_batch, lr_batch
+from lpsr_core.views import SURE, View, first_view, further_views
 from lpsr_export.graphs import GraphSession
 from lpsr_train.cameras.shots import HOPELESS, ShotSource, legibility, render_shots
 
@@ -36,16 +36,42 @@ class Tracks:
     """Rendered plates, each seen in several frames of one track.
 
     Attributes:
-        log_probs: float64[N, frames, 7, 36], as the reader gives them.
+        log_probs: float64[N, frames, 7, 36], as the reader gives them at the first look.
         texts: of the plates.
+        further: the same, as the mean of all views, which counts where the first look is not sure; None where there are
+            no further views.
+        widths: int[N], of the crops in pixels; as if all were wide when None.
     """
 
     log_probs: NDArray[np.float64]
     texts: tuple[str, ...]
+    further: NDArray[np.float64] | None = None
+    widths: NDArray[np.int64] | None = None
+
+    def __getitem__(self, chosen: NDArray[np.bool_]) -> Tracks:
+        """Some of the plates."""
+        texts = tuple(text for text, kept in zip(self.texts, chosen, strict=True) if kept)
+        further = None if self.further is None else self.further[chosen]
+        return Tracks(self.log_probs[chosen], texts, further, None if self.widths is None else self.widths[chosen])
+
+    @property
+    def narrow(self) -> NDArray[np.bool_]:
+        """bool[N]: the plates whose crops go through the generator first."""
+        return np.zeros(len(self.texts), bool) if self.widths is None else self.widths < DIRECT_WIDTH
+
+    def read(self, frames: int, calibration: Calibration) -> NDArray[np.float64]:
+        """float64[N, frames, 7, 36]: what the runtime makes of the first frames, each on its own."""
+        widths = np.full(len(self.texts), DIRECT_WIDTH) if self.widths is None else self.widths
+        temperatures = calibration.temperatures(widths)[:, None]
+        first = self.log_probs[:, :frames] / temperatures
+        if self.further is None:
+            return first
+        unsure = confidences(first.reshape(-1, *first.shape[2:])).reshape(first.shape[:2]) < SURE
+        return np.where(unsure[..., None, None], self.further[:, :frames] / temperatures, first)
 
     def fused(self, frames: int, calibration: Calibration) -> NDArray[np.float64]:
         """float64[N, 7, 36]: what a track of the first frames is decoded from."""
-        return self.log_probs[:, :frames].sum(axis=1) / calibration.temperature / frames**calibration.power
+        return self.read(frames, calibration).sum(axis=1) / frames**calibration.power
 
 
 def read_tracks(models: Path, name: str, plates: int, seed: int, say: Callable[[str], None] = lambda _: None) -> Tracks:
@@ -60,31 +86,52 @@ def read_tracks(models: Path, name: str, plates: int, seed: int, say: Callable[[
     read = GraphSession(models / graph_name(name, "reader"), "reader")
     source = ShotSource(absent=0.0)
     found: list[NDArray[np.float32]] = []
+    further: list[NDArray[np.float32]] = []
     texts: list[str] = []
+    widths: list[int] = []
     every = (shot for group in itertools.count() for shot in render_shots(source, seed, group, frames=FRAMES))
     for shot in itertools.islice((shot for shot in every if legibility(shot) >= HOPELESS), plates):
         if len(texts) % 50 == 0:
             say(f"plate {len(texts)} of {plates}")
-        narrow = shot.crop.shape[1] < DIRECT_WIDTH
-        found.append(read(generate(lr_batch(shot.frames)) if narrow else hr_batch(shot.frames)))
+        first = first_view("auto", shot.crop)
+        looks = [_look(shot.frames, view, generate, read) for view in (first, *further_views("auto", first))]
+        found.append(looks[0])
+        further.append(np.mean(looks, axis=0))
         texts.append(shot.text)
-    return Tracks(np.array(found, np.float64), tuple(texts))
+        widths.append(shot.crop.shape[1])
+    arrays = (np.array(values, np.float64) for values in (found, further))
+    return Tracks(next(arrays), tuple(texts), next(arrays), np.array(widths))
+
+
+def _look(frames: Sequence[Image], view: View, generate: GraphSession, read: GraphSession) -> NDArray[np.float32]:
+    """float32[N, 7, 36]: what is read of N frames in one view."""
+    inputs = to_tensor([view.of(frame, read.direct) for frame in frames])
+    return read(generate(inputs) if view.super_resolved else inputs)
 
 
 def fit(tracks: Tracks) -> Calibration:
     """The calibration under which the true texts are likeliest."""
 
-    def temperature(value: float) -> float:
-        return _surprise(tracks.fused(1, Calibration(value, 0.5)), tracks.texts)
-
-    first = minimize_scalar(temperature, bounds=(0.3, 4.0), method="bounded", options={"xatol": 0.01}).x
+    narrow = tracks.narrow
+    wide = 1.0 if narrow.all() else _least(lambda value: _of_one(tracks[~narrow], Calibration(value)), 0.3, 4.0)
+    factor = 1.0
+    if narrow.any():
+        factor = _least(lambda value: _of_one(tracks[narrow], Calibration(wide, narrow=value)), 0.3, 4.0)
 
     def power(value: float) -> float:
-        made = Calibration(first, value)
+        made = Calibration(wide, value, factor)
         return sum(_surprise(tracks.fused(frames, made), tracks.texts) for frames in (3, FRAMES))
 
-    second = minimize_scalar(power, bounds=(0.0, 1.0), method="bounded", options={"xatol": 0.01}).x
-    return Calibration(round(float(first), 3), round(float(second), 3))
+    return Calibration(wide, _least(power, 0.0, 1.0), factor)
+
+
+def _of_one(tracks: Tracks, calibration: Calibration) -> float:
+    return _surprise(tracks.fused(1, calibration), tracks.texts)
+
+
+def _least(function: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function is least."""
+    return round(float(minimize_scalar(function, bounds=(low, high), method="bounded", options={"xatol": 0.01}).x), 3)
 
 
 def reliability(log_probs: NDArray[np.float64], texts: tuple[str, ...]) -> Reliability:

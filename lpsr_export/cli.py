@@ -41,6 +41,15 @@ def options(
 
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Sms = Annotated[
+    Optional[list[int]],  # noqa: UP045
+    typer.Option(help="Compute capability to build for, as 87 for 8.7; repeatable [this machine's GPUs; for RTX all]."),
+]
+Headers = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(help="Folder of TensorRT, or of its headers alone [the usual places]."),
+]
+Compiler = Annotated[Optional[Path], typer.Option(help="CUDA compiler [nvcc].")]  # noqa: UP045
 Store = Annotated[
     str, typer.Option(help="How the file holds weights: float32, float16 or int8; they are FP32 again when loaded.")
 ]
@@ -105,7 +114,9 @@ def build(
     ] = False,
     fp16: Annotated[bool, typer.Option("--fp16", help="Half precision.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="8-bit integers, with quantise and dequantise nodes.")] = False,
-    target: Annotated[str, typer.Option(help="onnxruntime, tensorrt, or auto: both where TensorRT is.")] = "auto",
+    target: Annotated[
+        str, typer.Option(help="onnxruntime, tensorrt, tensorrt-rtx, or auto: the first two where TensorRT is.")
+    ] = "auto",
     name: Annotated[str, typer.Option(help="Name of the released models.")] = "lite",
     models: Annotated[Optional[Path], typer.Option(help="Folder of the FP32 graphs [the released ones].")] = None,  # noqa: UP045
     out: Annotated[Optional[Path], typer.Option(help="Folder to write to [where the FP32 graphs lie].")] = None,  # noqa: UP045
@@ -132,12 +143,20 @@ def build(
         bool, typer.Option("--version-compatible", help="Engines for other TensorRT versions of the same major.")
     ] = False,
     embed_plugin: Annotated[bool, typer.Option("--embed-plugin", help="Engines that carry the plugin.")] = False,
+    plugin: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="The plugin's library [one built before, or a new one]."),
+    ] = None,
+    sm: Sms = None,
+    tensorrt: Headers = None,
+    compiler: Compiler = None,
     debug: Debug = False,
 ) -> None:
     """Derives FP16 or INT8 graphs and TensorRT engines from the FP32 graphs, and holds them to those."""
     from lpsr_core.cards import released_folder
     from lpsr_export.build import TARGETS, BuildConfig
     from lpsr_export.build import build as run_build
+    from lpsr_export.plugin import plugin_config
     from lpsr_export.tensorrt_build import BuilderOptions
 
     chosen: list[Precision] = [name for name, on in (("fp32", fp32), ("fp16", fp16), ("int8", int8)) if on]  # type: ignore[misc]
@@ -156,6 +175,8 @@ def build(
         profile=profile,
         lower_deform_conv=lower_deform_conv,
         builder=BuilderOptions(version_compatible, embed_plugin),
+        plugin=plugin,
+        plugin_config=plugin_config(sm, tensorrt, compiler),
     )
     console = Console(stderr=True)
     with console.status("loading") as status:
@@ -171,7 +192,8 @@ def build(
     if built.note:
         typer.echo(built.note)
     if built.engines:
-        typer.echo(f"run the engines with: lpsr-run --backend tensorrt --precision {chosen[0]}")
+        backend = built.engines[0][1].config.runtime
+        typer.echo(f"run the engines with: lpsr-run --backend {backend} --precision {chosen[0]}")
     if built.graphs and config.out.resolve() == released_folder().resolve():
         typer.echo(f"run the graphs with: lpsr-run --precision {chosen[0]}")
     elif built.graphs:
@@ -197,7 +219,10 @@ def calibrate(
         cells = (100 * value for value in (after.right, after.confidence, after.error, before.error))
         table.add_row(str(frames), *(f"{cell:.1f}" for cell in cells))
     Console().print(table)
-    typer.echo(f"temperature {calibration.temperature:g}, power of the number of frames {calibration.power:g}")
+    typer.echo(
+        f"temperature {calibration.temperature:g}, for narrow crops times {calibration.narrow:g}, "
+        f"power of the number of frames {calibration.power:g}"
+    )
 
 
 @app.command()
@@ -205,10 +230,22 @@ def restore(
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
     name: Annotated[str, typer.Option(help="Name of the released models.")] = "lite",
     models: Annotated[Optional[Path], typer.Option(help="Folder of the FP32 graphs [the released ones].")] = None,  # noqa: UP045
+    locator: Annotated[
+        bool, typer.Option("--locator", help="The network that finds plates, not those that read.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Makes a training run of released graphs again, for lpsr-train fit to begin with on plates of your own."""
     from lpsr_core.cards import released_folder
+
+    if locator:
+        from lpsr_export.restoring_locator import restore_locator
+
+        with Console(stderr=True).status("restoring the locator"):
+            apart = restore_locator(models or released_folder(), name, out)
+        typer.echo(f"locator: differs from its graph by {apart:.1g} pixels at most, on rendered scenes")
+        typer.echo(f"go on with: lpsr-train locator --init {out} --out FOLDER")
+        return
     from lpsr_export.restoring import restore as run_restore
 
     with Console(stderr=True).status("rendering") as status:
@@ -239,25 +276,79 @@ def verify(
 
 
 @app.command()
-def plugin(
-    sm: Annotated[
-        Optional[list[int]],  # noqa: UP045
-        typer.Option(help="Compute capability, as 87 for 8.7; repeat for several [this machine's GPUs, or all]."),
-    ] = None,
-    tensorrt: Annotated[
+def graph(
+    route: Annotated[str, typer.Option("--for", metavar="NAME", help="tensorrt (trtexec), triton or deepstream.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    fp32: Annotated[bool, typer.Option("--fp32", help="Single precision [half].")] = False,
+    plans: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="Folder of TensorRT, or of its headers alone [the usual places]."),
+        typer.Option(help="Folder of engines of lpsr-export build that Triton serves in place of graphs."),
     ] = None,
-    compiler: Annotated[Optional[Path], typer.Option(help="CUDA's compiler [nvcc].")] = None,  # noqa: UP045
+    lower_deform_conv: Annotated[
+        bool, typer.Option("--lower-deform-conv", help="Native operators for trtexec too: no plugin needed.")
+    ] = False,
+    name: Annotated[str, typer.Option(help="Name of the released models.")] = "lite",
+    models: Annotated[Optional[Path], typer.Option(help="Folder of the FP32 graphs [the released ones].")] = None,  # noqa: UP045
+    profile: Annotated[str, typer.Option(help="Batches of the engines: a name or a TOML file.")] = "generic",
+    debug: Debug = False,
+) -> None:
+    """Writes graphs and files for other tools that build or serve engines."""
+    from lpsr_core.cards import released_folder
+    from lpsr_export.profiles import load_profile
+    from lpsr_export.routes import deepstream, triton, trtexec
+    from lpsr_export.routes.source import RouteConfig
+
+    chosen = choice(route, ("tensorrt", "triton", "deepstream"), "route")
+    if plans is not None and chosen != "triton":
+        raise UsageError("--plans goes with --for triton")
+    precision: Precision = "fp32" if fp32 else "fp16"
+    with_plugin = chosen == "tensorrt" and not lower_deform_conv
+    config = RouteConfig(name, precision, models or released_folder(), out, load_profile(profile), with_plugin)
+    if chosen == "triton":
+        lines = triton.write(config, None if plans is None else triton.Plans(plans, precision))
+    else:
+        lines = (trtexec if chosen == "tensorrt" else deepstream).write(config)
+    typer.echo(f"{out}: for {chosen}; then")
+    for line in lines:
+        typer.echo(f"  {line}")
+
+
+@app.command()
+def adopt(
+    plan: Annotated[Path, typer.Argument(help="Engine that another tool built from a graph of lpsr-export graph.")],
+    role: Annotated[str, typer.Option(help="generator or reader.")],
+    fp32: Annotated[bool, typer.Option("--fp32", help="It is of single precision [half].")] = False,
+    plugin: Annotated[Optional[Path], typer.Option(help="The plugin's library that it needs.")] = None,  # noqa: UP045
+    name: Annotated[str, typer.Option(help="Name of the released models.")] = "lite",
+    models: Annotated[Optional[Path], typer.Option(help="Folder of the FP32 graphs [the released ones].")] = None,  # noqa: UP045
+    debug: Debug = False,
+) -> None:
+    """Holds an engine that another tool built to the FP32 graph, and gives it a card, so that lpsr-run takes it."""
+    from lpsr_core.cards import PLATE_ROLES, released_folder
+    from lpsr_export.routes.adopt import adopt as run_adopt
+
+    folder = models or released_folder()
+    with Console(stderr=True).status("checking") as status:
+        path, card = run_adopt(
+            plan, choice(role, PLATE_ROLES, "role"), "fp32" if fp32 else "fp16", plugin, folder, name, status.update
+        )
+    typer.echo(f"{path}: strings agree on {card.metrics['against_fp32']['strings_agree_percent']} %")
+    typer.echo(f"run it with: lpsr-run --{role} {path}")
+
+
+@app.command()
+def plugin(
+    sm: Sms = None,
+    tensorrt: Headers = None,
+    compiler: Compiler = None,
     folder: Annotated[Optional[Path], typer.Option(help="Where plugins are built [~/.cache/lpsr/plugins].")] = None,  # noqa: UP045
     debug: Debug = False,
 ) -> None:
     """Builds TensorRT's plugin for deformable convolutions, or finds the one built before."""
-    from lpsr_export.plugin import PluginConfig, build_plugin
+    from lpsr_export.plugin import build_plugin, plugin_config
 
-    config = PluginConfig(tuple(sm or ()), str(tensorrt) if tensorrt else None, str(compiler) if compiler else None)
     with Console(stderr=True).status("plugin") as status:
-        made = build_plugin(config, folder, status.update)
+        made = build_plugin(plugin_config(sm, tensorrt, compiler), folder, status.update)
     typer.echo(f"plugin: {made.path}")
     typer.echo(f"TensorRT: {made.tensorrt}")
     typer.echo("compute capabilities: " + ", ".join(f"{sm // 10}.{sm % 10}" for sm in made.sms))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError, UsageError
-from lpsr_core.geometry import Image, to_hr, to_lr, to_tensor
+from lpsr_core.geometry import Image, to_lr, to_read, to_tensor
 from lpsr_train.cameras.shots import ShotSource, legibility, render_shots
 
 CALIBRATION_SEED = 7_000_002
@@ -77,6 +77,20 @@ def lr_batch(crops: Sequence[Image]) -> NDArray[np.float32]:
     return to_tensor([to_lr(crop) for crop in crops])
 
 
-def hr_batch(crops: Sequence[Image]) -> NDArray[np.float32]:
-    """The reader's input: float32[N, 3, 32, 96]."""
-    return to_tensor([to_hr(crop) for crop in crops])
+def direct_batch(crops: Sequence[Image], size: tuple[int, int]) -> NDArray[np.float32]:
+    """The reader's input, directly: float32[N, 3, height, width].
+
+    Args:
+        crops: N of them.
+        size: width and height that the reader takes (see `contracts.direct_size`).
+    """
+    return to_tensor([to_read(crop, size) for crop in crops])
+
+
+def enlarged(pictures: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """SR pictures as a reader sees them that takes larger ones: float32[N, 3, 32, 96] -> float32[N, 3, height, width].
+
+    Such a reader repeats their pixels itself; this is for batches that hold pictures of both sizes.
+    """
+    across, down = size[0] // pictures.shape[3], size[1] // pictures.shape[2]
+    return pictures.repeat(down, axis=2).repeat(across, axis=3)

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lpsr_core.cards import ModelCard, Precision, Role
-from lpsr_core.contracts import CONTRACTS
+from lpsr_core.cards import ModelCard, Precision, Role, sha256
+from lpsr_core.contracts import CONTRACTS, direct_size
+from lpsr_core.cuda import Gpu
 from lpsr_core.errors import LpsrError, MissingExtraError
-from lpsr_core.plans import Gpu, PlanCard, PlanConfig, current_gpu, load_runnable
+from lpsr_core.plans import PlanCard, PlanConfig, current_gpu, write_whole
+from lpsr_core.plugin_library import PluginLibrary
 from lpsr_core.tensorrt import import_tensorrt, load_plugin
 from lpsr_export.compare import Agreement
 from lpsr_export.deform import lower, to_plugin
-from lpsr_export.plugin import PluginConfig, build_plugin
-from lpsr_export.profiles import Profile
-from lpsr_export.tensorrt_build import (
-    BuilderOptions,
-    build_plan,
-    check_types,
-    inspect_types,
-)
+from lpsr_export.inspection import check_types, inspect_types
+from lpsr_export.plugin import PluginConfig, plugin_for
+from lpsr_export.profiles import Profile, load_profile, profile_for
+from lpsr_export.tensorrt_build import BuilderOptions, build_plan
 
 if TYPE_CHECKING:
     import onnx
@@ -41,14 +40,12 @@ class EngineConfig:
     Attributes:
         profile: of the target.
         options: of the builder.
-        lower: native operators in place of the plugin, for machines without a compiler.
-        plugin: how the plugin is built.
+        plugin: the library; None takes native operators in its place.
     """
 
     profile: Profile
     options: BuilderOptions = field(default_factory=BuilderOptions)
-    lower: bool = False
-    plugin: PluginConfig = field(default_factory=PluginConfig)
+    plugin: PluginLibrary | None = None
 
 
 @dataclass(frozen=True)
@@ -68,10 +65,52 @@ def this_machine() -> Machine:
     """What plans would be built on here.
 
     Raises:
-        MissingExtraError: TensorRT or pycuda is not installed.
+        MissingExtraError: TensorRT, or a package that asks the GPU's driver, is not installed.
         LpsrError: there is no GPU.
     """
     return Machine(str(import_tensorrt().__version__), current_gpu())
+
+
+@dataclass(frozen=True)
+class PluginChoice:
+    """Where a build's plugin comes from.
+
+    Attributes:
+        lower: native operators in place of the plugin, for machines without a compiler.
+        given: a library to take; one that was built before, or a new one, when None.
+        config: what a new one is built with.
+    """
+
+    lower: bool = False
+    given: Path | None = None
+    config: PluginConfig = field(default_factory=PluginConfig)
+
+
+def prepare(
+    machine: Machine, profile: str, options: BuilderOptions, choice: PluginChoice, say: Say = lambda _: None
+) -> EngineConfig:
+    """Finds all that engines are built with, so that what is missing is told before any long work.
+
+    Args:
+        machine: that builds.
+        profile: of the target, by name or TOML file; the GPU's own when empty.
+        options: of the builder.
+        choice: of the plugin.
+        say: told what is being done.
+
+    Raises:
+        MissingExtraError: Polygraphy is not installed.
+        UsageError: there is no such profile.
+        LpsrError: the plugin is for another TensorRT or GPU, or cannot be built.
+    """
+    if find_spec("polygraphy") is None:
+        raise MissingExtraError("polygraphy", "tensorrt")
+    found = load_profile(profile) if profile else profile_for(machine.gpu)
+    if choice.lower:
+        return EngineConfig(found, options)
+    sm = machine.gpu.sm
+    wanted = replace(choice.config, sms=tuple(dict.fromkeys((*choice.config.sms, sm))), more_sms=found.sms)
+    return EngineConfig(found, options, plugin_for(machine.tensorrt, sm, wanted, choice.given, say=say))
 
 
 @dataclass(frozen=True)
@@ -120,8 +159,8 @@ def build_engine(
         LpsrError: plugin or plan cannot be built, has other types than asked for, or is too far from the FP32 graph;
             then nothing of it is left behind.
     """
-    plugin = None if config.lower else build_plugin(config.plugin, say=say)
-    model = (lower if config.lower else to_plugin)(derived.model).SerializeToString()
+    plugin = config.plugin
+    model = (to_plugin if plugin else lower)(derived.model).SerializeToString()
     plan_config = PlanConfig(
         name=card.name,
         role=card.role,
@@ -136,7 +175,7 @@ def build_engine(
         calibration=derived.calibration,
     )
     path = out / plan_config.file
-    found = _up_to_date(path, plan_config, machine)
+    found = PlanCard.up_to_date(path, plan_config)
     if found:
         say(f"{path.name} is up to date")
         return path, found
@@ -147,41 +186,35 @@ def build_engine(
     plan, seconds = build_plan(
         model, card.role, config.profile, config.options, library, cache, log, lambda what: say(f"{path.name}: {what}")
     )
-    types = inspect_types(plan, library)
-    check_types(types, derived.precision, path.name)
-    agreement = judge(PlanSession(plan, card.role, library, config.profile.batch[2], path.name), card.role)
+    # The plugin was loaded to build it; the plan may carry code for the processor, which a runtime must allow.
+    host_code = plan_config.carries_code
+    types = inspect_types(plan, card.role, config.profile.batch[1], host_code)
+    note = check_types(types, derived.precision, path.name)
+    if note:
+        say(note)
+    session = PlanSession(plan, card.role, library, config.profile.batch[2], path.name, host_code)
+    agreement = judge(session, card.role)
     made = PlanCard(
         config=plan_config,
         key=plan_config.key,
         sha256=hashlib.sha256(plan).hexdigest(),
-        plugin_file=str(library) if library and not config.options.embed_plugin else "",
+        plugin_file=beside(plugin, out) if plugin and not config.options.embed_plugin else "",
         types=types,
         seconds=round(seconds, 1),
         size=len(plan),
-        metrics={"against_fp32": agreement.as_dict()},
+        metrics={"against_fp32": agreement.as_dict(), **({"types_note": note} if note else {})},
         floating_point_layers=derived.floating_point,
     )
-    _write(path, plan, made)
+    made.write(path, plan)
     return path, made
 
 
-def _up_to_date(path: Path, config: PlanConfig, machine: Machine) -> PlanCard | None:
-    """The card of a plan that was built from just this; anything else is built again."""
-    try:
-        card = load_runnable(path, machine.tensorrt, machine.gpu, config.source)
-    except LpsrError:
-        return None
-    return card if card.key == config.key else None
-
-
-def _write(path: Path, plan: bytes, card: PlanCard) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(plan)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    card.save(path.parent)
+def beside(plugin: PluginLibrary, folder: Path) -> str:
+    """Copies the plugin's library to where the plan will lie, so that the two travel together; its name there."""
+    path = folder / f"lpsr-plugin-{plugin.sha256[:16]}.so"
+    if not path.is_file() or sha256(path) != plugin.sha256:
+        write_whole(path, plugin.path.read_bytes())
+    return path.name
 
 
 class PlanSession:
@@ -193,13 +226,16 @@ class PlanSession:
         plugin: the library that it needs, unless it carries it.
         batch: the most crops at a time.
         name: for errors.
+        host_code: the plan carries code for the processor.
 
     Raises:
         MissingExtraError: Polygraphy is not installed.
         LpsrError: it does not load.
     """
 
-    def __init__(self, plan: bytes, role: Role, plugin: Path | None, batch: int, name: str = "") -> None:
+    def __init__(
+        self, plan: bytes, role: Role, plugin: Path | None, batch: int, name: str = "", host_code: bool = False
+    ) -> None:
         try:
             from polygraphy.backend.trt import EngineFromBytes, TrtRunner
             from polygraphy.exception import PolygraphyException
@@ -208,11 +244,17 @@ class PlanSession:
         if plugin is not None:
             load_plugin(plugin)
         self.name, self._contract, self._batch = name, CONTRACTS[role], batch
-        self._runner: Any = TrtRunner(EngineFromBytes(plan))
+        trt = import_tensorrt()
+        runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
+        if host_code:
+            runtime.engine_host_code_allowed = True
+        self._runner: Any = TrtRunner(EngineFromBytes(plan, runtime=runtime))
         try:
             self._runner.activate()
         except PolygraphyException as error:
             raise LpsrError(f"the {role}'s plan does not load: {str(error).strip().splitlines()[0]}") from None
+        self.direct = direct_size(self._runner.get_input_metadata()[self._contract.input].shape)
+        """Width and height of the crops that a reader takes directly."""
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """The engine's output for N inputs."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lpsr_core.cards import Precision, Role
 from lpsr_core.errors import LpsrError
 from lpsr_export.compare import Agreement, compare_pictures, compare_readings, texts
-from lpsr_export.crops import Crops, hr_batch, lr_batch
+from lpsr_export.crops import Crops, direct_batch, enlarged, lr_batch
 from lpsr_export.graphs import GraphSession
 
 Session = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -70,7 +70,7 @@ class Reference:
     Attributes:
         lr: float32[N, 3, 16, 48], the generator's input.
         sr: float32[N, 3, 32, 96], what it made.
-        images: float32[2 N, 3, 32, 96], the reader's input: SR pictures and, as at run time, large crops directly.
+        images: float32[2 N, 3, H, W], the reader's input: SR pictures and, as at run time, large crops directly.
         log_probs: float32[2 N, 7, 36].
         digest: hexadecimal sha256 of all of it.
     """
@@ -80,7 +80,8 @@ class Reference:
         self._truths = crops.texts
         self.lr = lr_batch(crops.images)
         self.sr: NDArray[np.float32] = GraphSession(sources["generator"], "generator")(self.lr)
-        self.images = np.concatenate([self.sr, hr_batch(crops.images)])
+        direct = direct_batch(crops.images, self._read.direct)
+        self.images = np.concatenate([enlarged(self.sr, self._read.direct), direct])
         self.log_probs = self._read(self.images)
         self.digest = hashlib.sha256(b"".join(part.tobytes() for part in (self.lr, self.images))).hexdigest()
 

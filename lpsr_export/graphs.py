@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.cards import Role
-from lpsr_core.contracts import CONTRACTS
+from lpsr_core.contracts import CONTRACTS, direct_size
 from lpsr_core.errors import LpsrError, MissingExtraError
 from lpsr_export import stored_weights
 from lpsr_export.deform import lower
@@ -62,6 +64,10 @@ def save_graph(model: onnx.ModelProto, path: Path) -> None:
         part.unlink(missing_ok=True)
 
 
+_STAGED = ".staged-"
+"""Of folders' names; the process's number follows."""
+
+
 @contextlib.contextmanager
 def staged(out: Path) -> Iterator[Path]:
     """A folder beside `out` whose files move there together when all were written, and vanish otherwise.
@@ -70,11 +76,24 @@ def staged(out: Path) -> Iterator[Path]:
         out: where the files go; made when missing.
     """
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".staged-", dir=out) as folder:
+    _sweep(out)
+    with tempfile.TemporaryDirectory(prefix=f"{_STAGED}{os.getpid()}-", dir=out) as folder:
         yield Path(folder)
         # Cards last: a graph without its card is told apart, a card without its graph is not.
         for path in sorted(Path(folder).iterdir(), key=lambda path: (path.suffix == ".json", path.name)):
             path.replace(out / path.name)
+
+
+def _sweep(out: Path) -> None:
+    """Removes what builds left that were killed before they could."""
+    for folder in out.glob(f"{_STAGED}*"):
+        number = folder.name.removeprefix(_STAGED).split("-")[0]
+        try:
+            os.kill(int(number), 0)
+        except (ValueError, ProcessLookupError):
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:  # it runs, as another user
+            continue
 
 
 def opset(model: onnx.ModelProto) -> int:
@@ -116,6 +135,8 @@ class GraphSession:
         except Exception as error:
             raise LpsrError(f"{path}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from None
         self._contract = CONTRACTS[role]
+        self.direct = direct_size(self._session.get_inputs()[0].shape)
+        """Width and height of the crops that a reader takes directly."""
 
     def __call__(self, batch: NDArray[np.float32], size: int = 32) -> NDArray[np.float32]:
         """The graph's output for N inputs, run `size` at a time."""

@@ -144,15 +144,24 @@ def choose_layers(
     model = quantiser.graph()
     if good(model):
         return Choice(model, {}, len(quantiser.layers))
+    # Each step builds a graph and runs it: as many as there are layers, and some twice their logarithm to choose.
+    count = len(quantiser.layers)
+    steps, done = count + 2 * count.bit_length(), 0
+
+    def told(what: str) -> None:
+        nonlocal done
+        say(f"{what} ({min(99, 100 * done // steps)} %)")
+        done += 1
+
     harm: dict[str, float] = {}
     for number, layer in enumerate(quantiser.layers, start=1):
-        say(f"measuring layer {number} of {len(quantiser.layers)}")
+        told(f"measuring layer {number} of {count}")
         harm[layer] = error(quantiser.graph([other for other in quantiser.layers if other != layer]))
     ranked = sorted(quantiser.layers, key=lambda layer: -harm[layer] / quantiser.work[layer])
     low, high = 0, len(ranked)  # not good with `low` left out, good with `high`
     while high - low > 1:
         middle = (low + high) // 2
-        say(f"leaving out {middle} of {len(ranked)} layers")
+        told(f"leaving out {middle} of {len(ranked)} layers")
         if good(quantiser.graph(ranked[:middle])):
             high = middle
         else:
@@ -164,7 +173,7 @@ def choose_layers(
     for layer in sorted(kept, key=lambda layer: -quantiser.work[layer]):
         if quantiser.work[layer] < _WORTH * sum(quantiser.work.values()) or len(kept) == 1:
             break
-        say(f"trying {layer} once more")
+        told(f"trying {layer} once more")
         others = [other for other in kept if other != layer]
         if good(quantiser.graph(others)):
             kept = others

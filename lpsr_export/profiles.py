@@ -7,13 +7,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lpsr_core.errors import UsageError
-from lpsr_core.plans import Gpu
+from lpsr_core.cuda import Gpu
+from lpsr_core.errors import LpsrError, UsageError
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+
+GENERIC = "generic"
+"""Profile of GPUs that have none of their own."""
+LEAST_SM = 75
+"""The least compute capability that the plugin has code for."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +60,17 @@ def profile_names() -> tuple[str, ...]:
 
 
 def profile_for(gpu: Gpu) -> Profile:
-    """The project's profile of a GPU, by its compute capability.
+    """The project's profile of a GPU, by its compute capability; the generic one where it has none of its own.
 
     Raises:
-        UsageError: there is none for it.
+        LpsrError: the GPU is not supported.
     """
     fitting = [load_profile(name) for name in profile_names()]
     fitting = [profile for profile in fitting if gpu.sm in profile.sms]
+    if not fitting and gpu.sm >= LEAST_SM:
+        return load_profile(GENERIC)
     if not fitting:
-        raise UsageError(
-            f"no profile is for {gpu}; name one with --profile: {', '.join(profile_names())}, or a TOML file"
-        )
+        raise LpsrError(f"{gpu}: compute capabilities below {LEAST_SM / 10} (Turing) are not supported")
     # The two Orins differ in how much they hold.
     small = [profile for profile in fitting if profile.multiprocessors >= gpu.multiprocessors]
     return min(small or fitting, key=lambda profile: profile.multiprocessors)

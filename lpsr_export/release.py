@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lpsr_core.cards import PRECISIONS, ModelCard, Role, card_path, graph_name, sha256
 from lpsr_core.errors import LpsrError, MissingExtraError
 from lpsr_export.compare import Agreement, CheckedGraph, compare_pictures, compare_readings, texts
-from lpsr_export.crops import CHECK_SEED, hr_batch, lr_batch, rendered_crops
+from lpsr_export.crops import CHECK_SEED, direct_batch, lr_batch, rendered_crops
 from lpsr_export.graphs import GraphSession, opset, save_graph, staged
 from lpsr_export.stored_weights import Storage, store
 
@@ -90,7 +90,7 @@ def export_run(
         for role, network in networks.items():
             say(f"exporting the {role}")
             path = folder / graph_name(name, role)
-            batch = pictures if role == "generator" else hr_batch(crops.images)
+            batch = pictures if role == "generator" else direct_batch(crops.images, _taken(network))
             card, agreement = _export_one(network, role, name, path, batch, trained.reader, made_by, metrics, storage)
             exported.append(CheckedGraph(out / path.name, card, agreement))
     for entry in exported:
@@ -155,6 +155,11 @@ def _export_one(
     )
     card.save(path.parent)
     return card, agreement
+
+
+def _taken(reader: nn.Module) -> tuple[int, int]:
+    """Width and height of the crops that a reader takes directly."""
+    return reader.config.size  # type: ignore[return-value]
 
 
 def _size(network: nn.Module) -> int:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from lpsr_core.cards import ModelCard, Role, graph_name, load_verified
 from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
-from lpsr_export.crops import CALIBRATION_SEED, hr_batch, lr_batch, rendered_crops
+from lpsr_export.crops import CALIBRATION_SEED, direct_batch, enlarged, lr_batch, rendered_crops
 from lpsr_export.graphs import GraphSession, load_graph
 from lpsr_export.torch_to_onnx import run_torch
 
@@ -55,6 +55,7 @@ def restore(models: Path, name: str, out: Path, say: Callable[[str], None] = lam
         import torch
 
         from lpsr_train.config import from_dict
+        from lpsr_train.networks.presets import reader_config
         from lpsr_train.state import CHECKPOINT
         from lpsr_train.trainer import Trainer
     except ImportError:
@@ -69,7 +70,8 @@ def restore(models: Path, name: str, out: Path, say: Callable[[str], None] = lam
     config = replace(from_dict(_training(cards["reader"], paths["reader"])), second_run="", second_reader="")
     trainer = Trainer(config, out, torch.device("cpu"))
     crops = rendered_crops(_PLATES, CALIBRATION_SEED, config.patterns).images
-    pictures = hr_batch(crops)
+    size = reader_config(config.reader).size
+    pictures = direct_batch(crops, size)
     found: dict[Role, float] = {}
     for role in cards:
         say(f"restoring the {role}")
@@ -77,12 +79,12 @@ def restore(models: Path, name: str, out: Path, say: Callable[[str], None] = lam
         if network is None:
             raise LpsrError(f"{paths[role]}: a run of task {config.task!r} has no {role}; these graphs are of two runs")
         graph, batch = load_graph(paths[role]), lr_batch(crops) if role == "generator" else pictures
-        folded = _load(network, graph, batch[:2], paths[role])
-        _settle(network, folded, batch)
+        folded = load_weights(network, graph, batch[:2], paths[role])
+        settle(network, folded, batch)
         found[role] = _difference(paths[role], role, network, batch)
         if role == "generator":
             # The reader has learnt from its pictures, and from sharp ones.
-            pictures[::2] = GraphSession(paths[role], role)(batch[::2]).clip(0, 1)
+            pictures[::2] = enlarged(GraphSession(paths[role], role)(batch[::2]).clip(0, 1), size)
         if role in trainer.averages:
             trainer.averages[role].network.load_state_dict(network.state_dict())
     made_by = cards["reader"].made_by
@@ -101,12 +103,29 @@ def _training(card: ModelCard, path: Path) -> dict[str, Any]:
     return config
 
 
-def _load(network: nn.Module, graph: onnx.ModelProto, example: NDArray[np.float32], path: Path) -> list[str]:
-    """Puts a graph's weights into a network; returns the normalisations that had gone into convolutions."""
+def load_weights(
+    network: nn.Module, graph: onnx.ModelProto, example: NDArray[np.float32], path: Path, prefix: str = ""
+) -> list[str]:
+    """Puts a graph's weights into a network.
+
+    Args:
+        network: changed in place.
+        graph: with weights in FP32.
+        example: two pictures or more that the network takes.
+        path: of the graph, for messages.
+        prefix: of the weights' names in the graph.
+
+    Returns:
+        The normalisations that had gone into convolutions.
+
+    Raises:
+        LpsrError: the graph lacks a weight of the network.
+    """
     import torch
 
     order = _watch(network, example)
     weights, products = _named(graph), _products(graph)
+    weights = {key.removeprefix(prefix): value for key, value in weights.items()}
     if len(products) == len(order.linear):
         weights |= {f"{name}.weight": weight.T for name, weight in zip(order.linear, products, strict=True)}
     state = network.state_dict()
@@ -223,7 +242,7 @@ def _eps(network: nn.Module, norm: str) -> float:
     return module.eps
 
 
-def _settle(network: nn.Module, norms: Sequence[str], batch: NDArray[np.float32]) -> None:
+def settle(network: nn.Module, norms: Sequence[str], batch: NDArray[np.float32]) -> None:
     """Gives normalisations that change nothing the statistics of a batch, without a change of what comes out."""
     import torch
 

@@ -7,18 +7,17 @@ Networks are strongly typed: precision is the graph's, and no builder flag chang
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lpsr_core.cards import Precision, Role
+from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_core.geometry import READ_SIZE
 from lpsr_core.tensorrt import import_tensorrt, load_plugin
 from lpsr_export.profiles import Profile
 
@@ -80,7 +79,7 @@ def build_plan(
     if plugin is not None:
         load_plugin(plugin)
     contract = CONTRACTS[role]
-    sizes = [(batch, *contract.input_shape) for batch in profile.batch]
+    sizes = input_shapes(model, role, profile)
 
     def configured(builder: Any, network: Any) -> Any:
         config = CreateConfig(
@@ -109,55 +108,6 @@ def build_plan(
     return plan, time.monotonic() - start
 
 
-def inspect_types(plan: bytes, plugin: Path | None) -> dict[str, int]:
-    """Types of a plan's layers as TensorRT's inspector tells them, and how many outputs have each; needs a GPU.
-
-    Raises:
-        LpsrError: this machine cannot load the plan.
-    """
-    trt = import_tensorrt()
-    if plugin is not None:
-        load_plugin(plugin)
-    runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
-    engine = runtime.deserialize_cuda_engine(plan)
-    if engine is None:
-        raise LpsrError("TensorRT cannot load the plan that it built")
-    inspector = engine.create_engine_inspector()
-    return types_told(inspector.get_engine_information(trt.LayerInformationFormat.JSON))
-
-
-def types_told(information: str) -> dict[str, int]:
-    """Counts the types of layers' outputs in the inspector's JSON (`Format/Datatype`, such as `Row major linear FP16`).
-
-    Returns:
-        Any of `fp32`, `fp16`, `int8` and `other`, with how many outputs have each.
-    """
-    found: Counter[str] = Counter()
-    for layer in json.loads(information)["Layers"]:
-        for output in layer.get("Outputs", []) if isinstance(layer, dict) else []:
-            words = str(output.get("Format/Datatype", "")).lower()
-            kinds = {"fp32": ("fp32", "float"), "fp16": ("fp16", "half"), "int8": ("int8",)}
-            # `Half` and `FP16` are the same; newer versions say the latter.
-            kind = next((name for name, said in kinds.items() if any(word in words for word in said)), "other")
-            found[kind] += 1
-    return dict(found)
-
-
-def check_types(types: dict[str, int], precision: Precision, name: str) -> None:
-    """Makes sure that a plan has the types that were asked for.
-
-    TensorRT builds FP32 engines without a word where it ignores what it is told.
-
-    Raises:
-        LpsrError: it has not.
-    """
-    wanted = {"fp32": ("fp32", ("fp16", "int8")), "fp16": ("fp16", ("int8",)), "int8": ("int8", ())}
-    needed, forbidden = wanted[precision]
-    told = ", ".join(f"{count} {kind}" for kind, count in sorted(types.items())) or "nothing"
-    if not types.get(needed) or any(types.get(kind) for kind in forbidden):
-        raise LpsrError(f"{name}: asked for {precision}, and the engine's layers put out {told}; nothing was written")
-
-
 def _monitor(trt: Any, say: Say) -> Any:
     """Tells TensorRT's phases; None where the version has no such thing."""
     if not hasattr(trt, "IProgressMonitor"):
@@ -180,6 +130,28 @@ def _monitor(trt: Any, say: Say) -> Any:
             self._steps.pop(phase_name, None)
 
     return Monitor()
+
+
+def input_shapes(model: bytes, role: Role, profile: Profile) -> list[tuple[int, ...]]:
+    """Least, best and largest shape of a network's input.
+
+    Args:
+        model: the ONNX bytes.
+        role: of the network.
+        profile: of the target.
+
+    Returns:
+        Three shapes; a reader whose input's height and width are free takes pictures up to `READ_SIZE`.
+    """
+    import onnx
+
+    contract = CONTRACTS[role]
+    (tensor,) = (entry for entry in onnx.load_from_string(model).graph.input if entry.name == contract.input)
+    rows = [contract.input_shape] * 3
+    if any(not dim.dim_value for dim in tensor.type.tensor_type.shape.dim[-2:]):
+        width, height = READ_SIZE
+        rows[2] = (contract.input_shape[0], height, width)
+    return [(batch, *row) for batch, row in zip(profile.batch, rows, strict=True)]
 
 
 @contextlib.contextmanager

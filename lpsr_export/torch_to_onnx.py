@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import MissingExtraError
+from lpsr_core.geometry import HR_SIZE, READ_SIZE
 from lpsr_export.graphs import save_graph
 from lpsr_export.rearranging import rearrange
 
@@ -68,6 +69,15 @@ def export(network: nn.Module, role: Role, path: Path) -> onnx.ModelProto:
 
     contract = CONTRACTS[role]
     example = torch.rand(2, *contract.input_shape)
+    axes = {0: torch.export.Dim("plates", min=1, max=4096)}
+    if role == "reader" and network.config.fine:  # type: ignore[union-attr]
+        axes |= {
+            axis: torch.export.Dim(name, min=small, max=large)
+            for axis, name, small, large in (
+                (2, "height", HR_SIZE[1], READ_SIZE[1]),
+                (3, "width", HR_SIZE[0], READ_SIZE[0]),
+            )
+        }
     plain = network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     with quiet():
         program: Any = torch.onnx.export(
@@ -77,7 +87,7 @@ def export(network: nn.Module, role: Role, path: Path) -> onnx.ModelProto:
             opset_version=OPSET,
             input_names=[contract.input],
             output_names=[contract.output],
-            dynamic_shapes=({0: torch.export.Dim("plates", min=1, max=4096)},),
+            dynamic_shapes=(axes,),
             custom_translation_table={torch.ops.lpsr.deform_conv2d.default: deform_conv},
             verbose=False,
         )

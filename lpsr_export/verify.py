@@ -13,9 +13,8 @@ from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Image, to_images
 from lpsr_core.plans import PlanCard, load_runnable, plan_card_path
 from lpsr_export.compare import Agreement, compare_pictures, compare_readings, texts
-from lpsr_export.crops import CHECK_SEED, hr_batch, lr_batch, rendered_crops
+from lpsr_export.crops import CHECK_SEED, direct_batch, lr_batch, rendered_crops
 from lpsr_export.engines import PlanSession, this_machine
-from lpsr_export.gate import Session
 from lpsr_export.graphs import GraphSession
 
 _WORST = 8
@@ -73,7 +72,7 @@ def verify(first: Path, second: Path, count: int, reader: Path | None = None) ->
         raise UsageError(f"{first} is a {role} and {second} a {other_role}; compare two of one role")
     crops = rendered_crops(count, CHECK_SEED, ())
     if role == "reader":
-        images = hr_batch(crops.images)
+        images = direct_batch(crops.images, min(one.direct, other.direct))
         expected, found = one(images), other(images)
         differences = np.abs(np.exp(found) - np.exp(expected)).max(axis=(1, 2))
         agreement = compare_readings(found, expected, crops.texts)
@@ -101,7 +100,7 @@ def verify(first: Path, second: Path, count: int, reader: Path | None = None) ->
     return Verified(role, agreement, tuple(int(index) for index in worst), tuple(rows))
 
 
-def _open(path: Path) -> tuple[Role, Session]:
+def _open(path: Path) -> tuple[Role, GraphSession | PlanSession]:
     if path.suffix == ".plan":
         machine = this_machine()
         card = load_runnable(path, machine.tensorrt, machine.gpu)

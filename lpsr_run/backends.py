@@ -8,13 +8,16 @@ from typing import Literal, get_args
 
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_run.engine import Engine
-from lpsr_run.onnx_engine import OnnxRuntimeEngine
+from lpsr_run.onnx_engine import Device, OnnxRuntimeEngine
+from lpsr_run.openvino_engine import OpenVinoEngine
 
-Backend = Literal["auto", "onnxruntime", "cuda", "tensorrt"]
+Backend = Literal["auto", "onnxruntime", "cuda", "tensorrt", "tensorrt-rtx", "openvino"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 
-def open_engine(path: Path, backend: Backend = "auto", threads: int = 0, rows: bool = False) -> Engine:
+def open_engine(
+    path: Path, backend: Backend = "auto", threads: int = 0, rows: bool = False, device: str = ""
+) -> Engine:
     """Opens a graph file.
 
     Args:
@@ -22,6 +25,7 @@ def open_engine(path: Path, backend: Backend = "auto", threads: int = 0, rows: b
         backend: `onnxruntime` is its CPU provider, `cuda` its CUDA provider; `auto` takes CUDA where it works.
         threads: on the CPU; 0 for as many as there are cores.
         rows: CPU threads share out a batch's rows, not each operator; for small pictures in batches.
+        device: of OpenVINO's: CPU (also when empty), GPU, NPU, AUTO.
 
     Raises:
         UsageError: unknown backend.
@@ -29,16 +33,28 @@ def open_engine(path: Path, backend: Backend = "auto", threads: int = 0, rows: b
     """
     if backend not in _OPENERS:
         raise UsageError(f"unknown backend {backend!r}; give one of {', '.join(_OPENERS)}")
-    return _OPENERS[backend](path, threads, rows)
+    return _OPENERS[backend](path, threads, rows, device)
 
 
-def _tensorrt(path: Path, threads: int, rows: bool) -> Engine:
+def _tensorrt(path: Path, threads: int, rows: bool, device: str) -> Engine:
     raise LpsrError(f"{path}: TensorRT runs engines built from released graphs; run this with --backend cuda")
 
 
-_OPENERS: dict[Backend, Callable[[Path, int, bool], Engine]] = {
-    "auto": lambda path, threads, rows: OnnxRuntimeEngine(path, "auto", threads, rows),
-    "onnxruntime": lambda path, threads, rows: OnnxRuntimeEngine(path, "cpu", threads, rows),
-    "cuda": lambda path, threads, rows: OnnxRuntimeEngine(path, "cuda", threads, rows),
+def _onnxruntime(kind: Device) -> _Opener:
+    return lambda path, threads, rows, device: OnnxRuntimeEngine(path, kind, threads, rows)
+
+
+def _openvino(path: Path, threads: int, rows: bool, device: str) -> Engine:
+    # What takes large pictures one by one finds plates, and bf16 moves their corners.
+    return OpenVinoEngine(path, device, threads, rows, exact=not rows)
+
+
+_Opener = Callable[[Path, int, bool, str], Engine]
+_OPENERS: dict[Backend, _Opener] = {
+    "auto": _onnxruntime("auto"),
+    "onnxruntime": _onnxruntime("cpu"),
+    "cuda": _onnxruntime("cuda"),
     "tensorrt": _tensorrt,
+    "tensorrt-rtx": _tensorrt,
+    "openvino": _openvino,
 }

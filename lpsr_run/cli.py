@@ -71,8 +71,12 @@ def read_plates(
     ] = None,
     backend: Annotated[
         str | None,
-        typer.Option(metavar="auto|onnxruntime|cuda|tensorrt", help="What runs the models; auto: CUDA if it works."),
+        typer.Option(
+            metavar="NAME",
+            help="What runs the models: onnxruntime, cuda, tensorrt, tensorrt-rtx, openvino, or auto: the fastest.",
+        ),
     ] = None,
+    device: Annotated[str | None, typer.Option(metavar="CPU|GPU|NPU", help="OpenVINO device (default CPU).")] = None,
     threads: Annotated[
         int | None, typer.Option(metavar="N", help="CPU threads of the models; 0 lets the runtime choose.")
     ] = None,
@@ -83,12 +87,19 @@ def read_plates(
         str | None,
         typer.Option(metavar="NAME", help="What finds plates: auto, classical, a released name or an .onnx file."),
     ] = None,
+    locator_threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P", help="Least score of what is read as a plate; lower finds more plates, and more that are none."
+        ),
+    ] = None,
     region: Annotated[
         str | None,
         typer.Option(metavar="X,Y,W,H", help="Part of the frame to search, in pixels or in shares of it."),
     ] = None,
     detector: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Your own YOLO-style .onnx detector instead of the built-in.")
+        str | None,
+        typer.Option(metavar="FILE", help="Your own .onnx detector (YOLO, RT-DETR) instead of the built-in."),
     ] = None,
     layouts: Annotated[
         str | None,
@@ -213,9 +224,11 @@ def read_plates(
         "reader": reader,
         "precision": precision,
         "backend": backend,
+        "device": device,
         "threads": threads,
         "batch": batch,
         "locator": locator,
+        "locator_threshold": locator_threshold,
         "detector": detector,
         "region": region,
         "layouts": None if layouts is None else tuple(word for word in layouts.split(",") if word.strip()),

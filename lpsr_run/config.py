@@ -12,13 +12,13 @@ from lpsr_core.cards import PRECISIONS, Precision
 from lpsr_core.decode import CERTAIN, MIN_PLATE
 from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
+from lpsr_core.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
 from lpsr_run.backends import BACKENDS, Backend
 from lpsr_run.locate.region import parse_region
 from lpsr_run.redact import redact, shown
 from lpsr_run.sources.decoding import PIXEL_ASPECTS
 from lpsr_run.sources.options import DECODERS
 from lpsr_run.sources.raw import parse_raw
-from lpsr_run.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -45,11 +45,13 @@ class RunConfig:
         generator, reader: a released model's name or the path of an .onnx file.
         precision: variant of a released model.
         backend: what runs the models.
+        device: of the OpenVINO backend: CPU, GPU, NPU or AUTO; its CPU when empty.
         threads: CPU threads of the models; 0 lets the runtime choose.
         batch: most crops in one forward pass.
         locator: what finds plates: `auto` takes the released network, or `classical` where there is none; a released
             name, or the path of an .onnx file.
-        detector: a user's own YOLO-style .onnx in place of the locator.
+        locator_threshold: least score of a plate, 0..1, of the network or the detector; 0 takes its own.
+        detector: a user's own .onnx of the YOLO or RT-DETR family in place of the locator.
         region: the part of each frame that is searched, `x,y,width,height` in pixels or in shares; None for all of it.
         layouts: names or patterns that plates may follow.
         min_confidence: reads below are dropped, 0..1; crops are always read.
@@ -92,9 +94,11 @@ class RunConfig:
     reader: str = "lite"
     precision: Precision = "fp32"
     backend: Backend = "auto"
+    device: str = ""
     threads: int = 0
     batch: int = 16
     locator: str = "auto"
+    locator_threshold: float = 0.0
     detector: str | None = None
     region: str | None = None
     layouts: tuple[str, ...] = ("brazilian", "mercosur")
@@ -136,6 +140,14 @@ class RunConfig:
         """
         if bool(self.video) == (self.crops is not None):
             raise UsageError("give exactly one of --video and --crops")
+        self.check_values()
+
+    def check_values(self) -> None:
+        """Validate everything but the presence of a source.
+
+        Raises:
+            UsageError: with the option and what it takes.
+        """
         if self.name and len(self.name) != len(self.video):
             raise UsageError(
                 f"--name: {len(self.name)} for {len(self.video)} --video; give one for each, in their order"
@@ -156,6 +168,8 @@ class RunConfig:
             raise UsageError("--blur is for the frames of --evidence")
         if self.crops is not None and (self.annotate or self.detector or self.region):
             raise UsageError("--annotate, --detector and --region need --video; crops are plates already")
+        if self.crops is not None and self.locator_threshold:
+            raise UsageError("--locator-threshold needs --video; crops are plates already")
         if self.region is not None:
             parse_region(self.region)
         if self.raw is not None:
@@ -171,12 +185,16 @@ class RunConfig:
         ):
             if getattr(self, name) not in choices:
                 raise UsageError(f"{_option(name)} is one of {', '.join(choices)}, not {getattr(self, name)!r}")
+        if self.device and self.backend != "openvino":
+            raise UsageError("--device names one of OpenVINO's; give --backend openvino with it")
         for name, least in (("threads", 0), ("batch", 1), ("min_frames", 1), ("stride", 1), ("keep_reads", 0)):
             if getattr(self, name) < least:
                 raise UsageError(f"{_option(name)} is at least {least}, not {getattr(self, name)}")
         for name in ("min_confidence", "min_plate", "certain", "sure"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{_option(name)} is between 0 and 1, not {getattr(self, name)}")
+        if not 0 <= self.locator_threshold < 1:
+            raise UsageError(f"--locator-threshold is at least 0 and less than 1, not {self.locator_threshold}")
         for name in ("keep_days", "give_up"):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{_option(name)} is at least 0, not {getattr(self, name)}")

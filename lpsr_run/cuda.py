@@ -1,101 +1,90 @@
-"""The GPU's primary context, shared by all threads, and memory for tensors on it."""
+"""The GPU's primary context in whatever thread, and memory for tensors on it."""
 
 from __future__ import annotations
 
 import contextlib
 import math
-import threading
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lpsr_core.cuda import Driver, driver
 from lpsr_core.errors import LpsrError
-from lpsr_core.plans import current_gpu
 from lpsr_run.engine import TensorSpec
 
 
-class CudaContext:
-    """The primary context of the first GPU, for any thread.
+@contextlib.contextmanager
+def current() -> Iterator[Driver]:
+    """Makes the GPU's primary context this thread's; gives the driver's calls.
 
     Raises:
-        MissingExtraError: pycuda is not installed.
-        LpsrError: there is no GPU.
+        MissingExtraError: no package for them is installed.
+        LpsrError: there is no GPU, or a call within failed.
     """
-
-    _shared: CudaContext | None = None
-    _lock = threading.Lock()
-
-    def __init__(self) -> None:
-        current_gpu()  # says in one line what is missing
-        import pycuda.driver as cuda
-
-        self.cuda = cuda
-        self._context = cuda.Device(0).retain_primary_context()
-
-    @classmethod
-    def shared(cls) -> CudaContext:
-        """The one of this process."""
-        with cls._lock:
-            if cls._shared is None:
-                cls._shared = cls()
-            return cls._shared
-
-    @contextlib.contextmanager
-    def current(self) -> Iterator[Any]:
-        """Makes it this thread's context; gives pycuda's driver module.
-
-        Raises:
-            LpsrError: a call of the driver within it failed.
-        """
-        self._context.push()
-        try:
-            yield self.cuda
-        except self.cuda.Error as error:
-            raise LpsrError(f"the GPU failed: {error}") from error
-        finally:
-            self.cuda.Context.pop()
+    made = driver()
+    made.push()
+    try:
+        yield made
+    finally:
+        made.pop()
 
 
 class Buffer:
-    """Memory of one tensor for a number of rows, on the device and pinned on the host; the context must be current.
+    """Memory of one tensor, on the device and pinned on the host; the context must be current.
 
     Args:
-        cuda: pycuda's driver module.
-        spec: of the tensor; the first axis is the batch.
-        rows: the most that it holds.
+        cuda: the driver's calls.
+        spec: of the tensor; what is free of its shape is free within `largest`.
+        largest: shape of the most that it holds, the batch first.
+
+    Attributes:
+        address: on the device.
 
     Raises:
         LpsrError: the GPU has no such memory left.
     """
 
-    def __init__(self, cuda: Any, spec: TensorSpec, rows: int) -> None:
-        self._row = tuple(size for size in spec.shape[1:] if size is not None)
-        dtype = np.dtype(spec.dtype)
-        size = rows * math.prod(self._row) * dtype.itemsize
+    def __init__(self, cuda: Driver, spec: TensorSpec, largest: tuple[int, ...]) -> None:
+        self._spec, self._cuda, self._largest = spec, cuda, largest
+        self._dtype = np.dtype(spec.dtype)
+        size = math.prod(largest) * self._dtype.itemsize
         try:
-            self.host: NDArray = cuda.pagelocked_empty((rows, *self._row), dtype)
-            self.device: Any = cuda.mem_alloc(size)
-        except cuda.MemoryError as error:
+            self._host: NDArray = cuda.pinned((math.prod(largest),), self._dtype)
+            self.address = cuda.allocate(size)
+        except LpsrError as error:
             raise LpsrError(
-                f"no memory on the GPU for {rows} rows of {spec.name} ({size >> 20} MiB): {error}; "
+                f"no memory on the GPU for {largest[0]} rows of {spec.name} ({size >> 20} MiB): {error}; "
                 "build the engines with a profile of smaller batches"
             ) from None
 
-    @property
-    def address(self) -> int:
-        """On the device."""
-        return int(self.device)
+    def host(self, shape: tuple[int, ...]) -> NDArray:
+        """The host's side, as an array of a shape.
 
-    def send(self, cuda: Any, values: NDArray, stream: Any) -> None:
-        """Copies rows to the device, on a stream."""
-        if values.shape[1:] != self._row:
-            raise LpsrError(f"an engine's input has rows of {self._row}, not {values.shape[1:]}")
-        part = self.host[: len(values)]
+        Raises:
+            LpsrError: it does not hold such a tensor.
+        """
+        free = (None, *self._spec.shape[1:])
+        fits = len(shape) == len(self._largest) and all(
+            size == fixed or (fixed is None and size <= most)
+            for size, fixed, most in zip(shape, free, self._largest, strict=True)
+        )
+        if not fits:
+            raise LpsrError(f"{self._spec.name} holds tensors of up to {self._largest}, not {shape}")
+        return self._host[: math.prod(shape)].reshape(shape)
+
+    def send(self, values: NDArray, stream: int) -> None:
+        """Copies a tensor to the device, on a stream."""
+        part = self.host(values.shape)
         part[...] = values
-        cuda.memcpy_htod_async(self.device, part, stream)
+        self._cuda.send(part, self.address, stream)
 
-    def fetch(self, cuda: Any, count: int, stream: Any) -> None:
-        """Copies rows to the host, on a stream."""
-        cuda.memcpy_dtoh_async(self.host[:count], self.device, stream)
+    def fetch(self, shape: tuple[int, ...], stream: int) -> None:
+        """Copies a tensor of that shape to the host, on a stream."""
+        self._cuda.fetch(self.address, self.host(shape), stream)
+
+    def close(self) -> None:
+        """Gives the device's memory back; the host's goes with its last view."""
+        if self.address:
+            self._cuda.free(self.address)
+            self.address = 0

@@ -1,6 +1,6 @@
 """CUDA graphs: work that was put on a stream once, launched again with one call.
 
-pycuda has no such calls, so the driver's own are made here.
+pycuda has no such calls, so the driver's own are made here, whatever package makes the others.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Generator and reader of ONNX Runtime one after the other on the processor, every core with crops of its own.
+"""Generator and reader of ONNX graphs one after the other on the processor, every core with crops of its own.
 
 Networks as small as these gain little when several cores share out each of their two hundred operators: the cores
 wait for each other at every one. A core that takes a crop through both networks by itself waits for nobody, and finds
@@ -7,17 +7,27 @@ in its cache what it wrote.
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lpsr_run.engine import Passed, Pending
+from lpsr_run.engine import Passed, Pending, TensorSpec
 
-if TYPE_CHECKING:
-    from lpsr_run.onnx_engine import OnnxRuntimeEngine
+
+class _ByRows(Protocol):
+    """An engine on the processor, each of whose threads takes rows of its own through the whole graph."""
+
+    workers: int
+    pool: ThreadPoolExecutor | None
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]: ...
+
+    def run_whole(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]: ...
 
 
 class OnnxChain:
@@ -27,7 +37,7 @@ class OnnxChain:
         generator, reader: on the processor, the first with more than one worker.
     """
 
-    def __init__(self, generator: OnnxRuntimeEngine, reader: OnnxRuntimeEngine) -> None:
+    def __init__(self, generator: _ByRows, reader: _ByRows) -> None:
         assert generator.pool is not None
         self._generator, self._reader, self._pool = generator, reader, generator.pool
         (self._lr,), (self._image,) = generator.inputs, reader.inputs

@@ -62,7 +62,9 @@ class OnnxRuntimeEngine:
         available = ort.get_available_providers()
         if device == "cuda" and _CUDA not in available:
             raise LpsrError("this ONNX Runtime has no CUDA; install it with: pip install 'lpsr[gpu]'")
-        providers = [_CUDA, _CPU] if device != "cpu" and _CUDA in available else [_CPU]
+        # cuDNN's exhaustive search, the default, takes seconds at every new shape.
+        cuda = (_CUDA, {"cudnn_conv_algo_search": "HEURISTIC"})
+        providers = [cuda, _CPU] if device != "cpu" and _CUDA in available else [_CPU]
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1 if rows else threads
         options.inter_op_num_threads = 1
@@ -106,6 +108,11 @@ class OnnxRuntimeEngine:
     def outputs(self) -> tuple[TensorSpec, ...]:
         return self._outputs
 
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Notes that the file's exporter left in it."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
     def then(self, reader: Engine) -> OnnxChain | None:
         """Both in one go, every core with crops of its own; None where there is one core, or another runtime."""
         if self.pool is None or not isinstance(reader, OnnxRuntimeEngine) or reader.device != "cpu":
@@ -123,11 +130,31 @@ class OnnxRuntimeEngine:
 
     def run_whole(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
         """As `run`, in the thread that calls; several threads may call at once."""
+        given, count = (dict(batch), None) if self._device == "cpu" else filled_up(batch)
         try:
-            values = self._session.run(None, dict(batch))
+            values = self._session.run(None, given)
         except Exception as error:
             raise LpsrError(f"{self.name}: the model failed: {_reason(error)}") from error
-        return {spec.name: np.asarray(value) for spec, value in zip(self._outputs, values, strict=True)}
+        return {spec.name: np.asarray(value)[:count] for spec, value in zip(self._outputs, values, strict=True)}
+
+
+def filled_up(batch: Mapping[str, NDArray]) -> tuple[dict[str, NDArray], int | None]:
+    """A batch filled up with its last row to a power of two, since CUDA's libraries plan anew for every new shape.
+
+    Returns:
+        The batch, and how many rows of the results count; all where there is nothing to fill up.
+    """
+    counts = {len(rows) for rows in batch.values() if np.ndim(rows)}
+    if len(counts) != 1 or 0 in counts:
+        return dict(batch), None
+    (count,) = counts
+    missing = (1 << (count - 1).bit_length()) - count
+    if not missing:
+        return dict(batch), None
+    return {
+        name: np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]) if np.ndim(rows) else rows
+        for name, rows in batch.items()
+    }, count
 
 
 def import_onnxruntime() -> Any:

@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.alphabet import CLASSES, PLATE_LENGTH
+from lpsr_core.cards import Calibration
+from lpsr_core.contracts import direct_size
 from lpsr_core.decode import confidences, log_softmax
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import HR_SIZE, LR_SIZE, Image, to_images, to_tensor
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
+from lpsr_core.views import SURE, SuperResolve, View, Views, first_view, further_views
 from lpsr_run.clock import StageClock
 from lpsr_run.engine import Chainable, Engine, Passed, Pending, SharesRows, check_contract
-from lpsr_run.views import SURE, SuperResolve, View, Views, first_view, further_views
 
 _PICTURE = (3, HR_SIZE[1], HR_SIZE[0])
 
@@ -28,7 +30,8 @@ class PlateBatch:
 
     Attributes:
         log_probs: float32[N, 7, 36], natural logarithms; where a crop was read in several views, of their mean.
-        inputs: what the first network saw at the first look: uint8[16, 48, 3] or, directly, uint8[32, 96, 3].
+        inputs: what the first network saw at the first look: uint8[16, 48, 3] or, directly, uint8[64, 192, 3]
+            (uint8[32, 96, 3] where the reader takes no more).
         super_resolved: bool[N], whether the generator served any view of the crop.
         sr: the generator's picture of the crop as it is, uint8[32, 96, 3], or None for one that was read directly
             alone.
@@ -61,7 +64,7 @@ class PlateReader:
         super_resolve: `auto` looks at crops below 64 pixels of width through the generator, at others directly, and
             wide ones both ways where that is not sure; `always`, `never`.
         batch: most crops in one forward pass.
-        temperature: that log-probabilities are divided by, so that confidences are the shares that are right.
+        calibration: makes confidences the fractions that are right.
         layouts: that plates may follow; a look is sure when it reads a text of theirs with enough confidence.
         views: `auto` reads a crop in further views where the first look is not sure (see `views`), `one` never.
         clock: counts the stages preprocess, generate and read; default a clock of its own.
@@ -77,7 +80,7 @@ class PlateReader:
         super_resolve: SuperResolve = "auto",
         batch: int = 16,
         clock: StageClock | None = None,
-        temperature: float = 1.0,
+        calibration: Calibration | None = None,
         layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
         views: Views = "auto",
     ) -> None:
@@ -91,8 +94,10 @@ class PlateReader:
         self.clock = StageClock() if clock is None else clock
         self._reader, self._generator = reader, generator
         self._chain = generator.then(reader) if isinstance(generator, Chainable) else None
-        self._super_resolve, self._batch, self._temperature = super_resolve, batch, temperature
+        self._super_resolve, self._batch = super_resolve, batch
+        self._calibration = calibration or Calibration()
         self._layouts, self._views = tuple(layouts), views
+        self._direct = direct_size(reader.inputs[0].shape)
 
     def read(self, crops: Sequence[Image]) -> PlateBatch:
         """Run the networks over crops, and again over further views of those whose first look is not sure.
@@ -105,13 +110,14 @@ class PlateReader:
         """
         first = [first_view(self._super_resolve, crop) for crop in crops]
         seen = self._look(list(zip(crops, first, strict=True)))
-        log_probs, pictures = seen.log_probs, list(seen.pictures)
+        log_probs, pictures = self._calibrated(seen.log_probs, crops), list(seen.pictures)
         further = {int(index): further_views(self._super_resolve, first[index]) for index in self._unsure(log_probs)}
         again = [(index, view) for index, views in further.items() for view in views]
         if again:
             more = self._look([(crops[index], view) for index, view in again])
             total = log_probs.astype(np.float64)
-            np.add.at(total, [index for index, _ in again], more.log_probs)
+            others = [index for index, _ in again]
+            np.add.at(total, others, self._calibrated(more.log_probs, [crops[index] for index in others]))
             for index, views in further.items():
                 log_probs[index] = log_softmax(total[index] / (1 + len(views)))
             for (index, view), picture in zip(again, more.pictures, strict=True):
@@ -119,6 +125,13 @@ class PlateReader:
                     pictures[index] = picture
         through = np.array([picture is not None for picture in pictures], bool)
         return PlateBatch(log_probs, seen.inputs, through, tuple(pictures))
+
+    def _calibrated(self, log_probs: NDArray[np.float32], crops: Sequence[Image]) -> NDArray[np.float32]:
+        """float32[N, 7, 36]: a reader's log-probabilities of N crops, with the calibration applied."""
+        if not crops or self._calibration == Calibration():
+            return log_probs
+        temperatures = self._calibration.temperatures([crop.shape[1] for crop in crops])
+        return np.asarray(log_softmax(log_probs / temperatures), np.float32)
 
     def _unsure(self, log_probs: NDArray[np.float32]) -> NDArray[np.intp]:
         """Indices of the crops whose first look is not sure."""
@@ -132,7 +145,7 @@ class PlateReader:
         log_probs = np.empty((len(looks), PLATE_LENGTH, CLASSES), np.float32)
         pictures: list[Image | None] = [None] * len(looks)
         with self.clock.stage("preprocess"):
-            inputs = tuple(view.of(crop) for crop, view in looks)
+            inputs = tuple(view.of(crop, self._direct) for crop, view in looks)
         under_way: deque[tuple[list[int], Pending]] = deque()
         depth = 1 if self._chain is None else self._chain.depth
 
@@ -166,7 +179,8 @@ class PlateReader:
             self._chain.warm_up(self._batch)
         elif self._generator is not None:
             self._generator.run({"lr": np.zeros((1, 3, LR_SIZE[1], LR_SIZE[0]), np.float32)})
-        self._reader.run({"image": np.zeros((1, 3, HR_SIZE[1], HR_SIZE[0]), np.float32)})
+        width, height = self._direct
+        self._reader.run({"image": np.zeros((1, 3, height, width), np.float32)})
 
     def _begin(self, tensor: NDArray[np.float32]) -> Pending:
         """Generator, then reader: under way in a chain, and done otherwise."""
@@ -175,7 +189,7 @@ class PlateReader:
             with self.clock.stage("generate"):
                 return self._chain.start(tensor)
         with self.clock.stage("generate"):
-            enlarged = _run(self._generator, "lr", tensor, "sr", (len(tensor), *_PICTURE))
+            enlarged = enlarge(self._generator, tensor)
         passed = Passed(enlarged, self._log_probs(enlarged))
         return lambda: passed
 
@@ -200,7 +214,23 @@ class PlateReader:
     def _sound(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         if np.isnan(values).any():
             raise LpsrError(f"{self._reader.name}: the reader gave NaN; the model is broken, export it again")
-        return values if self._temperature == 1 else log_softmax(values / np.float32(self._temperature))
+        return values
+
+
+def enlarge(generator: Engine, lr: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Run a generator over one batch.
+
+    Args:
+        generator: engine of the generator's contract.
+        lr: float32[N, 3, 16, 48] in 0..1, RGB.
+
+    Returns:
+        float32[N, 3, 32, 96].
+
+    Raises:
+        LpsrError: the engine failed, or gave another shape.
+    """
+    return _run(generator, "lr", lr, "sr", (len(lr), *_PICTURE))
 
 
 def _batches(indices: list[int], size: int) -> list[list[int]]:

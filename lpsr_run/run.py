@@ -19,29 +19,23 @@ from lpsr_core.reads import Read, read_key
 from lpsr_run.annotate import VideoSink
 from lpsr_run.clock import StageClock
 from lpsr_run.config import RunConfig
+from lpsr_run.configured import open_sources, open_stream, raise_or_report
+from lpsr_run.crops import read_crops
 from lpsr_run.event_log import EventLog
 from lpsr_run.interrupt import StopRequest
 from lpsr_run.lock import FolderLock
 from lpsr_run.open_sinks import open_outbox
 from lpsr_run.outputs import refuse_overwriting
 from lpsr_run.privacy import WatchList, load_watch_list
-from lpsr_run.redact import redact
 from lpsr_run.say import Messages
 from lpsr_run.sinks import PictureStore, Result, TableSink, make_folder
 from lpsr_run.sinks.base import write_failed
-from lpsr_run.sources import Frame, Source, list_images, open_source
-from lpsr_run.sources.images import ImageSource
-from lpsr_run.sources.live import Happening, Notice, Retry
+from lpsr_run.sources import Frame, Source
 from lpsr_run.sources.merge import Ended, Merged, Quiet
-from lpsr_run.sources.named import NamedSource
-from lpsr_run.sources.options import VideoOptions
-from lpsr_run.sources.raw import parse_raw
-from lpsr_run.state import RunState, SourceState
 from lpsr_run.status import StatusFile
-from lpsr_run.stream import Acceptance, PlateEvent, PlateStream, read_crops
+from lpsr_run.stream import PlateEvent
 from lpsr_run.summary import Summary
 from lpsr_run.tools import Tools, open_tools
-from lpsr_run.tracking import TrackSettings
 
 Report = Callable[[str], None]
 
@@ -87,8 +81,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
         if config.explain:
             read = event.read
             shown = read.reading.text if watched is None else watched.shown(read.reading.text)
-            seen = f"{event.source}: frame {read.best.frame}, {read.best.milliseconds / 1000:.1f} s"
-            note(f"left out: {seen}: {shown}: {why}")
+            note(f"left out: {event.where}: {shown}: {why}")
 
     def finish(kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None) -> None:
         summary.seconds = time.perf_counter() - start
@@ -100,7 +93,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
 
     refuse_overwriting(config)
     # The sources first: a mistyped path should be told before a model is loaded.
-    sources = _open_sources(config, state, report, note, done)
+    sources = open_sources(config, state, report, note, done)
     watched = load_watch_list(Path(config.watch_list), Path(config.watch_list + ".key")) if config.watch_list else None
     tools = open_tools(config)
     tools.reader.warm_up()
@@ -151,56 +144,6 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     return summary
 
 
-def _open_sources(
-    config: RunConfig, state: RunState, report: Report, note: Report, stop: threading.Event
-) -> list[Source]:
-    if config.crops is not None:
-        paths, many = list_images(config.crops, note)
-        state.sources.append(SourceState(redact(config.crops)))
-        return [ImageSource(paths, report if many else None)]
-    retry = Retry(give_up=config.give_up or None, silence=config.silence)
-    raw = parse_raw(config.raw) if config.raw else None
-    options = VideoOptions(config.stream, config.pixel_aspect, config.decode)
-    sources = []
-    for spec, name in zip(config.video, config.source_names, strict=True):
-        one = SourceState(name)
-        state.sources.append(one)
-        notice = _noticed(one, state, note, config.give_up > 0)
-        source = open_source(spec, report, config.stride, retry, notice, stop, raw, note, options)
-        one.live = source.live
-        sources.append(NamedSource(source, name) if config.name else source)
-    return sources
-
-
-def _noticed(source: SourceState, state: RunState, note: Report, ends: bool) -> Notice:
-    """Keeps a live source's state, and says so when its connection is lost or back.
-
-    Args:
-        source, state: of it and of the run.
-        note: takes a line.
-        ends: whether it is given up after a while.
-    """
-
-    def notice(happening: Happening, why: str, delay: float) -> None:
-        if happening == "connected":
-            if source.failures and source.decoded:
-                source.reconnects += 1
-            if source.failures:
-                note(f"{source.name}: is back")
-            source.status, source.error, source.failures = "running", None, 0
-        else:
-            source.status, source.error = "waiting", why
-            source.failures += 1
-            # The first loss and then ever more seldom: an outage of days must not fill a log.
-            if source.failures & (source.failures - 1) == 0:
-                first = source.failures == 1 and not source.decoded and not ends
-                hint = "; it is tried until it answers (--give-up ends that)" if first else ""
-                note(f"{why}{hint}; attempt {source.failures + 1} in {delay:.1f} s")
-        state.tell(happening, source=source.name, why=why, delay=round(delay, 2), failures=source.failures)
-
-    return notice
-
-
 def _events(
     config: RunConfig,
     tools: Tools,
@@ -210,20 +153,10 @@ def _events(
     stack: ExitStack,
     left_out: Callable[[PlateEvent, str], None],
 ) -> Iterator[PlateEvent]:
-    layouts = parse_layouts(config.layouts)
     if tools.locator is None:
+        layouts = parse_layouts(config.layouts)
         return read_crops(frames, tools.reader, report, layouts, min_plate=config.min_plate)
-    stream = PlateStream(
-        tools.locator,
-        tools.reader,
-        layouts,
-        Acceptance(config.min_confidence, config.min_frames, config.sure, config.min_plate),
-        tracking=TrackSettings(power=tools.calibration.power, history=config.evidence is not None),
-        batch=1 if live else config.batch,
-        early=config.early,
-        left_out=left_out,
-        keep_frames=config.evidence is not None,
-    )
+    stream = open_stream(config, tools, tools.locator, live, left_out)
     if config.annotate is not None:
         video = stack.enter_context(VideoSink(Path(config.annotate)))
         stream.show = lambda frame, marks: video.show(frame.image, marks, frame.milliseconds)
@@ -252,10 +185,7 @@ def _counted(
         tick()
         if isinstance(item, Ended):
             state.tell("source ended", source=state.sources[item.stream].name, why=state.sources[item.stream].error)
-            if item.failure is not None:
-                if len(sources) == 1:
-                    raise item.failure
-                report(str(item.failure))
+            raise_or_report(item, len(sources), report)
         elif isinstance(item, Frame):
             totals = [source.total for source in sources]
             total = None if None in totals else sum(total or 0 for total in totals)

@@ -9,27 +9,23 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from lpsr_core.decode import MIN_PLATE, Reading, alternatives, decode, plate_score
+from lpsr_core.decode import MIN_PLATE, Reading
 from lpsr_core.errors import LpsrError
-from lpsr_core.geometry import Box, Image, Quad, rectify
+from lpsr_core.geometry import Image, Quad, rectify
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
 from lpsr_core.reads import Event
 from lpsr_run.annotate import Mark
 from lpsr_run.clock import StageClock
 from lpsr_run.locate.base import Location, Locator
 from lpsr_run.plate_reader import PlateReader
-from lpsr_run.sources.base import Frame, Report
+from lpsr_run.sources.base import Frame
 from lpsr_run.sources.merge import Ended, Quiet
 from lpsr_run.tracking import FusedRead, Observation, Track, Tracker, TrackSettings
 
 MARGIN = 0.03
 """Surroundings that a crop keeps, as a share of the plate's width and height on every side."""
-COLLECT = 64
-"""Images of plates that are collected before the networks run."""
 SMALLEST = (8, 4)
 """Width and height in pixels below which a crop cannot hold seven characters."""
-TWO_ROWS = 0.6
-"""Height of a crop, as a share of its width, from which its plate may have two rows."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +96,12 @@ class PlateEvent:
     read: FusedRead
     stream: int = 0
     event: Event = "final"
+
+    @property
+    def where(self) -> str:
+        """The source, and the frame whose pictures the read shows."""
+        best = self.read.best
+        return f"{self.source}: frame {best.frame}, {best.milliseconds / 1000:.1f} s"
 
 
 @dataclass(frozen=True)
@@ -313,59 +315,6 @@ class PlateStream:
                 yield event
             elif self.left_out is not None:
                 self.left_out(event, refusal)
-
-
-def read_crops(
-    frames: Iterable[Frame | Quiet | Ended],
-    reader: PlateReader,
-    report: Report,
-    layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
-    collect: int = COLLECT,
-    min_plate: float = MIN_PLATE,
-) -> Iterator[PlateEvent]:
-    """Read images that are plates already: one read an image, in order, whatever its confidence.
-
-    Args:
-        frames: the images.
-        reader: reads them.
-        report: takes the line about an image that is skipped: it is too small to hold a plate, or shows none.
-        layouts: that texts may follow.
-        collect: images that are collected before the networks run, in batches of the reader's.
-        min_plate: plate score from which an image shows a plate, 0..1 (see `decode.plate_score`).
-    """
-    waiting: list[Frame] = []
-
-    def flush() -> Iterator[PlateEvent]:
-        batch_of = reader.read([frame.image for frame in waiting])
-        for frame, log_probs, sr in zip(waiting, batch_of.log_probs, batch_of.sr, strict=True):
-            height, width = frame.image.shape[:2]
-            with reader.clock.stage("decode"):
-                plate = plate_score(log_probs, layouts)
-            if plate < min_plate:
-                hint = "; two-row plates are not read" if height > TWO_ROWS * width else ""
-                report(f"{frame.source}: shows no plate that can be read (score {plate:.2f}){hint}")
-                continue
-            quad = Quad.from_box(Box(0, 0, width, height))
-            with reader.clock.stage("decode"):
-                reading, others = decode(log_probs, layouts), alternatives(log_probs, layouts)
-            seen = Observation(frame.index, frame.milliseconds, quad, frame.image, sr, np.asarray(log_probs))
-            read = FusedRead(0, reading, 1, 1, seen, frame.milliseconds, frame.milliseconds, others, plate)
-            yield PlateEvent(frame.source, read, frame.stream)
-
-    for frame in frames:
-        if not isinstance(frame, Frame):
-            continue
-        height, width = frame.image.shape[:2]
-        if width < SMALLEST[0] or height < SMALLEST[1]:
-            least = f"{SMALLEST[0]}x{SMALLEST[1]}"
-            report(f"{frame.source}: {width}x{height} pixels are too few for a plate; at least {least}")
-            continue
-        waiting.append(frame)
-        if len(waiting) >= collect:
-            yield from flush()
-            waiting.clear()
-    if waiting:
-        yield from flush()
 
 
 def _large_enough(location: Location) -> bool:

@@ -10,13 +10,14 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lpsr_core.cuda import Driver
 from lpsr_core.errors import LpsrError
-from lpsr_run.cuda import Buffer
+from lpsr_run.cuda import current
 from lpsr_run.cuda_graph import CudaGraph
 from lpsr_run.engine import Passed, Pending
 from lpsr_run.tensorrt_engine import Execution, TensorRtEngine
@@ -45,10 +46,11 @@ class TensorRtChain:
         self.largest = min(generator.largest, reader.largest)
         self._lock = threading.RLock()
         self._next = 0
-        with generator.context.current() as cuda:
-            self._sending, self._computing, self._fetching = (cuda.Stream() for _ in range(3))
-            self._passes = _Passes(generator.execution(), reader.execution())
-            self._slots = tuple(_Slot(cuda, generator, reader, self.largest) for _ in range(2))
+        with current() as cuda:
+            self._sending, self._computing, self._fetching = (cuda.stream() for _ in range(3))
+            # Passes follow each other on one stream, so that all of them share what lies between layers.
+            self._activations = cuda.allocate(max(generator.activations, reader.activations))
+            self._slots = tuple(_Slot(cuda, generator, reader, self._activations) for _ in range(2))
 
     @property
     def depth(self) -> int:
@@ -98,30 +100,33 @@ class TensorRtChain:
         for count in sorted({1, min(batch, self.largest)}):
             for _ in self._slots:
                 self.run(np.zeros((count, channels, height, width), np.float32))
-            with self._lock, self._generator.context.current():
+            with self._lock, current() as cuda:
                 for slot in self._slots:
-                    self._try_graph(slot, count)
+                    self._try_graph(cuda, slot, count)
+        with current():
+            self._generator.keep()
+            self._reader.keep()
 
     def _start_part(self, lr: NDArray[np.float32]) -> _Part:
-        generator, count = self._generator, len(lr)
-        with self._lock, generator.context.current() as cuda:
+        count = len(lr)
+        with self._lock, current() as cuda:
             slot = self._slots[self._next]
             self._next = 1 - self._next
             if slot.part is not None:
                 self._land(slot.part)
-            slot.lr.send(cuda, lr, self._sending)
-            slot.sent.record(self._sending)
-            self._computing.wait_for_event(slot.sent)
+            slot.lr.send(lr, self._sending)
+            cuda.record(slot.sent, self._sending)
+            cuda.wait_for(slot.sent, self._computing)
             graph = slot.graphs.get(count)
             if graph is not None:
                 graph.launch()
             else:
-                self._passes.enqueue(count, slot, self._computing)
-            slot.made.record(self._computing)
-            self._fetching.wait_for_event(slot.made)
-            slot.sr.fetch(cuda, count, self._fetching)
-            slot.log_probs.fetch(cuda, count, self._fetching)
-            slot.fetched.record(self._fetching)
+                slot.passes.enqueue(count, self._computing)
+            cuda.record(slot.made, self._computing)
+            cuda.wait_for(slot.made, self._fetching)
+            slot.sr.fetch((count, *slot.sr_row), self._fetching)
+            slot.log_probs.fetch((count, *slot.log_probs_row), self._fetching)
+            cuda.record(slot.fetched, self._fetching)
             slot.part = _Part(slot, count)
             return slot.part
 
@@ -129,25 +134,26 @@ class TensorRtChain:
         with self._lock:
             if part.found is None:
                 slot = part.slot
-                with self._generator.context.current():
-                    slot.fetched.synchronize()
-                part.found = slot.sr.host[: part.count].copy(), slot.log_probs.host[: part.count].copy()
+                with current() as cuda:
+                    cuda.wait(slot.fetched)
+                sr = slot.sr.host((part.count, *slot.sr_row))
+                part.found = sr.copy(), slot.log_probs.host((part.count, *slot.log_probs_row)).copy()
                 slot.part = None
             return part.found
 
-    def _try_graph(self, slot: _Slot, count: int) -> None:
+    def _try_graph(self, cuda: Driver, slot: _Slot, count: int) -> None:
         """Captures the pass of a slot, and keeps it when it gains."""
         try:
             # A graph is bound to its execution contexts, which may then serve nothing else.
-            passes = _Passes(self._generator.execution(), self._reader.execution())
-            passes.enqueue(count, slot, self._computing)
-            self._computing.synchronize()
-            graph = CudaGraph(lambda: passes.again(self._computing), self._computing.handle)
+            passes = slot.another(self._generator, self._reader, self._activations)
+            passes.enqueue(count, self._computing)
+            cuda.synchronize(self._computing)
+            graph = CudaGraph(lambda: passes.again(self._computing), self._computing)
         except LpsrError:
             return
-        plain = self._median(lambda: self._passes.enqueue(count, slot, self._computing))
+        plain = self._median(cuda, lambda: slot.passes.enqueue(count, self._computing))
         try:
-            gains = self._median(graph.launch) <= _GAIN * plain
+            gains = self._median(cuda, graph.launch) <= _GAIN * plain
         except LpsrError:  # captured, but not launched
             gains = False
         if gains:
@@ -155,30 +161,38 @@ class TensorRtChain:
         else:
             graph.close()
 
-    def _median(self, work: Callable[[], None]) -> float:
+    def _median(self, cuda: Driver, work: Callable[[], None]) -> float:
         """Seconds of one pass, from its call to its end."""
         seconds = []
         for _ in range(_TRIALS):
             start = time.perf_counter()
             work()
-            self._computing.synchronize()
+            cuda.synchronize(self._computing)
             seconds.append(time.perf_counter() - start)
         return statistics.median(seconds)
 
 
 class _Passes:
-    """The two passes of a batch, in order on one stream."""
+    """The two passes of a slot, in order on one stream."""
 
-    def __init__(self, generate: Execution, read: Execution) -> None:
-        self._generate, self._read = generate, read
+    def __init__(self, generate: Execution, read: Execution, lr: _Tensor, image: _Tensor) -> None:
+        self._generate, self._read, self._lr, self._image = generate, read, lr, image
 
-    def enqueue(self, count: int, slot: _Slot, stream: Any) -> None:
-        self._generate.enqueue(count, slot.generated, stream)
-        self._read.enqueue(count, slot.read, stream)
+    def enqueue(self, count: int, stream: int) -> None:
+        self._generate.enqueue({self._lr.name: (count, *self._lr.row)}, stream)
+        self._read.enqueue({self._image.name: (count, *self._image.row)}, stream)
 
-    def again(self, stream: Any) -> None:
+    def again(self, stream: int) -> None:
         self._generate.again(stream)
         self._read.again(stream)
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    """An input: its name, and its shape without the batch."""
+
+    name: str
+    row: tuple[int, ...]
 
 
 class _Part:
@@ -190,17 +204,25 @@ class _Part:
 
 
 class _Slot:
-    """Memory for one batch, and the events that order the work on it."""
+    """Memory for one batch, the passes through it, and the events that order the work on it."""
 
-    def __init__(self, cuda: Any, generator: TensorRtEngine, reader: TensorRtEngine, largest: int) -> None:
+    def __init__(self, cuda: Driver, generator: TensorRtEngine, reader: TensorRtEngine, activations: int) -> None:
         (lr,), (sr,) = generator.inputs, generator.outputs
         (image,), (log_probs,) = reader.inputs, reader.outputs
-        self.lr, self.sr, self.log_probs = (Buffer(cuda, spec, largest) for spec in (lr, sr, log_probs))
-        self.generated = {lr.name: self.lr.address, sr.name: self.sr.address}
-        self.read = {image.name: self.sr.address, log_probs.name: self.log_probs.address}
-        # Waiting threads sleep: the processor has other work.
-        flags = cuda.event_flags.DISABLE_TIMING | cuda.event_flags.BLOCKING_SYNC
-        self.sent, self.made, self.fetched = (cuda.Event(flags) for _ in range(3))
+        self.lr, self.sr = (generator.buffer(cuda, spec.name) for spec in (lr, sr))
+        self.log_probs = reader.buffer(cuda, log_probs.name)
+        self.sr_row, self.log_probs_row = (tuple(size or 0 for size in spec.shape[1:]) for spec in (sr, log_probs))
+        self._lr = _Tensor(lr.name, tuple(size or 0 for size in lr.shape[1:]))
+        self._image = _Tensor(image.name, self.sr_row)
+        self._generated = {lr.name: self.lr.address, sr.name: self.sr.address}
+        self._read = {image.name: self.sr.address, log_probs.name: self.log_probs.address}
+        self.passes = self.another(generator, reader, activations)
+        self.sent, self.made, self.fetched = (cuda.event() for _ in range(3))
         self.part: _Part | None = None
         self.graphs: dict[int, CudaGraph] = {}
         self.bound: dict[int, _Passes] = {}
+
+    def another(self, generator: TensorRtEngine, reader: TensorRtEngine, activations: int) -> _Passes:
+        """Execution contexts of their own for this memory."""
+        generate, read = generator.execution(self._generated, activations), reader.execution(self._read, activations)
+        return _Passes(generate, read, self._lr, self._image)

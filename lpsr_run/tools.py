@@ -13,9 +13,9 @@ from lpsr_run.config import RunConfig
 from lpsr_run.engine import Engine
 from lpsr_run.locate.base import Locator
 from lpsr_run.locate.classical import ClassicalLocator
-from lpsr_run.locate.network import NetworkLocator
+from lpsr_run.locate.detector import DetectorLocator
+from lpsr_run.locate.network import THRESHOLD, NetworkLocator
 from lpsr_run.locate.region import RegionLocator, parse_region
-from lpsr_run.locate.yolo import YoloLocator
 from lpsr_run.models import DEFAULT_MODEL, Model, find_model, released
 from lpsr_run.opening import open_network
 from lpsr_run.plate_reader import PlateReader
@@ -56,7 +56,7 @@ def open_tools(config: RunConfig) -> Tools:
     engines: dict[str, Engine] = {}
     why: dict[str, str] = {}
     for role, choice in wanted:
-        opened = open_network(choice, role, config.precision, config.backend, config.threads)
+        opened = open_network(choice, role, config.precision, config.backend, config.threads, device=config.device)
         models[role], engines[role] = opened.model, opened.engine
         if opened.why:
             why[role] = opened.why
@@ -66,7 +66,7 @@ def open_tools(config: RunConfig) -> Tools:
         engines.get("generator"),
         config.super_resolve,
         config.batch,
-        temperature=calibration.temperature,
+        calibration=calibration,
         layouts=parse_layouts(config.layouts),
         views=config.views,
     )
@@ -80,16 +80,17 @@ def _open_locator(config: RunConfig, models: dict[str, Model], engines: dict[str
         if not Path(config.detector).is_file():
             raise UsageError(f"{config.detector}: no such model file")
         engines["detector"] = open_engine(Path(config.detector), _without_engine(config.backend), config.threads)
-        locator: Locator = YoloLocator(engines["detector"])
+        given = {"confidence": config.locator_threshold} if config.locator_threshold else {}
+        locator: Locator = DetectorLocator(engines["detector"], **given)
     else:
-        locator, model, engine = open_locator(config.locator, config.backend, config.threads)
+        locator, model, engine = open_locator(config.locator, config.backend, config.threads, config.locator_threshold)
         if model is not None and engine is not None:
             models["locator"], engines["locator"] = model, engine
     return locator if config.region is None else RegionLocator(locator, parse_region(config.region))
 
 
 def open_locator(
-    choice: str, backend: Backend = "auto", threads: int = 0
+    choice: str, backend: Backend = "auto", threads: int = 0, threshold: float = 0.0
 ) -> tuple[Locator, Model | None, Engine | None]:
     """What finds plates, by name, with its model and engine where it has any.
 
@@ -98,18 +99,21 @@ def open_locator(
             an .onnx file.
         backend: runtime of the network.
         threads: of the processor; 0 lets the runtime choose.
+        threshold: least score of a plate; 0 for the network's own.
 
     Raises:
-        UsageError: there is no such model.
+        UsageError: there is no such model, or what needs none was given a threshold.
         LpsrError: it cannot be loaded.
     """
     if choice == "classical" or (choice == "auto" and not released("locator")):
+        if threshold:
+            raise UsageError("--locator-threshold is for networks; the classical locator has no scores to compare")
         return ClassicalLocator(), None, None
     model = find_model(DEFAULT_MODEL if choice == "auto" else choice, "locator")
     engine = open_engine(model.path, _without_engine(backend), threads)
-    return NetworkLocator(engine), model, engine
+    return NetworkLocator(engine, threshold or THRESHOLD), model, engine
 
 
 def _without_engine(backend: Backend) -> Backend:
     """Engines are built from released readers and generators; what finds plates runs in ONNX Runtime."""
-    return "auto" if backend == "tensorrt" else backend
+    return "auto" if backend in ("tensorrt", "tensorrt-rtx") else backend

@@ -24,7 +24,16 @@ def average(
         raise UsageError("name two runs or more")
     if (out / state.CHECKPOINT).exists():
         raise UsageError(f"{out}: holds a run; choose another --out")
-    made = state.mean(runs)
+    locators = [state.load(run).get("task") == "locator" for run in runs]
+    if any(locators) and not all(locators):
+        raise UsageError("name runs of one kind: some of these find plates, others read them")
+    if all(locators):
+        from lpsr_train.locating.fit import mean_locator
+
+        made = mean_locator(runs)
+    else:
+        made = state.mean(runs)
     out.mkdir(parents=True, exist_ok=True)
     state.save(out, made)
-    typer.echo(f"weights: {out}; say what they are worth with: lpsr-train evaluate --weights {out}")
+    judge = f"lpsr-export locator --weights {out}" if all(locators) else f"lpsr-train evaluate --weights {out}"
+    typer.echo(f"weights: {out}; say what they are worth with: {judge}")

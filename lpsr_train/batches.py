@@ -35,7 +35,7 @@ class Batch:
         lr: float32[N, 3, 16, 48] in 0..1.
         hr: float32[N, 3, 32, 96] in 0..1.
         target: int64[N, 7].
-        seen: float32[N, 3, 32, 96] in 0..1, what the reader is shown where nothing is super-resolved; of shots alone.
+        seen: float32[N, 3, 64, 192] in 0..1, what the reader is shown where nothing is super-resolved; of shots alone.
         known: float32[N, 7] in 0..1, how much of each character can be known; all of it when None.
         plate: bool[N], whether there is a plate; always when None.
     """
@@ -53,7 +53,7 @@ class Batch:
 
     @property
     def direct(self) -> Tensor:
-        """float32[N, 3, 32, 96]: what the reader is shown directly, the HR pictures where nothing was filmed."""
+        """What the reader is shown directly: float32[N, 3, 64, 192], or the HR pictures where nothing was filmed."""
         return self.hr if self.seen is None else self.seen
 
     @property

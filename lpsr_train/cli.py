@@ -13,7 +13,7 @@ from lpsr_train.comparison.cli import evaluate
 from lpsr_train.data.cli import pairs
 from lpsr_train.fit_cli import fit
 from lpsr_train.fuse_cli import fuse
-from lpsr_train.locator_cli import locator
+from lpsr_train.locator_cli import locator, scenes
 from lpsr_train.plates.cli import crops, preview, render, video
 from lpsr_train.release_cli import release
 from lpsr_train.terminal import Debug, need_torch
@@ -62,7 +62,7 @@ def describe(
     Console().print(describe_preset(preset, reader))
 
 
-for command in (render, preview, crops, video, pairs, fit, average, evaluate, fuse, ablate, release, locator):
+for command in (render, preview, crops, video, pairs, fit, average, evaluate, fuse, ablate, release, locator, scenes):
     app.command()(command)
 
 

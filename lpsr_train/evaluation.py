@@ -30,7 +30,7 @@ class Sample:
         lr: uint8[16, 48, 3].
         hr: uint8[32, 96, 3].
         text: the truth.
-        seen: uint8[32, 96, 3], the crop as it is read directly; None where there are only the two.
+        seen: uint8[64, 192, 3], the crop as it is read directly; None where there are only the two.
     """
 
     lr: Image

@@ -37,6 +37,9 @@ def fit(
         Optional[bool],  # noqa: UP045
         typer.Option("--fresh/--no-fresh", help="Degrade plates anew whenever they are drawn [large batches on CUDA]."),
     ] = None,
+    growing: Annotated[
+        bool, typer.Option(help="Another process renders the pool: begin with little, and take up what comes.")
+    ] = False,
     pair_list: Annotated[Optional[Path], typer.Option("--list", help="Train on a list of HR;LR;split.")] = None,  # noqa: UP045
     layouts: Annotated[str, typer.Option(help="Layouts of the plates, such as argentina,LLDDDLL.")] = "",
     init: Annotated[Optional[Path], typer.Option(help="Run whose weights to begin with.")] = None,  # noqa: UP045
@@ -64,7 +67,7 @@ def fit(
     from lpsr_train.data.lists import describe_list
     from lpsr_train.data.records import PairPool
     from lpsr_train.data.samples import list_samples
-    from lpsr_train.fitting import rendered_pool, train
+    from lpsr_train.fitting import growing_pool, rendered_pool, train
     from lpsr_train.state import identify
     from lpsr_train.trainer import Trainer, choose_device, load_trained
 
@@ -83,6 +86,8 @@ def fit(
         begun = _begun_fresh(out, pool or out / "pool") if wanted is None else wanted
         large = where.type == "cuda" and run.batch >= _LARGE_BATCH
         run = replace(run, fresh=large if begun is None else begun)
+    if growing and (pair_list or run.focus):
+        raise UsageError("--growing is for pools that are being rendered; leave --list out, and focus")
     if pair_list and (pool or pairs or fresh):
         raise UsageError("--list brings its own pairs; leave --pool, --pairs and --fresh out")
     if guide:
@@ -118,6 +123,8 @@ def fit(
     if pair_list:
         records = PairPool.from_list(pair_list, "training")
         samples = {"validation": list_samples(pair_list, "validation")[: run.validation]}
+    elif growing:
+        records, trainer.typefaces = growing_pool(run, pool or out / "pool")
     else:
         records, trainer.typefaces = rendered_pool(run, pool or out / "pool", workers)
     stopped = train(trainer, records, samples)

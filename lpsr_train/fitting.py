@@ -12,6 +12,7 @@ import numpy as np
 from lpsr_train.cameras.camera import STEPS
 from lpsr_train.cameras.framing import CHOICES
 from lpsr_train.cameras.shots import SHOT_RECORD, ShotSource
+from lpsr_train.growing import GrowingPool
 from lpsr_train.plates.pairs import PlateSource
 from lpsr_train.plates.typefaces import open_typefaces
 from lpsr_train.pool import CROP_RECORD, RECORD, Pool, Records, render_pool, shard_size
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from lpsr_train.evaluation import Sample
     from lpsr_train.trainer import Progress, Trainer
 
+_BEGINNING = 32
+"""Batches that a growing pool holds at least when training begins."""
 _LOGGED = 100
 """Steps between lines where there is no terminal to show a bar."""
 
@@ -71,10 +74,32 @@ def rendered_pool(config: TrainConfig, folder: Path, workers: int) -> tuple[Pool
     Raises:
         LpsrError: the folder holds another pool.
     """
-    record = SHOT_RECORD if config.shots else CROP_RECORD if config.fresh else RECORD
-    source = training_source(config.open_share, config.patterns, config.shots, config.left_out)
+    record, source = _form(config)
     render(folder, source, config.seed, config.pairs, workers, record)
     return Pool(folder, config.pairs, record), tuple(Path(path).name for path in source.open_typefaces)
+
+
+def growing_pool(config: TrainConfig, folder: Path) -> tuple[GrowingPool, tuple[str, ...]]:
+    """The pool that another process renders, as `rendered_pool`, once it holds enough to begin with.
+
+    Raises:
+        LpsrError: a shard is of another form.
+    """
+    record, source = _form(config)
+    pool = GrowingPool(folder, record)
+    least = min(_BEGINNING * config.batch, config.pairs)
+    with progress_bar() as bar, stop_request() as stop:
+        task = bar.add_task("wait for the pool", total=least, note="")
+        pool.wait(least, lambda: bool(stop), lambda count: bar.update(task, completed=count))
+    if len(pool) < least:
+        raise KeyboardInterrupt
+    return pool, tuple(Path(path).name for path in source.open_typefaces)
+
+
+def _form(config: TrainConfig) -> tuple[np.dtype, PlateSource | ShotSource]:
+    """What a run's pool holds, and of what it is made."""
+    record = SHOT_RECORD if config.shots else CROP_RECORD if config.fresh else RECORD
+    return record, training_source(config.open_share, config.patterns, config.shots, config.left_out)
 
 
 def train(

@@ -72,23 +72,28 @@ class Records(ABC):
     def take(self, indices: NDArray[np.integer]) -> Any:
         """The records at these indices: an array of dtype RECORD or CROP_RECORD, or its fields on a device."""
 
+    def refresh(self) -> None:  # noqa: B027 (most pools have nothing to do)
+        """Take up the records that were added since; there are none where nothing grows."""
+
     def batches(self, size: int, seed: int, start: int = 0) -> Iterator[Any]:
         """Endless batches of records in the order of `orders`."""
         return map(self.take, self.orders(size, seed, start))
 
     def orders(self, size: int, seed: int, start: int = 0) -> Iterator[NDArray[np.integer]]:
-        """Endless batches of indices in a random order that depends on seed and step alone.
+        """Endless batches of indices in a random order that depends on seed and step alone, and on what has come to a
+        growing pool by the beginning of each pass.
 
         Args:
             size: records a batch.
             seed: of the order; every pass has another one.
             start: how many batches to skip, so that a resumed run goes on where it stopped.
         """
-        per_pass = len(self) // size
-        if not per_pass:
-            raise LpsrError(f"a batch of {size} is more than the pool's {len(self)} pairs; make more, or take fewer")
         step = start
         while True:
+            self.refresh()
+            per_pass = len(self) // size
+            if not per_pass:
+                raise LpsrError(f"a batch of {size} is more than the pool's {len(self)} pairs; make more or take fewer")
             order = np.random.default_rng([seed, step // per_pass]).permutation(len(self))
             for index in range(step % per_pass, per_pass):
                 yield order[index * size : (index + 1) * size]

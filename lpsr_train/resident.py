@@ -25,20 +25,31 @@ class Resident(Records):
         records: the pool.
         device: where they go.
         clahe: equalises the contrast of the HR pictures, once for all.
+        room: records that the pool may grow to; those beyond stay out. As many as there are when None.
     """
 
-    def __init__(self, records: Records, device: torch.device, clahe: bool = False) -> None:
-        self._count = len(records)
+    def __init__(self, records: Records, device: torch.device, clahe: bool = False, room: int | None = None) -> None:
+        self._records, self._device, self._clahe = records, device, clahe
+        self._room = len(records) if room is None else room
+        self._count = 0
         self._fields: dict[str, Tensor] = {}
-        for start in range(0, self._count, _UPLOADED):
-            stop = min(start + _UPLOADED, self._count)
-            for name, part in upload(records.take(np.arange(start, stop)), device, clahe).items():
-                if name not in self._fields:  # at once in its final size: parts joined later would take twice as much
-                    self._fields[name] = torch.empty((self._count, *part.shape[1:]), dtype=part.dtype, device=device)
-                self._fields[name][start:stop] = part
+        self.refresh()
 
     def __len__(self) -> int:
         return self._count
+
+    def refresh(self) -> None:
+        self._records.refresh()
+        wanted = min(len(self._records), self._room)
+        while self._count < wanted:
+            start, stop = self._count, min(self._count + _UPLOADED, wanted)
+            records = self._records.take(np.arange(start, stop))
+            for name, part in upload(records, self._device, self._clahe).items():
+                if name not in self._fields:  # at once in its final size: parts joined later would take twice as much
+                    shape = (self._room, *part.shape[1:])
+                    self._fields[name] = torch.empty(shape, dtype=part.dtype, device=self._device)
+                self._fields[name][start:stop] = part
+            self._count = stop
 
     def take(self, indices: NDArray[np.integer]) -> Mapping[str, Tensor]:
         """The fields of the records at these indices."""
@@ -47,11 +58,19 @@ class Resident(Records):
         return {name: values[chosen] for name, values in self._fields.items()}
 
 
-def near(records: Records, device: torch.device, clahe: bool = False) -> Records:
-    """The records on the device where that is a GPU and they fit; else as they are."""
+def near(records: Records, device: torch.device, clahe: bool = False, room: int = 0) -> Records:
+    """The records on the device where that is a GPU and they fit; else as they are.
+
+    Args:
+        records: the pool.
+        device: where networks compute.
+        clahe: equalises the contrast of the HR pictures.
+        room: records that the pool may grow to.
+    """
     if device.type != "cuda":
         return records
     free, _ = torch.cuda.mem_get_info(device)
-    if len(records) * records.take(np.arange(1)).nbytes > _LARGEST_SHARE * free:
+    room = max(room, len(records))
+    if room * records.take(np.arange(1)).nbytes > _LARGEST_SHARE * free:
         return records
-    return Resident(records, device, clahe)
+    return Resident(records, device, clahe, room)

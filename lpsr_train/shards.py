@@ -49,7 +49,7 @@ def render_shards(folder: Path, made_of: Mapping[str, Any], shards: int, draw: D
         yield done
 
 
-def open_shards(folder: Path, dtype: np.dtype, length: int, most: int | None = None) -> list[NDArray]:
+def open_shards(folder: Path, dtype: np.dtype, length: int, most: int | None = None) -> list[np.memmap]:
     """The first shards of a folder as memory maps.
 
     Args:
@@ -63,7 +63,7 @@ def open_shards(folder: Path, dtype: np.dtype, length: int, most: int | None = N
     paths = sorted(folder.glob("shard-*.npy"))[:most]
     if not paths:
         raise LpsrError(f"{folder}: no rendered records here; make some with: lpsr-train render --out {folder}")
-    return [_open(path, dtype, length) for path in paths]
+    return [open_shard(path, dtype, length) for path in paths]
 
 
 def shard_path(folder: Path, number: int) -> Path:
@@ -71,9 +71,10 @@ def shard_path(folder: Path, number: int) -> Path:
     return folder / f"shard-{number:05d}.npy"
 
 
-def _open(path: Path, dtype: np.dtype, length: int) -> NDArray:
+def open_shard(path: Path, dtype: np.dtype, length: int) -> np.memmap:
+    """One shard as a memory map; arguments and errors as of `open_shards`."""
     try:
-        shard: NDArray = np.load(path, mmap_mode="r")
+        shard: np.memmap = np.load(path, mmap_mode="r")
     except (OSError, ValueError) as error:
         raise LpsrError(f"{path}: not a readable shard ({error}); delete it and render again") from None
     if shard.dtype != dtype or shard.shape != (length,):

@@ -24,7 +24,7 @@ def shot_pictures(
 
     Returns:
         The order in which the shots come, narrow ones first; and float32 pictures in 0..1, channels last: LR
-        [N, 3, 16, 48], HR [N, 3, 32, 96], and as delivered, [N, 3, 32, 96].
+        [N, 3, 16, 48], HR [N, 3, 32, 96], and as delivered, [N, 3, 64, 192].
     """
     widths = fields["width"].float().log()
     if generator is not None:

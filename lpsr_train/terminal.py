@@ -16,13 +16,16 @@ from lpsr_core.errors import MissingExtraError
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
-def need_torch() -> None:
+def need_torch(plots: bool = True) -> None:
     """Makes sure of what training and evaluation import.
+
+    Args:
+        plots: the command draws curves, too.
 
     Raises:
         MissingExtraError: it is not installed.
     """
-    for module, name in (("torch", "PyTorch"), ("matplotlib", "matplotlib")):
+    for module, name in (("torch", "PyTorch"), ("matplotlib", "matplotlib"))[: 2 if plots else 1]:
         if importlib.util.find_spec(module) is None:
             raise MissingExtraError(name, "train")
 

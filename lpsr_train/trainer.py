@@ -27,6 +27,7 @@ from lpsr_train.config import TrainConfig, from_dict
 from lpsr_train.data.samples import rendered_samples, shot_samples
 from lpsr_train.evaluation import Evaluation, Sample
 from lpsr_train.focus import Focus
+from lpsr_train.growing import GrowingPool
 from lpsr_train.plates.photograph import RECTIFIED
 from lpsr_train.pool import Records
 from lpsr_train.resident import near
@@ -112,6 +113,7 @@ class Trainer:
     def __init__(self, config: TrainConfig, folder: Path, device: torch.device) -> None:
         self.config, self.folder, self.device = config, folder, device
         torch.manual_seed(config.seed)
+        torch.backends.cudnn.benchmark = True  # batches are all of one size
         self.task = make_task(config)
         self.networks = self.task.networks
         for network in self.networks.values():
@@ -231,7 +233,8 @@ class Trainer:
         due = self.step and self.step % config.validate_every == 0
         if due and (not self.history or self.history[-1]["step"] < self.step):
             self.validate(samples)  # the run was killed before it could
-        records = near(pool, self.device, config.clahe)
+        room = config.pairs if isinstance(pool, GrowingPool) else 0
+        records = near(pool, self.device, config.clahe, room)
         orders = self._drawn_from(records).orders(config.batch, config.seed, self.step)
         written = time.monotonic()
         for order in _until(orders, lambda: self.done < 1 and not stop()):
@@ -448,7 +451,7 @@ def load_trained(folder: Path) -> Trained:
     networks = make_task(config).networks
     try:
         for name, network in networks.items():
-            network.load_state_dict(saved["averages"][name])
+            network.load_state_dict({**state.identities(network), **saved["averages"][name]})
             network.eval()
     except (KeyError, RuntimeError):
         raise LpsrError(f"{folder}: its networks are not those of the presets it names; train again") from None

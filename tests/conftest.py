@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
-from toy_models import make_generator, make_reader
+from toy_models import make_detector, make_generator, make_reader
 
 # Shared machines stall now and then; no test is about speed.
 settings.register_profile("lpsr", deadline=None)
@@ -22,3 +23,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_generator(folder / "generator.onnx")
     make_reader(folder / "reader.onnx")
     return folder
+
+
+@pytest.fixture(scope="session")
+def detector(models: Path) -> Path:
+    """A detector whose one plate is at x 100, y 60, 120 pixels wide, in pictures of 320x240."""
+    # 320x240 fits into 640x640 twice as large, with bars of 80 above and below.
+    box = np.zeros((1, 300, 6), np.float32)
+    box[0, 0] = 200, 2 * 60 + 80, 440, 2 * 100 + 80, 0.9, 0
+    return make_detector(models / "detector.onnx", box)

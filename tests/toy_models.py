@@ -27,6 +27,13 @@ def paint(text: str, width: int = 96, height: int | None = None) -> np.ndarray:
     return cv2.resize(cells, (width, height or width // 3), interpolation=cv2.INTER_NEAREST_EXACT)
 
 
+def scene(text: str, width: int = 120) -> np.ndarray:
+    """A picture of 320x240 with a test plate where the test detector finds it."""
+    image = np.full((240, 320, 3), 90, np.uint8)
+    image[60:100, 100:220] = paint(text, width, 40) if width == 120 else cv2.resize(paint(text, width), (120, 40))
+    return image
+
+
 def save_image(path: Path, image: np.ndarray) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     ok, data = cv2.imencode(path.suffix, image[..., ::-1])

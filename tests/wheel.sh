@@ -11,8 +11,8 @@ import lpsr_run
 from pathlib import Path
 
 assert "site-packages" in str(Path(lpsr_run.__file__)), f"not the installed wheel: {lpsr_run.__file__}"
-for package in ("core", "train", "export", "run", "bench"):
-    assert (Path(lpsr_run.__file__).parent.parent / f"lpsr_{package}" / "py.typed").is_file(), package
+for package in ("lpsr", "lpsr_core", "lpsr_train", "lpsr_export", "lpsr_run", "lpsr_bench"):
+    assert (Path(lpsr_run.__file__).parent.parent / package / "py.typed").is_file(), package
 
 from lpsr_export.plugin import sources
 from lpsr_export.profiles import load_profile
@@ -26,6 +26,8 @@ done
 if "$bin/python" -c 'import onnxruntime' 2>/dev/null; then
     "$bin/lpsr-run" --video "$video" --out reads --stride 6 --quiet
     test -s reads/reads.jsonl
+    "$bin/python" -c 'import sys, lpsr; print(*(plate.text for plate in lpsr.Reader().stream(sys.argv[1], stride=6)))' \
+        "$video" | grep -q .
     "$bin/lpsr-bench" --quick --out bench.json >/dev/null
     test -s bench.json
 else

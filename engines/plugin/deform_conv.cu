@@ -25,22 +25,30 @@ __global__ void __launch_bounds__(T::kThreads) tile_kernel(const LpsrProblem pro
     T::template locate_all<Offset>(problem, shared, block_x, thread);
     __syncthreads();
     typename T::Fetched fetched;
-    T::fetch(problem, shared, 0, thread, fetched);
-    T::put(problem, shared, 0, thread, fetched);
+    typename T::Step step{0, 0, 0}, ahead{0, 0, 0};
+    T::fetch(problem, shared, step, thread, 0, fetched);
+    T::put(problem, shared, step, thread, fetched);
+    ahead.next(problem.shape);
     __syncthreads();
     typename T::Sums sums = {};
-    const int32_t steps = T::steps(problem.shape);
-    for (int32_t step = 0; step < steps; ++step) {
-        if (step + 1 < steps) T::fetch(problem, shared, step + 1, thread, fetched);
+    const int32_t steps = T::steps(problem.shape), outputs = rounded_up(problem.shape.out_channels, 8);
+    const int32_t rows = rounded_up(problem.shape.channels, 16) / 2;
+    const uint32_t* weights = T::weights(problem, block_y, thread);
+    const int32_t first = block_y * T::kColumns + 8 * T::kTiles * (thread / 32 % T::kWarpsN);
+    for (int32_t left = steps; left > 0; --left) {
+        if (left > 1) T::fetch(problem, shared, ahead, thread, 0, fetched);
         const int products = T::products(problem.shape, step);
+        const int32_t row = step.tap * rows + step.base / 2;
         for (int product = 0; product < products; ++product) {
             const FragmentA a = T::load_a(shared, step, product, thread);
 #pragma unroll
             for (int tile = 0; tile < T::kTiles; ++tile) {
-                multiply(sums.part[tile], a, T::load_b(problem, block_y, step, product, tile, thread));
+                multiply(sums.part[tile], a, T::load_b(weights, row + 8 * product, outputs, first, tile));
             }
         }
-        if (step + 1 < steps) T::put(problem, shared, step + 1, thread, fetched);
+        if (left > 1) T::put(problem, shared, ahead, thread, fetched);
+        step = ahead;
+        ahead.next(problem.shape);
         __syncthreads();
     }
     T::store(problem, block_x, block_y, thread, sums);

@@ -29,29 +29,32 @@ void run_block(const LpsrProblem& problem, int32_t block_x, int32_t block_y) {
     auto each_thread = [](auto phase) {
         for (int thread = 0; thread < T::kThreads; ++thread) phase(thread);
     };
-    auto fetch = [&](int32_t step) {
-        each_thread([&](int thread) { T::fetch(problem, shared, step, thread, fetched[thread]); });
+    typename T::Step step{0, 0, 0}, ahead{0, 0, 0};
+    auto fetch = [&](typename T::Step at) {
+        each_thread([&](int thread) { T::fetch(problem, shared, at, thread, 0, fetched[thread]); });
     };
-    auto put = [&](int32_t step) {
-        each_thread([&](int thread) { T::put(problem, shared, step, thread, fetched[thread]); });
+    auto put = [&](typename T::Step at) {
+        each_thread([&](int thread) { T::put(problem, shared, at, thread, fetched[thread]); });
     };
     each_thread([&](int thread) { T::template locate_all<Offset>(problem, shared, block_x, thread); });
-    fetch(0);
-    put(0);
-    const int32_t steps = T::steps(problem.shape);
-    for (int32_t step = 0; step < steps; ++step) {
-        if (step + 1 < steps) fetch(step + 1);
-        // What other warps put for the next step may come before or after this product: here before.
-        if (step + 1 < steps) put(step + 1);
+    fetch(step);
+    put(step);
+    ahead.next(problem.shape);
+    const int32_t rows = rounded_up(problem.shape.channels, 16) / 2, outputs = rounded_up(problem.shape.out_channels, 8);
+    for (int32_t left = T::steps(problem.shape); left > 0; --left) {
+        if (left > 1) fetch(ahead);
+        if (left > 1) put(ahead);
         for (int product = 0; product < T::products(problem.shape, step); ++product) {
             for (int warp = 0; warp < T::kThreads / 32; ++warp) {
                 for (int tile = 0; tile < T::kTiles; ++tile) {
                     FragmentA a[32];
                     FragmentB b[32];
                     FragmentD d[32];
+                    const int32_t first = block_y * T::kColumns + 8 * T::kTiles * (warp % T::kWarpsN);
                     for (int lane = 0; lane < 32; ++lane) {
                         a[lane] = T::load_a(shared, step, product, 32 * warp + lane);
-                        b[lane] = T::load_b(problem, block_y, step, product, tile, 32 * warp + lane);
+                        b[lane] = T::load_b(T::weights(problem, block_y, 32 * warp + lane),
+                                            step.tap * rows + step.base / 2 + 8 * product, outputs, first, tile);
                         d[lane] = sums[32 * warp + lane].part[tile];
                     }
                     multiply_on_host(d, a, b);
@@ -59,6 +62,8 @@ void run_block(const LpsrProblem& problem, int32_t block_x, int32_t block_y) {
                 }
             }
         }
+        step = ahead;
+        ahead.next(problem.shape);
     }
     each_thread([&](int thread) { T::store(problem, block_x, block_y, thread, sums[thread]); });
 }

@@ -42,11 +42,19 @@ struct Tile {
     static LPSR_HD size_t shared_bytes(const LpsrShape& shape) {
         return 2 * sizeof(Half) * kRows * kPitch + sizeof(Place) * kRows * taps(shape) * shape.offset_groups;
     }
-    static LPSR_HD Half* tile_a(void* shared, int32_t step) {
-        return static_cast<Half*>(shared) + (step & 1) * kRows * kPitch;
+    static LPSR_HD Half* tile_a(void* shared, int32_t parity) {
+        return static_cast<Half*>(shared) + parity * kRows * kPitch;
     }
     static LPSR_HD Place* places(void* shared) { return reinterpret_cast<Place*>(tile_a(shared, 0) + 2 * kRows * kPitch); }
 
+    struct Step {
+        int32_t tap, base, parity;
+        LPSR_HD void next(const LpsrShape& shape) {
+            base += kChunk;
+            parity ^= 1;
+            if (base >= shape.channels) { base = 0; ++tap; }
+        }
+    };
     static LPSR_HD int32_t chunks(const LpsrShape& shape) { return (shape.channels + kChunk - 1) / kChunk; }
     static LPSR_HD int32_t steps(const LpsrShape& shape) { return taps(shape) * chunks(shape); }
     static LPSR_HD int32_t blocks_x(const LpsrShape& shape) { return (pixels(shape) + kRows - 1) / kRows; }
@@ -64,14 +72,13 @@ struct Tile {
         }
     }
 
-    static LPSR_HD void fetch(const LpsrProblem& problem, void* shared, int32_t step, int thread, Fetched& fetched) {
+    static LPSR_HD void fetch(const LpsrProblem& problem, void* shared, Step step, int thread, int32_t group, Fetched& fetched) {
         const LpsrShape& shape = problem.shape;
         const int row = thread / (kChunk / 8);
-        const int32_t channel = step % chunks(shape) * kChunk + thread % (kChunk / 8) * 8;
-        const int32_t tap = step / chunks(shape);
+        const int32_t channel = step.base + thread % (kChunk / 8) * 8;
         const bool there = channel < shape.channels;
-        const int32_t group = there ? channel / (shape.channels / shape.offset_groups) : 0;
-        fetched.place = places(shared)[(group * taps(shape) + tap) * kRows + row];
+        if (shape.offset_groups > 1 && there) group = channel / (shape.channels / shape.offset_groups);
+        fetched.place = places(shared)[(group * taps(shape) + step.tap) * kRows + row];
         const Half* x = static_cast<const Half*>(problem.x);
         const int32_t padded = rounded_up(shape.channels, 8);
         for (int corner = 0; corner < 4; ++corner) {
@@ -84,10 +91,10 @@ struct Tile {
         }
     }
 
-    static LPSR_HD void put(const LpsrProblem& problem, void* shared, int32_t step, int thread, const Fetched& fetched) {
+    static LPSR_HD void put(const LpsrProblem& problem, void* shared, Step step, int thread, const Fetched& fetched) {
         const LpsrShape& shape = problem.shape;
         const int row = thread / (kChunk / 8), first = thread % (kChunk / 8) * 8;
-        const int32_t channel = step % chunks(shape) * kChunk + first;
+        const int32_t channel = step.base + first;
         Half8 blended;
         for (int each = 0; each < 8; ++each) {
             float value = 0.0f;
@@ -97,18 +104,18 @@ struct Tile {
             // Padding between the last channel and a multiple of 8 may hold anything.
             from_float(channel + each < shape.channels ? value : 0.0f, blended.value[each]);
         }
-        *reinterpret_cast<Half8*>(tile_a(shared, step) + row * kPitch + first) = blended;
+        *reinterpret_cast<Half8*>(tile_a(shared, step.parity) + row * kPitch + first) = blended;
     }
 
     // Products of 16 channels that a step has; the last chunk may be short.
-    static LPSR_HD int products(const LpsrShape& shape, int32_t step) {
-        const int32_t left = packed_channels(shape) - step % chunks(shape) * kChunk;
+    static LPSR_HD int products(const LpsrShape& shape, Step step) {
+        const int32_t left = rounded_up(shape.channels, 16) - step.base;
         return (left < kChunk ? left : kChunk) / 16;
     }
 
-    static LPSR_HD FragmentA load_a(void* shared, int32_t step, int product, int thread) {
+    static LPSR_HD FragmentA load_a(void* shared, Step step, int product, int thread) {
         const int lane = thread % 32, warp_m = thread / 32 / warps_n;
-        const Half* corner = tile_a(shared, step) + (16 * warp_m + lane / 4) * kPitch + 16 * product + 2 * (lane % 4);
+        const Half* corner = tile_a(shared, step.parity) + (16 * warp_m + lane / 4) * kPitch + 16 * product + 2 * (lane % 4);
         FragmentA a;
         for (int part = 0; part < 4; ++part) {
             memcpy(&a.pair[part], corner + 8 * (part % 2) * kPitch + 8 * (part / 2), sizeof a.pair[part]);
@@ -116,19 +123,19 @@ struct Tile {
         return a;
     }
 
-    static LPSR_HD FragmentB load_b(
-        const LpsrProblem& problem, int32_t block_y, int32_t step, int product, int tile, int thread) {
-        const LpsrShape& shape = problem.shape;
+    // The thread's own column and row of the packed weights: what of load_b does not change.
+    static LPSR_HD const uint32_t* weights(const LpsrProblem& problem, int32_t block_y, int thread) {
         const int lane = thread % 32, warp_n = thread / 32 % warps_n;
-        const int32_t column = block_y * kColumns + 8 * (tiles * warp_n + tile) + lane / 4;
-        const int32_t pair = (step % chunks(shape) * kChunk + 16 * product) / 2 + lane % 4;
+        return static_cast<const uint32_t*>(problem.weight) + block_y * kColumns + 8 * tiles * warp_n + lane / 4 +
+               static_cast<size_t>(lane % 4) * rounded_up(shape_out(problem), 8);
+    }
+    static LPSR_HD int32_t shape_out(const LpsrProblem& problem) { return problem.shape.out_channels; }
+
+    static LPSR_HD FragmentB load_b(const uint32_t* weights, int32_t row, int32_t outputs, int32_t first, int tile) {
         FragmentB b = {};
-        if (column >= packed_outputs(shape)) return b;
-        const Half* weight = static_cast<const Half*>(problem.weight);
-        for (int part = 0; part < 2; ++part) {
-            const size_t row = weight_row(shape, 0, step / chunks(shape), pair + 4 * part);
-            memcpy(&b.pair[part], weight + row + 2 * column, sizeof b.pair[part]);
-        }
+        if (first + 8 * tile >= outputs) return b;
+        b.pair[0] = weights[row * outputs + 8 * tile];
+        b.pair[1] = weights[(row + 4) * outputs + 8 * tile];
         return b;
     }
 
@@ -149,7 +156,7 @@ struct Tile {
                     const float bias = problem.bias && real ? problem.bias[column + each] : 0.0f;
                     from_float(rectified(shape, sums.part[tile].value[2 * lower + each] + bias), pair[each]);
                 }
-                memcpy(y + static_cast<size_t>(pixel) * packed_outputs(shape) + column, pair, sizeof pair);
+                *reinterpret_cast<uint32_t*>(y + static_cast<size_t>(pixel) * packed_outputs(shape) + column) = pair[0].bits | (static_cast<uint32_t>(pair[1].bits) << 16);
             }
         }
     }

@@ -161,6 +161,24 @@ def curve(rows: Rows) -> str:
     return said + f"Super-resolution gains most, {gain(most):+.1f} points, at SSIM < {most['ssim_below']:g}."
 
 
+def falloff(rows: Rows) -> str:
+    """Up to which width half of what is read at full width is still read, and what the generator adds there."""
+    usual = [row for row in rows if row["super_resolve"] == "auto"]
+    full = usual[0]["rate"]["all"]["percent"]
+    half = [row for row in usual if row["rate"]["all"]["percent"] >= full / 2]
+    narrowest = half[-1]["width"]
+    if full == 0:
+        return "Nothing was read right, at any width."
+    if narrowest is None:
+        less = f"; fewer than half of these at {usual[1]['width']} pixels" if len(usual) > 1 else ""
+        return f"{full:.1f} % are read right at full width{less}."
+    by = {row["super_resolve"]: row["rate"]["all"]["percent"] for row in rows if row["width"] == narrowest}
+    return (
+        f"{full:.1f} % at full width, {by['auto']:.1f} % at {narrowest} pixels; there {by['always']:.1f} % through the "
+        f"generator and {by['never']:.1f} % without."
+    )
+
+
 def reliability(row: Row) -> str:
     """Whether confidences can be believed."""
     found = row["reliability"]

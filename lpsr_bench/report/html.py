@@ -23,6 +23,7 @@ SECTIONS = {
     "latency": "Latency",
     "stages": "Where the time goes",
     "accuracy": "Accuracy",
+    "cameras": "Where reading falls off",
     "precision": "Precisions",
     "kernel": "Arithmetic",
     "energy": "Energy",

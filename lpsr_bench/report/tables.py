@@ -269,6 +269,38 @@ def _scaling(rows: Rows, document: Document) -> Iterator[Table]:
             yield Table("scaling", title, (axis, "s", "crops/s", "MiB resident"), body)
 
 
+def _cameras(rows: Rows, document: Document) -> Iterator[Table]:
+    name, plates = document["data"]["name"], counted(rows[0]["plates"], "plate")
+
+    def wide(row: dict[str, Any]) -> str:
+        return "as they are" if row["width"] is None else str(row["width"])
+
+    head = ("pixels across", "super-resolved", "all 7, % [95 %]", ">= 6", "sure, %", "of these right, %")
+    body = tuple(
+        (
+            wide(row),
+            row["super_resolve"],
+            *(rate(row["rate"][what]) for what in ("all", "six")),
+            f"{100 * row['sure']:.0f}",
+            "" if row["sure_right"] is None else f"{100 * row['sure_right']:.1f}",
+        )
+        for row in rows
+        if row["codec"] == "none"
+    )
+    if body:
+        lines = ("sure: a confidence of 0.9 and more; views and calibration as in lpsr-run",)
+        yield Table("cameras", f"reading by width on {plates} ({name})", head, body, lines)
+    compressed = [row for row in rows if row["codec"] != "none"]
+    widths = list(dict.fromkeys(wide(row) for row in compressed))
+    by: dict[str, dict[str, str]] = {}
+    for row in compressed:
+        by.setdefault(row["compression"], {})[wide(row)] = rate(row["rate"]["all"])
+    if by:
+        body = tuple((what, *(found.get(width, "") for width in widths)) for what, found in by.items())
+        title = f"reading by compression and width on {plates} ({name}); all seven right, % [95 %]"
+        yield Table("cameras", title, ("compression", *widths), body)
+
+
 def _peers(rows: Rows, document: Document) -> Iterator[Table]:
     head = ("", "what is timed", "all 7, % [95 %]", ">= 6", ">= 5", "ms alone, p50", "crops/s", "time / ours")
     body = tuple(
@@ -294,6 +326,7 @@ _MAKERS: dict[str, Callable[[Rows, Document], Iterator[Table]]] = {
     "latency": _latency,
     "stages": _stages,
     "accuracy": _accuracy,
+    "cameras": _cameras,
     "precision": _precision,
     "kernel": _kernel,
     "energy": _energy,

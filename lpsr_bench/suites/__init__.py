@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from lpsr_bench.config import Suite
 from lpsr_bench.context import Context, Row
 from lpsr_bench.suites.accuracy import measure_accuracy
+from lpsr_bench.suites.cameras import measure_cameras
 from lpsr_bench.suites.energy import measure_energy
 from lpsr_bench.suites.kernel import measure_kernel
 from lpsr_bench.suites.latency import measure_latency
@@ -24,6 +25,7 @@ MEASURES: dict[Suite, Callable[[Context], Iterator[Row]]] = {
     "latency": measure_latency,
     "stages": measure_stages,
     "accuracy": measure_accuracy,
+    "cameras": measure_cameras,
     "precision": measure_precision,
     "kernel": measure_kernel,
     "energy": measure_energy,

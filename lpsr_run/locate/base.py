@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from lpsr_core.geometry import Image, Quad
 
 
@@ -34,7 +36,9 @@ class Locator(Protocol):
         ...
 
 
-def suppress(locations: Sequence[Location], overlap: float = 0.3, limit: int | None = None) -> list[Location]:
+def suppress(
+    locations: Sequence[Location], overlap: float = 0.3, limit: int | None = None, nested: bool = False
+) -> list[Location]:
     """Non-maximum suppression: of locations that overlap, the best stays.
 
     Two boxes overlap when their intersection over union exceeds `overlap`, or when the centre of one lies in
@@ -44,21 +48,30 @@ def suppress(locations: Sequence[Location], overlap: float = 0.3, limit: int | N
         locations: in any order.
         overlap: largest intersection over union that both may have, 0..1.
         limit: how many to keep at most.
+        nested: a box may lie within another one; only `overlap` counts.
 
     Returns:
         Best first.
     """
+    ordered = sorted(locations, key=lambda entry: -entry.score)
+    boxes = [location.quad.box for location in ordered]
+    sides = np.array([(box.x, box.y, box.x + box.width, box.y + box.height) for box in boxes]).reshape(-1, 4)
+    centres = (sides[:, :2] + sides[:, 2:]) / 2
+    areas = (sides[:, 2:] - sides[:, :2]).prod(axis=1)
+    left = np.ones(len(ordered), bool)
     kept: list[Location] = []
-    for location in sorted(locations, key=lambda entry: -entry.score):
+    for index, location in enumerate(ordered):
+        if not left[index]:
+            continue
         if limit is not None and len(kept) >= limit:
             break
-        box = location.quad.box
-        x, y = box.centre
-        for other in kept:
-            rival = other.quad.box
-            inside = rival.x <= x <= rival.x + rival.width and rival.y <= y <= rival.y + rival.height
-            if inside or box.iou(rival) > overlap:
-                break
-        else:
-            kept.append(location)
+        kept.append(location)
+        low = np.maximum(sides[:, :2], sides[index, :2])
+        high = np.minimum(sides[:, 2:], sides[index, 2:])
+        shared = np.clip(high - low, 0, None).prod(axis=1)
+        union = areas + areas[index] - shared
+        hidden = shared > overlap * np.maximum(union, 1e-9)
+        if not nested:
+            hidden |= ((centres >= sides[index, :2]) & (centres <= sides[index, 2:])).all(axis=1)
+        left &= ~hidden
     return kept

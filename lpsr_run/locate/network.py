@@ -1,7 +1,8 @@
-"""The built-in network that finds plates: a glance over the frame and over half its size, then a look at each find.
+"""The built-in network that finds plates: a coarse pass at several scales, then refinement of each candidate.
 
-The second look shows every candidate at one size, where the network knows plates best: it tells the corners more
-exactly, and drops most of what only seemed a plate.
+The coarse pass sees the frame as it is, at half and at a quarter of its size, so that plates of all sizes are seen at
+one that the network knows. The refinement shows every candidate at one size, where the network knows plates best: it
+tells the corners more exactly, and drops most of what only seemed a plate.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from lpsr_core.grid import GRID_STRIDE, read_grid
 from lpsr_run.engine import Engine
 from lpsr_run.locate.base import Location, suppress
 
+THRESHOLD = 0.6
+"""Least score of a plate, unless another one is asked for."""
 _MULTIPLE = 32
 """Both sides of what the network sees are padded to a multiple of this."""
 _PAD = (114, 114, 114)
@@ -23,8 +26,17 @@ _SMALLEST = 64
 """Pixels of the shorter side below which a scale is not looked at."""
 _WIDEST = 1.5
 """Of what may be a plate, in longer sides of the frame."""
+_SCALES = 3
+"""Of the coarse pass: 1, 1/2 and 1/4 of the frame."""
+_MOST = 2000
+"""Peaks of a scale, and candidates of a frame, that are looked at: far more than there can be plates, so that a
+hostile frame costs bounded time and memory."""
+_BATCH = 16
+"""Candidates that are refined in one forward pass."""
 _GLANCE = 0.2
 """Least score of what is looked at again."""
+_SAME = 0.6
+"""Intersection over union from which two scales' candidates are one."""
 _WINDOW = (192, 128)
 _WIDTH = 96
 """Size of the window of the second look, and width of the plate in it, in pixels."""
@@ -42,18 +54,17 @@ class NetworkLocator:
     Args:
         engine: takes uint8[N, H, W, 3] and gives float32[N, 9, H / 8, W / 8].
         threshold: least score of a plate, 0..1: the geometric mean of both looks', weighted by the plate's width.
-        most: candidates that are looked at again, the best ones.
 
     Raises:
         LpsrError: the engine has another form.
     """
 
-    def __init__(self, engine: Engine, threshold: float = 0.77, most: int = 24) -> None:
+    def __init__(self, engine: Engine, threshold: float = THRESHOLD) -> None:
         inputs, outputs = engine.inputs, engine.outputs
         right = len(inputs) == 1 and inputs[0].dtype == "uint8" and len(inputs[0].shape) == 4
         if not right or len(outputs) != 1 or outputs[0].shape[1:2] != (9,):
             raise LpsrError(f"{engine.name}: not a locator: expected one uint8 picture and one grid of nine values")
-        self._engine, self._threshold, self._most = engine, threshold, most
+        self._engine, self._threshold = engine, threshold
 
     def locate(self, frame: Image) -> list[Location]:
         """The plates of one frame, best first.
@@ -64,25 +75,40 @@ class NetworkLocator:
         Raises:
             LpsrError: the engine failed.
         """
-        found = self._glance(frame, 1.0)
-        height, width = frame.shape[:2]
-        if min(height, width) >= 2 * _SMALLEST:
-            half = cv2.resize(frame, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-            found += self._glance(np.asarray(half, np.uint8), width / (width // 2))
-        found = [location for location in found if location.quad.width <= _WIDEST * max(width, height)]
-        candidates = suppress(found, limit=self._most)
-        if not candidates:
-            return []
-        windows = [_window(frame, candidate) for candidate in candidates]
-        grids = self._run(np.stack([window for window, _, _ in windows]))
+        candidates = self._candidates(frame)
         looked = []
-        for candidate, grid, (_, origin, factors) in zip(candidates, grids, windows, strict=True):
-            best = _middle(grid)
-            if best is not None:
-                corners, score = best
-                quad = _quad(origin + corners / factors)
-                looked.append(Location(quad, _together(candidate.score, score, quad.width)))
+        for start in range(0, len(candidates), _BATCH):
+            part = candidates[start : start + _BATCH]
+            windows = [_window(frame, candidate) for candidate in part]
+            grids = self._run(np.stack([window for window, _, _ in windows]))
+            for candidate, grid, (_, origin, factors) in zip(part, grids, windows, strict=True):
+                best = _middle(grid)
+                if best is not None:
+                    corners, score = best
+                    quad = _quad(origin + corners / factors)
+                    looked.append(Location(quad, _together(candidate.score, score, quad.width)))
         return suppress([location for location in looked if location.score >= self._threshold])
+
+    def _candidates(self, frame: Image) -> list[Location]:
+        """What the coarse pass shows and may still become a plate, best first."""
+        height, width = frame.shape[:2]
+        found: list[Location] = []
+        image = frame
+        for scale in range(_SCALES):
+            if scale:
+                if min(height, width) < _SMALLEST << scale:
+                    break
+                image = np.asarray(
+                    cv2.resize(image, (width >> scale, height >> scale), interpolation=cv2.INTER_AREA), np.uint8
+                )
+            found += suppress(self._glance(image, width / image.shape[1]))
+        widest = _WIDEST * max(width, height)
+        found = [location for location in found if location.quad.width <= widest and self._may_be(location)]
+        return suppress(found, _SAME, _MOST, nested=True)
+
+    def _may_be(self, candidate: Location) -> bool:
+        """Whether the best of refinements could still make it a plate, even of one somewhat narrower."""
+        return _together(candidate.score, 1.0, 0.7 * candidate.quad.width) >= self._threshold
 
     def _glance(self, image: Image, factor: float) -> list[Location]:
         """What one scale shows, in pixels of the frame."""
@@ -91,7 +117,7 @@ class NetworkLocator:
         if below or right:
             padded = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT, value=_PAD)
             image = np.asarray(padded, np.uint8)
-        corners, scores = read_grid(self._run(np.ascontiguousarray(image)[None])[0], _GLANCE)
+        corners, scores = read_grid(self._run(np.ascontiguousarray(image)[None])[0], _GLANCE, _MOST)
         return [
             Location(_quad(factor * quad), float(score))
             for quad, score in zip(corners, scores, strict=True)

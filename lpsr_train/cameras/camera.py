@@ -8,6 +8,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from lpsr_core.codec import Codec
+
 Step = Literal[
     "optics",
     "motion",
@@ -26,7 +28,6 @@ Step = Literal[
 STEPS: tuple[Step, ...] = get_args(Step)
 """The steps that can be left out, to measure what each is worth."""
 Cast = Literal["none", "tint", "gray", "night"]
-Codec = Literal["none", "jpeg", "h264", "hevc"]
 
 
 @dataclass(frozen=True)

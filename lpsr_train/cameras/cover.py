@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from lpsr_train.plates.face import Face, character_centres, plate_size
 from lpsr_train.plates.style import PlateStyle
 
-COVERED = 0.2
+COVERED = 0.28
 """Fraction of plates of which something is covered."""
 HIDDEN_FROM, HIDDEN_AT = 0.45, 0.75
 """Of a character's area: covered by less it counts as known, by more as hidden, and in between by degrees."""
@@ -39,7 +39,7 @@ def cover(face: Face, style: PlateStyle, rng: np.random.Generator) -> NDArray[np
     origin, size = face.corners[0], face.corners[2] - face.corners[0]
     height, width = face.picture.shape[:2]
     mask: NDArray[np.float32] = np.zeros((height, width), np.float32)
-    whole = rng.random() < 0.6  # characters are hidden rather than touched
+    whole = rng.random() < 0.7  # characters are hidden rather than touched
     first = int(rng.integers(7))
     last = min(first + (1 if rng.random() < 0.3 else 0), 6)
     low = origin + boxes[first, :2] * size
@@ -76,11 +76,11 @@ def known(covered: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _colour(style: PlateStyle, rng: np.random.Generator) -> NDArray[np.float32]:
     point = rng.random()
-    if point < 0.35:  # tape or paper of the plate's own colour
+    if point < 0.45:  # tape or paper of the plate's own colour
         return np.array(style.face, np.float32) * np.float32(rng.uniform(0.85, 1.1))
-    if point < 0.55:
+    if point < 0.62:
         return np.full(3, rng.uniform(0.01, 0.2), np.float32)
-    if point < 0.75:  # earth
+    if point < 0.78:  # earth
         return np.array([0.35, 0.28, 0.2], np.float32) * np.float32(rng.uniform(0.4, 1.6))
     if point < 0.85:  # the sun
         return np.full(3, rng.uniform(1.1, 1.5), np.float32)

@@ -15,7 +15,7 @@ CHOICES: tuple[Choice, ...] = get_args(Choice)
 """What can be left out, to measure what each is worth."""
 RECTIFIED = 0.35
 """Fraction of crops that are rectified by corners; the others are boxes around the plate as it lies."""
-CUT = 0.07
+CUT = 0.10
 """Fraction of crops that lose a part of the plate at the left or at the right."""
 
 

@@ -14,16 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.alphabet import PLATE_LENGTH, encode
-from lpsr_core.geometry import HR_SIZE, LR_SIZE, Image, resize
+from lpsr_core.codec import encode_together, transcode
+from lpsr_core.geometry import HR_SIZE, LR_SIZE, READ_SIZE, Image, resize
 from lpsr_core.metrics import gray
 from lpsr_train.cameras.camera import NARROWEST, WIDEST, Encoding, Step, Surveillance, random_camera
 from lpsr_train.cameras.chain import LOWEST, Scene, Track, film, ideal
-from lpsr_train.cameras.codec import encode_together, transcode
 from lpsr_train.cameras.cover import COVERED, character_boxes, cover, known
 from lpsr_train.cameras.framing import Choice, Framing, random_framing, visible
+from lpsr_train.cameras.simple import simple_records
 from lpsr_train.plates.face import draw_face, plate_size
+from lpsr_train.plates.pairs import PlateSource
 from lpsr_train.plates.photograph import light
-from lpsr_train.plates.style import Country, PlateStyle, random_style
+from lpsr_train.plates.style import Country, PlateStyle, random_style, style_of
 from lpsr_train.scenes.surroundings import surroundings
 
 GROUP = 64
@@ -39,7 +41,7 @@ SHOTS_A_PLATE = 2
 SHOT_RECORD = np.dtype(
     [
         ("hr", np.uint8, (HR_SIZE[1], HR_SIZE[0], 3)),
-        ("seen", np.uint8, (HR_SIZE[1], HR_SIZE[0], 3)),
+        ("seen", np.uint8, (READ_SIZE[1], READ_SIZE[0], 3)),
         ("lr", np.uint8, (LR_SIZE[1], LR_SIZE[0], 3)),
         ("text", np.uint8, (PLATE_LENGTH,)),
         ("known", np.uint8, (PLATE_LENGTH,)),
@@ -67,6 +69,7 @@ class ShotSource:
         covered: fraction of plates of which something is covered.
         light_on_dark: fraction of plates, beside the coloured ones of a country, with light characters.
         widths: least and most pixels across a crop.
+        simple: fraction of a pool's records that are the paper's blur and simple cameras instead (see `simple`).
     """
 
     countries: tuple[Country, ...] = ("brazilian", "mercosur")
@@ -79,6 +82,7 @@ class ShotSource:
     covered: float = COVERED
     light_on_dark: float = 0.2
     widths: tuple[float, float] = (NARROWEST, WIDEST)
+    simple: float = 0.12
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,7 @@ def shot_record(shot: Shot) -> NDArray:
     """The record of a shot: of dtype SHOT_RECORD, without dimensions."""
     record = np.zeros((), SHOT_RECORD)
     record["hr"] = shot.hr
-    record["seen"] = resize(shot.crop, HR_SIZE)
+    record["seen"] = resize(shot.crop, READ_SIZE)
     record["lr"] = resize(shot.crop, LR_SIZE)
     record["text"] = encode(shot.text)
     record["known"] = np.rint(255 * shot.known)
@@ -238,15 +242,7 @@ def _linear(display: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _style(source: ShotSource, rng: np.random.Generator) -> PlateStyle:
-    country = source.countries[int(rng.integers(len(source.countries)))]
-    pattern = source.patterns[int(rng.integers(len(source.patterns)))] if source.patterns else None
-    style = random_style(
-        rng,
-        country=country,
-        open_typefaces=source.open_typefaces,
-        open_share=source.open_share,
-        pattern=pattern,
-    )
+    style = style_of(source, rng)
     if rng.random() >= source.light_on_dark:
         return style
     # Red commercial plates, often washed out, and now and then any two colours of opposite lightness.
@@ -283,7 +279,14 @@ def draw_shots(source: ShotSource, seed: int, size: int, number: int) -> NDArray
         number: of the shard.
     """
     rng = np.random.default_rng([seed, number, 1])
-    records: list[NDArray] = []
+    plain = PlateSource(
+        countries=source.countries,
+        patterns=source.patterns,
+        open_typefaces=source.open_typefaces,
+        open_share=source.open_share,
+    )
+    count = round(source.simple * size)
+    records: list[NDArray] = list(simple_records(plain, seed, number * size, count, SHOT_RECORD))
     group = number * _GROUPS
     while len(records) < size:
         for shot in render_shots(source, seed, group):

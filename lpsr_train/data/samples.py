@@ -10,7 +10,7 @@ import numpy as np
 
 from lpsr_core.alphabet import decode_indices
 from lpsr_core.degradation import Method
-from lpsr_core.geometry import HR_SIZE, LR_SIZE, resize
+from lpsr_core.geometry import LR_SIZE, READ_SIZE, resize
 from lpsr_train.cameras.shots import ShotSource, render_shots
 from lpsr_train.data.records import PairPool
 from lpsr_train.data.sources import Split
@@ -56,7 +56,7 @@ def shot_samples(count: int, seed: int, patterns: tuple[str, ...] = ()) -> dict[
         for shot in render_shots(source, seed, group):
             name = next(name for name, (low, high) in WIDTHS.items() if low <= shot.crop.shape[1] < high)
             if len(found[name]) < count:
-                seen = resize(shot.crop, HR_SIZE)
+                seen = resize(shot.crop, READ_SIZE)
                 found[name].append(Sample(resize(shot.crop, LR_SIZE), shot.hr, shot.text, seen))
         group += 1
     return {name: tuple(samples) for name, samples in found.items()}

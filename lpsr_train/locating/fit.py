@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,12 +17,20 @@ from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Box
 from lpsr_core.grid import read_grid
 from lpsr_train import state
+from lpsr_train.locating.mining import FalsePlaces
 from lpsr_train.locating.pool import ScenePool
 from lpsr_train.locating.targets import loss, targets
+from lpsr_train.locating.views import draw_views
 from lpsr_train.networks.locator import LocatorNet
 from lpsr_train.scenes.scene import Scene, SceneSource, render_scene
 from lpsr_train.schedule import warm_cosine
 
+_TOLD, _REFRESH = 20, 5.0
+"""Steps between two reports of the losses, which make the processor wait for the device; seconds between two looks for
+new scenes."""
+_MINED = 4
+"""Steps between two looks for false plates, for which the processor waits, too."""
+_SIZES = (16, 24, 32, 48, 96, 192)
 VALIDATION_SEED = 7_000_011
 """Of the scenes to measure on: no pool is rendered with it."""
 
@@ -31,13 +41,15 @@ class LocatorTraining:
 
     Attributes:
         steps: batches.
+        seconds: of training, when it is to end by time; 0 for never.
+        weights_every: seconds after which the averaged weights are written by themselves; 0 for never.
         batch: windows in each.
         window: pixels of their sides, a multiple of 32.
         rate: peak learning rate of AdamW, warmed up and cosine decayed.
         warmup: steps.
         weight_decay, clip: of AdamW, and of the gradient's norm.
         ema: share of the averaged weights that a step keeps.
-        scenes: in the pool.
+        scenes: in the pool, at most.
         open_share: how often an open typeface of this machine replaces the project's own.
         seed: of everything.
         validate_every: steps.
@@ -47,8 +59,10 @@ class LocatorTraining:
     """
 
     steps: int = 8000
+    seconds: float = 0.0
+    weights_every: float = 0.0
     batch: int = 24
-    window: int = 256
+    window: int = 288
     rate: float = 2e-3
     warmup: int = 200
     weight_decay: float = 0.01
@@ -72,12 +86,16 @@ class Found:
         hits: of them found at an intersection over union of 0.5.
         false: locations that hit no plate.
         corner_error: mean distance of the corners of those found, as a share of the plate's width.
+        frames: pictures that were looked at.
+        sizes: least width in pixels, plates and hits of each class of widths.
     """
 
     plates: int
     hits: int
     false: int
     corner_error: float
+    frames: int = 0
+    sizes: tuple[tuple[int, int, int], ...] = ()
 
     @property
     def recall(self) -> float:
@@ -89,7 +107,10 @@ class Found:
 
     def __str__(self) -> str:
         error = 100 * self.corner_error
-        return f"recall {100 * self.recall:.1f} %, precision {100 * self.precision:.1f} %, corners {error:.1f} % off"
+        found = f"recall {100 * self.recall:.1f} %, precision {100 * self.precision:.1f} %, corners {error:.1f} % off"
+        boxes = (self.hits + self.false) / max(self.frames, 1)
+        sizes = ", ".join(f"{low}+ {100 * hits / max(plates, 1):.0f} %" for low, plates, hits in self.sizes)
+        return f"{found}, {boxes:.2f} boxes a frame" + (f"; by width: {sizes}" if sizes else "")
 
 
 class LocatorTrainer:
@@ -110,6 +131,9 @@ class LocatorTrainer:
             self.network.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=config.weight_decay
         )
         self.step = 0
+        self.hard = FalsePlaces()
+        self.elapsed = 0.0
+        """Seconds of training and measuring."""
         self.history: list[dict[str, Any]] = []
 
     def resume(self) -> bool:
@@ -127,6 +151,8 @@ class LocatorTrainer:
         self.average.network.load_state_dict(saved["average"])
         self.optimiser.load_state_dict(saved["optimiser"])
         self.step, self.history = saved["step"], saved["history"]
+        self.elapsed = float(saved.get("elapsed", 0.0))
+        self.hard = FalsePlaces(saved.get("hard"))
         return True
 
     def start_from(self, folder: Path) -> None:
@@ -145,77 +171,153 @@ class LocatorTrainer:
         samples: Sequence[Scene],
         listen: Callable[[int, dict[str, float]], None],
         stop: Callable[[], bool],
+        grows: bool = False,
     ) -> None:
         """Trains to the last step, or until asked to stop; saves at every validation and at the end.
+
+        Args:
+            pool: the scenes.
+            samples: scenes to measure on.
+            listen: told the step and mean losses now and then.
+            stop: asked between steps.
+            grows: another process adds scenes to the pool meanwhile.
 
         Raises:
             LpsrError: the loss is not a number; the last checkpoint is kept.
         """
         config = self.config
-        batches = pool.batches(config.batch, config.window, config.seed, self.step)
-        means: dict[str, float] = {}
-        while self.step < config.steps and not stop():
-            batch = next(batches)
-            for group in self.optimiser.param_groups:
-                group["lr"] = self._rate()
-            picture = torch.from_numpy(batch.images).to(self.device).permute(0, 3, 1, 2).float() / 255
-            picture = picture.contiguous(memory_format=torch.channels_last)
-            wanted = targets(
-                torch.from_numpy(batch.quads), torch.from_numpy(batch.present), config.window, config.window
-            )
-            self.network.train()
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bf16):
-                raw = self.network.raw(picture)
-            terms = loss(raw.float().cpu(), wanted)  # small, and the targets are there
-            total = torch.stack(list(terms.values())).sum()
-            if not torch.isfinite(total):
-                raise LpsrError(f"step {self.step}: the loss is not a number; the last checkpoint is kept")
-            self.optimiser.zero_grad(set_to_none=True)
-            total.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.clip)
-            self.optimiser.step()
-            self.step += 1
-            self.average.update(self.network, self.step)
+        means: dict[str, Tensor] = {}
+        written = looked = time.monotonic()
+        while self.done < 1 and not stop():
+            begun = time.monotonic()
+            if grows and begun - looked >= _REFRESH:
+                pool.refresh()
+                looked = begun
+            terms = self._train_step(pool)
             for name, value in terms.items():
-                means[name] = 0.98 * means.get(name, value.item()) + 0.02 * value.item()
-            listen(self.step, means)
-            if self.step % config.validate_every == 0 or self.step == config.steps:
-                found = measure(self.average.network, samples)
-                self.history.append({"step": self.step, "losses": dict(means), "found": str(found)})
+                means[name] = 0.98 * means.get(name, value) + 0.02 * value
+            if self.step % _TOLD == 0:
+                told = {name: value.item() for name, value in means.items()}
+                if not all(math.isfinite(value) for value in told.values()):
+                    raise LpsrError(f"step {self.step}: the loss is not a number; the last checkpoint is kept")
+                listen(self.step, {**told, "scenes": float(len(pool)), "seconds": self.elapsed})
+            if config.weights_every and time.monotonic() - written >= config.weights_every:
+                self.save_weights()
+                written = time.monotonic()
+            if self.step % config.validate_every == 0:
+                self._validate(samples, means)
                 self.save()
+            self.elapsed += time.monotonic() - begun
+        if self.done >= 1 and (not self.history or self.history[-1]["step"] < self.step):
+            self._validate(samples, means)
         self.save()
+        if config.weights_every:
+            self.save_weights()
+
+    def _validate(self, samples: Sequence[Scene], means: dict[str, Tensor]) -> None:
+        found = measure(self.average.network, samples)
+        losses = {name: value.item() for name, value in means.items()}
+        self.history.append({"step": self.step, "losses": losses, "found": str(found)})
+
+    @property
+    def done(self) -> float:
+        """How much of the run was trained, 0..1: of its steps, or of its time where that is further."""
+        config = self.config
+        return min(max(self.step / config.steps, self.elapsed / config.seconds if config.seconds else 0.0), 1.0)
+
+    def _train_step(self, pool: ScenePool) -> dict[str, Tensor]:
+        config = self.config
+        for group in self.optimiser.param_groups:
+            group["lr"] = config.rate * warm_cosine(self.step, self.done, config.warmup)
+        rng = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
+        with torch.no_grad():
+            batch = draw_views(pool.take, len(pool), config.batch, config.window, rng, self.hard)
+            wanted = targets(batch.quads, batch.present, config.window, config.window, batch.asked)
+            picture = batch.pictures.contiguous(memory_format=torch.channels_last)
+        self.network.train()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bf16):
+            raw = self.network.raw(picture)
+        if self.step % _MINED == 0:
+            self.hard.note(raw[:, 0].float(), wanted, batch.scenes, batch.matrix)
+        terms = loss(raw.float(), wanted)
+        total = torch.stack(list(terms.values())).sum()
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.clip)
+        self.optimiser.step()
+        self.step += 1
+        self.average.update(self.network, self.step)
+        return {name: value.detach() for name, value in terms.items()}
+
+    def save_weights(self) -> None:
+        """Writes the averaged weights alone, in half precision, into the folder `weights` of the run."""
+        folder = self.folder / "weights"
+        folder.mkdir(parents=True, exist_ok=True)
+        averaged = state.cpu_state(self.average.network)
+        halved = {name: value.half() if value.is_floating_point() else value for name, value in averaged.items()}
+        state.save(folder, {**self._told(), "average": halved})
 
     def save(self) -> None:
         """Writes the checkpoint."""
         state.save(
             self.folder,
             {
-                "task": "locator",
-                "config": asdict(self.config),
+                **self._told(),
                 "network": state.cpu_state(self.network),
                 "average": state.cpu_state(self.average.network),
                 "optimiser": self.optimiser.state_dict(),
-                "step": self.step,
-                "history": self.history,
+                "hard": self.hard.places,
             },
         )
 
-    def _rate(self) -> float:
-        return self.config.rate * warm_cosine(self.step, self.config.steps, self.config.warmup)
+    def _told(self) -> dict[str, Any]:
+        return {
+            "task": "locator",
+            "config": asdict(self.config),
+            "step": self.step,
+            "elapsed": self.elapsed,
+            "history": self.history,
+        }
 
 
 def load_locator(folder: Path) -> tuple[LocatorNet, dict[str, Any]]:
     """The averaged network of a run, and what its checkpoint says.
 
     Raises:
-        LpsrError: the folder holds no locator's run.
+        LpsrError: the folder holds no locator's run, or one of another size.
     """
     saved = state.load(folder)
     if saved.get("task") != "locator":
         raise LpsrError(f"{folder}: not a run of lpsr-train locator")
     network = LocatorNet()
-    network.load_state_dict(saved["average"])
+    try:
+        network.load_state_dict(saved["average"])
+    except RuntimeError:
+        raise LpsrError(f"{folder}: its network is of another size than today's; train again") from None
     return network.eval(), saved
+
+
+def mean_locator(folders: Sequence[Path]) -> dict[str, Any]:
+    """A run whose averaged weights are the means of several runs'; all else is the last one's.
+
+    Args:
+        folders: of runs of `lpsr-train locator`, of which one began with another's weights.
+
+    Raises:
+        LpsrError: one holds no checkpoint of a locator of today's size.
+    """
+    runs = [load_locator(folder) for folder in folders]
+    weights = [network.state_dict() for network, _ in runs]
+    last = runs[-1][1]
+    means = {
+        key: torch.stack([other[key] for other in weights]).mean(dim=0) if value.is_floating_point() else value
+        for key, value in weights[-1].items()
+    }
+    names = ", ".join(
+        f"{folder.name} of step {saved['step']}" for folder, (_, saved) in zip(folders, runs, strict=True)
+    )
+    config = {**last["config"], "begun_from": f"mean of {names}"}
+    return {**last, "config": config, "network": means, "average": means}
 
 
 def validation_scenes(count: int, source: SceneSource) -> list[Scene]:
@@ -236,6 +338,7 @@ def measure(network: nn.Module, samples: Sequence[Scene], threshold: float = 0.3
     network.eval()
     plates = hits = wrong = 0
     errors = []
+    sizes = np.zeros((len(_SIZES), 2), int)
     for scene in samples:
         height, width = scene.image.shape[:2]
         corners, _ = locate(network, scene.image, threshold)
@@ -244,6 +347,10 @@ def measure(network: nn.Module, samples: Sequence[Scene], threshold: float = 0.3
         boxes = [_box(quad) for quad in scene.quads]
         taken: set[int] = set()
         plates += sum(whole)
+        widths = [float(np.linalg.norm(quad[1] - quad[0])) for quad in scene.quads]
+        classes = np.maximum(np.searchsorted(_SIZES, widths, side="right") - 1, 0)
+        for size, there in zip(classes, whole, strict=True):
+            sizes[size, 0] += there
         for quad in corners:
             overlaps = [_box(quad).iou(box) for box in boxes]
             best = int(np.argmax(overlaps)) if overlaps else -1
@@ -253,11 +360,12 @@ def measure(network: nn.Module, samples: Sequence[Scene], threshold: float = 0.3
                 taken.add(best)
                 if whole[best]:
                     hits += 1
-                    wide = np.linalg.norm(scene.quads[best][1] - scene.quads[best][0])
-                    errors.append(np.linalg.norm(quad - scene.quads[best], axis=1).mean() / max(wide, 1))
+                    sizes[classes[best], 1] += 1
+                    errors.append(np.linalg.norm(quad - scene.quads[best], axis=1).mean() / max(widths[best], 1))
             else:
                 wrong += 1
-    return Found(plates, hits, wrong, float(np.mean(errors)) if errors else 0.0)
+    by_size = tuple((low, int(there), int(hit)) for low, (there, hit) in zip(_SIZES, sizes, strict=True) if there)
+    return Found(plates, hits, wrong, float(np.mean(errors)) if errors else 0.0, len(samples), by_size)
 
 
 def _box(quad: np.ndarray) -> Box:

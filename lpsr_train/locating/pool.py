@@ -8,17 +8,19 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from lpsr_train.plates import DRAWING
-from lpsr_train.scenes.scene import SceneSource, render_scene
+from lpsr_train.scenes.scene import MOST, SceneSource, render_scene
 from lpsr_train.shards import open_shards, render_shards
 
-SHARD = 512
+SHARD = 64
 """Scenes in a shard."""
-MOST = 4
-"""Plates in a scene."""
-SCENERY = 3
+_LARGEST_SHARE = 0.5
+"""Of a GPU's free memory that scenes may take."""
+SCENERY = 4
 """Version of how scenes are drawn."""
 
 
@@ -29,12 +31,13 @@ def record(source: SceneSource) -> np.dtype:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """N windows of scenes: uint8[N, size, size, 3], corners float32[N, 4, 4, 2], and which are there, bool[N, 4]."""
+class Taken:
+    """N scenes, uint8[N, H, W, 3] on the device; and on the processor, so that it need not wait for the device, their
+    plates' corners, float32[N, 6, 4, 2] in pixels, and how many each has, int64[N]."""
 
-    images: NDArray[np.uint8]
-    quads: NDArray[np.float32]
-    present: NDArray[np.bool_]
+    images: Tensor
+    quads: Tensor
+    counts: Tensor
 
 
 def render_scenes(folder: Path, source: SceneSource, seed: int, scenes: int, workers: int) -> Iterator[int]:
@@ -49,44 +52,61 @@ def render_scenes(folder: Path, source: SceneSource, seed: int, scenes: int, wor
 
 
 class ScenePool:
-    """The scenes of a folder.
+    """The scenes of a folder, to which another process may add; on a GPU they lie in its memory, as far as they may.
+
+    Args:
+        folder: of the shards.
+        source: what they were rendered from.
+        scenes: how many to use at most.
+        device: where they are wanted.
 
     Raises:
         LpsrError: it holds none, or of another form.
     """
 
-    def __init__(self, folder: Path, source: SceneSource, scenes: int) -> None:
-        self._shards = open_shards(folder, record(source), SHARD, -(-scenes // SHARD))
+    def __init__(self, folder: Path, source: SceneSource, scenes: int, device: torch.device | None = None) -> None:
+        self._folder, self._source = folder, source
+        self._device = device or torch.device("cpu")
+        self._most = -(-scenes // SHARD)
+        self._images = torch.empty(0)
+        self._quads: NDArray[np.float32] = np.zeros((0, MOST, 4, 2), np.float32)
+        self._counts: NDArray[np.int64] = np.zeros(0, np.int64)
+        if self._device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(self._device)
+            self._most = max(min(self._most, int(_LARGEST_SHARE * free) // (record(source).itemsize * SHARD)), 1)
+            width, height = source.size
+            kept = self._most * SHARD
+            self._images = torch.empty((kept, height, width, 3), dtype=torch.uint8, device=self._device)
+        self._shards: list[np.memmap] = []
+        self.refresh()
 
     def __len__(self) -> int:
         return SHARD * len(self._shards)
 
-    def batches(self, count: int, size: int, seed: int, start: int = 0) -> Iterator[Batch]:
-        """Endless batches of windows, cut anywhere; what comes depends on seed and step alone.
+    def refresh(self) -> int:
+        """Takes up the shards that were added; returns how many scenes there are now."""
+        known = {str(shard.filename) for shard in self._shards}
+        for shard in open_shards(self._folder, record(self._source), SHARD):
+            if len(self._shards) == self._most or str(shard.filename) in known:
+                continue
+            if self._device.type == "cuda":
+                self._images[len(self) : len(self) + SHARD] = torch.from_numpy(np.array(shard["image"])).to(
+                    self._device
+                )
+            self._quads = np.concatenate([self._quads, shard["quads"]])
+            self._counts = np.concatenate([self._counts, shard["count"].astype(np.int64)])
+            self._shards.append(shard)
+        return len(self)
 
-        Args:
-            count: windows in a batch.
-            size: of their sides in pixels.
-            seed: of the order and the windows.
-            start: how many batches to skip.
-        """
-        step = start
-        while True:
-            rng = np.random.default_rng([seed, step])
-            shards, offsets = np.divmod(rng.integers(0, len(self), count), SHARD)
-            chosen = [self._shards[shard][offset] for shard, offset in zip(shards, offsets, strict=True)]
-            height, width = chosen[0]["image"].shape[:2]
-            corners = np.stack([rng.integers(0, width - size + 1, count), rng.integers(0, height - size + 1, count)], 1)
-            images = np.stack(
-                [each["image"][y : y + size, x : x + size] for each, (x, y) in zip(chosen, corners, strict=True)]
-            )
-            quads = np.stack([each["quads"] for each in chosen]) - corners[:, None, None].astype(np.float32)
-            present = np.arange(MOST) < np.array([each["count"] for each in chosen])[:, None]
-            # Plates wholly outside the window are none of its.
-            low, high = quads.min(axis=2), quads.max(axis=2)
-            present &= ((high > 0) & (low < size)).all(axis=2)
-            yield Batch(images, quads, present)
-            step += 1
+    def take(self, indices: Tensor) -> Taken:
+        """The scenes at these indices, int64[N] on the processor."""
+        chosen = indices.numpy()
+        if self._device.type == "cuda":
+            images = self._images[indices.to(self._device)]
+        else:
+            found = [self._shards[number // SHARD][number % SHARD]["image"] for number in chosen]
+            images = torch.from_numpy(np.stack(found))
+        return Taken(images, torch.from_numpy(self._quads[chosen]), torch.from_numpy(self._counts[chosen]))
 
 
 def _draw(source: SceneSource, seed: int, size: int, number: int) -> NDArray:

@@ -34,17 +34,19 @@ class Targets:
     corners: Tensor
 
 
-def targets(quads: Tensor, present: Tensor, height: int, width: int) -> Targets:
+def targets(quads: Tensor, present: Tensor, height: int, width: int, asked: Tensor | None = None) -> Targets:
     """The grid's targets.
 
     Args:
         quads: float32[N, M, 4, 2], corners in pixels.
         present: bool[N, M], which of them are there.
         height, width: of the pictures.
+        asked: bool[N, M], which of those are to be found; all when None. Of the others nothing is asked.
     """
+    device = quads.device
     rows, columns = height // GRID_STRIDE, width // GRID_STRIDE
-    x = (torch.arange(columns) + 0.5) * GRID_STRIDE
-    y = (torch.arange(rows) + 0.5) * GRID_STRIDE
+    x = (torch.arange(columns, device=device) + 0.5) * GRID_STRIDE
+    y = (torch.arange(rows, device=device) + 0.5) * GRID_STRIDE
     cells = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)  # [h, w, 2]
     middle = quads.mean(dim=2)  # [N, M, 2]
     right = (quads[:, :, 1] + quads[:, :, 2] - quads[:, :, 0] - quads[:, :, 3]) / 2
@@ -66,15 +68,15 @@ def targets(quads: Tensor, present: Tensor, height: int, width: int) -> Targets:
     whole = (
         (quads[..., 0] > -2) & (quads[..., 0] < width + 2) & (quads[..., 1] > -2) & (quads[..., 1] < height + 2)
     ).all(dim=2)
-    told = present & whole
+    told = present & whole if asked is None else present & whole & asked
     inside = (u.abs() <= 0.7) & (v.abs() <= 0.9)
-    ignored = (inside & (present & ~whole)[..., None, None]).any(dim=1).float()
+    ignored = (inside & (present & ~told)[..., None, None]).any(dim=1).float()
     heat = heat * told[..., None, None]
     # The middle's cell is 1 exactly, wherever in the cell the middle lies.
     column = (middle[..., 0] / GRID_STRIDE).long().clamp(0, columns - 1)
     row = (middle[..., 1] / GRID_STRIDE).long().clamp(0, rows - 1)
-    batch, plates = torch.nonzero(told, as_tuple=True)
-    heat[batch, plates, row[batch, plates], column[batch, plates]] = 1.0
+    cell = (row * columns + column)[..., None]
+    heat = heat.flatten(2).scatter_reduce(2, cell, told.float()[..., None], "amax").view_as(heat)
     weight = near * told[..., None, None] * heat
     weight = weight / weight.sum(dim=(2, 3), keepdim=True).clamp(min=1e-6)
     owner = heat.argmax(dim=1, keepdim=True)  # [N, 1, h, w]

@@ -15,6 +15,7 @@ from lpsr_core.alphabet import CLASSES, PLATE_LENGTH
 from lpsr_core.geometry import HR_SIZE
 from lpsr_train.networks.presets import MultiTaskConfig
 from lpsr_train.networks.reader import convolution
+from lpsr_train.networks.stem import shrunk
 
 
 class MultiTaskReader(nn.Module):
@@ -46,12 +47,12 @@ class MultiTaskReader(nn.Module):
         """Reads a batch.
 
         Args:
-            image: float[N, 3, 32, 96], RGB in 0..1.
+            image: float[N, 3, 32, 96], RGB in 0..1; of larger ones, the means.
 
         Returns:
             float32[N, 7, 36]: log-probabilities of each position's classes.
         """
-        features = self.dropout(self.trunk(image - 0.5).flatten(1))
+        features = self.dropout(self.trunk(shrunk(image) - 0.5).flatten(1))
         hidden = F.relu(self.hidden(features)).reshape(len(features), PLATE_LENGTH, -1).transpose(0, 1)
         scores = torch.bmm(hidden, self.classify.to(hidden.dtype)).float() + self.bias
         return F.log_softmax(scores.transpose(0, 1), dim=-1)

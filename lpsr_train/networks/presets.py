@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from lpsr_core.choices import choice
+from lpsr_core.geometry import HR_SIZE, READ_SIZE
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ class ReaderConfig:
         character_heads: of their attentions.
         character_inner: width of their feed-forward parts.
         standardised: takes the picture's light out first (see `contrast`); not in GP_LPR.
+        fine: channels of the branch that sees pictures of twice the size before the first stage (see `stem`); the
+            network then takes pictures of both sizes. 0 for the paper's size alone.
     """
 
     stages: tuple[int, ...]
@@ -95,6 +98,12 @@ class ReaderConfig:
     character_heads: int = 4
     character_inner: int = 384
     standardised: bool = False
+    fine: int = 0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the largest picture that it makes use of."""
+        return READ_SIZE if self.fine else HR_SIZE
 
 
 @dataclass(frozen=True)
@@ -112,6 +121,9 @@ class MultiTaskConfig:
     neck: int
     hidden: int
     dropout: float = 0.3
+
+    fine: ClassVar[int] = 0
+    size: ClassVar[tuple[int, int]] = HR_SIZE
 
 
 @dataclass(frozen=True)
@@ -198,6 +210,7 @@ READERS: dict[str, ReaderConfig | MultiTaskConfig] = {
         context=(160,),
         character_layers=2,
         standardised=True,
+        fine=16,
     ),
     "multi-task": MultiTaskConfig((32, 64, 96), neck=32, hidden=96),
 }

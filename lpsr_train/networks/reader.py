@@ -23,6 +23,7 @@ from lpsr_train.networks.context import Context
 from lpsr_train.networks.contrast import standardised
 from lpsr_train.networks.deform import DeformConv2d
 from lpsr_train.networks.presets import ReaderConfig
+from lpsr_train.networks.stem import FineStem, enlarged, shrunk
 
 GRID = (HR_SIZE[1] // 4, HR_SIZE[0] // 4)
 """Height and width of the encoder's output."""
@@ -51,12 +52,13 @@ class Residual(nn.Module):
 
 
 def encoder(config: ReaderConfig) -> nn.Sequential:
-    """The convolutional encoder: [N, 3, 32, 96] -> [N, C, 8, 24]."""
+    """The convolutional encoder: [N, 3, 32, 96], or [N, 3, 64, 192] of a fine reader, -> [N, C, 8, 24]."""
     layers: list[nn.Module] = []
     before = 3
     for index, (channels, depth) in enumerate(zip(config.stages, config.depth, strict=True)):
         if config.strided:
-            layers.append(convolution(before, channels, stride=2))
+            stem = FineStem(channels, config.fine) if config.fine and not index else None
+            layers.append(stem or convolution(before, channels, stride=2))
             layers.extend(Residual(channels) for _ in range(depth - 1))
         else:
             if index:
@@ -179,12 +181,14 @@ class Reader(nn.Module):
         """Reads a batch.
 
         Args:
-            image: float[N, 3, 32, 96], RGB in 0..1.
+            image: float[N, 3, 32, 96] or [N, 3, 64, 192], RGB in 0..1; a fine reader repeats the pixels of the former,
+                others take the means of the latter's.
 
         Returns:
             float32[N, 7, 36]: log-probabilities of each position's classes.
         """
         picture = standardised(image)[0] if self.config.standardised else image - 0.5
+        picture = enlarged(picture) if self.config.fine else shrunk(picture)
         features = self.context(self.encoder(picture))
         batch, channels, height, width = features.shape
         tokens = features.flatten(2).transpose(1, 2) + self.positions

@@ -10,7 +10,9 @@ from lpsr_train.networks.reader import Reader
 
 
 def make_reader(name: str) -> nn.Module:
-    """A freshly initialised reader: float[N, 3, 32, 96] in 0..1 -> float32[N, 7, 36], log-probabilities.
+    """A freshly initialised reader: float[N, 3, H, W] in 0..1 -> float32[N, 7, 36], log-probabilities.
+
+    Pictures are 32x96, or 64x192 of a fine reader.
 
     Raises:
         UsageError: there is no preset of that name.

@@ -13,7 +13,7 @@ from lpsr_core.degradation import SSIM_TARGET, Method, blur, blur_fast, degrade,
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image, to_hr, to_lr
 from lpsr_train.plates.photograph import RECTIFIED, photograph, random_view
-from lpsr_train.plates.style import Country, random_style
+from lpsr_train.plates.style import Country, style_of
 
 
 @dataclass(frozen=True)
@@ -100,17 +100,8 @@ def render_pair(source: PlateSource, seed: int, index: int) -> Pair:
 
 
 def _plate(source: PlateSource, rng: np.random.Generator) -> Plate:
-    country = source.countries[int(rng.integers(len(source.countries)))]
-    pattern = source.patterns[int(rng.integers(len(source.patterns)))] if source.patterns else None
-    style = random_style(
-        rng,
-        country=country,
-        open_typefaces=source.open_typefaces,
-        open_share=source.open_share,
-        motorcycles=source.motorcycles,
-        pattern=pattern,
-    )
-    return Plate(photograph(style, random_view(style, rng, source.rectified), rng), style.text, country)
+    style = style_of(source, rng, source.motorcycles)
+    return Plate(photograph(style, random_view(style, rng, source.rectified), rng), style.text, style.country)
 
 
 def write_crops(folder: Path, count: int, seed: int, quality: int = 90) -> None:

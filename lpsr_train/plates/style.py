@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -83,6 +83,46 @@ class PlateStyle:
 def random_text(pattern: str, rng: np.random.Generator) -> str:
     """A text of a layout's pattern of `L` and `D`, every letter equally likely: no state's prefixes are taught."""
     return "".join(_one(rng, LETTERS if kind == "L" else DIGITS) for kind in pattern)
+
+
+class Drawing(Protocol):
+    """What a source of plates says about their faces.
+
+    Attributes:
+        countries: drawn evenly.
+        patterns: of texts, drawn evenly; each country's own when there are none.
+        open_typefaces: paths of installed typefaces that widen the variety.
+        open_share: how often one replaces the project's own skeletons.
+    """
+
+    @property
+    def countries(self) -> tuple[Country, ...]: ...
+    @property
+    def patterns(self) -> tuple[str, ...]: ...
+    @property
+    def open_typefaces(self) -> Sequence[str]: ...
+    @property
+    def open_share(self) -> float: ...
+
+
+def style_of(source: Drawing, rng: np.random.Generator, motorcycles: float = 0.0) -> PlateStyle:
+    """Draws a plate of a source.
+
+    Args:
+        source: what plates there are.
+        rng: source of every choice.
+        motorcycles: fraction of two-row plates.
+    """
+    country = source.countries[int(rng.integers(len(source.countries)))]
+    pattern = source.patterns[int(rng.integers(len(source.patterns)))] if source.patterns else None
+    return random_style(
+        rng,
+        country=country,
+        open_typefaces=source.open_typefaces,
+        open_share=source.open_share,
+        motorcycles=motorcycles,
+        pattern=pattern,
+    )
 
 
 def random_style(

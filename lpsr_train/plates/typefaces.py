@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from lpsr_core.errors import MissingExtraError
 from lpsr_train.plates import fe, mandatory
-from lpsr_train.plates.strokes import Pen, rasterise
+from lpsr_train.plates.strokes import Glyph, Pen, rasterise
 
 Typeface = Literal["mandatory", "fe"]
 SKELETONS = {"mandatory": mandatory.GLYPHS, "fe": fe.GLYPHS}
+VARIANTS: dict[Typeface, dict[str, tuple[Glyph, ...]]] = {"mandatory": mandatory.VARIANTS, "fe": {}}
+"""Other forms of some characters; a pen draws always the same one."""
 RASTER_HEIGHT = 80
 """Pixels; a plate's characters are at most this high in a photograph 500 pixels wide."""
 PENS = 48
@@ -63,7 +65,8 @@ def pen(typeface: Typeface, index: int) -> Pen:
 def skeleton_raster(typeface: Typeface, index: int, character: str) -> NDArray[np.uint8]:
     """A character drawn with a pen: uint8[RASTER_HEIGHT, w], 255 inside the ink, cut to the ink's box."""
     rng = np.random.default_rng([index, ord(character)])
-    return rasterise(SKELETONS[typeface][character], pen(typeface, index), RASTER_HEIGHT, rng)
+    forms = (SKELETONS[typeface][character], *VARIANTS[typeface].get(character, ()))
+    return rasterise(forms[int(rng.integers(len(forms)))], pen(typeface, index), RASTER_HEIGHT, rng)
 
 
 @cache

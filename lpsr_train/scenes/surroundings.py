@@ -31,7 +31,7 @@ def surroundings(size: tuple[int, int], rng: np.random.Generator) -> Picture:
         rng: of everything.
     """
     picture = _leaves(size, rng)
-    for _ in range(rng.poisson(1.0)):
+    for _ in range(rng.poisson(0.8)):
         _grid(picture, rng)
     if rng.random() < 0.35:
         _foliage(picture, rng)

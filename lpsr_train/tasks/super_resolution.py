@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lpsr_train.batches import Batch
@@ -65,7 +66,8 @@ class SuperResolution:
         if self.config.schedule == "together":
             return self.joint_step(poor, real, batch.wanted, moment)
         losses, sr = self.generator_step(poor, moment)
-        losses["reader"] = self.reader_step(torch.cat([sr.clamp(0, 1), real]), batch.wanted, moment)
+        pictures = torch.cat([F.interpolate(sr.clamp(0, 1), real.shape[2:]), real])
+        losses["reader"] = self.reader_step(pictures, batch.wanted, moment)
         return losses
 
     def generator_step(self, batch: Batch, moment: Moment) -> tuple[dict[str, float], Tensor]:
@@ -95,7 +97,8 @@ class SuperResolution:
         generator, reader = self.networks["generator"].train(), self.networks["reader"].train()
         with moment.autocast():
             sr = generator(batch.lr)
-            log_probs = reader(torch.cat([shown(sr), real]).contiguous(memory_format=torch.channels_last))
+            pictures = torch.cat([F.interpolate(shown(sr), real.shape[2:]), real])
+            log_probs = reader(pictures.contiguous(memory_format=torch.channels_last))
         terms = self._terms(log_probs[: len(sr)], batch, sr, moment)
         reading = reading_loss(log_probs, target, self.config.smoothing)
         moment.update(terms.total(self._guidance(moment.step)) + reading, "generator", "reader")

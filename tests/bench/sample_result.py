@@ -12,6 +12,7 @@ from lpsr_bench.config import SUITES, BenchConfig
 from lpsr_bench.measure import Percentiles, Timing
 from lpsr_bench.results import Results
 from lpsr_bench.suites.accuracy import Accuracy, Quality, Shown
+from lpsr_bench.suites.cameras import Delivered
 from lpsr_bench.suites.energy import Consumption
 from lpsr_bench.suites.kernel import Kernel
 from lpsr_bench.suites.latency import Latency
@@ -21,8 +22,10 @@ from lpsr_bench.suites.reference import ReferenceRun
 from lpsr_bench.suites.scaling import Scale
 from lpsr_bench.suites.stages import StageShare, StageTiming
 from lpsr_bench.suites.throughput import Throughput
+from lpsr_core.delivery import Delivery
 from lpsr_core.metrics import Rate, RecognitionRate
 from lpsr_core.reliability import Reliability
+from lpsr_core.views import SUPER_RESOLVE, SuperResolve
 
 PLATES = 40
 
@@ -97,6 +100,15 @@ def _rows() -> dict[str, list[Any]]:
             *(accuracy(16, 6, 0.1, layout) for layout in ("brazilian", "mercosur")),
             accuracy(38, 30, 0.5),
         ],
+        "cameras": [
+            *(
+                delivered(Delivery(width), way, hits)
+                for width, more in ((None, 38), (48, 30), (24, 4))
+                for way, hits in zip(SUPER_RESOLVE, (more, more, more - 3), strict=True)
+            ),
+            delivered(Delivery(None, "jpeg", 40), "auto", 33),
+            delivered(Delivery(48, "jpeg", 40), "auto", 11),
+        ],
         "precision": [
             Variant("fp32", "test cpu", rates(32), None, 100.0, 200.0),
             Variant("fp16", "test cpu", rates(31), 0.975, 150.0, 300.0),
@@ -123,6 +135,12 @@ def _rows() -> dict[str, list[Any]]:
             Beside("paper", "super-resolution alone", None, percentiles, 0.5, 200.0),
         ],
     }
+
+
+def delivered(delivery: Delivery, way: SuperResolve, hits: int) -> Delivered:
+    """Of forty plates, eight of them surely read."""
+    sure = Reliability.of([0.95] * 8 + [0.5] * 32, [True] * 8 + [False] * 32)
+    return Delivered(40, 40 if delivery.width else 0, delivery, way, rates(hits), 0.2, 1.0, sure)
 
 
 def accuracy(hits: int, bicubic: int, level: float, layout: str = "all", sheet: bool = False) -> Accuracy:

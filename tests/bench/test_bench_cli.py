@@ -18,6 +18,7 @@ from toy_models import paint, save_image
 from lpsr_bench.config import SUITES
 from lpsr_bench.context import Context, Row
 from lpsr_bench.suites import MEASURES
+from lpsr_bench.suites.cameras import COMPRESSIONS, WIDTHS
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 TEXTS = ("ABC1234", "XYZ9Q87", "QQQ0A00", "JKL5M55")
@@ -147,6 +148,14 @@ def test_everything(here: Command, options: list[str], models: Path, plates: Pat
     assert accuracy["sheet"][-1]["truth"] == "JKL5M66"
     picture = cv2.imdecode(np.frombuffer(base64.b64decode(accuracy["sheet"][0]["sr"]), np.uint8), cv2.IMREAD_COLOR)
     assert picture.shape == (32, 96, 3)
+    widths = [row["width"] for row in suites_found["cameras"] if row["codec"] == "none"]
+    assert widths[::3] == [None, *WIDTHS]
+    assert [row["super_resolve"] for row in suites_found["cameras"][:3]] == ["auto", "always", "never"]
+    compressed = {(row["codec"], row["level"]) for row in suites_found["cameras"] if row["codec"] != "none"}
+    assert compressed == set(COMPRESSIONS)
+    assert all(row["plates"] == 4 for row in suites_found["cameras"])
+    assert suites_found["cameras"][0]["rate"]["all"]["hits"] == 2, "what lpsr-run reads of them"
+
     levels = [row["ssim_below"] for row in suites_found["accuracy"] if row["degradation"] == "blur"]
     assert levels == [0.75, 0.5, 0.25, 0.1]
     layouts = {row["layout"]: row["plates"] for row in suites_found["accuracy"] if row["degradation"] == "none"}

@@ -93,7 +93,7 @@ def test_names_cannot_break_the_page(whole: str) -> None:
 def test_every_plot_can_be_read(whole: str) -> None:
     page = Outline(whole)
     plots = page.all("svg")
-    assert len(plots) == 17
+    assert len(plots) == 18
     assert len(page.all("figure")) == len(page.all("figcaption")) == len(plots)
     for attributes in plots:
         assert attributes["role"] == "img"

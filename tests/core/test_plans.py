@@ -10,8 +10,9 @@ import pytest
 
 from lpsr_core import plans
 from lpsr_core.cards import sha256
+from lpsr_core.cuda import Gpu
 from lpsr_core.errors import LpsrError
-from lpsr_core.plans import Gpu, PlanCard, PlanConfig, load_runnable, plan_card_path
+from lpsr_core.plans import PlanCard, PlanConfig, load_runnable, plan_card_path
 
 ORIN = Gpu("Orin", 87, 8)
 CONFIG = PlanConfig("lite", "generator", "fp16", "a" * 64, "b" * 64, "c" * 64, "10.3.0", ORIN, {"batch": [1, 4, 16]})
@@ -101,9 +102,11 @@ def test_damaged_files_are_refused(plan: Path) -> None:
         load_runnable(plan, "10.3.0", ORIN)
 
 
-def test_a_machine_without_pycuda_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_that_cannot_ask_the_driver_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    monkeypatch.setitem(sys.modules, "pycuda.driver", None)
+    for name in ("pycuda", "pycuda.driver", "cuda", "cuda.bindings"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr("lpsr_core.cuda._opened", None)
     with pytest.raises(LpsrError, match="tensorrt"):
         plans.current_gpu()

@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 
 from lpsr_core.alphabet import ALPHABET
 from lpsr_core.cards import Calibration, ModelCard
+from lpsr_core.decode import decode
 from lpsr_core.errors import LpsrError
+from lpsr_core.views import SURE
 from lpsr_export.calibration import FRAMES, Tracks, fit, reliability
 from lpsr_export.cli import app
 
@@ -48,6 +50,31 @@ def test_the_fit_finds_what_was_done_to_the_probabilities(sharpened: float) -> N
     assert after.right == before.right, "no text changes"
 
 
+def test_narrow_crops_have_a_temperature_of_their_own() -> None:
+    wide, narrow = honest(300, seed=2), honest(300, seed=3)
+    mixed = Tracks(
+        np.concatenate([wide.log_probs * 0.7, narrow.log_probs * 1.4]),
+        (*wide.texts, *narrow.texts),
+        widths=np.repeat([120, 40], 300),
+    )
+    found = fit(mixed)
+    assert found.temperature == pytest.approx(0.7, rel=0.15)
+    assert found.temperature * found.narrow == pytest.approx(1.4, rel=0.15)
+    temperatures = found.temperatures([120, 40, 64]).ravel()
+    assert temperatures.tolist() == [found.temperature, found.temperature * found.narrow, found.temperature]
+
+
+def test_further_views_count_where_the_first_is_not_sure() -> None:
+    tracks = honest(60, frames=1, seed=4)
+    tracks = Tracks(tracks.log_probs * 4, tracks.texts)
+    flat = np.zeros_like(tracks.log_probs)
+    read = Tracks(tracks.log_probs, tracks.texts, flat).read(1, Calibration())[:, 0]
+    sure = np.array([decode(row).confidence >= SURE for row in tracks.log_probs[:, 0]])
+    assert 0 < sure.sum() < 60
+    assert np.array_equal(read[sure], tracks.log_probs[sure, 0])
+    assert not read[~sure].any()
+
+
 def test_errors_are_those_of_the_bins() -> None:
     log_probs = np.full((4, 7, 36), -30.0)
     for position, character in enumerate("ABC1D23"):
@@ -73,7 +100,7 @@ def test_the_command_writes_the_card_and_the_runtime_takes_it(exported: Path, tm
     from lpsr_run.tools import open_tools
 
     names = {role: str(tmp_path / f"tiny-{role}.onnx") for role in ("generator", "reader")}
-    config = RunConfig(crops="x", **names)  # type: ignore[arg-type]
+    config = RunConfig(crops="x", views="one", **names)  # type: ignore[arg-type]
     tools = open_tools(config)
     assert tools.calibration == card.calibration
     crop = np.random.default_rng(0).integers(0, 256, (12, 40, 3), np.uint8)
@@ -81,7 +108,7 @@ def test_the_command_writes_the_card_and_the_runtime_takes_it(exported: Path, tm
     values = json.loads((tmp_path / "tiny-reader.json").read_text())
     (tmp_path / "tiny-reader.json").write_text(json.dumps({**values, "calibration": None}))
     plain = open_tools(config).reader.read([crop]).log_probs
-    wanted = plain.astype(np.float64) / card.calibration.temperature
+    wanted = plain.astype(np.float64) / card.calibration.temperatures([crop.shape[1]])
     wanted -= np.logaddexp.reduce(wanted, axis=2, keepdims=True)
     assert np.allclose(warm, wanted, atol=1e-4)
     (tmp_path / "tiny-reader.json").write_text(json.dumps({**values, "calibration": {"heat": 1}}))

@@ -5,6 +5,7 @@ TensorRT's part is stood in for, so that the rest runs anywhere: what it builds 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,8 +14,10 @@ import pytest
 from onnx import TensorProto, load_from_string, numpy_helper
 
 from lpsr_core.cards import Precision
-from lpsr_core.errors import LpsrError
-from lpsr_core.plans import Gpu, PlanCard, plan_card_path
+from lpsr_core.cuda import Gpu
+from lpsr_core.errors import LpsrError, UsageError
+from lpsr_core.plans import PlanCard, plan_card_path
+from lpsr_core.plugin_library import PluginLibrary
 from lpsr_export import build as builds
 from lpsr_export import engines
 from lpsr_export.build import BuildConfig, build
@@ -22,10 +25,11 @@ from lpsr_export.deform import lower
 from lpsr_export.engines import Machine
 from lpsr_export.gate import Gate
 from lpsr_export.graphs import GraphSession, load_graph, save_graph
-from lpsr_export.plugin import Plugin
-from lpsr_export.tensorrt_build import check_types, types_told
+from lpsr_export.profiles import load_profile
+from lpsr_export.tensorrt_build import BuilderOptions, input_shapes
 
 HERE = Machine("10.3.0", Gpu("Orin", 87, 8))
+PLUGIN = b"\x7fELF LPSR plugin for TensorRT 10.3.0; compute capabilities 87; source abc\0"
 
 
 @dataclass
@@ -37,6 +41,7 @@ class Fake:
     types: Callable[[Precision], dict[str, int]] = lambda precision: {precision: 5}
     precision: Precision = "fp16"
     models: list[bytes] = field(default_factory=list)
+    host_code: list[bool] = field(default_factory=list)
 
     def build_plan(self, model: bytes, role, profile, options, plugin, cache, log, say) -> tuple[bytes, float]:
         self.built += 1
@@ -46,10 +51,12 @@ class Fake:
         assert (b"LpsrDeformConv" in model) == (plugin is not None)
         return model, 1.25
 
-    def inspect_types(self, plan: bytes, plugin: Path | None) -> dict[str, int]:
+    def inspect_types(self, plan: bytes, role, batch: int, host_code: bool) -> dict[str, int]:
+        assert batch in (4, 8), "the optimum of the profiles here"
+        self.host_code.append(host_code)
         return self.types(self.precision)
 
-    def session(self, plan: bytes, role, plugin, batch: int, name: str):
+    def session(self, plan: bytes, role, plugin, batch: int, name: str, host_code: bool):
         """Of the lowered FP32 graph: ONNX Runtime cannot run the plugin's nodes."""
         path = self.folder / f"{role}.onnx"
         source = next(self.folder.glob(f"models/*-{role}.onnx"))
@@ -67,9 +74,9 @@ def fake(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fak
         (tmp_path / "models" / path.name).write_bytes(path.read_bytes())
     monkeypatch.setattr(builds, "this_machine", lambda: HERE)
     library = tmp_path / "liblpsr_plugin.so"
-    library.write_bytes(b"plugin")
-    plugin = Plugin(library, "10.3.0", (87,), "p" * 64)
-    monkeypatch.setattr(engines, "build_plugin", lambda config, say: plugin)
+    library.write_bytes(PLUGIN)
+    monkeypatch.setattr(engines, "plugin_for", lambda *given, say: PluginLibrary.read(library))
+    monkeypatch.setattr(engines, "find_spec", lambda name: name)
     monkeypatch.setattr(engines, "build_plan", made.build_plan)
     monkeypatch.setattr(engines, "inspect_types", made.inspect_types)
     monkeypatch.setattr(engines, "PlanSession", made.session)
@@ -92,12 +99,14 @@ def test_a_build_leaves_plans_with_cards(fake: Fake) -> None:
     built = build(wanted(fake))
     assert built.graphs == []
     assert left(fake) == {f"tiny-{r}-fp16.plan{end}" for r in ("generator", "reader") for end in ("", ".json")}
+    digest = hashlib.sha256(PLUGIN).hexdigest()
     for path, card in built.engines:
         assert PlanCard.load(plan_card_path(path)) == card
         assert card.config.gpu == HERE.gpu
         assert card.config.profile["name"] == "jetson-orin-nano"
-        assert card.config.plugin == "p" * 64
-        assert card.plugin_file.endswith("liblpsr_plugin.so")
+        assert card.config.plugin == digest
+        assert card.plugin_file == f"lpsr-plugin-{digest[:16]}.so"
+        assert (path.parent / card.plugin_file).read_bytes() == PLUGIN, "the plugin travels with the plan"
         assert card.types == {"fp16": 5}
         assert card.metrics["against_fp32"]["strings_agree_percent"] == 100
 
@@ -161,19 +170,52 @@ def test_int8_engines_come_from_symmetric_graphs_at_half_precision(fake: Fake, m
     assert [a.key == b.key for (_, a), (_, b) in zip(built.engines, other.engines, strict=True)] == [False, False]
 
 
-def test_the_inspectors_words_are_counted() -> None:
-    told = """{"Layers": ["a name alone", {"Name": "conv", "Outputs": [
-        {"Name": "a", "Format/Datatype": "Channel major FP16 format where channel % 8 == 0"},
-        {"Name": "b", "Format/Datatype": "Row major linear FP32"}, {"Name": "c", "Format/Datatype": "Half"},
-        {"Name": "d", "Format/Datatype": "Row major Int8 format"}, {"Name": "e", "Format/Datatype": "Int32"}]}]}"""
-    assert types_told(told) == {"fp16": 2, "fp32": 1, "int8": 1, "other": 1}
-    check_types({"fp16": 2, "fp32": 1}, "fp16", "x")
-    check_types({"int8": 2, "fp16": 1}, "int8", "x")
-    for types, precision in (
-        ({"fp32": 3}, "fp16"),
-        ({"fp16": 1, "fp32": 3}, "fp32"),
-        ({"fp16": 3}, "int8"),
-        ({}, "fp32"),
-    ):
-        with pytest.raises(LpsrError, match="nothing was written"):
-            check_types(types, precision, "x")  # type: ignore[arg-type]
+def test_what_tensorrt_does_not_tell_is_told_and_not_refused(fake: Fake) -> None:
+    fake.types = lambda precision: {"unknown": 7}
+    told: list[str] = []
+    built = build(wanted(fake), told.append)
+    assert len(built.engines) == 2
+    assert any("TensorRT does not tell what the engine's layers put out (7 unknown)" in line for line in told)
+    assert all("does not tell" in card.metrics["types_note"] for _, card in built.engines)
+
+
+def test_plans_that_carry_code_are_loaded_with_leave(fake: Fake) -> None:
+    build(wanted(fake))
+    build(wanted(fake, builder=BuilderOptions(version_compatible=True)))
+    built = build(wanted(fake, builder=BuilderOptions(embed_plugin=True)))
+    assert fake.host_code == [False, False, True, True, True, True]
+    assert all(card.plugin_file == "" for _, card in built.engines), "the plan carries the plugin"
+
+
+def test_what_is_missing_is_told_before_crops_are_rendered(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*given: object, say: object) -> PluginLibrary:
+        raise LpsrError("building the plugin needs the CUDA toolkit")
+
+    def rendered(*given: object) -> None:
+        raise AssertionError("crops were rendered")
+
+    monkeypatch.setattr(engines, "plugin_for", none)
+    graphs = build(wanted(fake, target="auto"))
+    assert (len(graphs.graphs), len(graphs.engines)) == (2, 0)
+    assert graphs.note == "no TensorRT engine was built: building the plugin needs the CUDA toolkit"
+    monkeypatch.setattr(builds, "rendered_crops", rendered)
+    with pytest.raises(LpsrError, match="needs the CUDA toolkit"):
+        build(wanted(fake))
+    with pytest.raises(UsageError, match="unknown profile 'none'"):
+        build(wanted(fake, target="auto", profile="none"))
+    monkeypatch.setattr(engines, "find_spec", lambda name: None)
+    with pytest.raises(LpsrError, match="polygraphy is not installed"):
+        build(wanted(fake))
+
+
+def test_readers_of_free_size_take_pictures_at_twice_the_size(exported: Path) -> None:
+    profile = load_profile("l4")
+    model = load_graph(next(exported.glob("*-reader.onnx")))
+    fixed = load_from_string(model.SerializeToString())
+    for graph, (height, width), largest in ((fixed, (32, 96), (64, 3, 32, 96)), (model, ("h", "w"), (64, 3, 64, 192))):
+        dims = graph.graph.input[0].type.tensor_type.shape.dim
+        for dim, size in zip(dims[-2:], (height, width), strict=True):
+            dim.Clear()
+            setattr(dim, "dim_value" if isinstance(size, int) else "dim_param", size)
+        shapes = input_shapes(graph.SerializeToString(), "reader", profile)
+        assert shapes == [(1, 3, 32, 96), (16, 3, 32, 96), largest]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lpsr_core.errors import LpsrError
+from lpsr_export import quantised_before
 from lpsr_export.crops import lr_batch, rendered_crops
-from lpsr_export.int8 import Quantiser, choose_layers
+from lpsr_export.graphs import staged
+from lpsr_export.int8 import Choice, Quantiser, choose_layers
 
 
 class Scripted:
@@ -38,6 +43,54 @@ def test_the_most_harmful_layers_are_left_out_and_no_more(bearable: float, kept:
     assert choice.layers == 4
     assert list(choice.kept.values()) == sorted(choice.kept.values(), reverse=True), "worst first"
     assert bool(said) == bool(kept), "a graph that is good as it is needs no measuring"
+
+
+def test_progress_is_told_in_percent() -> None:
+    said: list[str] = []
+    choose_layers(Scripted(), harm, lambda model: harm(model) <= 3, said.append)
+    percents = [int(line.rsplit("(", 1)[1].removesuffix(" %)")) for line in said]
+    assert percents[0] == 0
+    assert percents == sorted(set(percents)), "it grows with every step"
+    assert percents[-1] <= 99
+
+
+def test_what_was_found_before_is_not_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    onnx = pytest.importorskip("onnx")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    model = onnx.helper.make_model(onnx.helper.make_graph([], "empty", [], []))
+    made: list[int] = []
+
+    def make() -> Choice:
+        made.append(1)
+        return Choice(model, {"conv": 0.5}, 3)
+
+    name = quantised_before.key("graph", "crops")
+    for _ in range(2):
+        choice = quantised_before.found_before_or(make, name)
+        assert (choice.model.SerializeToString(), choice.kept, choice.layers) == (
+            model.SerializeToString(),
+            {"conv": 0.5},
+            3,
+        )
+    assert len(made) == 1
+    quantised_before.found_before_or(make, quantised_before.key("graph", "other crops"))
+    assert len(made) == 2
+    (tmp_path / "lpsr" / "int8" / f"{name}.onnx").write_bytes(b"cut")
+    assert quantised_before.found_before_or(make, name).layers == 3
+    assert len(made) == 3, "what was damaged is made again"
+
+
+def test_what_killed_builds_left_is_swept_away(tmp_path: Path) -> None:
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    gone, running = tmp_path / f".staged-{done.pid}-x", tmp_path / f".staged-{os.getppid()}-y"
+    older = tmp_path / ".staged-abc"
+    for folder in (gone, running, older):
+        folder.mkdir()
+        (folder / "graph.onnx").write_bytes(b"half")
+    with staged(tmp_path) as folder:
+        (folder / "new.onnx").write_bytes(b"whole")
+    assert {path.name for path in tmp_path.iterdir()} == {"new.onnx", running.name}
 
 
 def test_a_layer_that_saves_much_may_do_more_harm() -> None:

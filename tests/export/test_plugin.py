@@ -10,10 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from lpsr_core.cards import sha256
-from lpsr_core.errors import LpsrError
+from lpsr_core.errors import LpsrError, UsageError
+from lpsr_core.plugin_library import PluginLibrary
 from lpsr_export import plugin
 from lpsr_export.cli import app
-from lpsr_export.plugin import Plugin, PluginConfig, build_plugin
+from lpsr_export.plugin import PluginConfig, build_plugin, plugin_for, source_digest
 
 CONFIGURED = """\
 -- compute capabilities: 80;87
@@ -21,14 +22,21 @@ CONFIGURED = """\
 """
 
 
+def library(tensorrt: str, sms: str, source: str) -> str:
+    """The bytes of a library, as far as they matter here."""
+    return f"\x7fELF..LPSR plugin for TensorRT {tensorrt}; compute capabilities {sms}; source {source}\0.."
+
+
 @pytest.fixture
 def tools(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """CMake that says what a test wants, and makes a library when it builds."""
-    said = {"configure": CONFIGURED}
+    digest = source_digest(plugin.sources())
+    said = {"configure": CONFIGURED, "library": library("10.3.0", "80,87", digest), "builds": ""}
 
     def run(command: list[str], log: Path) -> str:
         if "--build" in command:
-            (log.parent / plugin.LIBRARY).write_bytes(b"library")
+            (log.parent / plugin.LIBRARY).write_bytes(said["library"].encode("latin-1"))
+            said["builds"] += "x"
             return ""
         said["options"] = " ".join(command)
         return said["configure"]
@@ -41,7 +49,7 @@ def tools(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 def test_a_build_is_described(tools: dict[str, str], tmp_path: Path) -> None:
     config = PluginConfig(sms=(80, 87), tensorrt="/opt/trt", compiler="/opt/nvcc")
     made = build_plugin(config, tmp_path)
-    assert made == Plugin(made.path, "10.3.0", (80, 87), sha256(made.path))
+    assert made == PluginLibrary(made.path, "10.3.0", (80, 87), source_digest(plugin.sources()), sha256(made.path))
     assert "-DLPSR_SMS=80;87" in tools["options"]
     assert "-DCMAKE_CUDA_COMPILER=/opt/nvcc" in tools["options"]
     assert "-DTENSORRT_ROOT=/opt/trt" in tools["options"]
@@ -60,6 +68,56 @@ def test_what_is_missing_is_named(tools: dict[str, str], tmp_path: Path, told: s
     tools["configure"] = told
     with pytest.raises(LpsrError, match=words):
         build_plugin(PluginConfig(), tmp_path)
+
+
+def test_what_was_built_before_is_found(tools: dict[str, str], tmp_path: Path) -> None:
+    """Also when it was built with other options, by `lpsr-export plugin`."""
+    first = build_plugin(PluginConfig(sms=(80, 87), tensorrt="/opt/trt"), tmp_path)
+    assert plugin_for("10.13.2", 87, PluginConfig(), folder=tmp_path) == first
+    assert plugin_for("10.3.0", 80, PluginConfig(more_sms=(90,)), folder=tmp_path) == first
+    assert len(tools["builds"]) == 1
+    digest = source_digest(plugin.sources())
+    tools["library"] = library("10.3.0", "90", digest)
+    assert plugin_for("10.3.0", 90, PluginConfig(), folder=tmp_path).sms == (90,), "no code for it was there"
+    tools["library"] = library("11.1.0", "87", digest)
+    assert plugin_for("11.4.1", 87, PluginConfig(), folder=tmp_path).tensorrt == "11.1.0", "another major"
+    assert len(tools["builds"]) == 3
+    for path in tmp_path.glob(f"*/{plugin.LIBRARY}"):
+        path.write_bytes(path.read_bytes().replace(digest.encode(), b"0123456789abcdef"))
+    tools["library"] = library("10.3.0", "87", digest)
+    assert plugin_for("10.3.0", 87, PluginConfig(), folder=tmp_path).source == digest, "an older source"
+    assert len(tools["builds"]) == 4
+
+
+def test_the_wrong_plugin_is_refused_by_name(tools: dict[str, str], tmp_path: Path) -> None:
+    given = tmp_path / "mine.so"
+    given.write_bytes(library("10.3.0", "80,87", "unknown").encode("latin-1"))
+    assert plugin_for("10.13.0", 89, PluginConfig(), given).path == given, "code for sm_87 runs on sm_89"
+    with pytest.raises(
+        LpsrError, match=r"mine.so: this plugin is for TensorRT 10, and this is TensorRT 11.4.1; build it"
+    ):
+        plugin_for("11.4.1", 87, PluginConfig(), given)
+    with pytest.raises(LpsrError, match=r"holds code for sm_80, sm_87, and the GPU is sm_90; build it .*--sm 90"):
+        plugin_for("10.3.0", 90, PluginConfig(), given)
+    given.write_bytes(library("10.3.0", "87", "unknown").encode("latin-1"))
+    with pytest.raises(LpsrError, match=r"holds code for sm_87, and the GPU is sm_89"):
+        plugin_for("10.3.0", 89, PluginConfig(), given)  # a Jetson's code runs on no other GPU
+    given.write_bytes(b"\x7fELF something else")
+    with pytest.raises(LpsrError, match=r"mine.so: not the plugin's library"):
+        plugin_for("10.3.0", 87, PluginConfig(), given)
+    with pytest.raises(LpsrError, match="no such plugin"):
+        plugin_for("10.3.0", 87, PluginConfig(), tmp_path / "none.so")
+    # Headers of one version beside the module of another.
+    with pytest.raises(LpsrError, match=r"this plugin is for TensorRT 10, and this is TensorRT 11.4.1"):
+        plugin_for("11.4.1", 87, PluginConfig(), folder=tmp_path / "builds")
+
+
+def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
+    for option in ("--tensorrt", "--compiler"):
+        done = CliRunner().invoke(app, ["plugin", option, str(tmp_path / "none")])
+        assert isinstance(done.exception, UsageError)
+        assert str(tmp_path / "none") in str(done.exception)
+        assert option in str(done.exception)
 
 
 def test_old_gpus_and_machines_without_cmake_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from lpsr_core.errors import UsageError
-from lpsr_core.plans import Gpu
+from lpsr_core.cuda import Gpu
+from lpsr_core.errors import LpsrError, UsageError
 from lpsr_export.profiles import load_profile, profile_for, profile_names
 
 GOOD = 'description = "mine"\nsms = [87]\nworkspace_mib = 64\n[batch]\nmin = 1\nopt = 2\nmax = 4\n'
 
 
 def test_every_target_has_one() -> None:
-    named = {"jetson-orin-nano", "jetson-agx-orin", "jetson-thor", "t4", "l4", "a100", "h100-h200"}
+    named = {"jetson-orin-nano", "jetson-agx-orin", "jetson-thor", "t4", "l4", "a100", "h100-h200", "generic"}
     assert set(profile_names()) == named
     for name in named:
         profile = load_profile(name)
@@ -31,9 +31,15 @@ def test_a_gpu_finds_its_own(sm: int, multiprocessors: int, name: str) -> None:
     assert profile_for(Gpu("some", sm, multiprocessors)).name == name
 
 
-def test_a_gpu_that_nobody_planned_for_is_told_to_choose() -> None:
-    with pytest.raises(UsageError, match=r"no profile is for RTX 5090 \(sm_120.*--profile"):
-        profile_for(Gpu("RTX 5090", 120, 170))
+@pytest.mark.parametrize("sm", [86, 100, 103, 120, 121])
+def test_a_gpu_that_nobody_planned_for_takes_the_generic_one(sm: int) -> None:
+    assert profile_for(Gpu("RTX 5090", sm, 170)).name == "generic"
+    assert profile_for(Gpu("RTX 5090", sm, 170)).batch == (1, 16, 64)
+
+
+def test_a_gpu_that_is_too_old_is_refused() -> None:
+    with pytest.raises(LpsrError, match=r"GTX 1080 \(sm_61.*below 7.5 \(Turing\) are not supported"):
+        profile_for(Gpu("GTX 1080", 61, 20))
 
 
 def test_a_users_own(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from lpsr_core.cards import Role, load_verified, sha256
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError, UsageError
+from lpsr_core.geometry import READ_SIZE
 from lpsr_export.graphs import GraphSession, load_graph, save_graph
 from lpsr_export.stored_weights import Storage, store
 
@@ -94,7 +95,7 @@ def test_it_learns_on_from_there(exported: Path, tmp_path: Path) -> None:
     import torch
     import torch.nn.functional as F
 
-    from lpsr_export.crops import CALIBRATION_SEED, hr_batch, lr_batch, rendered_crops
+    from lpsr_export.crops import CALIBRATION_SEED, direct_batch, lr_batch, rendered_crops
     from lpsr_export.restoring import restore
     from lpsr_train.config import PRESETS
     from lpsr_train.trainer import Trainer
@@ -118,9 +119,9 @@ def test_it_learns_on_from_there(exported: Path, tmp_path: Path) -> None:
         if isinstance(module, torch.nn.BatchNorm2d) and f"{name}.running_mean" not in graph:
             watch(name, module)
     crops = rendered_crops(48, CALIBRATION_SEED).images
-    pictures = torch.from_numpy(hr_batch(crops))
+    pictures = torch.from_numpy(direct_batch(crops, READ_SIZE))
     with torch.no_grad():
-        pictures[::2] = generator(torch.from_numpy(lr_batch(crops[::2])))
+        pictures[::2] = F.interpolate(generator(torch.from_numpy(lr_batch(crops[::2]))), READ_SIZE[::-1])
         reader(pictures)
     assert len(apart) > 10
     assert max(apart.values()) < 1e-3

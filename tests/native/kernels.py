@@ -137,7 +137,13 @@ def to_layout(values: NDArray, layout: int, dtype: type, padding: float = np.nan
 
 
 class Library:
-    """The shared library of the host's kernels and the reference."""
+    """The shared library of the host's kernels and the reference.
+
+    Attributes:
+        sm: compute capability that tactics are asked for; the host has those of tensor cores.
+    """
+
+    sm = 90
 
     def __init__(self, path: Path) -> None:
         self._library = ctypes.CDLL(str(path))
@@ -201,6 +207,10 @@ class Library:
             y = y[..., : shape.out_channels].transpose(0, 3, 1, 2)
         return y.astype(np.float64)
 
+    def launch(self, c: CProblem, tactic: int, stream: int = 0) -> int:
+        """Runs a problem of the host's pointers; status."""
+        return int(self._library.lpsrDeformConvOnHost(ctypes.byref(c), tactic))
+
     def _launch(
         self, shape: Shape, kinds: tuple[int, int, int], tensors: Sequence[NDArray | None], tactic: int
     ) -> tuple[int, NDArray]:
@@ -208,7 +218,7 @@ class Library:
         c = CProblem(shape.c(), *kinds, *(_pointer(tensor) for tensor in tensors))
         y = tensors[-1]
         assert y is not None
-        return int(self._library.lpsrDeformConvOnHost(ctypes.byref(c), tactic)), y
+        return self.launch(c, tactic), y
 
 
 class GpuLibrary(Library):
@@ -232,7 +242,7 @@ class GpuLibrary(Library):
         return self._host.reference(problem)
 
     def launch(self, c: CProblem, tactic: int, stream: int = 0) -> int:
-        """Puts a problem of device pointers on a stream."""
+        """Puts a problem of device pointers on a stream; status."""
         return int(self._library.lpsrDeformConv(ctypes.byref(c), tactic, self.sm, ctypes.c_void_p(stream)))
 
     def _launch(

@@ -23,6 +23,7 @@ FOLDERS = [Path(folder) for folder in os.environ.get("LPSR_TENSORRT_BINDINGS", "
 SOURCES = (
     "lpsr_core/tensorrt.py",
     "lpsr_export/tensorrt_build.py",
+    "lpsr_export/inspection.py",
     "lpsr_export/engines.py",
     "lpsr_run/tensorrt_engine.py",
 )
@@ -35,6 +36,7 @@ OBJECTS = {
     "engine": "ICudaEngine",
     "_engine": "ICudaEngine",
     "_context": "IExecutionContext",
+    "context": "IExecutionContext",
     "inspector": "EngineInspector",
 }
 
@@ -52,7 +54,7 @@ def names_used() -> set[str]:
             elif dotted and len(dotted) >= 2 and dotted[-2] in OBJECTS:
                 holder, attribute = dotted[-2:]
                 # `engine` is TensorRT's own where engines are built, and ours where they are run.
-                if holder != "engine" or "tensorrt_build" in source:
+                if holder != "engine" or source.endswith("inspection.py"):
                     found.add(f"{OBJECTS[holder]}.{attribute}")
     return found
 
@@ -104,6 +106,10 @@ def test_the_sources_use_what_is_looked_for() -> None:
         "Runtime.deserialize_cuda_engine",
         "IExecutionContext.execute_async_v3",
         "IExecutionContext.set_tensor_address",
+        "IExecutionContext.set_device_memory",
+        "ICudaEngine.device_memory_size_v2",
+        "ExecutionContextAllocationStrategy.USER_MANAGED",
+        "EngineInspector.execution_context",
         "ICudaEngine.get_tensor_profile_shape",
         "EngineInspector.get_engine_information",
     } <= found

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from lpsr_core.plugin_library import PluginLibrary
 from lpsr_run.cuda_graph import CALLS
 
 from .conftest import ROOT, build
@@ -88,6 +89,13 @@ def test_the_plugin_exports_two_names_and_needs_no_tensorrt(plugin: Path) -> Non
     needed = subprocess.run(["objdump", "-p", str(plugin)], capture_output=True, text=True, check=True).stdout
     assert "nvinfer" not in needed
     assert "cudart" not in needed
+
+
+def test_the_plugin_says_what_it_was_built_for(plugin: Path) -> None:
+    library = PluginLibrary.read(plugin)
+    assert plugin.parent.name.startswith("tensorrt" + library.tensorrt.split(".")[0])
+    assert library.sms == (87,)
+    assert library.source == "unknown"
 
 
 def test_tensorrts_registry_loads_lists_and_creates_it(plugin: Path) -> None:

@@ -16,10 +16,10 @@ import pytest
 pytest.importorskip("onnx", reason="graphs are derived with onnx (the train extra)")
 
 from lpsr_core.cards import Precision, Role, graph_name
-from lpsr_export.crops import CALIBRATION_SEED, hr_batch, lr_batch, rendered_crops
+from lpsr_export.crops import CALIBRATION_SEED, direct_batch, lr_batch, rendered_crops
 from lpsr_export.deform import lower
 from lpsr_export.fp16 import to_fp16
-from lpsr_export.graphs import load_graph, save_graph
+from lpsr_export.graphs import GraphSession, load_graph, save_graph
 from lpsr_export.int8 import Quantiser
 
 from .conftest import ROOT
@@ -59,7 +59,7 @@ def test_lowered_graphs_are_parsed_typed_and_built(
     layers = 0
     if precision == "int8":
         crops = rendered_crops(8, CALIBRATION_SEED).images
-        inputs = (lr_batch if role == "generator" else hr_batch)(crops)
+        inputs = lr_batch(crops) if role == "generator" else direct_batch(crops, GraphSession(source, role).direct)
         quantiser = Quantiser(source, role, inputs, symmetric=True)
         model, layers = quantiser.graph(), len(quantiser.layers)
         assert layers > 30

@@ -9,28 +9,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
-from toy_models import ROOT, make_detector, make_generator, make_reader, paint, save_image, save_video
+from toy_models import ROOT, make_detector, make_generator, make_reader, paint, save_image, save_video, scene
 
-__all__ = ["ROOT", "Command", "make_detector", "make_generator", "make_reader", "paint", "save_image", "save_video"]
-
-
-@pytest.fixture(scope="session")
-def detector(models: Path) -> Path:
-    """A detector whose one plate is at x 100, y 60, 120 pixels wide, in pictures of 320x240."""
-    # 320x240 fits into 640x640 twice as large, with bars of 80 above and below.
-    box = np.zeros((1, 300, 6), np.float32)
-    box[0, 0] = 200, 2 * 60 + 80, 440, 2 * 100 + 80, 0.9, 0
-    return make_detector(models / "detector.onnx", box)
-
-
-def scene(text: str, width: int = 120) -> np.ndarray:
-    """A picture of 320x240 with a test plate where the test detector finds it."""
-    image = np.full((240, 320, 3), 90, np.uint8)
-    image[60:100, 100:220] = paint(text, width, 40) if width == 120 else cv2.resize(paint(text, width), (120, 40))
-    return image
+__all__ = [
+    "ROOT",
+    "Command",
+    "make_detector",
+    "make_generator",
+    "make_reader",
+    "paint",
+    "save_image",
+    "save_video",
+    "scene",
+]
 
 
 @pytest.fixture

@@ -233,6 +233,9 @@ def test_configuration_from_a_file(here: Command, models: Path, tmp_path: Path) 
         (["--crops", "x", "--layouts", "moon"], 2, "unknown layout"),
         (["--crops", "x", "--min-confidence", "2"], 2, "between 0 and 1"),
         (["--crops", "x", "--annotate", "a.mp4"], 2, "need --video"),
+        (["--crops", "x", "--locator-threshold", "0.5"], 2, "needs --video"),
+        (["--video", "x", "--locator-threshold", "1"], 2, "at least 0 and less than 1"),
+        (["--video", "x", "--locator-threshold", "-0.1"], 2, "at least 0 and less than 1"),
     ],
 )
 def test_bad_input(
@@ -262,7 +265,7 @@ def test_bad_models(here: Command, models: Path, options: list[str], tmp_path: P
     fails(here(*call, "--backend", "tensorrt"), 1, "TensorRT runs engines")
     video = ["--video", tmp_path / "p.png", "--out", tmp_path / "o", *options]
     fails(here(*video, "--detector", "none.onnx"), 2, "none.onnx: no such model file")
-    fails(here(*video, "--detector", models / "generator.onnx"), 1, "unknown detector output")
+    fails(here(*video, "--detector", models / "generator.onnx"), 1, "takes pictures of 48x16")
 
 
 def test_an_output_that_cannot_be_written(here: Command, options: list[str], tmp_path: Path) -> None:

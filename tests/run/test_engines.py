@@ -14,7 +14,7 @@ from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
 from lpsr_run.backends import open_engine
 from lpsr_run.engine import CONTRACTS, TensorSpec, check_contract
 from lpsr_run.models import find_model, released
-from lpsr_run.onnx_engine import OnnxRuntimeEngine
+from lpsr_run.onnx_engine import OnnxRuntimeEngine, filled_up
 from lpsr_run.plate_reader import PlateReader
 
 
@@ -25,6 +25,27 @@ def test_an_engine_runs_any_batch(models: Path) -> None:
         result = engine.run({"lr": np.full((count, 3, 16, 48), 0.25, np.float32)})["sr"]
         assert result.shape == (count, 3, 32, 96)
         np.testing.assert_allclose(result, 0.25, atol=1e-5)
+
+
+def test_cudas_libraries_see_few_shapes(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the processor here: what CUDA would be given, and that nothing of it is seen in the results."""
+    engine = OnnxRuntimeEngine(models / "generator.onnx", "cpu", threads=1)
+    batches = {count: np.random.default_rng(count).random((count, 3, 16, 48), np.float32) for count in (1, 2, 3, 5, 9)}
+    wanted = {count: engine.run({"lr": batch})["sr"] for count, batch in batches.items()}
+    seen: list[int] = []
+    session = engine._session
+
+    class Session:
+        def run(self, names: None, given: dict[str, np.ndarray]) -> list[np.ndarray]:
+            seen.append(len(given["lr"]))
+            return session.run(names, given)
+
+    monkeypatch.setattr(engine, "_session", Session())
+    monkeypatch.setattr(engine, "_device", "cuda")
+    for count, batch in batches.items():
+        np.testing.assert_allclose(engine.run({"lr": batch})["sr"], wanted[count], atol=1e-6)
+    assert seen == [1, 2, 4, 8, 16]
+    assert filled_up({"lr": np.zeros((0, 3))})[1] is None
 
 
 def test_a_contract_names_what_was_expected_and_found(models: Path) -> None:

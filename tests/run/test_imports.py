@@ -11,11 +11,16 @@ from conftest import ROOT
 ALLOWED = {
     "lpsr_core": set(),
     "lpsr_run": {"lpsr_core"},
+    "lpsr": {"lpsr_core", "lpsr_run"},
     "lpsr_bench": {"lpsr_core", "lpsr_run"},
     "lpsr_train": {"lpsr_core"},
     "lpsr_export": {"lpsr_core", "lpsr_train"},
 }
-FORBIDDEN = {"lpsr_core": {"torch", "onnx", "onnxruntime"}, "lpsr_run": {"torch", "onnx"}}
+FORBIDDEN = {
+    "lpsr_core": {"torch", "onnx", "onnxruntime"},
+    "lpsr_run": {"torch", "onnx"},
+    "lpsr": {"torch", "onnx", "onnxruntime"},
+}
 
 
 def imported(path: Path) -> set[str]:
@@ -33,6 +38,7 @@ def imported(path: Path) -> set[str]:
 @pytest.mark.parametrize("package", ALLOWED)
 def test_packages_import_only_whom_they_may(package: str) -> None:
     files = sorted((ROOT / package).rglob("*.py"))
+    assert files, f"no package {package}"
     for path in files:
         names = imported(path)
         strangers = (names & set(ALLOWED)) - ALLOWED[package] - {package}

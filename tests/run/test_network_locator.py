@@ -12,6 +12,7 @@ from conftest import ROOT
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Box, Quad
 from lpsr_run.engine import TensorSpec
+from lpsr_run.locate import network
 from lpsr_run.locate.base import Location
 from lpsr_run.locate.network import NetworkLocator
 from lpsr_run.locate.region import Region, RegionLocator, parse_region
@@ -62,7 +63,7 @@ def test_plates_of_all_sizes_are_found_where_they_are() -> None:
     assert len(found) == 4
     for box in boxes:
         assert max(location.quad.box.iou(Box(*box)) for location in found) > 0.9, box
-    assert engine.seen == [(1, 352, 512, 3), (1, 192, 256, 3), (4, 128, 192, 3)]
+    assert engine.seen == [(1, 352, 512, 3), (1, 192, 256, 3), (1, 96, 128, 3), (4, 128, 192, 3)]
     assert [location.score for location in found] == sorted((location.score for location in found), reverse=True)
 
 
@@ -91,13 +92,51 @@ def test_narrow_plates_are_judged_by_the_second_look_above_all(width: int, found
                 seen[seen > 0] = -0.4  # 0.4 of 1
             return made
 
-    assert len(NetworkLocator(Unsure()).locate(frame((60, 60, width, width // 3)))) == found
+    assert len(NetworkLocator(Unsure(), 0.77).locate(frame((60, 60, width, width // 3)))) == found
+
+
+def test_wide_plates_are_found_at_a_quarter_of_the_size() -> None:
+    engine = Eyes(widest=160)
+    (found,) = NetworkLocator(engine).locate(frame((100, 200, 600, 200), size=(600, 900)))
+    assert found.quad.box.iou(Box(100, 200, 600, 200)) > 0.9
+
+
+def test_two_hundred_plates_are_two_hundred_boxes() -> None:
+    boxes = [(20 + 60 * column, 20 + 40 * row, 32, 12) for row in range(10) for column in range(20)]
+    engine = Eyes()
+    found = NetworkLocator(engine).locate(frame(*boxes, size=(430, 1230)))
+    assert len(found) == 200
+    for box in boxes:
+        assert max(location.quad.box.iou(Box(*box)) for location in found) > 0.8, box
+    assert max(shape[0] for shape in engine.seen) <= 16, "however many there are, memory is bounded"
+
+
+def test_a_frame_that_is_plates_all_over_costs_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "_MOST", 40)
+    boxes = [(20 + 60 * column, 20 + 40 * row, 32, 12) for row in range(10) for column in range(20)]
+    engine = Eyes()
+    assert len(NetworkLocator(engine).locate(frame(*boxes, size=(430, 1230)))) <= 40
+    assert sum(shape[0] for shape in engine.seen if shape[1:3] == (128, 192)) <= 40
+
+
+def test_candidates_that_cannot_become_plates_are_not_looked_at_again() -> None:
+    class Faint(Eyes):
+        def run(self, batch):
+            made = super().run(batch)
+            seen = made["grid"][:, 0]
+            seen[seen > 0] = -1  # 0.27
+            return made
+
+    engine = Faint()
+    assert NetworkLocator(engine, threshold=0.7).locate(frame((60, 60, 90, 30))) == []
+    assert all(shape[1:3] != (128, 192) for shape in engine.seen)
+    assert len(NetworkLocator(Faint(), threshold=0.2).locate(frame((60, 60, 90, 30)))) == 1
 
 
 def test_empty_frames_and_small_ones() -> None:
     engine = Eyes()
     assert NetworkLocator(engine).locate(frame()) == []
-    assert len(engine.seen) == 2, "there is nothing to look at again"
+    assert len(engine.seen) == 3, "there is nothing to look at again"
     assert len(NetworkLocator(Eyes()).locate(frame((5, 5, 30, 10), size=(20, 50)))) == 1
 
 

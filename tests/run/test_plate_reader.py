@@ -6,20 +6,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import paint
+from numpy.typing import NDArray
 
 from lpsr_core.decode import decode, log_softmax
 from lpsr_core.errors import LpsrError
-from lpsr_core.geometry import DIRECT_WIDTH, to_tensor
+from lpsr_core.geometry import DIRECT_WIDTH, HR_SIZE, READ_SIZE, to_tensor
 from lpsr_core.layouts import DEFAULT_LAYOUTS, MERCOSUR, Layout
+from lpsr_core.views import MARGINS, SuperResolve, View, Views
 from lpsr_run.backends import open_engine
 from lpsr_run.clock import StageClock
-from lpsr_run.engine import Engine, Passed, Pending
+from lpsr_run.crops import read_crops
+from lpsr_run.engine import Engine, Passed, Pending, TensorSpec
 from lpsr_run.onnx_chain import OnnxChain
 from lpsr_run.onnx_engine import OnnxRuntimeEngine
 from lpsr_run.plate_reader import PlateReader
 from lpsr_run.sources import Frame
-from lpsr_run.stream import read_crops
-from lpsr_run.views import MARGINS, SuperResolve, View, Views
 
 TEXTS = ["ABC1234", "XYZ9Q87", "QQQ0A00", "KLM5555", "ZZZ9Z99", "AAA0000", "RST1B23", "BCD2E46", "FGH8I90"]
 WIDTHS = [120, 40, 96, 95, 200, 48, 33, 300, 60]
@@ -67,7 +68,7 @@ def mean_of(models: Path, crop: np.ndarray, views: list[View]) -> np.ndarray:
     reader, generator = engines_of(models)
     found = []
     for view in views:
-        tensor = to_tensor([view.of(crop)])
+        tensor = to_tensor([view.of(crop, HR_SIZE)])
         sr = generator.run({"lr": tensor})["sr"] if view.super_resolved else tensor
         found.append(reader.run({"image": sr})["log_probs"][0])
     return log_softmax(np.mean(found, axis=0))
@@ -206,3 +207,25 @@ def test_crops_of_single_crop_batches_are_under_way_together(models: Path, monke
     found = list(read_crops(frames, plates, pytest.fail))
     assert [event.read.reading.text for event in found] == TEXTS
     assert most == 3
+
+
+class Listener:
+    """A reader that takes pictures of any size, and notes which it was given."""
+
+    name = "listener"
+    inputs = (TensorSpec("image", (None, 3, None, None)),)
+    outputs = (TensorSpec("log_probs", (None, 7, 36)),)
+
+    def __init__(self) -> None:
+        self.sizes: list[tuple[int, int]] = []
+
+    def run(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
+        self.sizes.append((batch["image"].shape[3], batch["image"].shape[2]))
+        return {"log_probs": np.log(np.full((len(batch["image"]), 7, 36), 1 / 36, np.float32))}
+
+
+def test_a_reader_of_larger_pictures_is_given_what_the_crop_holds(models: Path) -> None:
+    reader, (_, generator) = Listener(), engines_of(models)
+    result = PlateReader(reader, generator, views="one").read([paint(TEXTS[0], 40), paint(TEXTS[1], 150)])
+    assert sorted(reader.sizes) == [HR_SIZE, READ_SIZE], "SR pictures as they are, wide crops at twice their size"
+    assert [seen.shape for seen in result.inputs] == [(16, 48, 3), (64, 192, 3)]

@@ -10,19 +10,20 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from lpsr_core import cuda as cuda_driver
 from lpsr_core.alphabet import CLASSES, PLATE_LENGTH
 from lpsr_core.cards import ModelCard, Precision, sha256
+from lpsr_core.cuda import Gpu
 from lpsr_core.errors import LpsrError, UsageError
-from lpsr_core.plans import Gpu, PlanCard, PlanConfig
+from lpsr_core.plans import PlanCard, PlanConfig
 from lpsr_run import cuda_graph
-from lpsr_run.cuda import CudaContext
 from lpsr_run.opening import open_network
 from lpsr_run.plate_reader import PlateReader
 from lpsr_run.tensorrt_engine import TensorRtEngine
@@ -56,6 +57,8 @@ class Gpus:
         self.events: list[str] = []
         self.depth = threading.local()
         self.streams: set[int] = set()
+        self.computes: dict[int, int] = {}
+        self.contexts = 0
         self.captured: list[Callable[[], None]] | None = None
         self.cost = {"launch": 0.0, "graph": 0.0}
 
@@ -72,16 +75,17 @@ class Gpus:
 
 
 @pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gpus]:
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Gpus:
     made = Gpus()
     monkeypatch.setitem(sys.modules, "pycuda", types.ModuleType("pycuda"))
     driver = _pycuda(made)
     monkeypatch.setitem(sys.modules, "pycuda.driver", driver)
     sys.modules["pycuda"].driver = driver  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "tensorrt", _tensorrt(made))
-    monkeypatch.setattr(CudaContext, "_shared", None)
-    yield made
-    CudaContext._shared = None
+    for name in ("cuda", "cuda.bindings"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(cuda_driver, "_opened", None)
+    return made
 
 
 def _pycuda(gpus: Gpus) -> types.ModuleType:
@@ -121,7 +125,8 @@ def _pycuda(gpus: Gpus) -> types.ModuleType:
             return self.address
 
     class Stream:
-        def __init__(self) -> None:
+        def __init__(self, flags: int) -> None:
+            assert flags == 1, "it does not wait for the default stream"
             self.handle = 7 + len(gpus.streams)
             gpus.streams.add(self.handle)
 
@@ -143,22 +148,20 @@ def _pycuda(gpus: Gpus) -> types.ModuleType:
             gpus.needs_context()
             gpus.events.append("event")
 
-    def to_device(memory: Memory, host: np.ndarray, stream: Stream) -> None:
+    def to_device(memory: int, host: np.ndarray, stream: Stream) -> None:
         gpus.needs_context()
         data = host.tobytes()
-        gpus.memory[int(memory)][: len(data)] = data
+        gpus.memory[memory][: len(data)] = data
         gpus.events.append("send")
 
-    def to_host(host: np.ndarray, memory: Memory, stream: Stream) -> None:
+    def to_host(host: np.ndarray, memory: int, stream: Stream) -> None:
         gpus.needs_context()
         size = host.nbytes
-        host[...] = np.frombuffer(bytes(gpus.memory[int(memory)][:size]), host.dtype).reshape(host.shape)
+        host[...] = np.frombuffer(bytes(gpus.memory[memory][:size]), host.dtype).reshape(host.shape)
         gpus.events.append("fetch")
 
     driver.init = lambda: None  # type: ignore[attr-defined]
     driver.Error = RuntimeError  # type: ignore[attr-defined]
-    driver.MemoryError = MemoryError  # type: ignore[attr-defined]
-    driver.event_flags = types.SimpleNamespace(DISABLE_TIMING=1, BLOCKING_SYNC=2)  # type: ignore[attr-defined]
     driver.device_attribute = types.SimpleNamespace(MULTIPROCESSOR_COUNT="count")  # type: ignore[attr-defined]
     driver.pagelocked_empty = np.empty  # type: ignore[attr-defined]
     for name, value in (
@@ -191,12 +194,18 @@ def _tensorrt(gpus: Gpus) -> types.ModuleType:
             return shape[0] <= LARGEST
 
         def set_tensor_address(self, name: str, address: int) -> bool:
+            assert name not in self.addresses, "no address changes from pass to pass"
             self.addresses[name] = address
-            return True
+            return address in gpus.memory
+
+        def set_device_memory(self, address: int, size: int) -> None:
+            assert len(gpus.memory[address]) >= size == self.engine.device_memory_size_v2
+            self.activations = address
 
         def execute_async_v3(self, handle: int) -> bool:
             gpus.needs_context()
             assert handle in gpus.streams
+            assert gpus.computes.setdefault(self.activations, handle) == handle, "activations are one stream's"
             gpus.launch(self.pass_)
             return True
 
@@ -209,6 +218,7 @@ def _tensorrt(gpus: Gpus) -> types.ModuleType:
 
     class Engine:
         num_io_tensors = 2
+        device_memory_size_v2 = 4096
 
         def __init__(self, data: bytes) -> None:
             self.input, self.input_shape, self.output, self.output_shape, self.function = NETWORKS[data]
@@ -228,7 +238,9 @@ def _tensorrt(gpus: Gpus) -> types.ModuleType:
         def get_tensor_profile_shape(self, name: str, profile: int) -> list[tuple[int, ...]]:
             return [(size, *self.input_shape) for size in (1, 2, LARGEST)]
 
-        def create_execution_context(self) -> Execution:
+        def create_execution_context(self, strategy: str) -> Execution:
+            assert strategy == "user"
+            gpus.contexts += 1
             return Execution(self)
 
     class Runtime:
@@ -243,6 +255,8 @@ def _tensorrt(gpus: Gpus) -> types.ModuleType:
 
     trt.__version__ = "10.3.0"  # type: ignore[attr-defined]
     trt.ILogger, trt.Runtime = Logger, Runtime  # type: ignore[attr-defined]
+    strategies = types.SimpleNamespace(USER_MANAGED="user")
+    trt.ExecutionContextAllocationStrategy = strategies  # type: ignore[attr-defined]
     trt.TensorIOMode = types.SimpleNamespace(INPUT="in")  # type: ignore[attr-defined]
     trt.nptype = lambda kind: np.float32  # type: ignore[attr-defined]
     return trt
@@ -341,6 +355,17 @@ def test_batches_under_way_keep_apart(gpu: Gpus, tmp_path: Path) -> None:
         assert waits[index]() is not None, "asked twice, it answers twice"
 
 
+def test_slots_share_activations_and_have_contexts_of_their_own(gpu: Gpus, tmp_path: Path) -> None:
+    both = chain(tmp_path)
+    assert gpu.contexts == 4, "one pair a slot; none for engines that never run alone"
+    sizes = sorted(len(memory) for memory in gpu.memory.values())
+    assert sizes.count(4096) == 1
+    for count in (3, 1, 3, 3):
+        both.run(plates(count))
+    assert gpu.contexts == 4
+    assert len(gpu.computes) == 1
+
+
 class Driver:
     """Calls for CUDA graphs: what is launched between begin and end is kept, and run at every launch."""
 
@@ -415,11 +440,12 @@ def test_passes_are_not_replayed_where_that_loses_or_fails(
 
 def test_a_full_gpu_is_told_in_one_line(gpu: Gpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(size: int) -> None:
-        raise MemoryError("cuMemAlloc failed: out of memory")
+        raise RuntimeError("cuMemAlloc failed: out of memory")  # the stand-in's pycuda.driver.Error
 
     monkeypatch.setattr(sys.modules["pycuda.driver"], "mem_alloc", full)
+    engine = TensorRtEngine(write_plan(tmp_path, "generator"))
     with pytest.raises(LpsrError, match=r"no memory on the GPU for 4 rows of lr .*smaller batches"):
-        TensorRtEngine(write_plan(tmp_path, "generator"))
+        engine.run({"lr": plates(1)})
     assert getattr(gpu.depth, "value", 0) == 0
 
 
@@ -468,9 +494,123 @@ def test_engines_of_other_machines_are_refused(gpu: Gpus, tmp_path: Path) -> Non
         TensorRtEngine(path)
 
 
+def test_the_plugin_beside_a_plan_is_checked_before_it_is_loaded(gpu: Gpus, tmp_path: Path) -> None:
+    loaded: list[str] = []
+
+    class Registry:
+        def get_creator(self, name: str, version: str, namespace: str) -> None:
+            return None
+
+        def load_library(self, path: str) -> object:
+            loaded.append(path)
+            return object()
+
+    sys.modules["tensorrt"].get_plugin_registry = Registry  # type: ignore[attr-defined]
+    library = tmp_path / "lpsr-plugin.so"
+    good = b"\x7fELF LPSR plugin for TensorRT 10.3.0; compute capabilities 87; source abc\0"
+    library.write_bytes(good)
+    path = write_plan(tmp_path, "reader", plugin=sha256(library))
+    card = PlanCard.load(path.with_name(path.name + ".json"))
+    replace(card, plugin_file=library.name).save(tmp_path)
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for each in (path, path.with_name(path.name + ".json"), library):
+        (moved / each.name).write_bytes(each.read_bytes())
+    TensorRtEngine(moved / path.name)
+    assert loaded == [str(moved / library.name)], "it lies beside the plan, wherever that is"
+    loaded.clear()
+    library.write_bytes(good.replace(b"abc", b"abd"))
+    with pytest.raises(LpsrError, match=r"lpsr-plugin.so: not the plugin that the engine was built with \(sha256"):
+        TensorRtEngine(path)
+    library.unlink()
+    with pytest.raises(LpsrError, match=r"lpsr-plugin.so: no such plugin"):
+        TensorRtEngine(path)
+    library.write_bytes(good.replace(b"TensorRT 10.3.0", b"TensorRT 11.4.1"))
+    config = replace(card.config, plugin=sha256(library))
+    replace(card, plugin_file=library.name, config=config, key=config.key).save(tmp_path)
+    with pytest.raises(LpsrError, match=r"this plugin is for TensorRT 11, and this is TensorRT 10.3.0"):
+        TensorRtEngine(path)
+    assert loaded == []
+
+
+class Cache:
+    """TensorRT for RTX's store of what it has compiled."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def deserialize(self, data: bytes) -> bool:
+        self.data = data
+        return True
+
+    def serialize(self) -> bytes:
+        return self.data or b"compiled"
+
+
+class RuntimeConfig:
+    strategy = ""
+    cache: Cache | None = None
+
+    def set_execution_context_allocation_strategy(self, strategy: str) -> None:
+        self.strategy = strategy
+
+    def create_runtime_cache(self) -> Cache:
+        return Cache()
+
+    def set_runtime_cache(self, cache: Cache) -> None:
+        self.cache = cache
+
+
+def test_engines_for_rtx_keep_what_was_compiled(gpu: Gpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trt = _tensorrt(gpu)
+    trt.__version__ = "1.7.1"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tensorrt_rtx", trt)
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    configs: list[RuntimeConfig] = []
+    load = trt.Runtime.deserialize_cuda_engine  # type: ignore[attr-defined]
+
+    def loaded(runtime, data: bytes):
+        engine = load(runtime, data)
+        create = engine.create_execution_context
+        engine.create_runtime_config = lambda: configs.append(RuntimeConfig()) or configs[-1]
+        engine.create_execution_context = lambda config: create(config.strategy)
+        return engine
+
+    monkeypatch.setattr(trt.Runtime, "deserialize_cuda_engine", loaded)  # type: ignore[attr-defined]
+    for role in ("generator", "reader"):
+        write_plan(tmp_path, role, runtime="tensorrt-rtx", tensorrt="1.7.1", gpu=None, options={"sms": [87]})
+
+    def start():
+        generator, reader = (
+            open_network("lite", role, "fp16", "tensorrt-rtx", folder=tmp_path).engine
+            for role in ("generator", "reader")
+        )
+        made = generator.then(reader)
+        made.warm_up(4)
+        return generator, made
+
+    generator, both = start()
+    assert generator.name.endswith("lite-generator-fp16.rtx (tensorrt-rtx 1.7.1)")
+    batch = plates(3)
+    assert np.array_equal(both.run(batch).sr, generate(batch))
+    assert [config.cache.data for config in configs] == [b"", b""]
+    assert generator.cache_file.read_bytes() == b"compiled"
+    generator.cache_file.write_bytes(b"of the last start")
+    start()
+    assert configs[2].cache.data == b"of the last start"
+    write_plan(tmp_path, "reader", runtime="tensorrt-rtx", tensorrt="1.7.1", gpu=None, options={"sms": [120]})
+    with pytest.raises(LpsrError, match=r"built for sm_120, and this is Stand-in \(sm_87"):
+        open_network("lite", "reader", "fp16", "tensorrt-rtx", folder=tmp_path)
+    with pytest.raises(
+        LpsrError, match=r"lite-generator-int8.rtx: no such engine; build it with: .*tensorrt-rtx; there"
+    ):
+        open_network("lite", "generator", "int8", "tensorrt-rtx", folder=tmp_path)
+
+
 def test_a_machine_without_tensorrt_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     path = write_plan(tmp_path, "reader")
     with pytest.raises(LpsrError, match=r"pip install 'lpsr\[tensorrt\]'"):
         TensorRtEngine(path)
-    assert CudaContext._shared is None
+    assert cuda_driver._opened is None

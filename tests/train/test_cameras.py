@@ -10,11 +10,11 @@ pytest.importorskip("torch")
 pytest.importorskip("av")
 
 from lpsr_core.alphabet import decode_indices
-from lpsr_core.geometry import HR_SIZE, resize
+from lpsr_core.codec import encode_together, lay_out, transcode
+from lpsr_core.geometry import HR_SIZE, READ_SIZE, resize
 from lpsr_core.metrics import psnr
 from lpsr_train.cameras.camera import _NEUTRAL, STEPS, Encoding, Surveillance, random_camera
 from lpsr_train.cameras.chain import Scene, crop_size, film, ideal
-from lpsr_train.cameras.codec import encode_together, lay_out, transcode
 from lpsr_train.cameras.cover import character_boxes, cover, known
 from lpsr_train.cameras.framing import random_framing, visible
 from lpsr_train.cameras.shots import (
@@ -219,7 +219,7 @@ def test_a_group_shares_the_settings_of_its_video_codecs(shots):
 
 def test_records_hold_what_was_filmed(shots):
     record = shot_record(shots[0])
-    assert record["seen"].tolist() == resize(shots[0].crop, HR_SIZE).tolist()
+    assert record["seen"].tolist() == resize(shots[0].crop, READ_SIZE).tolist()
     assert decode_indices(record["text"]) == shots[0].text
     assert int(record["width"]) == shots[0].crop.shape[1]
     shard = draw_shots(ShotSource(absent=0.0), 11, GROUP, 0)

@@ -6,21 +6,27 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
 
+from torch.nn import functional  # noqa: E402
+
 from lpsr_core.errors import LpsrError  # noqa: E402
 from lpsr_core.geometry import Box  # noqa: E402
 from lpsr_core.grid import read_grid  # noqa: E402
+from lpsr_train import state  # noqa: E402
 from lpsr_train.locating import fit, pool  # noqa: E402
 from lpsr_train.locating.fit import LocatorTrainer, LocatorTraining, measure  # noqa: E402
-from lpsr_train.locating.pool import ScenePool, render_scenes  # noqa: E402
+from lpsr_train.locating.mining import FalsePlaces  # noqa: E402
+from lpsr_train.locating.pool import ScenePool, Taken, render_scenes  # noqa: E402
 from lpsr_train.locating.targets import loss, targets  # noqa: E402
+from lpsr_train.locating.views import Batch, draw_views  # noqa: E402
 from lpsr_train.networks.locator import LocatorNet  # noqa: E402
-from lpsr_train.scenes.scene import Scene, SceneSource, render_scene  # noqa: E402
+from lpsr_train.scenes.scene import MOST, Scene, SceneSource, render_scene  # noqa: E402
 
 SOURCE = SceneSource(size=(96, 96), narrowest=24, widest=70)
 TINY = LocatorTraining(steps=6, batch=2, window=64, scenes=8, validate_every=3, validation=2, warmup=1)
@@ -140,17 +146,90 @@ def scenes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScenePool:
     return ScenePool(tmp_path / "pool", SOURCE, 8)
 
 
-def test_batches_depend_on_seed_and_step_alone(scenes: ScenePool) -> None:
+def test_views_depend_on_the_generator_alone_and_show_plates_where_they_are_told(scenes: ScenePool) -> None:
     assert len(scenes) == 8
-    batches = scenes.batches(3, 64, seed=1)
-    first = [next(batches) for _ in range(4)]
-    later = next(scenes.batches(3, 64, seed=1, start=3))
-    assert np.array_equal(first[3].images, later.images)
-    assert np.array_equal(first[3].quads, later.quads)
-    assert first[0].images.shape == (3, 64, 64, 3)
-    for batch in first:
-        there = batch.quads[batch.present]
-        assert ((there.max(axis=1) > 0) & (there.min(axis=1) < 64)).all()
+
+    def views(seed: int) -> Batch:
+        return draw_views(scenes.take, len(scenes), 8, 64, torch.Generator().manual_seed(seed))
+
+    first, again, other = views(1), views(1), views(2)
+    assert first.pictures.shape == (8, 3, 64, 64)
+    assert torch.equal(first.quads, again.quads)
+    assert not torch.equal(first.quads, other.quads)
+    there = first.quads[first.present]
+    assert len(there) > 0
+    assert ((there.amax(dim=1) > 0) & (there.amin(dim=1) < 64)).all()
+    assert (first.present | ~first.asked).all(), "nothing is asked for that is not there"
+
+
+def test_views_move_corners_as_they_move_pixels() -> None:
+    """A white plate on black: the mean place of what is white is the middle of the corners."""
+    quad = np.array([[40, 44], [72, 40], [74, 52], [42, 56]], np.float32)
+    image = np.zeros((1, 96, 96, 3), np.uint8)
+    cv2.fillPoly(image[0], [np.round(quad).astype(np.int32)], (255, 255, 255))
+    quads = np.zeros((1, MOST, 4, 2), np.float32)
+    quads[0, 0] = quad
+
+    def take(indices: torch.Tensor) -> Taken:
+        many = len(indices)
+        told = torch.from_numpy(quads).repeat(many, 1, 1, 1)
+        return Taken(torch.from_numpy(image).repeat(many, 1, 1, 1), told, torch.ones(many, dtype=torch.int64))
+
+    batch = draw_views(take, 1, 40, 96, torch.Generator().manual_seed(3))
+    checked = 0
+    for picture, places, asked in zip(batch.pictures, batch.quads, batch.asked, strict=True):
+        inside = (places > 4).all(dim=2).all(dim=1) & (places < 92).all(dim=2).all(dim=1) & asked
+        grey = picture.mean(dim=0).numpy()
+        for place in places[inside].numpy():
+            mask = np.zeros(grey.shape, np.uint8)
+            cv2.fillPoly(mask, [np.round(place).astype(np.int32)], 1)
+            ring = cv2.dilate(mask, np.ones((5, 5), np.uint8)) - cv2.dilate(mask, np.ones((3, 3), np.uint8))
+            core = cv2.erode(mask, np.ones((3, 3), np.uint8))
+            if core.sum() > 12 and grey.std() > 0.1:
+                checked += 1
+                assert grey[core > 0].mean() > grey[ring > 0].mean() + 0.08
+    assert checked > 10
+
+
+def test_false_plates_are_shown_again(scenes: ScenePool) -> None:
+    """What is seen at a place of a view comes back as that place of its scene."""
+    hard = FalsePlaces()
+    assert [len(part) for part in hard.draw(3, torch.Generator())] == [0, 0]
+    batch = draw_views(scenes.take, len(scenes), 8, 64, torch.Generator().manual_seed(1))
+    nothing = targets(batch.quads, torch.zeros_like(batch.present), 64, 64)
+    logits = torch.full((8, 8, 8), -5.0)
+    logits[:, 2, 5] = 1.0  # x 44, y 20
+    hard.note(logits, nothing, batch.scenes, batch.matrix)
+    plain = batch.scenes >= 0
+    assert len(hard.places) == plain.sum() == 6, "views of several scenes are left out"
+    back = (
+        torch.linalg.inv(batch.matrix[plain])
+        @ functional.pad(hard.places[:, 1:].float(), (0, 1), value=1.0)[:, :, None]
+    )
+    assert torch.allclose(back[:, :2, 0] / back[:, 2:, 0], torch.tensor([44.0, 20.0]), atol=0.05)
+    again = draw_views(scenes.take, len(scenes), 50, 64, torch.Generator().manual_seed(2), hard)
+    told = {int(scene): hard.places[hard.places[:, 0] == scene, 1:] for scene in again.scenes[:6]}
+    for scene, matrix in zip(again.scenes[:6], again.matrix[:6], strict=True):
+        places = functional.pad(told[int(scene)].float(), (0, 1), value=1.0)[:, :, None]
+        seen = (torch.linalg.inv(matrix) @ places)[:, :, 0]
+        seen = seen[:, :2] / seen[:, 2:]
+        assert ((seen > -8) & (seen < 72)).all(dim=1).any(), "it lies in the view"
+    right = targets(QUADS, PRESENT, 128, 128)
+    other = FalsePlaces()
+    other.note(perfect(right)[:, 0], right, torch.tensor([0, 1]), torch.eye(3).repeat(2, 1, 1))
+    assert len(other.places) == 0, "plates that are there are no false ones"
+
+
+def test_a_pool_takes_up_what_is_added(scenes: ScenePool, tmp_path: Path) -> None:
+    list(render_scenes(tmp_path / "pool", SOURCE, 1, 16, 1))
+    assert scenes.refresh() == 8, "no more than was asked for"
+    more = ScenePool(tmp_path / "pool", SOURCE, 100)
+    assert len(more) == 16
+    taken = more.take(torch.tensor([0, 15]))
+    last = render_scene(SOURCE, 1, 15)
+    assert np.array_equal(taken.images[1].numpy(), last.image)
+    assert np.array_equal(taken.quads[1, : len(last.quads)].numpy(), last.quads)
+    assert taken.counts[1] == len(last.quads)
 
 
 def weights(folder: Path) -> list[torch.Tensor]:
@@ -173,6 +252,10 @@ def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(scenes: ScenePool, tm
     assert train("parts", 6).step == 6
     pairs = zip(weights(tmp_path / "whole"), weights(tmp_path / "parts"), strict=True)
     assert all(torch.allclose(one, other, atol=1e-6) for one, other in pairs)
+    (tmp_path / "both").mkdir()
+    state.save(tmp_path / "both", fit.mean_locator([tmp_path / "whole", tmp_path / "parts"]))
+    pairs = zip(weights(tmp_path / "whole"), weights(tmp_path / "both"), strict=True)
+    assert all(torch.allclose(one, other, atol=1e-6) for one, other in pairs), "the mean of two alike"
     other = LocatorTrainer(replace(TINY, rate=1.0), tmp_path / "whole", torch.device("cpu"))
     with pytest.raises(LpsrError, match="holds another run"):
         other.resume()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from lpsr_bench.report.drawing import Plot
 from lpsr_bench.report.findings import Rows
 from lpsr_bench.report.plots.accuracy import accuracy
+from lpsr_bench.report.plots.cameras import cameras
 from lpsr_bench.report.plots.machine import energy, kernel, scaling
 from lpsr_bench.report.plots.speed import latency, reference, throughput
 from lpsr_bench.report.plots.stages import stages
@@ -19,6 +20,7 @@ PLOTS: dict[str, Callable[[Rows, Document], Iterator[Plot]]] = {
     "latency": latency,
     "stages": stages,
     "accuracy": accuracy,
+    "cameras": cameras,
     "precision": precision,
     "kernel": kernel,
     "energy": energy,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from lpsr_core.geometry import DIRECT_WIDTH, Image, to_hr, to_lr, with_margin
+from lpsr_core.geometry import DIRECT_WIDTH, Image, to_lr, to_read, with_margin
 
 SuperResolve = Literal["auto", "always", "never"]
 SUPER_RESOLVE: tuple[SuperResolve, ...] = get_args(SuperResolve)
@@ -29,14 +29,15 @@ class View:
     super_resolved: bool
     margin: float = 0.0
 
-    def of(self, crop: Image) -> Image:
-        """Return the first network's input: uint8[16, 48, 3] when super-resolved, else uint8[32, 96, 3].
+    def of(self, crop: Image, direct: tuple[int, int]) -> Image:
+        """Return the first network's input: uint8[16, 48, 3] when super-resolved, else of the reader's size.
 
         Args:
             crop: uint8[H, W, 3] of any size.
+            direct: width and height that the reader takes directly.
         """
         cut = with_margin(crop, self.margin)
-        return to_lr(cut) if self.super_resolved else to_hr(cut)
+        return to_lr(cut) if self.super_resolved else to_read(cut, direct)
 
 
 def first_view(super_resolve: SuperResolve, crop: Image) -> View:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 from lpsr_core.degradation import jpeg
 from lpsr_core.errors import MissingExtraError
 from lpsr_core.geometry import Image
-from lpsr_train.cameras.camera import Codec
 
+Codec = Literal["none", "jpeg", "h264", "hevc"]
 _CANVAS_WIDTH = 640
 _ENCODERS = {"h264": ("libx264", "h264"), "hevc": ("libx265", "hevc")}
 _QUIET = {"h264": "x264-params", "hevc": "x265-params"}
@@ -99,7 +100,7 @@ def transcode(frames: Sequence[NDArray[np.uint8]], codec: Codec, level: int) -> 
         import av
         from av.video.codeccontext import VideoCodecContext
     except ImportError:
-        raise MissingExtraError("PyAV", "train") from None
+        raise MissingExtraError("PyAV", "cpu") from None
     encoder_name, decoder_name = _ENCODERS[codec]
     encoder, decoder = VideoCodecContext.create(encoder_name, "w"), VideoCodecContext.create(decoder_name, "r")
     assert isinstance(encoder, VideoCodecContext)

@@ -1,0 +1,1 @@
+"""Graphs and files for whoever builds or serves engines with other tools: trtexec, Triton, DeepStream."""

@@ -1,0 +1,96 @@
+"""A card for an engine that another tool built, once it was held to the FP32 graph."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from lpsr_core.cards import PLATE_ROLES, Precision, Role, graph_name, load_verified
+from lpsr_core.errors import UsageError
+from lpsr_core.plans import PlanCard, PlanConfig, plan_name, write_whole
+from lpsr_core.plugin_library import PluginLibrary
+from lpsr_core.tensorrt import load_plugin
+from lpsr_export.crops import CHECK_SEED, rendered_crops
+from lpsr_export.engines import PlanSession, beside, this_machine
+from lpsr_export.gate import GATES, Reference
+from lpsr_export.inspection import check_types, inspect_types
+from lpsr_export.profiles import profile_for
+
+ADOPTED = {"adopted": True}
+_CROPS = 256
+
+
+def adopt(
+    plan: Path,
+    role: Role,
+    precision: Precision,
+    plugin: Path | None,
+    models: Path,
+    name: str,
+    say: Callable[[str], None] = lambda _: None,
+) -> tuple[Path, PlanCard]:
+    """Holds an engine to the released graph, and writes it and its card into the folder of that.
+
+    Args:
+        plan: the file.
+        role, precision: of it.
+        plugin: the library that it needs; None where it needs none or carries it.
+        models: folder of the FP32 graphs.
+        name: of those.
+        say: told what is being done.
+
+    Returns:
+        The engine's path, under the name that the runtime looks for, and its card.
+
+    Raises:
+        UsageError: there is no such engine or graph.
+        LpsrError: the engine does not load here, has other types than said, or is too far from the FP32 graph; then
+            nothing is written.
+    """
+    sources = {each: models / graph_name(name, each) for each in PLATE_ROLES}
+    for path in (plan, *sources.values()):
+        if not path.is_file():
+            raise UsageError(f"{path}: no such file")
+    library = None if plugin is None else PluginLibrary.read(plugin)
+    source = load_verified(sources[role])
+    load_verified(sources["reader"])
+    machine = this_machine()
+    if library is not None:
+        library.check(machine.tensorrt, machine.gpu.sm)
+        load_plugin(library.path, library.sha256)
+    profile = profile_for(machine.gpu)
+    data = plan.read_bytes()
+    say("inspecting it")
+    types = inspect_types(data, role, profile.batch[1], host_code=True)
+    note = check_types(types, precision, plan.name)
+    say("comparing it with the FP32 graph")
+    session = PlanSession(data, role, None, profile.batch[2], plan.name, host_code=True)
+    reference = Reference(sources, rendered_crops(_CROPS, CHECK_SEED))
+    agreement = GATES[precision].check(reference.compare(session, role), plan.name)
+    config = PlanConfig(
+        name=name,
+        role=role,
+        precision=precision,
+        graph="",
+        source=source.sha256,
+        plugin=library.sha256 if library else "",
+        tensorrt=machine.tensorrt,
+        gpu=machine.gpu,
+        profile=profile.as_dict(),
+        options=ADOPTED,
+    )
+    path = models / plan_name(name, role, precision)
+    card = PlanCard(
+        config=config,
+        key=config.key,
+        sha256=hashlib.sha256(data).hexdigest(),
+        plugin_file=beside(library, models) if library else "",
+        types=types,
+        seconds=0.0,
+        size=len(data),
+        metrics={"against_fp32": agreement.as_dict(), **({"types_note": note} if note else {})},
+    )
+    write_whole(path, data)
+    card.save(models)
+    return path, card

@@ -1,0 +1,104 @@
+"""A user's own detector: an ONNX file of the YOLO or RT-DETR family (its forms: `lpsr_run.locate.detections`)."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lpsr_core.errors import LpsrError
+from lpsr_core.geometry import Image, Quad
+from lpsr_run.engine import Engine
+from lpsr_run.locate.base import Location, suppress
+from lpsr_run.locate.detections import Notes, UnknownOutput, detections
+
+_FREE_SIZE = 640
+_LARGEST = 8192
+"""Pixels of an input's side, beyond which a file is broken or hostile."""
+_MOST = 2000
+"""Candidates of which overlapping ones are dropped, the best ones: far more than a picture shows plates."""
+_PAD = 114
+_SIZES = "orig_target_sizes"
+"""Second input of RT-DETR as its authors export it: the picture's width and height."""
+
+
+class DetectorLocator:
+    """Plates from a user's detector; every class counts as a plate.
+
+    Args:
+        engine: one image input [1, 3, H, W], RGB in 0..1, and one of the known outputs.
+        confidence: lowest score of a box.
+        overlap: boxes that overlap a better one by more (intersection over union) are dropped.
+
+    Raises:
+        LpsrError: the engine's input is not an image.
+    """
+
+    def __init__(self, engine: Engine, confidence: float = 0.25, overlap: float = 0.45) -> None:
+        images = [spec for spec in engine.inputs if len(spec.shape) == 4]
+        others = [spec.name for spec in engine.inputs if len(spec.shape) != 4]
+        shape = images[0].shape if len(images) == 1 else ()
+        if not shape or shape[1] not in (3, None) or shape[0] not in (1, None) or others not in ([], [_SIZES]):
+            found = ", ".join(map(str, engine.inputs))
+            raise LpsrError(f"{engine.name}: not a detector: expected one input [1x3xHxW], found {found}")
+        self._engine, self._confidence, self._overlap = engine, confidence, overlap
+        self._image, self._sized = images[0], bool(others)
+        self._height, self._width = shape[2] or _FREE_SIZE, shape[3] or _FREE_SIZE
+        if not 32 <= min(self._height, self._width) <= max(self._height, self._width) <= _LARGEST:
+            size = f"{self._width}x{self._height}"
+            raise LpsrError(
+                f"{engine.name}: takes pictures of {size}; a detector's have 32 to {_LARGEST} pixels a side"
+            )
+        self._notes = Notes.of(getattr(engine, "metadata", {}))
+
+    def locate(self, frame: Image) -> list[Location]:
+        """The plates of one frame, best first.
+
+        Args:
+            frame: uint8[H, W, 3], RGB.
+
+        Raises:
+            LpsrError: the model failed, or its output has no known form, or can be read in two ways.
+        """
+        tensor, factor, left, top = self._letterbox(frame)
+        feeds: dict[str, NDArray] = {self._image.name: tensor.astype(self._image.dtype)}
+        if self._sized:
+            feeds[_SIZES] = np.array([[self._width, self._height]], np.int64)
+        outputs = self._engine.run(feeds)
+        named = {spec.name: outputs[spec.name] for spec in self._engine.outputs}
+        try:
+            found = detections(named, (self._width, self._height), self._notes)
+        except UnknownOutput as reason:
+            shapes = ", ".join(f"{name} [{'x'.join(map(str, np.shape(each)))}]" for name, each in named.items())
+            raise LpsrError(
+                f"{self._engine.name}: unknown detector output {shapes}: {reason}; known are YOLOv5 to YOLO12, "
+                "RT-DETR, oriented boxes and key points, see docs/streams.md"
+            ) from None
+        sides = np.ptp(found.quads, axis=1)
+        usable = (
+            (found.scores >= self._confidence) & np.isfinite(found.quads).all(axis=(1, 2)) & (sides > 1).all(axis=1)
+        )
+        quads, scores = found.quads[usable], found.scores[usable]
+        best = np.argsort(-scores, kind="stable")[:_MOST]
+        moved = (quads[best] - [left, top]) / factor
+        locations = [
+            Location(_quad(quad), min(float(score), 1.0)) for quad, score in zip(moved, scores[best], strict=True)
+        ]
+        return suppress(locations, self._overlap, nested=True)
+
+    def _letterbox(self, frame: Image) -> tuple[NDArray[np.float32], float, int, int]:
+        """The frame in the model's size with gray bars, the factor it was scaled by, and the bars' widths."""
+        height, width = frame.shape[:2]
+        factor = min(self._width / width, self._height / height)
+        inner = max(round(width * factor), 1), max(round(height * factor), 1)
+        left, top = (self._width - inner[0]) // 2, (self._height - inner[1]) // 2
+        canvas = np.full((self._height, self._width, 3), _PAD, np.uint8)
+        interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+        canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(frame, inner, interpolation=interpolation)
+        tensor = np.ascontiguousarray(canvas.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+        return tensor, factor, left, top
+
+
+def _quad(corners: NDArray[np.floating]) -> Quad:
+    first, second, third, fourth = ((float(x), float(y)) for x, y in corners)
+    return Quad((first, second, third, fourth))

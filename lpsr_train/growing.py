@@ -1,0 +1,56 @@
+"""A pool that another process is still rendering: training begins with what is there and takes up what comes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from lpsr_train.pool import Pool, shard_size
+from lpsr_train.shards import open_shard
+
+_PAUSE = 1.0
+"""Seconds between two looks at a folder that holds too little."""
+
+
+class GrowingPool(Pool):
+    """The shards of a folder in the order in which they came.
+
+    Args:
+        folder: that another process fills.
+        record: form of its records, as of `Pool`.
+
+    Raises:
+        LpsrError: a shard is of another form.
+    """
+
+    def __init__(self, folder: Path, record: np.dtype) -> None:
+        self._record, self._size = record, shard_size(record)
+        self._folder = folder
+        self._shards = []
+        self._taken: set[str] = set()
+        self.refresh()
+
+    def refresh(self) -> None:
+        for path in sorted(self._folder.glob("shard-*.npy")):
+            if path.name not in self._taken:
+                self._shards.append(open_shard(path, self._record, self._size))
+                self._taken.add(path.name)
+
+    def wait(self, records: int, stop: Callable[[], bool], say: Callable[[int], None] = lambda _: None) -> None:
+        """Wait until the folder holds so many records, or `stop` says so.
+
+        Args:
+            records: how many.
+            stop: asked once a second.
+            say: told how many there are whenever that changes.
+        """
+        before = -1
+        while len(self) < records and not stop():
+            if len(self) != before:
+                before = len(self)
+                say(before)
+            time.sleep(_PAUSE)
+            self.refresh()
