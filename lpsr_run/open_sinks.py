@@ -74,4 +74,5 @@ def _opened(config: RunConfig, summary: Summary, note: Report, fault: Fault, sta
             "config": config.as_dict(),
         }
         sinks.append(stack.enter_context(EvidenceSink(Path(config.evidence), made_by, config.blur, signer, fault)))
+    summary.state.outputs += [sink.state for sink in sinks if isinstance(sink, SpooledSink)]
     return sinks

@@ -12,10 +12,15 @@ _SECRET = ("pass", "pwd", "token", "key", "secret", "auth", "user", "login", "si
 def shown(name: str | Path) -> str:
     """A name that can be printed and written as UTF-8; bytes that are not UTF-8 appear as `\\xNN`.
 
+    So do line breaks and what else would steer a terminal.
+
     >>> shown("c\\udce2mera.mp4")
     'c\\\\xe2mera.mp4'
+    >>> shown("a\\x1b[2J.mp4")
+    'a\\\\x1b[2J.mp4'
     """
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def redact(source: str) -> str:

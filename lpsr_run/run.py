@@ -27,6 +27,7 @@ from lpsr_run.lock import FolderLock
 from lpsr_run.open_sinks import open_outbox
 from lpsr_run.outputs import refuse_overwriting
 from lpsr_run.privacy import WatchList, load_watch_list
+from lpsr_run.say import Messages
 from lpsr_run.sinks import PictureStore, Result, TableSink, make_folder
 from lpsr_run.sinks.base import write_failed
 from lpsr_run.sources import Frame, Source
@@ -58,20 +59,21 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     """
     summary = Summary()
     errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    say = Messages(errors)
     state, done = summary.state, threading.Event()
 
     def report(line: str) -> None:
         summary.failures.append(line)
         state.tell("skipped", line=line)
-        errors.print(f"skipped: {line}")
+        say(f"skipped: {line}")
 
     def note(line: str) -> None:
         state.tell("note", line=line)
-        errors.print(line)
+        say(line)
 
     def fault(line: str) -> None:  # not to the log, which may be what failed
         summary.unwritten.append(line)
-        errors.print(f"error: {line}")
+        say(f"error: {line}")
 
     def left_out(event: PlateEvent, why: str) -> None:
         source = state.sources[event.stream]
@@ -101,7 +103,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
         for role, why in tools.why.items():  # a line a runtime, not a network
             told.setdefault(tools.engines[role].rpartition("(")[2].rstrip(")"), why)
         for runtime, why in told.items():
-            errors.print(f"runtime: {runtime}; {why}")
+            say(f"runtime: {runtime}; {why}")
     state.stages = lambda: {str(name): value for name, value in tools.reader.clock.seconds.items()}
     out = Path(config.out)
     make_folder(out)

@@ -65,6 +65,7 @@ class RunState:
         reads: plates that were written.
         started: seconds since 1970.
         stages: seconds by stage of the pipeline.
+        outputs: what waits for outputs that are behind, see `SpooledSink.state`.
         listeners: told every event: a source's change of status, a failure.
     """
 
@@ -72,6 +73,7 @@ class RunState:
     reads: int = 0
     started: float = field(default_factory=time.time)
     stages: Callable[[], dict[str, float]] = dict
+    outputs: list[Callable[[], dict[str, Any]]] = field(default_factory=list)
     listeners: list[Callable[[Event], None]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -103,6 +105,7 @@ class RunState:
             "threads": threading.active_count(),
             "stages": {str(name): round(value, 3) for name, value in self.stages().items()},
             "sources": [source.as_dict() for source in self.sources],
+            "outputs": [output() for output in self.outputs],
         }
 
 

@@ -5,15 +5,22 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 from lpsr_run.sinks.base import DurableSink, Fault, Record, vanished, write_failed
 from lpsr_run.sinks.files import append_line, end_line, is_at
 
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = (
     *("source", "time", "milliseconds", "frame", "track", "text", "certain", "layout", "confidence", "plate"),
     *("frames", "agreeing"),
     *("x", "y", "width", "height", "super_resolved", "lr_image", "sr_image", "event", "run", "number"),
 )
+
+
+def harmless(value: Any) -> Any:
+    """A value that no spreadsheet takes for a formula: names of files and cameras come from anywhere."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
 
 
 class CsvSink(DurableSink):
@@ -52,7 +59,7 @@ class CsvSink(DurableSink):
                 self._open()
             if again and record.number in self._numbers(record.run):
                 return
-            self._append(["" if values[name] is None else values[name] for name in COLUMNS])
+            self._append(["" if values[name] is None else harmless(values[name]) for name in COLUMNS])
         except OSError as error:
             raise write_failed(self._path, error) from None
 

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from lpsr_run.sinks.base import DurableSink, Record, write_failed
 from lpsr_run.sinks.files import replace_file
@@ -21,12 +22,25 @@ from lpsr_run.sources.live import Retry
 _FAREWELL = 2.0
 """Seconds that a closing sink still sends for; what is left is sent by the next run."""
 
+_POISON = 8
+"""Times that a server answers and does not take a read, after which the next read is tried."""
+
 Send = Callable[[bytes, str], None]
 """Hands a read to the server: its JSON, and a key that is the same at every attempt."""
 
 
 class NotTakenError(Exception):
-    """The server did not take a read, and may do so later."""
+    """The server did not take a read, and may do so later.
+
+    Args:
+        why: for messages.
+        answered: whether it answered, so that the read itself may be at fault.
+        wait: seconds that it asks to be left alone for.
+    """
+
+    def __init__(self, why: str, answered: bool = False, wait: float = 0.0) -> None:
+        super().__init__(why)
+        self.answered, self.wait = answered, wait
 
 
 class RefusedError(Exception):
@@ -76,6 +90,12 @@ class SpooledSink(DurableSink):
         """Reads in the spool."""
         return len(self._files())
 
+    def state(self) -> dict[str, Any]:
+        """For the state of the run: how many reads wait, and since when the oldest does, in seconds."""
+        files = self._files()
+        age = max(time.time() - _nanoseconds(files[0]) / 1e9, 0.0) if files else 0.0
+        return {"name": self._shown, "waiting": len(files), "oldest_seconds": round(age, 1)}
+
     def deliver(self, record: Record, again: bool = False) -> None:
         """As the base class says; what was sent before is sent again, under the same key."""
         try:
@@ -111,18 +131,32 @@ class SpooledSink(DurableSink):
                 self._wake.wait()
                 continue
             why = self._try(files[0])
+            if why is not None and failures >= _POISON and len(files) < 2:
+                files = deque(self._files()) or files  # with what came since
+            if why is not None and why.answered and failures >= _POISON and len(files) > 1:
+                why = self._pass_over(files, why, failures + 1)
             if why is None:
-                files.popleft()
+                if files and not files[0].exists():
+                    files.popleft()
                 if failures:
                     self._notice(f"{self._shown}: takes reads again; {self.waiting} are waiting")
                 failures = 0
                 continue
             if failures == 0:
                 self._notice(f"{self._shown}: {why}; reads wait in {self._spool}")
-            self._closing.wait(self._retry.delay(failures))
+            self._closing.wait(max(self._retry.delay(failures), why.wait))
             failures += 1
 
-    def _try(self, path: Path) -> str | None:
+    def _pass_over(self, files: deque[Path], why: NotTakenError, tries: int) -> NotTakenError | None:
+        """Set the first read aside where the server takes the one behind it, and still not this one."""
+        if self._try(files[1]) is not None:
+            return why
+        del files[1]
+        if self._try(files[0]) is not None:
+            self._set_aside(files[0], f"was not taken {tries} times ({why}), and the one behind it was")
+        return None
+
+    def _try(self, path: Path) -> NotTakenError | None:
         """Sends one read and takes it out of the spool; why that failed, or None."""
         try:
             try:
@@ -133,7 +167,7 @@ class SpooledSink(DurableSink):
                 json.loads(body)
                 self._send(body, path.stem.partition("-")[2] or path.stem)
             except NotTakenError as error:
-                return str(error)
+                return error
             except RefusedError as error:
                 self._set_aside(path, str(error))
             except ValueError as error:
@@ -141,7 +175,7 @@ class SpooledSink(DurableSink):
             else:
                 path.unlink(missing_ok=True)
         except OSError as error:  # of the disk; what could not be moved is tried again
-            return f"{path}: {error.strerror or error}"
+            return NotTakenError(f"{path}: {error.strerror or error}")
         return None
 
     def _set_aside(self, path: Path, why: str) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import http.client
+import time
 import urllib.error
 import urllib.request
+from email.utils import parsedate_to_datetime
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from lpsr_core.errors import UsageError
@@ -13,8 +15,11 @@ from lpsr_run.redact import redact
 from lpsr_run.sinks.spool import NotTakenError, RefusedError, Send
 
 _TIMEOUT = 10.0
-_AGAIN = frozenset({408, 425, 429})
-"""Client errors that pass; others mean that this read will never be taken."""
+_AGAIN = frozenset({401, 403, 404, 408, 425, 429})
+"""Client errors that pass, some when somebody mends a token or an address; others mean that this read will never be
+taken."""
+_LONGEST_WAIT = 3600.0
+"""Seconds that a server may ask for."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -54,12 +59,24 @@ def poster(url: str) -> Send:
             with opener.open(request, timeout=_TIMEOUT):
                 pass
         except urllib.error.HTTPError as error:
+            wait = _seconds(error.headers.get("Retry-After"))
             error.close()
             if 400 <= error.code < 500 and error.code not in _AGAIN:
                 raise RefusedError(f"was refused with status {error.code}") from None
             moved = ", which sends elsewhere; give that address" if 300 <= error.code < 400 else ""
-            raise NotTakenError(f"status {error.code}{moved}") from None
+            raise NotTakenError(f"status {error.code}{moved}", answered=True, wait=wait) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise NotTakenError(f"cannot be reached: {getattr(error, 'reason', error)}") from None
 
     return post
+
+
+def _seconds(told: str | None) -> float:
+    """What `Retry-After` asks for: seconds, or a date; 0 where it says nothing."""
+    if told is None:
+        return 0.0
+    try:
+        seconds = float(told) if told.strip().isdigit() else parsedate_to_datetime(told).timestamp() - time.time()
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+    return min(max(seconds, 0.0), _LONGEST_WAIT)

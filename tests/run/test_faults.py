@@ -217,3 +217,24 @@ def test_bad_options_are_one_line(
     assert done.returncode == 2, done.stderr
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize(("stream", "code"), [("stderr", 1), ("stdout", 1)])
+def test_a_stream_that_is_full_costs_messages_and_no_read(
+    options: list[str], tmp_path: Path, stream: str, code: int
+) -> None:
+    save_image(tmp_path / "in" / "a.png", paint("ABC1234"))
+    (tmp_path / "in" / "b.png").write_bytes(b"no picture")
+    save_image(tmp_path / "in" / "c.png", paint("XYZ4321"))
+    command = [sys.executable, "-m", "lpsr_run.cli", "--crops", str(tmp_path / "in"), "--out", str(tmp_path / "o")]
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        outputs = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: full}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run([*command, *options], env=environment, timeout=120, check=False, **outputs)  # type: ignore[call-overload]
+    assert done.returncode == code
+    found = [json.loads(line)["text"] for line in (tmp_path / "o" / "reads.jsonl").read_text().splitlines()]
+    assert found == ["ABC1234", "XYZ4321"]
+    assert len(json.loads((tmp_path / "o" / "run.json").read_text())["failures"]) == 1
+    if stream == "stderr":
+        assert b"2 plates read" in done.stdout

@@ -59,7 +59,7 @@ elif kind == "log":
         attempts(lambda number: log({"frame": number, "why": "x" * 150}))
 elif kind == "picture":
     store = PictureStore(out, out)
-    attempts(lambda number: store.save("a", number, 0, noise[: 4 + number, :40], None))
+    attempts(lambda number: store.save(f"r-{number:02d}", "a", noise[: 4 + number, :40], None))
 elif kind == "status":
     state = RunState()
     state.stages = lambda: {str(number): 1.0 for number in range(1000)} if state.reads == 1 else {}

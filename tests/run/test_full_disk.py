@@ -245,7 +245,7 @@ def test_a_disk_that_has_room_for_the_reads_and_not_for_the_report(
 ) -> None:
     save_image(tmp_path / "plate.png", paint("ABC1234", 40))
     arguments = ["--out", disk.path / "out", "--no-pictures", "--quiet", *options]
-    done = disk.run(*RUN, "--crops", tmp_path / "plate.png", *arguments, left=PAGE)
+    done = disk.run(*RUN, "--crops", tmp_path / "plate.png", *arguments, left=2 * PAGE)  # and for the lock
     says(done, disk.path / "out" / "run.json", FULL)
     assert [read["text"] for read in whole(disk.after / "out" / "reads.jsonl")] == ["ABC1234"]
     assert [path.name for path in (disk.after / "out").iterdir()] == ["reads.jsonl"]
@@ -296,7 +296,7 @@ def test_what_cannot_be_begun_on_a_read_only_disk_is_told(
         "--quiet",
         "--overwrite",
     ]
-    done = disk.run(*RUN, "--video", video, *arguments, *options, size="8m", read_only=True)
+    done = disk.run(*RUN, "--video", video, "--quiet", *arguments, *options, size="8m", read_only=True)
     says(done, disk.path / "file.mp4", FIXED)
     assert (disk.after / "file.mp4").read_text() == "what was there"
 

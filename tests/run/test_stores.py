@@ -22,8 +22,10 @@ from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Box, Quad
 from lpsr_core.reads import Read
 from lpsr_run.evidence.sink import EvidenceSink
-from lpsr_run.redact import redact
+from lpsr_run.redact import redact, shown
 from lpsr_run.sinks import CsvSink, Result, Retention, SpooledSink, SqliteSink, poster, publisher
+from lpsr_run.sinks.spool import NotTakenError
+from lpsr_run.sinks.webhook import _seconds
 from lpsr_run.sources.live import Retry
 
 TEXTS = [f"ABC{number:04d}" for number in range(10)]
@@ -222,6 +224,75 @@ def test_a_read_that_will_never_be_taken_is_set_aside(tmp_path: Path) -> None:
     (kept,) = (tmp_path / "spool" / "refused").iterdir()
     assert json.loads(kept.read_text())["text"] == TEXTS[0]
     assert "status 422" in notes[0]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_token_or_an_address_that_changed_loses_nothing(tmp_path: Path, status: int) -> None:
+    receiver = Receiver()
+    receiver.answers = [status] * 3
+    notes: list[str] = []
+    with hook(receiver.plain, tmp_path / "spool", notes.append, QUICK) as sink:
+        for text in TEXTS[:3]:
+            sink.write(result(text))
+        until(lambda: sink.waiting == 0)
+    receiver.stop()
+    assert [text for text, _ in receiver.got] == TEXTS[:3]
+    assert f"status {status}; reads wait in" in notes[0]
+    assert not list((tmp_path / "spool" / "refused").iterdir())
+
+
+def test_a_read_that_a_server_cannot_take_holds_up_no_others_for_ever(tmp_path: Path) -> None:
+    sent, notes, down = list[str](), list[str](), True
+
+    def send(body: bytes, key: str) -> None:
+        text = json.loads(body)["text"]
+        if down or text == TEXTS[0]:
+            raise NotTakenError("status 500", answered=True)
+        sent.append(text)
+
+    with SpooledSink(send, "hook", tmp_path / "spool", notes.append, Retry(first=0.001, longest=0.002)) as sink:
+        for text in TEXTS[:4]:
+            sink.write(result(text))
+        time.sleep(0.3)
+        assert sink.waiting == 4, "a server that takes none is waited for"
+        assert sink.state()["oldest_seconds"] > 0.1
+        down = False
+        until(lambda: sink.waiting == 0)
+    assert sent == TEXTS[1:4]
+    (kept,) = (tmp_path / "spool" / "refused").iterdir()
+    assert json.loads(kept.read_text())["text"] == TEXTS[0]
+    assert any("and the one behind it was" in note for note in notes)
+
+
+def test_a_server_that_asks_for_time_gets_it(tmp_path: Path) -> None:
+    waits, calls = [0.6, 0.0], list[float]()
+
+    def send(body: bytes, key: str) -> None:
+        calls.append(time.monotonic())
+        if len(calls) < 3:
+            raise NotTakenError("status 429", answered=True, wait=waits[len(calls) - 1])
+
+    with SpooledSink(send, "hook", tmp_path / "spool", retry=Retry(first=0.001, longest=0.002)) as sink:
+        sink.write(result(TEXTS[0]))
+        until(lambda: sink.waiting == 0)
+    assert calls[1] - calls[0] >= 0.6
+    assert _seconds("120") == 120
+    assert _seconds("Thu, 01 Jan 1970 00:00:00 GMT") == _seconds("soon") == _seconds(None) == 0
+    assert _seconds("999999999") == 3600
+
+
+@pytest.mark.parametrize("name", ["=1+1.mp4", "+x", "-x", "@SUM(A1)"])
+def test_no_name_is_a_formula_in_a_spreadsheet(tmp_path: Path, name: str) -> None:
+    one = result()
+    with CsvSink(tmp_path / "r.csv") as sink:
+        sink.write(replace(one, read=replace(one.read, source=name)))
+    (row,) = csv.DictReader((tmp_path / "r.csv").open())
+    assert row["source"] == f"'{name}"
+
+
+def test_no_name_steers_a_terminal() -> None:
+    assert shown("a\n\x1b[31mb\x07\u202e.mp4") == "a\\n\\x1b[31mb\\x07\\u202e.mp4"
+    assert shown("câmera é.mp4") == "câmera é.mp4"
 
 
 def test_a_redirect_is_no_answer_and_a_password_is_sent_not_shown(tmp_path: Path) -> None:
