@@ -18,8 +18,8 @@ from lpsr_export.engines import PlanSession, this_machine
 from lpsr_export.graphs import GraphSession
 
 _WORST = 8
-_ENLARGED = 4
-"""Rows of the picture, and how many times their pictures are enlarged."""
+_WIDTH = 384
+"""Rows of the picture, and the width to which their pictures are enlarged."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,10 @@ def verify(first: Path, second: Path, count: int, reader: Path | None = None) ->
     worst = np.lexsort((-differences, ~unequal))[:_WORST]
     rows = []
     for index in worst:
-        pictures = [np.kron(part[index], np.ones((_ENLARGED, _ENLARGED, 1), np.uint8)) for part in shown]
+        sizes = [_WIDTH // part.shape[2] for part in shown]
+        pictures = [
+            np.kron(part[index], np.ones((size, size, 1), np.uint8)) for part, size in zip(shown, sizes, strict=True)
+        ]
         rows.append((np.concatenate(pictures, axis=1), f"{right[index]} -> {read[index]}  {differences[index]:.2g}"))
     return Verified(role, agreement, tuple(int(index) for index in worst), tuple(rows))
 
