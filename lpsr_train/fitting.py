@@ -86,7 +86,7 @@ def growing_pool(config: TrainConfig, folder: Path) -> tuple[GrowingPool, tuple[
         LpsrError: a shard is of another form.
     """
     record, source = _form(config)
-    pool = GrowingPool(folder, record)
+    pool = GrowingPool(folder, record, config.pairs)
     least = min(_BEGINNING * config.batch, config.pairs)
     with progress_bar() as bar, stop_request() as stop:
         task = bar.add_task("wait for the pool", total=least, note="")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lpsr_train.pool import Pool, shard_size
-from lpsr_train.shards import open_shard
+from lpsr_train.shards import added_shards
 
 _PAUSE = 1.0
 """Seconds between two looks at a folder that holds too little."""
@@ -21,23 +21,25 @@ class GrowingPool(Pool):
     Args:
         folder: that another process fills.
         record: form of its records, as of `Pool`.
+        room: records that it may grow to.
 
     Raises:
         LpsrError: a shard is of another form.
     """
 
-    def __init__(self, folder: Path, record: np.dtype) -> None:
+    def __init__(self, folder: Path, record: np.dtype, room: int) -> None:
         self._record, self._size = record, shard_size(record)
-        self._folder = folder
+        self._folder, self._room = folder, room
         self._shards = []
         self._taken: set[str] = set()
         self.refresh()
 
+    @property
+    def room(self) -> int:
+        return max(self._room, len(self))
+
     def refresh(self) -> None:
-        for path in sorted(self._folder.glob("shard-*.npy")):
-            if path.name not in self._taken:
-                self._shards.append(open_shard(path, self._record, self._size))
-                self._taken.add(path.name)
+        self._shards.extend(added_shards(self._folder, self._record, self._size, self._taken))
 
     def wait(self, records: int, stop: Callable[[], bool], say: Callable[[int], None] = lambda _: None) -> None:
         """Wait until the folder holds so many records, or `stop` says so.

@@ -72,6 +72,11 @@ class Records(ABC):
     def take(self, indices: NDArray[np.integer]) -> Any:
         """The records at these indices: an array of dtype RECORD or CROP_RECORD, or its fields on a device."""
 
+    @property
+    def room(self) -> int:
+        """Most records that there may come to be; as many as there are where nothing grows."""
+        return len(self)
+
     def refresh(self) -> None:  # noqa: B027 (most pools have nothing to do)
         """Take up the records that were added since; there are none where nothing grows."""
 

@@ -25,12 +25,12 @@ class Resident(Records):
         records: the pool.
         device: where they go.
         clahe: equalises the contrast of the HR pictures, once for all.
-        room: records that the pool may grow to; those beyond stay out. As many as there are when None.
     """
 
-    def __init__(self, records: Records, device: torch.device, clahe: bool = False, room: int | None = None) -> None:
+    def __init__(self, records: Records, device: torch.device, clahe: bool = False) -> None:
         self._records, self._device, self._clahe = records, device, clahe
-        self._room = len(records) if room is None else room
+        self._room = records.room
+        """Memory is taken for so many records; those beyond stay out."""
         self._count = 0
         self._fields: dict[str, Tensor] = {}
         self.refresh()
@@ -58,19 +58,11 @@ class Resident(Records):
         return {name: values[chosen] for name, values in self._fields.items()}
 
 
-def near(records: Records, device: torch.device, clahe: bool = False, room: int = 0) -> Records:
-    """The records on the device where that is a GPU and they fit; else as they are.
-
-    Args:
-        records: the pool.
-        device: where networks compute.
-        clahe: equalises the contrast of the HR pictures.
-        room: records that the pool may grow to.
-    """
+def near(records: Records, device: torch.device, clahe: bool = False) -> Records:
+    """The records on the device where that is a GPU and they fit; else as they are."""
     if device.type != "cuda":
         return records
     free, _ = torch.cuda.mem_get_info(device)
-    room = max(room, len(records))
-    if room * records.take(np.arange(1)).nbytes > _LARGEST_SHARE * free:
+    if records.room * records.take(np.arange(1)).nbytes > _LARGEST_SHARE * free:
         return records
-    return Resident(records, device, clahe, room)
+    return Resident(records, device, clahe)

@@ -66,6 +66,24 @@ def open_shards(folder: Path, dtype: np.dtype, length: int, most: int | None = N
     return [open_shard(path, dtype, length) for path in paths]
 
 
+def added_shards(folder: Path, dtype: np.dtype, length: int, taken: set[str]) -> Iterator[np.memmap]:
+    """The shards that a folder has come to hold, as memory maps.
+
+    Args:
+        folder: of the shards, to which another process may add.
+        dtype, length: that each must have.
+        taken: names of those that were given before; each is added as it is given.
+
+    Raises:
+        LpsrError: one has another form.
+    """
+    for path in sorted(folder.glob("shard-*.npy")):
+        if path.name not in taken:
+            shard = open_shard(path, dtype, length)
+            taken.add(path.name)
+            yield shard
+
+
 def shard_path(folder: Path, number: int) -> Path:
     """Where a shard lies."""
     return folder / f"shard-{number:05d}.npy"

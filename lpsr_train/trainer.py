@@ -27,7 +27,6 @@ from lpsr_train.config import TrainConfig, from_dict
 from lpsr_train.data.samples import rendered_samples, shot_samples
 from lpsr_train.evaluation import Evaluation, Sample
 from lpsr_train.focus import Focus
-from lpsr_train.growing import GrowingPool
 from lpsr_train.plates.photograph import RECTIFIED
 from lpsr_train.pool import Records
 from lpsr_train.resident import near
@@ -233,8 +232,7 @@ class Trainer:
         due = self.step and self.step % config.validate_every == 0
         if due and (not self.history or self.history[-1]["step"] < self.step):
             self.validate(samples)  # the run was killed before it could
-        room = config.pairs if isinstance(pool, GrowingPool) else 0
-        records = near(pool, self.device, config.clahe, room)
+        records = near(pool, self.device, config.clahe)
         orders = self._drawn_from(records).orders(config.batch, config.seed, self.step)
         written = time.monotonic()
         for order in _until(orders, lambda: self.done < 1 and not stop()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from lpsr_train.plates import DRAWING
 from lpsr_train.scenes.scene import MOST, SceneSource, render_scene
-from lpsr_train.shards import open_shards, render_shards
+from lpsr_train.shards import added_shards, open_shards, render_shards
 
 SHARD = 64
 """Scenes in a shard."""
@@ -78,6 +79,8 @@ class ScenePool:
             kept = self._most * SHARD
             self._images = torch.empty((kept, height, width, 3), dtype=torch.uint8, device=self._device)
         self._shards: list[np.memmap] = []
+        self._taken: set[str] = set()
+        open_shards(folder, record(source), SHARD, 1)  # says so where there is none
         self.refresh()
 
     def __len__(self) -> int:
@@ -85,10 +88,8 @@ class ScenePool:
 
     def refresh(self) -> int:
         """Takes up the shards that were added; returns how many scenes there are now."""
-        known = {str(shard.filename) for shard in self._shards}
-        for shard in open_shards(self._folder, record(self._source), SHARD):
-            if len(self._shards) == self._most or str(shard.filename) in known:
-                continue
+        added = added_shards(self._folder, record(self._source), SHARD, self._taken)
+        for shard in itertools.islice(added, self._most - len(self._shards)):
             if self._device.type == "cuda":
                 self._images[len(self) : len(self) + SHARD] = torch.from_numpy(np.array(shard["image"])).to(
                     self._device

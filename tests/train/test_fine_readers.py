@@ -76,8 +76,9 @@ def fill(folder: Path, number: int) -> None:
 
 def test_a_growing_pool_is_taken_up_in_the_order_in_which_it_came(tmp_path: Path) -> None:
     fill(tmp_path, 3)
-    pool, size = GrowingPool(tmp_path, SHOT_RECORD), shard_size(SHOT_RECORD)
-    near = Resident(pool, torch.device("cpu"), room=3 * size - 10)
+    size = shard_size(SHOT_RECORD)
+    pool = GrowingPool(tmp_path, SHOT_RECORD, 3 * size - 10)
+    near = Resident(pool, torch.device("cpu"))
     orders = pool.orders(size, seed=1)
     assert len(next(orders)) == len(near) == size
     fill(tmp_path, 1)
@@ -92,6 +93,6 @@ def test_a_growing_pool_is_taken_up_in_the_order_in_which_it_came(tmp_path: Path
 
 def test_waiting_for_a_pool_ends_when_asked_to(tmp_path: Path) -> None:
     told: list[int] = []
-    pool = GrowingPool(tmp_path, SHOT_RECORD)
+    pool = GrowingPool(tmp_path, SHOT_RECORD, 10)
     pool.wait(10, lambda: bool(told), told.append)
     assert told == [0]
