@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_run.batching import shared_out
 from lpsr_run.cores import usable_cores
 from lpsr_run.engine import Engine, TensorSpec
 from lpsr_run.onnx_chain import OnnxChain
@@ -120,13 +121,7 @@ class OnnxRuntimeEngine:
         return OnnxChain(self, reader)
 
     def run(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
-        count = max((len(rows) for rows in batch.values() if np.ndim(rows)), default=0)
-        if self.pool is None or count < 2:
-            return self.run_whole(batch)
-        shared = {name: np.array_split(rows, min(self.workers, count)) for name, rows in batch.items()}
-        parts = [dict(zip(shared, rows, strict=True)) for rows in zip(*shared.values(), strict=True)]
-        found = list(self.pool.map(self.run_whole, parts))
-        return {spec.name: np.concatenate([part[spec.name] for part in found]) for spec in self._outputs}
+        return shared_out(batch, self.workers, self.pool, self.run_whole)
 
     def run_whole(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
         """As `run`, in the thread that calls; several threads may call at once."""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
+from lpsr_run.batching import empty, joined, shared_out
 from lpsr_run.cores import usable_cores
 from lpsr_run.engine import Engine, TensorSpec
 from lpsr_run.onnx_chain import OnnxChain
@@ -101,22 +102,15 @@ class OpenVinoEngine:
         return OnnxChain(self, reader)
 
     def run(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
-        count = max((len(rows) for rows in batch.values() if np.ndim(rows)), default=0)
-        if self.pool is None or count < 2:
-            return self.run_whole(batch)
-        shared = {name: np.array_split(rows, min(self.workers, count)) for name, rows in batch.items()}
-        parts = [dict(zip(shared, rows, strict=True)) for rows in zip(*shared.values(), strict=True)]
-        return _joined(list(self.pool.map(self.run_whole, parts)))
+        return shared_out(batch, self.workers, self.pool, self.run_whole)
 
     def run_whole(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
         """As `run`, in the thread that calls; several threads may call at once."""
         count = len(next(iter(batch.values())))
         spans = list(_spans(count))
         if not spans:
-            return {
-                spec.name: np.empty((0, *(size or 0 for size in spec.shape[1:])), spec.dtype) for spec in self._outputs
-            }
-        return _joined([self._pass({name: rows[span] for name, rows in batch.items()}) for span in spans])
+            return empty(self._outputs)
+        return joined([self._pass({name: rows[span] for name, rows in batch.items()}) for span in spans])
 
     def _pass(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
         if not hasattr(self._requests, "own"):
@@ -149,12 +143,6 @@ def _spans(count: int) -> Iterator[slice]:
         size = min(_LARGEST, 1 << ((count - at).bit_length() - 1))
         yield slice(at, at + size)
         at += size
-
-
-def _joined(parts: list[dict[str, NDArray]]) -> dict[str, NDArray]:
-    if len(parts) == 1:
-        return parts[0]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _deform_conv(ov: Any) -> Any:

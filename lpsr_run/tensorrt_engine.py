@@ -19,6 +19,7 @@ from lpsr_core.cuda import Driver
 from lpsr_core.errors import LpsrError
 from lpsr_core.plans import PlanRuntime, current_gpu, load_runnable
 from lpsr_core.tensorrt import import_tensorrt, load_plugin
+from lpsr_run.batching import empty, joined
 from lpsr_run.cuda import Buffer, current
 from lpsr_run.engine import Engine, TensorSpec
 
@@ -82,12 +83,14 @@ class TensorRtEngine:
 
     def run(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
         count = len(next(iter(batch.values())))
-        starts = range(0, count, self.largest) if count else range(1)
-        parts = [
-            self._run_part({name: values[start : start + self.largest] for name, values in batch.items()})
-            for start in starts
-        ]
-        return {spec.name: np.concatenate([part[spec.name] for part in parts]) for spec in self._outputs}
+        if count == 0:
+            return empty(self._outputs)
+        return joined(
+            [
+                self._run_part({name: values[start : start + self.largest] for name, values in batch.items()})
+                for start in range(0, count, self.largest)
+            ]
+        )
 
     def then(self, reader: Engine) -> TensorRtChain | None:
         """This generator and a reader with the pictures left on the device; None for a reader of another runtime."""
@@ -140,11 +143,6 @@ class TensorRtEngine:
         return self._engine.create_execution_context(trt.ExecutionContextAllocationStrategy.USER_MANAGED)
 
     def _run_part(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
-        count = len(next(iter(batch.values())))
-        if count == 0:
-            return {
-                spec.name: np.empty((0, *(size or 0 for size in spec.shape[1:])), spec.dtype) for spec in self._outputs
-            }
         with self._lock, current() as cuda:
             if self._alone is None:
                 self._alone = _Alone(cuda, self)
