@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from camera import Camera
 from conftest import ROOT, Command, paint, save_image, save_video, scene
+from killing import killed
 
 _READ_CORRUPTED = """
 import random, sys
@@ -84,15 +85,7 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path: Path
     for trial in range(50):
         out = tmp_path / str(trial)
         out.mkdir()
-        process = subprocess.Popen(
-            [sys.executable, "-c", _WRITE, str(out)], stdout=subprocess.PIPE, text=True, env=environment
-        )
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(rng.uniform(0, 0.15))
-        process.kill()
-        acknowledged = [int(line) for line in process.stdout.read().splitlines() if line]
-        process.wait()
+        acknowledged = killed(_WRITE, out, rng.uniform(0, 0.15), environment)
         lines = (out / "reads.jsonl").read_text().split("\n")
         whole = [json.loads(line)["text"] for line in lines[:-1]]  # what follows the last newline was cut
         count = len(acknowledged)

@@ -7,15 +7,14 @@ import json
 import os
 import random
 import sqlite3
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from killing import killed
 from test_stores import result
 
 from lpsr_core.errors import LpsrError
@@ -195,15 +194,7 @@ def test_after_a_kill_and_a_rerun_all_sinks_agree(tmp_path: Path) -> None:
     for trial in range(12):
         out = tmp_path / str(trial)
         out.mkdir()
-        process = subprocess.Popen(
-            [sys.executable, "-c", _WRITE, str(out)], stdout=subprocess.PIPE, text=True, env=environment
-        )
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(rng.uniform(0, 0.2))
-        process.kill()
-        acknowledged = [int(line) for line in process.stdout.read().splitlines() if line]
-        process.wait()
+        acknowledged = killed(_WRITE, out, rng.uniform(0, 0.2), environment)
         sinks = opened(out)
         catch_up(out, sinks, lambda line: None)
         for sink in sinks:
