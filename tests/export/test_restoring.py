@@ -189,7 +189,7 @@ def test_networks_that_compute_something_else_are_refused(
 ) -> None:
     from lpsr_export import restoring
 
-    monkeypatch.setattr(restoring, "_settle", lambda network, *_: network.exit.weight.data.zero_())
+    monkeypatch.setattr(restoring, "settle", lambda network, *_: network.exit.weight.data.zero_())
     with pytest.raises(LpsrError, match="differs by"):
         restoring.restore(exported, "tiny", tmp_path / "again")
     assert not (tmp_path / "again").exists()
