@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError, MissingExtraError
-from lpsr_run.batching import shared_out
+from lpsr_run.batching import filled_up, shared_out
 from lpsr_run.cores import usable_cores
 from lpsr_run.engine import Engine, TensorSpec
+from lpsr_run.onnx_binding import BoundChain
 from lpsr_run.onnx_chain import OnnxChain
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -114,11 +115,21 @@ class OnnxRuntimeEngine:
         """Notes that the file's exporter left in it."""
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
-    def then(self, reader: Engine) -> OnnxChain | None:
-        """Both in one go, every core with crops of its own; None where there is one core, or another runtime."""
-        if self.pool is None or not isinstance(reader, OnnxRuntimeEngine) or reader.device != "cpu":
+    @property
+    def session(self) -> Any:
+        """ONNX Runtime's own, for those who bind it to tensors."""
+        return self._session
+
+    def then(self, reader: Engine) -> OnnxChain | BoundChain | None:
+        """Both in one go: on a GPU with the pictures left there, on the processor every core with crops of its own.
+
+        None where there is one core, or the reader is of another runtime or device.
+        """
+        if not isinstance(reader, OnnxRuntimeEngine) or reader.device != self._device:
             return None
-        return OnnxChain(self, reader)
+        if self._device == "cuda":
+            return BoundChain(self, reader)
+        return None if self.pool is None else OnnxChain(self, reader)
 
     def run(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
         return shared_out(batch, self.workers, self.pool, self.run_whole)
@@ -131,25 +142,6 @@ class OnnxRuntimeEngine:
         except Exception as error:
             raise LpsrError(f"{self.name}: the model failed: {_reason(error)}") from error
         return {spec.name: np.asarray(value)[:count] for spec, value in zip(self._outputs, values, strict=True)}
-
-
-def filled_up(batch: Mapping[str, NDArray]) -> tuple[dict[str, NDArray], int | None]:
-    """A batch filled up with its last row to a power of two, since CUDA's libraries plan anew for every new shape.
-
-    Returns:
-        The batch, and how many rows of the results count; all where there is nothing to fill up.
-    """
-    counts = {len(rows) for rows in batch.values() if np.ndim(rows)}
-    if len(counts) != 1 or 0 in counts:
-        return dict(batch), None
-    (count,) = counts
-    missing = (1 << (count - 1).bit_length()) - count
-    if not missing:
-        return dict(batch), None
-    return {
-        name: np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]) if np.ndim(rows) else rows
-        for name, rows in batch.items()
-    }, count
 
 
 def import_onnxruntime() -> Any:

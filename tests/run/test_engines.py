@@ -12,9 +12,10 @@ from conftest import ROOT, make_generator, make_reader
 from lpsr_core.cards import ModelCard, sha256
 from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
 from lpsr_run.backends import open_engine
+from lpsr_run.batching import filled_up
 from lpsr_run.engine import CONTRACTS, TensorSpec, check_contract
 from lpsr_run.models import find_model, released
-from lpsr_run.onnx_engine import OnnxRuntimeEngine, filled_up
+from lpsr_run.onnx_engine import OnnxRuntimeEngine
 from lpsr_run.plate_reader import PlateReader
 
 
