@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from lpsr_core.cards import Role, sha256
 from lpsr_export.gate import Gate, Reference
 from lpsr_export.graphs import GraphSession, save_graph
 from lpsr_export.int8 import Choice, Quantiser, choose_layers
+from lpsr_export.progress import Report, silent
 from lpsr_export.quantised_before import found_before_or, key
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def quantise(
     gate: Gate,
     calibration: Reference,
     symmetric: bool = False,
-    say: Callable[[str], None] = lambda _: None,
+    say: Report = silent,
 ) -> Choice:
     """Quantises a graph, and leaves out the layers that do the most harm until it passes; or finds it done before.
 
@@ -51,10 +51,11 @@ def quantise(
 
 
 def _quantise(
-    source: Path, role: Role, gate: Gate, calibration: Reference, symmetric: bool, say: Callable[[str], None]
+    source: Path, role: Role, gate: Gate, calibration: Reference, symmetric: bool, say: Report
 ) -> Choice:
     inputs = calibration.lr if role == "generator" else calibration.images
     some = np.random.default_rng(0).permutation(len(inputs))[:_CALIBRATED]
+    say(f"int8 {role}, finding ranges", 0.0)
     quantiser = Quantiser(source, role, inputs[some], symmetric)
     wanted = replace(gate, strings=min(gate.strings + _MARGIN, 1.0), psnr=gate.psnr + 1)
     with tempfile.TemporaryDirectory() as folder:
@@ -72,4 +73,7 @@ def _quantise(
         def good(model: onnx.ModelProto) -> bool:
             return wanted.passes(calibration.compare(session(model), role))
 
-        return choose_layers(quantiser, error, good, lambda what: say(f"int8 {role}, {what}"))
+        def told(what: str, done: float | None = None, /) -> None:
+            say(f"int8 {role}, {what}", done)
+
+        return choose_layers(quantiser, error, good, told)

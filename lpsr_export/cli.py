@@ -15,7 +15,7 @@ from lpsr_core.errors import UsageError, run_command
 
 app = typer.Typer(
     name="lpsr-export",
-    help="Turns trained weights into ONNX graphs, and those into FP16 and INT8.",
+    help="Export trained weights as ONNX graphs, and derive FP16 and INT8 graphs and engines from them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -157,6 +157,7 @@ def build(
     from lpsr_export.build import TARGETS, BuildConfig
     from lpsr_export.build import build as run_build
     from lpsr_export.plugin import plugin_config
+    from lpsr_export.progress import shown
     from lpsr_export.tensorrt_build import BuilderOptions
 
     chosen: list[Precision] = [name for name, on in (("fp32", fp32), ("fp16", fp16), ("int8", int8)) if on]  # type: ignore[misc]
@@ -178,9 +179,8 @@ def build(
         plugin=plugin,
         plugin_config=plugin_config(sm, tensorrt, compiler),
     )
-    console = Console(stderr=True)
-    with console.status("loading") as status:
-        built = run_build(config, status.update)
+    with shown(Console(stderr=True)) as report:
+        built = run_build(config, report)
     table = Table("graph or engine", "bytes", "against FP32")
     for entry in built.graphs:
         table.add_row(str(entry.path), f"{entry.path.stat().st_size:,}", str(entry.agreement))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +34,7 @@ def import_onnx() -> Any:
     try:
         import onnx
     except ImportError:
-        raise MissingExtraError("onnx", "train") from None
+        raise MissingExtraError("onnx", "export") from None
     return onnx
 
 
@@ -77,11 +79,28 @@ def staged(out: Path) -> Iterator[Path]:
     """
     out.mkdir(parents=True, exist_ok=True)
     _sweep(out)
-    with tempfile.TemporaryDirectory(prefix=f"{_STAGED}{os.getpid()}-", dir=out) as folder:
+    with _ended_by_terminate(), tempfile.TemporaryDirectory(prefix=f"{_STAGED}{os.getpid()}-", dir=out) as folder:
         yield Path(folder)
         # Cards last: a graph without its card is told apart, a card without its graph is not.
         for path in sorted(Path(folder).iterdir(), key=lambda path: (path.suffix == ".json", path.name)):
             path.replace(out / path.name)
+
+
+@contextlib.contextmanager
+def _ended_by_terminate() -> Iterator[None]:
+    """Makes SIGTERM end the block as Ctrl-C does, with its clean-up; in the main thread, which alone gets signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _sweep(out: Path) -> None:

@@ -24,6 +24,7 @@ from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError, MissingExtraError
 from lpsr_export.editing import makers_of, uses_of
 from lpsr_export.graphs import import_onnx, load_graph, save_graph
+from lpsr_export.progress import Report, silent
 from lpsr_export.qdq import place, weights, written
 from lpsr_export.rearranging import rearrange
 from lpsr_export.rounding import Rounding, fit
@@ -128,7 +129,7 @@ def choose_layers(
     quantiser: Quantiser,
     error: Callable[[onnx.ModelProto], float],
     good: Callable[[onnx.ModelProto], bool],
-    say: Callable[[str], None] = lambda _: None,
+    say: Report = silent,
 ) -> Choice:
     """Leaves out as little arithmetic as it takes for the graph to be good, by the harm that a layer does for its work.
 
@@ -136,7 +137,7 @@ def choose_layers(
         quantiser: of the graph.
         error: how far a graph is from FP32.
         good: whether a graph is near enough; with nothing quantised it is not asked.
-        say: told what is being done.
+        say: told what is being done, and what fraction of it is done.
 
     Raises:
         LpsrError: nothing can be quantised.
@@ -150,7 +151,7 @@ def choose_layers(
 
     def told(what: str) -> None:
         nonlocal done
-        say(f"{what} ({min(99, 100 * done // steps)} %)")
+        say(what, done / steps)
         done += 1
 
     harm: dict[str, float] = {}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-onnx = pytest.importorskip("onnx", reason="graphs are derived with onnx (the train extra)")
+onnx = pytest.importorskip("onnx", reason="graphs are derived with onnx (the export extra)")
 onnxruntime = pytest.importorskip("onnxruntime", reason="lowered graphs are run in ONNX Runtime")
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402

@@ -138,7 +138,7 @@ def test_the_builders_code_builds(environment: dict[str, str], tmp_path: Path) -
     if "LPSR_RTX_LIBRARY" not in environment or "bindings11" not in environment["PYTHONPATH"]:
         pytest.skip("needs TensorRT for RTX (LPSR_TENSORRT_RTX) behind TensorRT 11's bindings")
     pytest.importorskip("polygraphy", reason="engines are built through Polygraphy (the tensorrt extra)")
-    pytest.importorskip("onnx", reason="graphs are derived with onnx (the train extra)")
+    pytest.importorskip("onnx", reason="graphs are derived with onnx (the export extra)")
     done = subprocess.run(
         [sys.executable, "-c", _BUILD, str(tmp_path), str(ROOT / "engines" / "models")],
         capture_output=True,
