@@ -7,23 +7,17 @@
 # torchvision and cuda-bindings are used where they are. No TensorRT, nothing is installed. Every step has a limit of its
 # own and is cut to what is left of SECONDS (100); what it found is in OUT at once. A step that fails is told and the next
 # begins; the exit status is 1 when any failed. Set by environment:
-#   PYTHON (python3), DEVICE (cuda; cpu rehearses), BEFORE (a checkout or an unpacked engines/plugin of an earlier state, to
+#   what gpu_common.sh names, BEFORE (a checkout or an unpacked engines/plugin of an earlier state, to
 #   time beside this one), READER ("32 96", height and width of the reader's input), CUDACXX (nvcc)
 #
 # In OUT: steps.txt (what each step took and gave), log.txt, code.txt (registers and instructions of each kernel),
 # kernel.json and kernel.md, networks.json, driver.json.
 set -uo pipefail
-out=${1:?usage: benchmarks/gpu_kernel.sh OUT [SECONDS]}
-total=${2:-100}
-python=${PYTHON:-python3} device=${DEVICE:-cuda} before=${BEFORE:-}
+source "$(dirname "$0")/gpu_common.sh"
+before=${BEFORE:-}
 read -r -a reader <<<"${READER:-32 96}"
-mkdir -p "$out"
-out=$(cd "$out" && pwd)
 if [ -n "$before" ]; then before=$(cd "$before" && pwd) || exit 2; fi
-cd "$(dirname "$0")/.."
-export PYTHONUNBUFFERED=1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+begin "${1:?usage: benchmarks/gpu_kernel.sh OUT [SECONDS]}" "${2:-100}"
 failed=0
 patience=1
 if [ "$device" = cpu ]; then patience=3; fi
