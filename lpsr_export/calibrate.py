@@ -50,9 +50,7 @@ def quantise(
     return found_before_or(lambda: _quantise(source, role, gate, calibration, symmetric, say), key(*what))
 
 
-def _quantise(
-    source: Path, role: Role, gate: Gate, calibration: Reference, symmetric: bool, say: Report
-) -> Choice:
+def _quantise(source: Path, role: Role, gate: Gate, calibration: Reference, symmetric: bool, say: Report) -> Choice:
     inputs = calibration.lr if role == "generator" else calibration.images
     some = np.random.default_rng(0).permutation(len(inputs))[:_CALIBRATED]
     say(f"int8 {role}, finding ranges", 0.0)

@@ -50,7 +50,11 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "PYTHON": str(tools / "python"),
         "EVENTS": str(tmp_path / "events"),
         "TMPDIR": str(tmp_path / "tmp"),
-        **{"BEGIN": "1", "RENDER": "0", "RESERVE": "5", "KERNEL": "30", "STUCK": ""},
+        "BEGIN": "1",
+        "RENDER": "0",
+        "RESERVE": "5",
+        "KERNEL": "30",
+        "STUCK": "",
     }
 
 

@@ -50,9 +50,7 @@ def test_the_most_harmful_layers_are_left_out_and_no_more(bearable: float, kept:
 
 def test_progress_grows_with_every_step() -> None:
     fractions: list[float] = []
-    choose_layers(
-        Scripted(), harm, lambda model: harm(model) <= 3, lambda what, done=None: fractions.append(done)
-    )
+    choose_layers(Scripted(), harm, lambda model: harm(model) <= 3, lambda what, done=None: fractions.append(done))
     assert fractions[0] == 0
     assert fractions == sorted(set(fractions))
     assert fractions[-1] < 1
