@@ -50,9 +50,14 @@ await_shards() {
             tail -n 3 "$2" >&2
             return 1
         fi
-        [ "$(left)" -gt 0 ] || return 1
+        [ "$(left)" -gt 0 ] || no_time || return 1
         sleep 1
     done
+}
+
+no_time() {
+    echo "error: no time is left to train in; give more SECONDS" >&2
+    return 1
 }
 
 await_gpu() { while [ -n "$after" ] && [ ! -e "$after" ] && [ "$(left)" -gt 0 ]; do sleep 1; done; }
@@ -69,10 +74,7 @@ keep_weights() {
 train() {
     local log=$1 seconds=$(($(left) - $2)) status=0 shown
     shift 2
-    if [ "$seconds" -lt 5 ]; then
-        echo "error: no time is left to train in; give more SECONDS" >&2
-        return 1
-    fi
+    [ "$seconds" -ge 5 ] || no_time || return 1
     start "$log" "$@" --seconds "$seconds"
     local training=$started
     tail -n +1 -f "$log" --pid "$training" &

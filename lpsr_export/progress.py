@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -43,7 +44,7 @@ def part(report: Report, begin: float, end: float) -> Report:
 def parts(report: Report, count: int, begin: float = 0.0) -> list[Report]:
     """Reports of as many stages of equal length as there are, from `begin` on."""
     edges = [begin + (1 - begin) * index / max(count, 1) for index in range(count + 1)]
-    return [part(report, low, high) for low, high in zip(edges, edges[1:], strict=False)]
+    return [part(report, low, high) for low, high in itertools.pairwise(edges)]
 
 
 @contextlib.contextmanager
