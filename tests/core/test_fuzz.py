@@ -19,7 +19,7 @@ from lpsr_core.plans import PlanCard
 from lpsr_export.profiles import load_profile
 from lpsr_run.config import load_config
 from lpsr_run.locate.region import parse_region
-from lpsr_run.privacy import load_watch_list
+from lpsr_run.pipeline.privacy import load_watch_list
 from lpsr_run.redact import redact
 from lpsr_run.sources.raw import RawForm, RawSource, parse_raw
 

@@ -17,7 +17,7 @@ from lpsr_export import build as builds
 from lpsr_export.build import BuildConfig, build, trained_patterns
 from lpsr_export.gate import Gate
 from lpsr_export.graphs import load_graph
-from lpsr_run.onnx_engine import OnnxRuntimeEngine
+from lpsr_run.engines.onnx_engine import OnnxRuntimeEngine
 
 
 def config(models: Path, out: Path, precision: Precision) -> BuildConfig:

@@ -25,7 +25,7 @@ SOURCES = (
     "lpsr_export/tensorrt_build.py",
     "lpsr_export/inspection.py",
     "lpsr_export/engines.py",
-    "lpsr_run/tensorrt_engine.py",
+    "lpsr_run/engines/tensorrt_engine.py",
 )
 OBJECTS = {
     # What the code calls its objects -> the binding's class.

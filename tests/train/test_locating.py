@@ -287,8 +287,8 @@ def test_the_command_trains_and_the_graph_is_exported(tmp_path: Path, monkeypatc
     pytest.importorskip("onnxscript", reason="exporting needs onnxscript (the train extra)")
     pytest.importorskip("onnxruntime", reason="graphs are checked in ONNX Runtime")
     from lpsr_export.cli import app as export
+    from lpsr_run.engines.onnx_engine import OnnxRuntimeEngine
     from lpsr_run.locate.network import NetworkLocator
-    from lpsr_run.onnx_engine import OnnxRuntimeEngine
     from lpsr_train.cli import app
 
     monkeypatch.setattr(pool, "SHARD", 4)
