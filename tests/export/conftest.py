@@ -43,7 +43,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the run's FP32 graphs and cards."""
-    from lpsr_export.release import export_run
+    from lpsr_export.weights.export import export_run
 
     folder = tmp_path_factory.mktemp("models")
     export_run(run, folder, "tiny", plates=0)

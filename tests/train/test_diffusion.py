@@ -226,7 +226,7 @@ def test_a_run_without_a_reader_is_judged_by_another(tmp_path: Path) -> None:
 
 def test_a_run_is_not_exported(tmp_path: Path) -> None:
     pytest.importorskip("onnx", reason="exporting needs onnx")
-    from lpsr_export.release import export_run
+    from lpsr_export.weights.export import export_run
 
     Trainer(RUN, tmp_path, CPU).save()
     with pytest.raises(LpsrError, match="only networks of one pass") as error:

@@ -20,16 +20,16 @@ from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.plans import PlanCard, PlanConfig
 from lpsr_core.tensorrt import import_tensorrt_rtx
-from lpsr_export.deform import lower
-from lpsr_export.inspection import check_types
-from lpsr_export.profiles import GENERIC, Profile, load_profile
-from lpsr_export.tensorrt_build import input_shapes
+from lpsr_export.graph.deform import lower
+from lpsr_export.tensorrt.build import input_shapes
+from lpsr_export.tensorrt.inspection import check_types
+from lpsr_export.tensorrt.profiles import GENERIC, Profile, load_profile
 
 if TYPE_CHECKING:
     import onnx
 
-    from lpsr_export.compare import Agreement
-    from lpsr_export.engines import Derived
+    from lpsr_export.checks.compare import Agreement
+    from lpsr_export.tensorrt.engines import Derived
 
 Say = Callable[[str], None]
 NOT_RUN = "the graph, in ONNX Runtime: the engine needs a GPU to run"

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from lpsr_core.cards import graph_name, load_verified
 from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
-from lpsr_export.graphs import load_graph
-from lpsr_export.restoring import load_weights, settle
-from lpsr_export.torch_to_onnx import run_torch
+from lpsr_export.graph.graphs import load_graph
+from lpsr_export.weights.restore import load_weights, settle
+from lpsr_export.weights.torch_to_onnx import run_torch
 
 _SCENES = 48
 _LARGEST_DIFFERENCE = 0.5

@@ -49,7 +49,7 @@ class Profile:
 
 def profiles_folder() -> Path:
     """Where the project's profiles lie: in the installed package, or in a checkout at engines/profiles."""
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parents[1]
     packaged = here / "profiles"
     return packaged if packaged.is_dir() else here.parent / "engines" / "profiles"
 

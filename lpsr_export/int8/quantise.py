@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError, MissingExtraError
-from lpsr_export.editing import makers_of, uses_of
-from lpsr_export.graphs import import_onnx, load_graph, save_graph
-from lpsr_export.qdq import place, weights, written
-from lpsr_export.rearranging import rearrange
-from lpsr_export.rounding import Rounding, fit
+from lpsr_export.graph.editing import makers_of, uses_of
+from lpsr_export.graph.graphs import import_onnx, load_graph, save_graph
+from lpsr_export.graph.rearranging import rearrange
+from lpsr_export.int8.qdq import place, weights, written
+from lpsr_export.int8.rounding import Rounding, fit
 
 if TYPE_CHECKING:
     import onnx

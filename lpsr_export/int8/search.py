@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lpsr_core.cards import Role, sha256
-from lpsr_export.gate import Gate, Reference
-from lpsr_export.graphs import GraphSession, save_graph
-from lpsr_export.int8 import Choice, Quantiser, choose_layers
-from lpsr_export.quantised_before import found_before_or, key
+from lpsr_export.checks.gate import Gate, Reference
+from lpsr_export.graph.graphs import GraphSession, save_graph
+from lpsr_export.int8.cache import found_before_or, key
+from lpsr_export.int8.quantise import Choice, Quantiser, choose_layers
 
 if TYPE_CHECKING:
     import onnx

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from lpsr_export.editing import replace
+from lpsr_export.graph.editing import replace
 
 if TYPE_CHECKING:
     import onnx

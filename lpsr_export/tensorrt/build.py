@@ -19,7 +19,7 @@ from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError, MissingExtraError
 from lpsr_core.geometry import READ_SIZE
 from lpsr_core.tensorrt import import_tensorrt, load_plugin
-from lpsr_export.profiles import Profile
+from lpsr_export.tensorrt.profiles import Profile
 
 Say = Callable[[str], None]
 

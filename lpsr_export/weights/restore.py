@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from lpsr_core.cards import ModelCard, Role, graph_name, load_verified
 from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
-from lpsr_export.crops import CALIBRATION_SEED, direct_batch, enlarged, lr_batch, rendered_crops
-from lpsr_export.graphs import GraphSession, load_graph
-from lpsr_export.torch_to_onnx import run_torch
+from lpsr_export.checks.crops import CALIBRATION_SEED, direct_batch, enlarged, lr_batch, rendered_crops
+from lpsr_export.graph.graphs import GraphSession, load_graph
+from lpsr_export.weights.torch_to_onnx import run_torch
 
 if TYPE_CHECKING:
     import onnx

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from lpsr_core.cards import Precision, Role
 from lpsr_core.errors import LpsrError
-from lpsr_export.compare import Agreement, compare_pictures, compare_readings, texts
-from lpsr_export.crops import Crops, direct_batch, enlarged, lr_batch
-from lpsr_export.graphs import GraphSession
+from lpsr_export.checks.compare import Agreement, compare_pictures, compare_readings, texts
+from lpsr_export.checks.crops import Crops, direct_batch, enlarged, lr_batch
+from lpsr_export.graph.graphs import GraphSession
 
 Session = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 

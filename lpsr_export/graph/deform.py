@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.tensorrt import PLUGIN_NAME, PLUGIN_NAMESPACE, PLUGIN_VERSION
-from lpsr_export.editing import replace, uses_of
+from lpsr_export.graph.editing import replace, uses_of
 
 if TYPE_CHECKING:
     import onnx

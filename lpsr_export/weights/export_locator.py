@@ -10,8 +10,8 @@ import numpy as np
 
 from lpsr_core.cards import ModelCard, graph_name, sha256
 from lpsr_core.errors import LpsrError, MissingExtraError
-from lpsr_export.graphs import opset, save_graph, staged
-from lpsr_export.stored_weights import Storage, store
+from lpsr_export.graph.graphs import opset, save_graph, staged
+from lpsr_export.graph.stored_weights import Storage, store
 
 if TYPE_CHECKING:
     import onnx
@@ -75,7 +75,7 @@ def _graph(network: nn.Module) -> onnx.ModelProto:
     """uint8[N, H, W, 3] to the grid: the scaling of pixels is folded into the first layer."""
     import torch
 
-    from lpsr_export.torch_to_onnx import OPSET, quiet, tidy
+    from lpsr_export.weights.torch_to_onnx import OPSET, quiet, tidy
 
     class Framed(torch.nn.Module):
         def __init__(self) -> None:

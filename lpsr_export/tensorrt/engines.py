@@ -19,12 +19,12 @@ from lpsr_core.errors import LpsrError, MissingExtraError
 from lpsr_core.plans import PlanCard, PlanConfig, current_gpu, write_whole
 from lpsr_core.plugin_library import PluginLibrary
 from lpsr_core.tensorrt import import_tensorrt, load_plugin
-from lpsr_export.compare import Agreement
-from lpsr_export.deform import lower, to_plugin
-from lpsr_export.inspection import check_types, inspect_types
-from lpsr_export.plugin import PluginConfig, plugin_for
-from lpsr_export.profiles import Profile, load_profile, profile_for
-from lpsr_export.tensorrt_build import BuilderOptions, build_plan
+from lpsr_export.checks.compare import Agreement
+from lpsr_export.graph.deform import lower, to_plugin
+from lpsr_export.tensorrt.build import BuilderOptions, build_plan
+from lpsr_export.tensorrt.inspection import check_types, inspect_types
+from lpsr_export.tensorrt.plugin import PluginConfig, plugin_for
+from lpsr_export.tensorrt.profiles import Profile, load_profile, profile_for
 
 if TYPE_CHECKING:
     import onnx

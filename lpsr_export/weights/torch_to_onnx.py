@@ -20,8 +20,8 @@ from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import MissingExtraError
 from lpsr_core.geometry import HR_SIZE, READ_SIZE
-from lpsr_export.graphs import save_graph
-from lpsr_export.rearranging import rearrange
+from lpsr_export.graph.graphs import save_graph
+from lpsr_export.graph.rearranging import rearrange
 
 if TYPE_CHECKING:
     import onnx

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lpsr_export.editing import replace, uses_of
-from lpsr_export.rounding import Rounding, weight_steps
+from lpsr_export.graph.editing import replace, uses_of
+from lpsr_export.int8.rounding import Rounding, weight_steps
 
 if TYPE_CHECKING:
     import onnx

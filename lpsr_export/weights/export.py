@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from lpsr_core.cards import PRECISIONS, ModelCard, Role, card_path, graph_name, sha256
 from lpsr_core.errors import LpsrError, MissingExtraError
-from lpsr_export.compare import Agreement, CheckedGraph, compare_pictures, compare_readings, texts
-from lpsr_export.crops import CHECK_SEED, direct_batch, lr_batch, rendered_crops
-from lpsr_export.graphs import GraphSession, opset, save_graph, staged
-from lpsr_export.stored_weights import Storage, store
+from lpsr_export.checks.compare import Agreement, CheckedGraph, compare_pictures, compare_readings, texts
+from lpsr_export.checks.crops import CHECK_SEED, direct_batch, lr_batch, rendered_crops
+from lpsr_export.graph.graphs import GraphSession, opset, save_graph, staged
+from lpsr_export.graph.stored_weights import Storage, store
 
 if TYPE_CHECKING:
     from torch import nn
@@ -118,7 +118,7 @@ def _export_one(
     metrics: dict[str, Any],
     storage: Storage,
 ) -> tuple[ModelCard, Agreement]:
-    from lpsr_export.torch_to_onnx import export, run_torch
+    from lpsr_export.weights.torch_to_onnx import export, run_torch
 
     model = export(network, role, path)
     expected = run_torch(network, batch)

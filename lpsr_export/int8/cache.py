@@ -9,10 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lpsr_core.jsonfile import write_json
-from lpsr_export.graphs import import_onnx, save_graph
-from lpsr_export.int8 import Choice
+from lpsr_export.graph.graphs import import_onnx, save_graph
+from lpsr_export.int8.quantise import Choice
 
-_CODE = ("calibrate.py", "int8.py", "qdq.py", "rounding.py", "rearranging.py", "editing.py")
+_CODE = (
+    *("int8/search.py", "int8/quantise.py", "int8/qdq.py", "int8/rounding.py"),
+    *("graph/rearranging.py", "graph/editing.py"),
+)
 """What decides how a graph is quantised."""
 
 
@@ -24,7 +27,7 @@ def key(*parts: object) -> str:
     """
     import onnxruntime
 
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     code = [hashlib.sha256((here / name).read_bytes()).hexdigest() for name in _CODE]
     return hashlib.sha256(repr((parts, code, onnxruntime.__version__)).encode()).hexdigest()[:32]
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lpsr_export.editing import makers_of, replace, uses_of
-from lpsr_export.graphs import import_onnx
+from lpsr_export.graph.editing import makers_of, replace, uses_of
+from lpsr_export.graph.graphs import import_onnx
 
 if TYPE_CHECKING:
     import onnx

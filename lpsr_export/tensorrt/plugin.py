@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.plugin_library import PluginLibrary
-from lpsr_export.profiles import LEAST_SM
+from lpsr_export.tensorrt.profiles import LEAST_SM
 
 LIBRARY = "liblpsr_plugin.so"
 
@@ -57,7 +57,7 @@ def sources() -> Path:
     Raises:
         LpsrError: it is in neither.
     """
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parents[1]
     for folder in (here / "native", here.parent):
         if (folder / "CMakeLists.txt").is_file() and (folder / "engines" / "plugin").is_dir():
             return folder

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS, direct_size
 from lpsr_core.errors import LpsrError, MissingExtraError
-from lpsr_export import stored_weights
-from lpsr_export.deform import lower
+from lpsr_export.graph import stored_weights
+from lpsr_export.graph.deform import lower
 
 if TYPE_CHECKING:
     import onnx
