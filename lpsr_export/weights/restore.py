@@ -56,8 +56,8 @@ def restore(models: Path, name: str, out: Path, say: Callable[[str], None] = lam
 
         from lpsr_train.config import from_dict
         from lpsr_train.networks.presets import reader_config
-        from lpsr_train.state import CHECKPOINT
-        from lpsr_train.trainer import Trainer
+        from lpsr_train.training.state import CHECKPOINT
+        from lpsr_train.training.trainer import Trainer
     except ImportError:
         raise MissingExtraError("PyTorch", "train") from None
     if (out / CHECKPOINT).exists():

@@ -41,7 +41,7 @@ def restore_locator(models: Path, name: str, out: Path) -> float:
 
         from lpsr_train.locating.fit import VALIDATION_SEED, LocatorTrainer, LocatorTraining
         from lpsr_train.scenes.scene import SceneSource, render_scene
-        from lpsr_train.state import CHECKPOINT
+        from lpsr_train.training.state import CHECKPOINT
     except ImportError:
         raise MissingExtraError("PyTorch and ONNX Runtime", "train") from None
     if (out / CHECKPOINT).exists():

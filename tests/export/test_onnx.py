@@ -33,7 +33,7 @@ def test_graphs_and_cards_are_written(exported: Path) -> None:
 @pytest.mark.parametrize("batch", [1, 3, 64])
 def test_a_graph_computes_what_the_network_does(run: Path, exported: Path, role: Role, batch: int) -> None:
     from lpsr_export.weights.torch_to_onnx import run_torch
-    from lpsr_train.trainer import load_trained
+    from lpsr_train.training.trainer import load_trained
 
     trained = load_trained(run)
     network = trained.generator if role == "generator" else trained.reader

@@ -31,7 +31,7 @@ def few_plates(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run with every weight moved a little, as training does: exporters write equal weights once."""
     torch = pytest.importorskip("torch", reason="restoring needs PyTorch (the train extra)")
-    from lpsr_train import state
+    from lpsr_train.training import state
 
     saved = state.load(run)
     torch.manual_seed(5)
@@ -68,7 +68,7 @@ def change_card(path: Path, **changes: object) -> None:
 def test_a_run_made_of_graphs_computes_what_they_do(models: Path, tmp_path: Path, storage: Storage) -> None:
     from lpsr_export.weights.restore import restore
     from lpsr_export.weights.torch_to_onnx import run_torch
-    from lpsr_train.trainer import load_trained
+    from lpsr_train.training.trainer import load_trained
 
     for role in ROLES:
         path = models / f"tiny-{role}.onnx"
@@ -98,7 +98,7 @@ def test_it_learns_on_from_there(exported: Path, tmp_path: Path) -> None:
     from lpsr_export.checks.crops import CALIBRATION_SEED, direct_batch, lr_batch, rendered_crops
     from lpsr_export.weights.restore import restore
     from lpsr_train.config import PRESETS
-    from lpsr_train.trainer import Trainer
+    from lpsr_train.training.trainer import Trainer
 
     restore(exported, "tiny", tmp_path / "again")
     trainer = Trainer(PRESETS["lite"], tmp_path / "on", torch.device("cpu"))
@@ -129,7 +129,7 @@ def test_it_learns_on_from_there(exported: Path, tmp_path: Path) -> None:
 
 def test_what_has_a_say_in_training_is_left_out(exported: Path, models: Path, tmp_path: Path) -> None:
     from lpsr_export.weights.restore import restore
-    from lpsr_train.state import load
+    from lpsr_train.training.state import load
 
     made_by = load_verified(exported / "tiny-reader.onnx").made_by
     training = {**made_by["training"], "second_run": "second sha256:0123456789abcdef", "second_reader": "lite"}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lpsr_core.geometry import LR_SIZE
-from lpsr_train.degrading import linear
+from lpsr_train.degradation import linear
 
 
 @dataclass(frozen=True)

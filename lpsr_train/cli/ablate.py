@@ -28,11 +28,11 @@ def ablate(
     need_torch()
     from rich.console import Console
 
-    from lpsr_train.ablation import TEST_SEED, Budget, ablate, table
     from lpsr_train.config import PRESETS
-    from lpsr_train.fitting import rendered_pool
+    from lpsr_train.evaluation.ablation import TEST_SEED, Budget, ablate, table
     from lpsr_train.networks.presets import generator_config
-    from lpsr_train.trainer import validation_samples
+    from lpsr_train.training.fitting import rendered_pool
+    from lpsr_train.training.trainer import validation_samples
 
     generator_config(generator)
     run = replace(PRESETS["lite"], pairs=pairs)

@@ -18,7 +18,7 @@ from lpsr_core.jsonfile import write_json
 from lpsr_train.terminal import Debug, need_torch, progress_bar
 
 if TYPE_CHECKING:
-    from lpsr_train.fusion import Frames
+    from lpsr_train.evaluation.fusion import Frames
 
 COUNTS = (1, 3, 5)
 
@@ -42,8 +42,8 @@ def fuse(
     """Recognition rates from one, three and five frames of each plate, their log-probabilities added up."""
     method = choice("hard" if degradation is None else degradation, METHODS, "degradation")
     need_torch()
-    from lpsr_train.fusion import fused_rates
-    from lpsr_train.trainer import load_trained
+    from lpsr_train.evaluation.fusion import fused_rates
+    from lpsr_train.training.trainer import load_trained
 
     if tracks and degradation is not None:
         raise UsageError("tracks have their own frames; leave --degradation out, or --tracks")
@@ -71,7 +71,7 @@ def fuse(
 def _made(data: str, degradation: Method, count: int, seed: int, patterns: tuple[str, ...]) -> Iterator[Frames]:
     """Frames made of sharp crops, each shifted and degraded in its own way."""
     from lpsr_core.labelled import load_labelled
-    from lpsr_train.fusion import Frames, shaken
+    from lpsr_train.evaluation.fusion import Frames, shaken
     from lpsr_train.plates.pairs import PlateSource, render_pair
 
     if data == "synthetic":
@@ -86,7 +86,7 @@ def _made(data: str, degradation: Method, count: int, seed: int, patterns: tuple
 def _tracks(path: Path) -> Iterator[Frames]:
     from lpsr_core.geometry import to_lr
     from lpsr_train.data.tracks import read_tracks
-    from lpsr_train.fusion import Frames
+    from lpsr_train.evaluation.fusion import Frames
 
     for track in read_tracks(path):
         if track.text is None:

@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lpsr_core.degradation import BLURS, METHODS, SSIM_TARGET, Camera, Method
-from lpsr_train.degrading.crops import CropBatch
-from lpsr_train.degrading.jpeg import jpeg
-from lpsr_train.degrading.similarity import Similarity
+from lpsr_train.degradation.crops import CropBatch
+from lpsr_train.degradation.jpeg import jpeg
+from lpsr_train.degradation.similarity import Similarity
 
 _MOST_STEPS = 60
 """Of `noise`: by then a side of 456 pixels has shrunk to four."""

@@ -12,10 +12,10 @@ from rich.table import Table
 
 from lpsr_core.jsonfile import write_json
 from lpsr_core.metrics import characters_right
-from lpsr_train import pictures
-from lpsr_train.comparison.measure import Row
-from lpsr_train.comparison.paper import HARDWARE, PLATES, TABLES, Name
-from lpsr_train.evaluation import Sample
+from lpsr_train.evaluation import pictures
+from lpsr_train.evaluation.contenders import Row
+from lpsr_train.evaluation.paper import HARDWARE, PLATES, TABLES, Name
+from lpsr_train.evaluation.rates import Sample
 
 _SHEET = 24
 _WIDTH = 160

@@ -21,17 +21,18 @@ from torch import Tensor, nn
 
 from lpsr_core.degradation import Method
 from lpsr_core.errors import LpsrError, UsageError
-from lpsr_train import pictures, state
-from lpsr_train.batches import Batch, to_batch
 from lpsr_train.config import TrainConfig, from_dict
+from lpsr_train.data.pool import Records
 from lpsr_train.data.samples import rendered_samples, shot_samples
-from lpsr_train.evaluation import Evaluation, Sample
-from lpsr_train.focus import Focus
+from lpsr_train.evaluation import pictures
+from lpsr_train.evaluation.rates import Evaluation, Sample
 from lpsr_train.plates.photograph import RECTIFIED
-from lpsr_train.pool import Records
-from lpsr_train.resident import near
-from lpsr_train.schedule import warm_cosine
 from lpsr_train.tasks import Moment, make_task
+from lpsr_train.training import state
+from lpsr_train.training.batches import Batch, to_batch
+from lpsr_train.training.focus import Focus
+from lpsr_train.training.resident import near
+from lpsr_train.training.schedule import warm_cosine
 
 _MAY_CHANGE = ("steps", "seconds", "pairs", "validate_every", "weights_every", "sampling_steps")
 """Options that may be others when a run is resumed."""

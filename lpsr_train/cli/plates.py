@@ -27,10 +27,10 @@ def render(
 ) -> None:
     """Renders HR-LR pairs to disk; run again to go on."""
     from lpsr_core.errors import UsageError
-    from lpsr_train import fitting
     from lpsr_train.cameras import steps_left_out
     from lpsr_train.cameras.shots import SHOT_RECORD
-    from lpsr_train.pool import CROP_RECORD, RECORD
+    from lpsr_train.data.pool import CROP_RECORD, RECORD
+    from lpsr_train.training import fitting
 
     if shots and fresh:
         raise UsageError("--shots and --fresh are two kinds of pool; leave one of them out")
@@ -49,7 +49,7 @@ def preview(
 ) -> None:
     """Draws a contact sheet of LR / HR pairs with their texts."""
     from lpsr_core.layouts import parse_layouts
-    from lpsr_train import pictures
+    from lpsr_train.evaluation import pictures
     from lpsr_train.plates.pairs import PlateSource, render_pair
 
     patterns = tuple(layout.pattern for layout in parse_layouts(layouts.split(","))) if layouts else ()

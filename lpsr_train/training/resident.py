@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lpsr_train.batches import upload
-from lpsr_train.pool import Records
+from lpsr_train.data.pool import Records
+from lpsr_train.training.batches import upload
 
 _LARGEST_SHARE = 0.5
 """Of the device's free memory that records may take; networks and their gradients need the rest."""

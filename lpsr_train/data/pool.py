@@ -2,7 +2,7 @@
 
 Rendering costs about as much as a training step, so pairs are rendered once, in shards, by as many processes as
 asked for, and read back through memory maps (see `shards`). A pool holds pairs, or plates at their own resolution whose
-LR pictures are made anew whenever they are drawn (see `degrading`).
+LR pictures are made anew whenever they are drawn (see `lpsr_train.degradation`).
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from lpsr_core.degradation import BLURS, METHODS, blur_curve
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import HR_SIZE, LR_SIZE, to_hr, within
 from lpsr_train.cameras.shots import SHOT_RECORD, ShotSource, draw_shots
-from lpsr_train.claims import claimed
+from lpsr_train.data.claims import claimed
+from lpsr_train.data.shards import NOTE, open_shards, render_shards
 from lpsr_train.plates import DRAWING
 from lpsr_train.plates.pairs import PlateSource, render_pair, render_plate
-from lpsr_train.shards import NOTE, open_shards, render_shards
 
 SHARD = 4096
 """Pairs in a shard; of crops and shots, which are larger, a fourth."""

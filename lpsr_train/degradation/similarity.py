@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lpsr_train.degrading import linear
-from lpsr_train.degrading.crops import CropBatch
+from lpsr_train.degradation import linear
+from lpsr_train.degradation.crops import CropBatch
 
 _C1, _C2 = 0.01**2, 0.03**2
 _SIGMA, _REACH = 1.5, 5

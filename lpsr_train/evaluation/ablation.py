@@ -14,11 +14,11 @@ from rich.table import Table
 
 from lpsr_core.jsonfile import write_json
 from lpsr_core.metrics import RecognitionRate, recognition_rate
-from lpsr_train.claims import claim
 from lpsr_train.config import PRESETS, TrainConfig
-from lpsr_train.evaluation import Sample, evaluate
-from lpsr_train.pool import Records
-from lpsr_train.trainer import Progress, Trainer, load_trained
+from lpsr_train.data.claims import claim
+from lpsr_train.data.pool import Records
+from lpsr_train.evaluation.rates import Sample, evaluate
+from lpsr_train.training.trainer import Progress, Trainer, load_trained
 
 PAPER = {
     (False, False, False): 39.0,
@@ -272,7 +272,7 @@ def _train(
     typefaces: tuple[str, ...],
 ) -> bool:
     """Trains a run to its end; False when it was stopped before."""
-    from lpsr_train.trainer import choose_device
+    from lpsr_train.training.trainer import choose_device
 
     config.check()
     folder.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ def average(
     """Takes the mean of several runs' weights: better than either where one went on from the other."""
     need_torch()
     from lpsr_core.errors import UsageError
-    from lpsr_train import state
+    from lpsr_train.training import state
 
     if len(runs) < 2:
         raise UsageError("name two runs or more")

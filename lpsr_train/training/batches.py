@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lpsr_train.degrading import CropBatch, degrade, draw_faults
-from lpsr_train.degrading.linear import picked
-from lpsr_train.losses import soft_targets
+from lpsr_train.degradation import CropBatch, degrade, draw_faults
+from lpsr_train.degradation.linear import picked
 from lpsr_train.plates.pairs import PlateSource
-from lpsr_train.shot_batches import shot_pictures
+from lpsr_train.training.losses import soft_targets
+from lpsr_train.training.shot_batches import shot_pictures
 
 SHIFT = (2, 1)
 """How far augmentation moves an LR picture at most, across and down, in its pixels; the HR picture moves with it."""

@@ -56,8 +56,8 @@ def evaluate(
 ) -> None:
     """The paper's tables for your runs and plates: recognition rates with intervals, picture quality, and time."""
     from lpsr_core.degradation import METHODS
-    from lpsr_train.comparison.paper import Name
     from lpsr_train.data.sources import SPLITS
+    from lpsr_train.evaluation.paper import Name
 
     made = {"--data": data, "--degradation": degradation, "--count": count, "--rectified": rectified}
     if pair_list and (clash := [option for option, value in made.items() if value is not None]):
@@ -69,10 +69,10 @@ def evaluate(
     need_torch()
     import torch
 
-    from lpsr_train.comparison.measure import load_contenders, load_lr_reader, measure
-    from lpsr_train.comparison.plates import SYNTHETIC, DegradedPlates, ListedPlates
-    from lpsr_train.comparison.report import Comparison
-    from lpsr_train.trainer import choose_device, load_trained
+    from lpsr_train.evaluation.contenders import load_contenders, load_lr_reader, measure
+    from lpsr_train.evaluation.plates import SYNTHETIC, DegradedPlates, ListedPlates
+    from lpsr_train.evaluation.report import Comparison
+    from lpsr_train.training.trainer import choose_device, load_trained
 
     chosen = choose_device(device)
     contenders = load_contenders(weights, sampling_steps, chosen)

@@ -13,8 +13,8 @@ from lpsr_core.errors import UsageError
 from lpsr_train.terminal import Debug, need_torch
 
 if TYPE_CHECKING:
-    from lpsr_train.evaluation import Sample
-    from lpsr_train.pool import Records
+    from lpsr_train.data.pool import Records
+    from lpsr_train.evaluation.rates import Sample
 
 _LARGE_BATCH = 128
 """Plates from which on a GPU degrades a batch in less time than its networks take."""
@@ -67,9 +67,9 @@ def fit(
     from lpsr_train.data.lists import describe_list
     from lpsr_train.data.records import PairPool
     from lpsr_train.data.samples import list_samples
-    from lpsr_train.fitting import growing_pool, rendered_pool, train
-    from lpsr_train.state import identify
-    from lpsr_train.trainer import Trainer, choose_device, load_trained
+    from lpsr_train.training.fitting import growing_pool, rendered_pool, train
+    from lpsr_train.training.state import identify
+    from lpsr_train.training.trainer import Trainer, choose_device, load_trained
 
     run = PRESETS[choice(preset, PRESETS, "preset")]
     stated = read(config) if config else {}
@@ -137,8 +137,8 @@ def fit(
 def _begun_fresh(out: Path, pool: Path) -> bool | None:
     """Whether LR pictures are made when plates are drawn, as the run or its pool was begun; None of a new one."""
     from lpsr_train.config import from_dict
-    from lpsr_train.pool import holds_crops
-    from lpsr_train.state import CHECKPOINT, load
+    from lpsr_train.data.pool import holds_crops
+    from lpsr_train.training.state import CHECKPOINT, load
 
     if (out / CHECKPOINT).is_file():
         return from_dict(load(out)["config"]).fresh

@@ -18,16 +18,16 @@ from torch import Tensor  # noqa: E402
 from lpsr_core import degradation, geometry  # noqa: E402
 from lpsr_core.degradation import Camera  # noqa: E402
 from lpsr_core.metrics import ssim  # noqa: E402
-from lpsr_train import batches  # noqa: E402
-from lpsr_train import pool as pools  # noqa: E402
-from lpsr_train import resident as residents  # noqa: E402
-from lpsr_train.batches import to_batch, upload  # noqa: E402
-from lpsr_train.degrading import CropBatch, Faults, degrade, draw_faults, linear, methods  # noqa: E402
-from lpsr_train.degrading.jpeg import jpeg  # noqa: E402
-from lpsr_train.degrading.similarity import Similarity  # noqa: E402
+from lpsr_train.data import pool as pools  # noqa: E402
+from lpsr_train.data.pool import CROP_RECORD, Pool, render_pool  # noqa: E402
+from lpsr_train.degradation import CropBatch, Faults, degrade, draw_faults, linear, methods  # noqa: E402  # noqa: E402
+from lpsr_train.degradation.jpeg import jpeg  # noqa: E402
+from lpsr_train.degradation.similarity import Similarity  # noqa: E402
 from lpsr_train.plates.pairs import PlateSource, render_pair  # noqa: E402
-from lpsr_train.pool import CROP_RECORD, Pool, render_pool  # noqa: E402
-from lpsr_train.resident import Resident, near  # noqa: E402
+from lpsr_train.training import batches  # noqa: E402
+from lpsr_train.training import resident as residents  # noqa: E402
+from lpsr_train.training.batches import to_batch, upload  # noqa: E402
+from lpsr_train.training.resident import Resident, near  # noqa: E402
 
 CPU = torch.device("cpu")
 COUNT = 16
@@ -319,8 +319,8 @@ def test_a_batch_of_fields_is_that_of_its_records(crop_pool: Pool) -> None:
 def test_a_run_on_fresh_pictures_goes_on_with_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As asked for at first, and as the run does when nobody says."""
     from lpsr_core.errors import LpsrError
-    from lpsr_train.fit_cli import fit
-    from lpsr_train.state import load
+    from lpsr_train.cli.fit import fit
+    from lpsr_train.training.state import load
 
     monkeypatch.setattr(pools, "SHARD", 32)  # 8 crops
     small = tmp_path / "small.toml"

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError
-from lpsr_train.claims import claim
-from lpsr_train.parallel import in_processes
+from lpsr_train.data.claims import claim
+from lpsr_train.data.parallel import in_processes
 
 NOTE = "pool.json"
 """What a folder's shards are made of."""

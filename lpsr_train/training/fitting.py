@@ -12,17 +12,17 @@ import numpy as np
 from lpsr_train.cameras.camera import STEPS
 from lpsr_train.cameras.framing import CHOICES
 from lpsr_train.cameras.shots import SHOT_RECORD, ShotSource
-from lpsr_train.growing import GrowingPool
+from lpsr_train.data.growing import GrowingPool
+from lpsr_train.data.pool import CROP_RECORD, RECORD, Pool, Records, render_pool, shard_size
 from lpsr_train.plates.pairs import PlateSource
 from lpsr_train.plates.typefaces import open_typefaces
-from lpsr_train.pool import CROP_RECORD, RECORD, Pool, Records, render_pool, shard_size
 from lpsr_train.terminal import progress_bar, stop_request
-from lpsr_train.utilisation import GpuWatch, driver_name
+from lpsr_train.training.utilisation import GpuWatch, driver_name
 
 if TYPE_CHECKING:
     from lpsr_train.config import TrainConfig
-    from lpsr_train.evaluation import Sample
-    from lpsr_train.trainer import Progress, Trainer
+    from lpsr_train.evaluation.rates import Sample
+    from lpsr_train.training.trainer import Progress, Trainer
 
 _BEGINNING = 32
 """Batches that a growing pool holds at least when training begins."""

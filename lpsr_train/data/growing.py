@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lpsr_train.pool import Pool, shard_size
-from lpsr_train.shards import added_shards
+from lpsr_train.data.pool import Pool, shard_size
+from lpsr_train.data.shards import added_shards
 
 _PAUSE = 1.0
 """Seconds between two looks at a folder that holds too little."""

@@ -46,8 +46,8 @@ def locator(
     from lpsr_train.locating.pool import ScenePool
     from lpsr_train.plates.typefaces import open_typefaces
     from lpsr_train.scenes.scene import SceneSource
-    from lpsr_train.state import identify
-    from lpsr_train.trainer import choose_device
+    from lpsr_train.training.state import identify
+    from lpsr_train.training.trainer import choose_device
 
     given: dict[str, object] = {
         "steps": steps,
