@@ -16,9 +16,9 @@ from lpsr_core.cards import Role  # noqa: E402
 from lpsr_core.contracts import CONTRACTS  # noqa: E402
 from lpsr_core.errors import LpsrError  # noqa: E402
 from lpsr_core.tensorrt import PLUGIN_NAMESPACE, PLUGIN_VERSION  # noqa: E402
-from lpsr_export.deform import lower, pack_weights, to_plugin  # noqa: E402
-from lpsr_export.fp16 import to_fp16  # noqa: E402
-from lpsr_export.graphs import load_graph  # noqa: E402
+from lpsr_export.graph.deform import lower, pack_weights, to_plugin  # noqa: E402
+from lpsr_export.graph.fp16 import to_fp16  # noqa: E402
+from lpsr_export.graph.graphs import load_graph  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -168,7 +168,9 @@ def predicted(split: int = 18, channels: int = 27):
     del model.graph.input[1:]
     constants = {"zero": [0], "split": [split], "all": [2**63 - 1], "one": [1]}
     weight = np.random.default_rng(1).standard_normal((channels, 8, 3, 3)).astype(np.float32)
-    model.graph.initializer.extend(numpy_helper.from_array(np.array(each, np.int64), n) for n, each in constants.items())
+    model.graph.initializer.extend(
+        numpy_helper.from_array(np.array(each, np.int64), n) for n, each in constants.items()
+    )
     model.graph.initializer.append(numpy_helper.from_array(weight / 8, "placing"))
     (deform,) = model.graph.node
     nodes = [

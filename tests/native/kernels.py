@@ -75,7 +75,16 @@ class Shape:
         """For the library."""
         return CShape(
             *(self.batch, self.channels, self.height, self.width, self.out_channels, *self.out_size),
-            *(*self.kernel, *self.stride, *self.pad, *self.dilation, self.groups, self.offset_groups, self.relu, self.raw),
+            *(
+                *self.kernel,
+                *self.stride,
+                *self.pad,
+                *self.dilation,
+                self.groups,
+                self.offset_groups,
+                self.relu,
+                self.raw,
+            ),
         )
 
 

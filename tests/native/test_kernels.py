@@ -251,7 +251,9 @@ def test_tactics_follow_the_gpu_and_the_problem(library: Library) -> None:
     assert library.choose(linear, 90) == 0
     assert library.choose(packed, 90) in TILES
     for batch in (1, 16):  # a few blocks, whatever the tile: taps are shared out
-        few = CProblem(Shape(batch=batch, channels=32, out_channels=32, height=4, width=12).c(), FLOAT16, FLOAT16, PACKED8)
+        few = CProblem(
+            Shape(batch=batch, channels=32, out_channels=32, height=4, width=12).c(), FLOAT16, FLOAT16, PACKED8
+        )
         assert library.choose(few, 90) == 9
     small = Shape(channels=32, out_channels=32, height=4, width=12, kernel=(2, 2), pad=(0, 0))
     assert library.choose(CProblem(small.c(), FLOAT16, FLOAT16, PACKED8), 90) == 8

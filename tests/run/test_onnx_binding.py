@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lpsr_core.errors import LpsrError
-from lpsr_run.onnx_binding import LARGEST, BoundChain
-from lpsr_run.onnx_engine import OnnxRuntimeEngine
+from lpsr_run.engines.onnx_binding import LARGEST, BoundChain
+from lpsr_run.engines.onnx_engine import OnnxRuntimeEngine
 
 
 def engines(models: Path) -> tuple[OnnxRuntimeEngine, OnnxRuntimeEngine]:
