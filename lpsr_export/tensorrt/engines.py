@@ -100,12 +100,15 @@ def prepare(
 
     Raises:
         MissingExtraError: Polygraphy is not installed.
-        UsageError: there is no such profile.
+        UsageError: there is no such profile, or it is for other GPUs.
         LpsrError: the plugin is for another TensorRT or GPU, or cannot be built.
     """
     if find_spec("polygraphy") is None:
         raise MissingExtraError("polygraphy", "tensorrt")
-    found = load_profile(profile) if profile else profile_for(machine.gpu)
+    found = profile_for(machine.gpu)
+    if profile:
+        found = load_profile(profile)
+        found.check(machine.gpu)
     if choice.lower:
         return EngineConfig(found, options)
     sm = machine.gpu.sm
@@ -208,7 +211,7 @@ def build_engine(
         say(note)
     session = PlanSession(plan, card.role, library, config.profile.batch[2], path.name, host_code)
     agreement = judge(session, card.role)
-    made = PlanCard.of(
+    described = PlanCard.of(
         plan_config,
         plan,
         types,
@@ -217,8 +220,8 @@ def build_engine(
         seconds=seconds,
         floating_point_layers=derived.floating_point,
     )
-    made.write(path, plan)
-    return path, made
+    described.write(path, plan)
+    return path, described
 
 
 def beside(plugin: PluginLibrary, folder: Path) -> str:

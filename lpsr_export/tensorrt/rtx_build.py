@@ -121,7 +121,7 @@ def build_rtx_engine(
     say(f"building {path.name}")
     plan, types, seconds = _build(model, card.role, config, lambda what: say(f"{path.name}: {what}"))
     check_types(types, derived.precision, path.name)
-    made = PlanCard.of(
+    described = PlanCard.of(
         plan_config,
         plan,
         types,
@@ -129,8 +129,8 @@ def build_rtx_engine(
         seconds=seconds,
         floating_point_layers=derived.floating_point,
     )
-    made.write(path, plan)
-    return path, made
+    described.write(path, plan)
+    return path, described
 
 
 def _build(model: bytes, role: Role, config: RtxConfig, say: Say) -> tuple[bytes, dict[str, int], float]:

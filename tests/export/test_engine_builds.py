@@ -203,6 +203,8 @@ def test_what_is_missing_is_told_before_crops_are_rendered(fake: Fake, monkeypat
         build(wanted(fake))
     with pytest.raises(UsageError, match="unknown profile 'none'"):
         build(wanted(fake, target="auto", profile="none"))
+    with pytest.raises(UsageError, match="profile l4 is for sm_89, and this GPU is Orin"):
+        build(wanted(fake, target="auto", profile="l4"))
     monkeypatch.setattr(engines, "find_spec", lambda name: None)
     with pytest.raises(LpsrError, match="polygraphy is not installed"):
         build(wanted(fake))

@@ -102,7 +102,7 @@ def test_tiles_find_what_the_reference_does(library: Library, tactic: int, offse
 @pytest.mark.parametrize("tactic", [0, 1, 5, 7, 8, 9])
 @pytest.mark.parametrize("offsets", [FLOAT32, FLOAT16])
 def test_masks_before_their_sigmoid_behind_the_offsets(library: Library, tactic: int, offsets: int) -> None:
-    for seed, offset_groups in enumerate((1, 2, 4)):
+    for seed, offset_groups in enumerate((1, 2)):
         shape = Shape(batch=2, channels=32, height=4, width=12, out_channels=24, offset_groups=offset_groups, raw=True)
         problem = random_problem(shape, seed)
         assert problem.mask is not None
