@@ -62,7 +62,7 @@ def shown(console: Console) -> Iterator[Report]:
         task = bar.add_task("loading", total=1.0)
 
         def told(what: str, done: float | None = None, /) -> None:
-            bar.update(task, description=what, **({} if done is None else {"completed": done}))
+            bar.update(task, description=what, completed=done)
 
         yield told
 

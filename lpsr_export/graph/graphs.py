@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS, direct_size
 from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_core.onnx_session import import_onnxruntime, open_session
 from lpsr_export.graph import stored_weights
 from lpsr_export.graph.deform import lower
 
@@ -133,24 +134,15 @@ class GraphSession:
     """
 
     def __init__(self, path: Path, role: Role) -> None:
-        try:
-            import onnxruntime
-        except ImportError:
-            raise MissingExtraError("onnxruntime", "cpu") from None
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-
-        def load(graph: str | bytes) -> Any:
-            return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-
+        import_onnxruntime()
         try:
             try:
-                self._session = load(str(path))
+                self._session = open_session(path)
             except Exception as error:
                 if "DeformConv" not in str(error):
                     raise
                 # Older than 1.25, as on JetPack 6, whose Python 3.10 gets no newer one.
-                self._session = load(lower(load_graph(path)).SerializeToString())
+                self._session = open_session(lower(load_graph(path)).SerializeToString())
         except Exception as error:
             raise LpsrError(f"{path}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from None
         self._contract = CONTRACTS[role]

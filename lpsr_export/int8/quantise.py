@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_core.onnx_session import open_session
 from lpsr_export.graph.editing import makers_of, uses_of
 from lpsr_export.graph.graphs import import_onnx, load_graph, save_graph
 from lpsr_export.graph.rearranging import rearrange
@@ -208,7 +209,6 @@ def _values(
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Tensors of a graph by name, over all inputs."""
     import onnx
-    import onnxruntime
 
     ordered = sorted(names)
     for start in range(0, len(ordered), _AT_ONCE):
@@ -217,7 +217,7 @@ def _values(
         seen.CopyFrom(model)
         given = {value.name for value in (*model.graph.input, *model.graph.output)}
         seen.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in wanted if name not in given)
-        session = onnxruntime.InferenceSession(seen.SerializeToString(), providers=["CPUExecutionProvider"])
+        session = open_session(seen.SerializeToString())
         asked = [name for name in wanted if name != entry]
         parts = [session.run(asked, {entry: inputs[at : at + _BATCH]}) for at in range(0, len(inputs), _BATCH)]
         for name in wanted:
