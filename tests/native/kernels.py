@@ -105,7 +105,7 @@ class Problem:
     @property
     def gates(self) -> NDArray[np.float64] | None:
         """The mask that counts."""
-        return 1 / (1 + np.exp(-self.mask)) if self.shape.raw and self.mask is not None else self.mask
+        return (1 + np.tanh(self.mask / 2)) / 2 if self.shape.raw and self.mask is not None else self.mask
 
     @property
     def predicted(self) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
