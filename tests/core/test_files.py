@@ -26,9 +26,14 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path, synced: bool) -> None:
 def test_what_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: type[BaseException]) -> None:
     path = tmp_path / "a.bin"
     replace_file(path, b"old")
-    with pytest.raises(error), replacing(path) as part:
-        part.write_bytes(b"half")
-        raise error
+
+    def fail() -> None:
+        with replacing(path) as part:
+            part.write_bytes(b"half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.bin"]
 

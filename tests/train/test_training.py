@@ -381,7 +381,7 @@ def test_a_pool_smaller_than_a_batch_is_one_line(pool: Pool) -> None:
         (["fit", "--out", "x", "--preset", "huge"], 2, "unknown preset 'huge'"),
         (["evaluate", "--weights", "nowhere"], 1, "no checkpoint"),
         (["evaluate", "--weights", "x", "--degradation", "rain"], 2, "unknown degradation"),
-        (["fit", "--out", "x", "--config", "nowhere.toml"], 2, "no such configuration"),
+        (["fit", "--out", "x", "--config", "nowhere.toml"], 2, "cannot be read"),
     ],
 )
 def test_bad_calls_are_one_line(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
