@@ -36,6 +36,7 @@ class Observation:
         log_probs: float32[7, 36].
         taken: when a live source gave the frame, in seconds since 1970; None for recordings.
         picture: the whole frame, uint8[H, W, 3], where it is kept; None elsewhere.
+        zone: name of the part of the picture that it lies in; None without such parts, and outside them.
     """
 
     frame: int
@@ -46,6 +47,7 @@ class Observation:
     log_probs: NDArray[np.float32]
     taken: float | None = None
     picture: Image | None = None
+    zone: str | None = None
 
 
 @dataclass(frozen=True)
