@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,9 @@ def read_crops(
             with reader.clock.stage("decode"):
                 reading, others = decode(log_probs, layouts), alternatives(log_probs, layouts)
             seen = _observation(frame, log_probs, sr)
-            read = FusedRead(0, reading, 1, 1, seen, frame.milliseconds, frame.milliseconds, others, plate)
+            read = FusedRead(
+                0, reading, 1, 1, seen, frame.milliseconds, frame.milliseconds, others, plate, None, log_probs
+            )
             yield PlateEvent(frame.source, read, frame.stream)
 
     for frame in _large_enough(frames, report):

@@ -14,6 +14,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from lpsr_core.compact import pack
 from lpsr_core.layouts import Layout, parse_layouts
 from lpsr_core.reads import Read, read_key
 from lpsr_run.annotate import VideoSink
@@ -243,10 +244,11 @@ def _result(
         run=run,
         number=number,
         zone=best.zone,
+        log_probs="" if fused.log_probs is None else pack(fused.log_probs),
     )
     if watched is not None and hidden:
         shown = watched.shown(reading.text)
-        read = replace(read, text=shown, certain=shown, characters=(), alternatives=())
+        read = replace(read, text=shown, certain=shown, characters=(), alternatives=(), log_probs="")
     return Result(read, fused.first, fused.last, best.crop, best.sr, best.quad, best.picture, hidden, fused.history)
 
 
