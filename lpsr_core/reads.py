@@ -19,7 +19,7 @@ def read_key(run: str, number: int) -> str:
 
 
 Way = Literal["exact", "fuzzy", "likelihood"]
-"""How a read hits an entry of a watch list: it is that text, is few edits away from it, or is likely enough that text."""
+"""How a read hits an entry of a watch list: it is that text, is few edits from it, or is likely enough that text."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 from lpsr_core.alphabet import ALPHABET
 from lpsr_core.errors import UsageError
 
-CONFUSABLE = ("0O", "0D", "0Q", "08", "1I", "17", "2Z", "46", "5S", "56", "59", "68", "6G", "89", "8B", "BD")
-CONFUSABLE += ("DO", "DQ", "HM", "HN", "MN", "MW", "OQ", "UV", "VY")
+CONFUSABLE: tuple[str, ...] = (
+    *("0O", "0D", "0Q", "08", "1I", "17", "2Z", "46", "5S", "56", "59", "68", "6G", "89", "8B", "BD"),
+    *("DO", "DQ", "HM", "HN", "MN", "MW", "OQ", "UV", "VY"),
+)
 """Pairs of characters that readers and people take for each other."""
 HALF, WHOLE = 1, 2
 """Cost of a confusable character and of any other edit, in half edits."""

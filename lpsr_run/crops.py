@@ -56,10 +56,8 @@ def read_crops(
             with reader.clock.stage("decode"):
                 reading, others = decode(log_probs, layouts), alternatives(log_probs, layouts)
             seen = _observation(frame, log_probs, sr)
-            read = FusedRead(
-                0, reading, 1, 1, seen, frame.milliseconds, frame.milliseconds, others, plate, None, log_probs
-            )
-            yield PlateEvent(frame.source, read, frame.stream)
+            read = FusedRead(0, reading, 1, 1, seen, frame.milliseconds, frame.milliseconds, others, plate)
+            yield PlateEvent(frame.source, replace(read, log_probs=log_probs), frame.stream)
 
     for frame in _large_enough(frames, report):
         waiting.append(frame)
