@@ -36,6 +36,7 @@ class Observation:
         log_probs: float32[7, 36].
         taken: when a live source gave the frame, in seconds since 1970; None for recordings.
         picture: the whole frame, uint8[H, W, 3], where it is kept; None elsewhere.
+        scale: size of that picture relative to the frame.
     """
 
     frame: int
@@ -46,6 +47,7 @@ class Observation:
     log_probs: NDArray[np.float32]
     taken: float | None = None
     picture: Image | None = None
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
