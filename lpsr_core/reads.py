@@ -45,6 +45,7 @@ class Read:
             `update` when their read has improved. All reads of a track share its number.
         run: identifier of the run, a ULID.
         number: of the read within its run, from 1; with `run` it names the read for ever.
+        zone: name of the part of the camera's picture that the plate is in; None without such parts.
     """
 
     source: str
@@ -68,11 +69,13 @@ class Read:
     event: Event = "final"
     run: str = ""
     number: int = 0
+    zone: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the read as JSON holds it; numbers rounded to what they can mean."""
         return {
             "source": self.source,
+            "zone": self.zone,
             "frame": self.frame,
             "milliseconds": round(self.milliseconds, 1),
             "box": {name: round(getattr(self.box, name), 1) for name in ("x", "y", "width", "height")},

@@ -34,6 +34,13 @@ def read_plates(
         list[str] | None,
         typer.Option(metavar="NAME", help="Name of a source in the reads; one for each --video, in order."),
     ] = None,
+    cameras: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="TOML file of cameras, with zones, masks and hours; SIGHUP reloads it. Not with --video.",
+        ),
+    ] = None,
     crops: Annotated[
         str | None,
         typer.Option(metavar="PATH", help="Images that are plates already: a folder, glob or file. Not with --video."),
@@ -216,6 +223,7 @@ def read_plates(
     given: dict[str, Any] = {
         "video": tuple(video) if video else None,
         "name": tuple(name) if name else None,
+        "cameras": cameras,
         "crops": crops,
         "out": out,
         "super_resolve": super_resolve,
@@ -276,7 +284,7 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
 
     config = RunConfig() if config_file is None else load_config(config_file)
     # A source on the command line replaces the file's, of whichever kind that is.
-    if given["video"] is not None or given["crops"] is not None:
+    if any(given[name] is not None for name in ("video", "crops", "cameras")):
         config = config.without_source()
     config = config.changed(given)
     config.check()

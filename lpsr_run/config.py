@@ -27,6 +27,17 @@ else:
 
 
 _DAY = 86400.0
+_OF_CAMERAS = {
+    "name": "cameras have theirs in the cameras file",
+    "region": "give the camera a [[camera.zone]] and zones_only in the cameras file",
+    "raw": "standard input is no camera",
+    "annotate": "it shows one source; give that as --video",
+    **dict.fromkeys(
+        ("stream", "stride", "pixel_aspect", "decode", "give_up", "silence"),
+        "cameras have theirs in the cameras file, or all of them in its [defaults]",
+    ),
+}
+"""Options of single sources, and where a cameras file has them."""
 _KINDS: dict[str, type] = {"stream": int, "pixel_aspect": float}
 """Types of those that are no strings and None by default."""
 
@@ -37,6 +48,7 @@ class RunConfig:
 
     Attributes:
         video: frames: files, folders of images, globs, URLs or camera numbers. Either this or `crops`.
+        cameras: TOML file of cameras, in place of `video`.
         name: names of the sources, one for each of `video`; without any they are named by their paths and addresses.
         crops: images that are plates already: a file, folder or glob.
         out: folder for reads.jsonl, run.json and pictures.
@@ -87,6 +99,7 @@ class RunConfig:
     video: tuple[str, ...] = ()
     name: tuple[str, ...] = ()
     crops: str | None = None
+    cameras: str | None = None
     out: str = "runs/latest"
     super_resolve: SuperResolve = "auto"
     views: Views = "auto"
@@ -138,8 +151,12 @@ class RunConfig:
         Raises:
             UsageError: with the option and what it takes.
         """
-        if bool(self.video) == (self.crops is not None):
-            raise UsageError("give exactly one of --video and --crops")
+        if [bool(self.video), self.crops is not None, self.cameras is not None].count(True) != 1:
+            raise UsageError("give exactly one of --video, --cameras and --crops")
+        if self.cameras is not None:
+            for name, where in _OF_CAMERAS.items():
+                if getattr(self, name) != getattr(RunConfig(), name):
+                    raise UsageError(f"{_option(name)} is for --video; {where}")
         self.check_values()
 
     def check_values(self) -> None:
@@ -218,8 +235,8 @@ class RunConfig:
         return replace(self, **{name: value for name, value in values.items() if value is not None})
 
     def without_source(self) -> RunConfig:
-        """A copy that names neither video nor crops."""
-        return replace(self, video=(), name=(), crops=None)
+        """A copy that names no source."""
+        return replace(self, video=(), name=(), crops=None, cameras=None)
 
     def as_dict(self) -> dict[str, Any]:
         """For run.json, without credentials."""

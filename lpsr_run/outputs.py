@@ -12,7 +12,7 @@ from lpsr_run.redact import shown
 from lpsr_run.sources.choose import files_named
 
 _FILES = ("annotate", "status", "log", "csv", "store")
-_INPUTS = ("generator", "reader", "locator", "detector", "watch_list")
+_INPUTS = ("cameras", "generator", "reader", "locator", "detector", "watch_list")
 
 
 def refuse_overwriting(config: RunConfig) -> None:

@@ -56,6 +56,7 @@ def result_of(
         event=event.event,
         run=run,
         number=number,
+        zone=best.zone,
     )
     if watched is not None and hidden:
         shown = watched.shown(reading.text)

@@ -12,8 +12,10 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from lpsr_core.layouts import parse_layouts
+from lpsr_core.layouts import Layout, parse_layouts
 from lpsr_run.annotate import VideoSink
+from lpsr_run.cameras.hangup import ReloadRequest
+from lpsr_run.cameras.running import CameraSet, with_cameras
 from lpsr_run.clock import StageClock
 from lpsr_run.config import RunConfig
 from lpsr_run.configured import open_sources, open_stream, raise_or_report
@@ -89,11 +91,20 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
             if failure is None:  # which on a full disk is the same one
                 fault(str(write_failed(out / "run.json", error)))
 
+    def stopped() -> bool:
+        if cameras is not None and reload.taken():
+            for source in cameras.reload():
+                sources.append(source)
+                merged.add(source)
+        return stop.signal is not None
+
+    config, file = with_cameras(config)
     refuse_overwriting(config)
     # The sources first: a mistyped path should be told before a model is loaded.
-    sources = open_sources(config, state, report, note, done)
+    cameras = None if file is None else CameraSet(file, config, state, report, note, done)
+    sources: list[Source] = open_sources(config, state, report, note, done) if cameras is None else [*cameras.sources]
     watched = load_watch_list(Path(config.watch_list), Path(config.watch_list + ".key")) if config.watch_list else None
-    tools = open_tools(config)
+    tools = open_tools(config if cameras is None else replace(config, layouts=_patterns(cameras.layouts)))
     tools.reader.warm_up()
     summary.models, summary.engines, summary.why = tools.models, tools.engines, tools.why
     if tools.why and not quiet:
@@ -119,11 +130,11 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
             store = PictureStore(out / "pictures", out) if config.pictures else None
             stack.push(finish)
             state.tell("started", sources=[source.name for source in state.sources])
-            with _progress(errors, quiet) as progress, StopRequest() as stop:
-                merged = stack.enter_context(closing(Merged(sources, state, done, lambda: stop.signal is not None)))
+            with _progress(errors, quiet) as progress, StopRequest() as stop, ReloadRequest() as reload:
+                merged = stack.enter_context(closing(Merged(sources, state, done, stopped)))
                 frames = _counted(tools.reader.clock, merged, sources, summary, progress, stop, report, outbox.tick)
                 for event in _events(
-                    config, tools, frames, any(source.live for source in sources), report, stack, left_out
+                    config, tools, frames, any(source.live for source in sources), report, stack, left_out, cameras
                 ):
                     with tools.reader.clock.stage("write"):
                         number += 1
@@ -150,11 +161,14 @@ def _events(
     report: Report,
     stack: ExitStack,
     left_out: Callable[[PlateEvent, str], None],
+    cameras: CameraSet | None,
 ) -> Iterator[PlateEvent]:
     if tools.locator is None:
         layouts = parse_layouts(config.layouts)
         return read_crops(frames, tools.reader, report, layouts, min_plate=config.min_plate)
     stream = open_stream(config, tools, tools.locator, live, left_out)
+    if cameras is not None:
+        stream.settings = cameras.settings(tools.locator)
     if config.annotate is not None:
         video = stack.enter_context(VideoSink(Path(config.annotate)))
         stream.show = lambda frame, marks: video.show(frame.image, marks, frame.milliseconds)
@@ -192,6 +206,10 @@ def _counted(
         if stop.signal is not None:
             break
     summary.stopped_by = stop.signal
+
+
+def _patterns(layouts: Iterable[Layout]) -> tuple[str, ...]:
+    return tuple(layout.pattern for layout in layouts)
 
 
 def _progress(console: Console, quiet: bool) -> Progress:

@@ -36,7 +36,8 @@ class Observation:
         log_probs: float32[7, 36].
         taken: when a live source gave the frame, in seconds since 1970; None for recordings.
         picture: the whole frame, uint8[H, W, 3], where it is kept; None elsewhere.
-        scale: size of that picture relative to the frame.
+        zone: name of the part of the picture that it lies in; None without such parts, and outside them.
+        scale: size of `picture` relative to the frame.
     """
 
     frame: int
@@ -47,6 +48,7 @@ class Observation:
     log_probs: NDArray[np.float32]
     taken: float | None = None
     picture: Image | None = None
+    zone: str | None = None
     scale: float = 1.0
 
 
