@@ -6,17 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from lpsr_core.compact import pack
 from lpsr_core.layouts import Layout, parse_layouts
-from lpsr_core.reads import Read, read_key
 from lpsr_run.annotate import VideoSink
 from lpsr_run.cameras.hangup import ReloadRequest
 from lpsr_run.cameras.running import CameraSet, with_cameras
@@ -29,9 +25,10 @@ from lpsr_run.interrupt import StopRequest
 from lpsr_run.lock import FolderLock
 from lpsr_run.open_sinks import open_outbox
 from lpsr_run.outputs import refuse_overwriting
-from lpsr_run.privacy import WatchList, load_watch_list
+from lpsr_run.privacy import load_watch_list
+from lpsr_run.results import result_of
 from lpsr_run.say import Messages
-from lpsr_run.sinks import PictureStore, Result, TableSink, make_folder
+from lpsr_run.sinks import PictureStore, TableSink, make_folder
 from lpsr_run.sinks.base import write_failed
 from lpsr_run.sources import Frame, Source
 from lpsr_run.sources.merge import Ended, Merged, Quiet
@@ -141,7 +138,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
                 ):
                     with tools.reader.clock.stage("write"):
                         number += 1
-                        result = _result(event, summary.run, number, store, watched, config.certain)
+                        result = result_of(event, summary.run, number, store, watched, config.certain)
                         outbox.write(result)
                         if table is not None:
                             table.write(result)
@@ -211,53 +208,8 @@ def _counted(
     summary.stopped_by = stop.signal
 
 
-def _result(
-    event: PlateEvent, run: str, number: int, store: PictureStore | None, watched: WatchList | None, certain: float
-) -> Result:
-    fused = event.read
-    best, reading = fused.best, fused.reading
-    hidden = watched is not None and not watched.holds(reading.text)
-    lr: str | None = None
-    sr: str | None = None
-    if store is not None and not hidden:
-        lr, sr = store.save(read_key(run, number), event.source, best.crop, best.sr)
-    read = Read(
-        source=event.source,
-        frame=best.frame,
-        milliseconds=best.milliseconds,
-        box=best.quad.box,
-        text=reading.text,
-        layout=reading.layout.name,
-        confidence=reading.confidence,
-        characters=reading.characters,
-        frames=fused.frames,
-        agreeing=fused.agreeing,
-        super_resolved=best.sr is not None,
-        lr_image=lr,
-        sr_image=sr,
-        track=fused.track,
-        alternatives=fused.alternatives,
-        time=None if best.taken is None else _utc(best.taken),
-        certain=reading.certain(certain),
-        plate=fused.plate,
-        event=event.event,
-        run=run,
-        number=number,
-        zone=best.zone,
-        log_probs="" if fused.log_probs is None else pack(fused.log_probs),
-    )
-    if watched is not None and hidden:
-        shown = watched.shown(reading.text)
-        read = replace(read, text=shown, certain=shown, characters=(), alternatives=(), log_probs="")
-    return Result(read, fused.first, fused.last, best.crop, best.sr, best.quad, best.picture, hidden, fused.history)
-
-
 def _patterns(layouts: Iterable[Layout]) -> tuple[str, ...]:
     return tuple(layout.pattern for layout in layouts)
-
-
-def _utc(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
 
 
 def _progress(console: Console, quiet: bool) -> Progress:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+import cv2
 import numpy as np
 
 from lpsr_core.decode import MIN_PLATE, Reading
@@ -170,6 +171,7 @@ class PlateStream:
             when they are gone.
         left_out: takes each track that does not become a read, with the reason; None when nobody asks.
         keep_frames: whether observations keep the whole frame; it takes memory.
+        kept_side: longest side in pixels of the frames that are kept or shown; 0 leaves their size.
         settings: of each stream by its number, in place of `locator`, `layouts` and `acceptance`; None for those.
     """
 
@@ -184,12 +186,18 @@ class PlateStream:
     early: bool = True
     left_out: Callable[[PlateEvent, str], None] | None = None
     keep_frames: bool = False
+    kept_side: int = 0
     settings: Callable[[int], StreamSettings] | None = None
 
     def __post_init__(self) -> None:
         self._clock = self.reader.clock if self.clock is None else self.clock
         self._pending: list[_Pending] = []
         self._scenes: dict[int, _Scene] = {}
+
+    @property
+    def open_tracks(self) -> int:
+        """Number of plates that are being followed; other threads may ask."""
+        return sum(len(scene.tracker.open) for scene in list(self._scenes.values()))
 
     def reads(self, frames: Iterable[Frame | Quiet | Ended]) -> Iterator[PlateEvent]:
         """The accepted reads, each as soon as its track ends.
@@ -236,16 +244,25 @@ class PlateStream:
         quads = tuple(location.quad for location in locations)
         with self._clock.stage("rectify"):
             crops = tuple(rectify(frame.image, quad, MARGIN) for quad in quads)
-        # Large frames that nobody will look at again need not wait with their crops.
-        kept = (
-            frame if self.show is not None or self.keep_frames else replace(frame, image=np.empty((0, 0, 3), np.uint8))
-        )
-        self._pending.append(_Pending(kept, quads, tuple(location.zone for location in locations), crops))
+        zones = tuple(location.zone for location in locations)
+        self._pending.append(_Pending(self._kept(frame), quads, zones, crops))
         # The second bound keeps the memory of waiting frames small where there are no plates.
         crops_waiting = sum(len(entry.crops) for entry in self._pending)
         bytes_waiting = sum(entry.frame.image.nbytes for entry in self._pending)
         if crops_waiting >= self.batch or len(self._pending) >= self.batch or bytes_waiting >= _PENDING_BYTES:
             yield from self._flush()
+
+    def _kept(self, frame: Frame) -> Frame:
+        """The frame as it waits for its crops: large ones that nobody will look at again leave their picture behind."""
+        if self.show is None and not self.keep_frames:
+            return replace(frame, image=np.empty((0, 0, 3), np.uint8))
+        height, width = frame.image.shape[:2]
+        scale = self.kept_side / max(height, width)
+        if not 0 < scale < 1:
+            return frame
+        size = max(round(width * scale), 1), max(round(height * scale), 1)
+        image = np.asarray(cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        return replace(frame, image=image, scale=scale)
 
     def _flush(self) -> Iterator[PlateEvent]:
         pending, self._pending = self._pending, []
@@ -269,6 +286,7 @@ class PlateStream:
                         entry.frame.taken,
                         entry.frame.image if self.keep_frames else None,
                         zone,
+                        entry.frame.scale,
                     )
                 )
                 position += 1

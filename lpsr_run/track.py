@@ -37,6 +37,7 @@ class Observation:
         taken: when a live source gave the frame, in seconds since 1970; None for recordings.
         picture: the whole frame, uint8[H, W, 3], where it is kept; None elsewhere.
         zone: name of the part of the picture that it lies in; None without such parts, and outside them.
+        scale: size of `picture` relative to the frame.
     """
 
     frame: int
@@ -48,6 +49,7 @@ class Observation:
     taken: float | None = None
     picture: Image | None = None
     zone: str | None = None
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
