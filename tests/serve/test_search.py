@@ -41,14 +41,14 @@ def said(text: str, doubt: dict[int, tuple[str, float]] | None = None) -> np.nda
     return np.log(found)
 
 
-def read(log_probs: np.ndarray, number: int, **changes) -> Read:
-    reading = decode(log_probs)
+def read(heard: np.ndarray, number: int, /, **changes) -> Read:
+    reading = decode(heard)
     told = Read(
         *("gate", 3, 120.0, Box(1, 2, 30, 10), reading.text, reading.layout.name, reading.confidence),
         *(reading.characters, 2, 1, False, None, None, 0),
         run="R",
         number=number,
-        log_probs=pack(log_probs),
+        log_probs=pack(heard),
     )
     return replace(told, **changes)
 
@@ -59,11 +59,12 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "reads.sqlite"
         self._sink, self.count = SqliteSink(self.path), 0
+        self._sink._database.execute("PRAGMA synchronous = OFF")  # no power cut is tested here
         self.index = SearchIndex(open_store(self.path), folder / "index", SEGMENT)
 
-    def add(self, text: str, doubt: dict[int, tuple[str, float]] | None = None, **changes) -> None:
+    def add(self, plate: str, /, doubt: dict[int, tuple[str, float]] | None = None, **changes) -> None:
         self.count += 1
-        self._sink.deliver(Record.of(read(said(text, doubt), self.count, **changes)))
+        self._sink.deliver(Record.of(read(said(plate, doubt), self.count, **changes)))
 
     def close(self) -> None:
         self._sink.close()
@@ -91,7 +92,8 @@ def random_texts(count: int, seed: int = 0) -> list[str]:
 
 def test_compact_log_probabilities_keep_what_matters() -> None:
     random = np.random.default_rng(0)
-    log_probs = np.log(random.dirichlet(np.full(36, 0.1), (50, 7)) + 1e-12)
+    plates = np.exp([said(text) for text in random_texts(50)])
+    log_probs = np.log(0.6 * plates + 0.4 * random.dirichlet(np.full(36, 0.1), (50, 7)) + 1e-12)
     log_probs -= np.logaddexp.reduce(log_probs, axis=-1, keepdims=True)
     kept = from_compact(to_compact(log_probs))
     near, far = log_probs > -1, log_probs > -23
@@ -122,7 +124,7 @@ def test_patterns_find_what_they_say_newest_first(store: Store) -> None:
     assert found == [t for t in reversed(told) if t[0] == "A" and "1" in t[1:] and "2" in t[t.index("1", 1) + 1 :]]
 
 
-@pytest.mark.parametrize("pattern", ["", "AB1", "AB?1D2?4", "AB!1D23", "*AB1D234*"])
+@pytest.mark.parametrize("pattern", ["", "AB1", "AB?1D2?4", "AB!1D23", "*AB1D2345*"])
 def test_patterns_that_fit_no_plate_are_refused(store: Store, pattern: str) -> None:
     with pytest.raises(UsageError):
         search_pattern(store.index, pattern)
@@ -150,15 +152,12 @@ def test_edit_distances_are_those_of_the_definition() -> None:
 
 
 def test_near_texts_are_found_nearest_first(store: Store) -> None:
-    for text in [*random_texts(SEGMENT), "ABC1D23", "ABC1D28", "A8C1D23", "ABC1D23", "XBC1D23", "XYC1D23"]:
+    for text in [*random_texts(SEGMENT), "ABC1D23", "ABC1D28", "ADC1D23", "ABC1D23", "XBC1D23", "XYC1D23"]:
         store.add(text)
     store.index.follow()
     page = search_near(store.index, "ABC1D23", 1.0)
-    assert texts(page) == ["ABC1D23", "ABC1D23", "ABC1D28", "XBC1D23"] or texts(page) == [
-        *("ABC1D23", "ABC1D23"),
-        *("XBC1D23", "ABC1D28"),
-    ]
-    assert [found.edits for found in page.found] == [0.0, 0.0, 1.0, 1.0]
+    assert texts(page) == ["ABC1D23", "ABC1D23", "ADC1D23", "XBC1D23", "ABC1D28"]
+    assert [found.edits for found in page.found] == [0.0, 0.0, 0.5, 1.0, 1.0]
     assert [found.edits for found in search_near(store.index, "ABC1D23", 0.0).found] == [0.0, 0.0]
     assert "XYC1D23" in texts(search_near(store.index, "ABC1D23", 2.0))
     assert texts(search_near(store.index, "BC1D23", 1.0))[:2] == ["XBC1D23", "ABC1D23"], "a character is missing"
@@ -269,11 +268,11 @@ def test_what_the_store_loses_is_forgotten(store: Store, tmp_path: Path) -> None
         database.execute("DELETE FROM reads WHERE id <= 10 OR id = 100")
         assert database.execute("SELECT count(*) FROM log_probs").fetchone() == (3 * SEGMENT - 11,)
     page = search_pattern(store.index, "ABC1D23", limit=1000)
-    assert len(page.found) == 3 * SEGMENT // 2 - 5, "left out of pages at once"
+    assert len(page.found) == 3 * SEGMENT // 2 - 6, "left out of pages at once"
     store.index._counted = -1e9  # as after a minute
     store.index.follow()
     assert store.index.rows == 3 * SEGMENT - 11
-    assert search_pattern(store.index, "ABC1D23", limit=1000).total == 3 * SEGMENT // 2 - 5
+    assert search_pattern(store.index, "ABC1D23", limit=1000).total == 3 * SEGMENT // 2 - 6
     levels = [segment.levels[:, :count] for segment, count in store.index.parts()]
     assert (np.concatenate(levels, axis=1) == 255).all(axis=0).sum() == 11, "and erased on the disk"
     again = SearchIndex(open_store(store.path), tmp_path / "index", SEGMENT)
