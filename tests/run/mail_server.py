@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import subprocess
 from email import message_from_bytes, policy
@@ -64,17 +65,18 @@ class MailServer:
             good = (told.login, told.password) == (b"me", b"hunter2/@")
             if good:
                 server.users.append(told.login.decode())
-            return smtp.AuthResult(success=good)
+            return smtp.AuthResult(success=good, handled=good)
 
+        with socket.create_server(("localhost", 0)) as free:
+            self.port = free.getsockname()[1]
         self._controller = aiosmtpd.Controller(
-            *(Handler(), "localhost", 0),
+            *(Handler(), "localhost", self.port),
             require_starttls=True,
             tls_context=context,
             authenticator=login,
             auth_required=True,
         )
         self._controller.start()
-        self.port = self._controller.server.sockets[0].getsockname()[1]
 
     def stop(self) -> None:
         self._controller.stop()

@@ -332,7 +332,7 @@ def test_watch_lists_are_read_again(
     alerts.write_text(ALERTS.format(url=receiver.plain).partition('[[sink]]\nname = "mail"')[0])
     out = tmp_path / "out"
     # A plate of its own every so many frames, so that a read comes again and again.
-    with Camera(lambda number: scene("XYZ9876" if number // 10 % 2 else "KLM2N34")) as camera:
+    with Camera(lambda number: scene("XYZ9876" if number // 40 % 2 else "KLM2N34")) as camera:
 
         def script(watcher: Watcher) -> None:
             watcher.until(lambda sources: sources[0]["frames"] > 5)

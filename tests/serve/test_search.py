@@ -146,6 +146,8 @@ def test_edit_distances_are_those_of_the_definition() -> None:
     for text in ("ABC1D23", "BC1D23", "ABC1D234", told[3][1:], told[4][:2] + "X" + told[4][3:]):
         found = edit_distances(text, columns, confusable=False)
         assert [2 * distance(text, other) for other in told] == found.tolist()
+        banded = edit_distances(text, columns, confusable=False, most=4)
+        assert np.minimum(banded, 5).tolist() == np.minimum(found, 5).tolist()
     half = edit_distances("OBC1D23", columns)
     assert half[-1] == 1, "O and 0 are easily taken for each other"
     assert edit_distances("?BC1D23", columns)[-1] == 0
