@@ -40,15 +40,18 @@ class Networks:
     Args:
         config: how plates are read.
         watched: the texts that may be told; None tells all.
+        opened: what the networks are opened from, where its layouts are more than those of `config`.
 
     Raises:
         UsageError: there is no such model.
         LpsrError: a model cannot be loaded.
     """
 
-    def __init__(self, config: RunConfig, watched: WatchList | None = None) -> None:
+    def __init__(
+        self, config: RunConfig, watched: WatchList | None = None, opened: RunConfig | None = None
+    ) -> None:
         self.config, self.watched = config, watched
-        self.tools: Tools = open_tools(config)
+        self.tools: Tools = open_tools(opened or config)
         self.turns = Turns()
         self.tools.reader.warm_up()
 

@@ -25,6 +25,7 @@ class ReadFilter:
         since, until: when they were stored, in seconds since 1970; `until` is excluded.
         text: part of the text; `?` stands for any character.
         min_confidence: lowest confidence, 0..1.
+        hit: whether they hit a watch list.
         final: whether reads of plates that are still seen (`first`, `update`) are left out.
     """
 
@@ -33,6 +34,7 @@ class ReadFilter:
     until: float | None = None
     text: str | None = None
     min_confidence: float | None = None
+    hit: bool | None = None
     final: bool = False
 
     def conditions(self) -> tuple[list[str], list[Any]]:
@@ -49,6 +51,8 @@ class ReadFilter:
         if self.min_confidence is not None:
             told.append(("confidence >= ?", self.min_confidence))
         conditions = [condition for condition, _ in told]
+        if self.hit is not None:
+            conditions.append(f"hit IS {'NOT ' if self.hit else ''}NULL")
         if self.final:
             conditions.append("(event IS NULL OR event = 'final')")
         return conditions, [value for _, value in told]

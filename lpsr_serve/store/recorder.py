@@ -11,11 +11,9 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from lpsr_core.errors import LpsrError, UsageError
-from lpsr_core.geometry import Quad
 from lpsr_run.annotate import Mark, draw_mark
 from lpsr_run.config import RunConfig
 from lpsr_run.lock import FolderLock
@@ -27,6 +25,7 @@ from lpsr_run.sinks.files import replace_file
 from lpsr_run.sinks.outbox import Outbox
 from lpsr_run.stream import PlateEvent
 from lpsr_run.summary import Summary
+from lpsr_serve.cameras.snapshot import encode_jpeg, scaled
 from lpsr_serve.inference.networks import Networks
 from lpsr_serve.store.places import Places, frame_beside
 from lpsr_serve.store.reads import ReadStore
@@ -34,7 +33,6 @@ from lpsr_serve.store.reads import ReadStore
 _log = logging.getLogger("lpsr.serve")
 _QUEUED = 64
 _TICK_SECONDS, _RETRY_SECONDS, _PRUNE_SECONDS = 0.5, 2.0, 3600.0
-_JPEG_QUALITY = 80
 _TAIL = 1 << 18
 """Bytes at the end of the journal that hold its last line."""
 
@@ -191,11 +189,9 @@ class Recorder:
         """The frame of a read with the plate's box, as JPEG."""
         assert result.frame is not None
         canvas = np.ascontiguousarray(result.frame[..., ::-1])
-        corners = Quad.from_array(result.quad.array * result.scale)
-        draw_mark(canvas, Mark(corners, result.read.text, result.read.confidence, True))
-        _, data = cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+        draw_mark(canvas, Mark(scaled(result.quad, result.scale), result.read.text, result.read.confidence, True))
         try:
-            replace_file(path, data.tobytes())
+            replace_file(path, encode_jpeg(canvas))
         except OSError as error:
             raise write_failed(path, error) from None
 
