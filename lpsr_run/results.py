@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timezone
 
+from lpsr_core.compact import pack
 from lpsr_core.reads import Read, read_key
 from lpsr_run.privacy import WatchList
 from lpsr_run.sinks import PictureStore, Result
@@ -57,10 +58,11 @@ def result_of(
         run=run,
         number=number,
         zone=best.zone,
+        log_probs="" if fused.log_probs is None else pack(fused.log_probs),
     )
     if watched is not None and hidden:
         shown = watched.shown(reading.text)
-        read = replace(read, text=shown, certain=shown, characters=(), alternatives=())
+        read = replace(read, text=shown, certain=shown, characters=(), alternatives=(), log_probs="")
     return Result(
         read,
         fused.first,

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from lpsr_core.errors import LpsrError
 from lpsr_run.sinks.base import ELSEWHERE, MAKE_ROOM, DurableSink, Fault, NotNowError, Record, vanished, why
+from lpsr_run.sinks.rows import COLUMNS, row_of
 
-SCHEMA = 3
+SCHEMA = 4
 _TABLE = """
 CREATE TABLE reads (
     id INTEGER PRIMARY KEY,
@@ -25,12 +26,15 @@ CREATE TABLE reads (
     confidence REAL NOT NULL,
     frames INTEGER NOT NULL,
     agreeing INTEGER NOT NULL,
-    json TEXT NOT NULL,            -- the line of reads.jsonl
+    json TEXT NOT NULL,            -- the line of reads.jsonl without log_probs
     certain TEXT,                  -- NULL in rows of schema 1, as is plate
     plate REAL,
     event TEXT,                    -- NULL in rows of schema 2, as are run and number
     run TEXT,
-    number INTEGER
+    number INTEGER,
+    zone TEXT,                     -- NULL in rows of schema 3, as are hit and log_probs
+    hit TEXT,                      -- JSON, or NULL
+    log_probs BLOB                 -- 252 bytes, see lpsr_core.compact; NULL where they are not told
 );
 CREATE INDEX reads_text ON reads (text);
 CREATE INDEX reads_stored ON reads (stored);
@@ -41,13 +45,11 @@ _UPGRADES = {
     1: "ALTER TABLE reads ADD COLUMN certain TEXT;\nALTER TABLE reads ADD COLUMN plate REAL",
     2: "ALTER TABLE reads ADD COLUMN event TEXT;\nALTER TABLE reads ADD COLUMN run TEXT;\n"
     "ALTER TABLE reads ADD COLUMN number INTEGER;\nCREATE UNIQUE INDEX reads_key ON reads (run, number)",
+    3: "ALTER TABLE reads ADD COLUMN zone TEXT;\nALTER TABLE reads ADD COLUMN hit TEXT;\n"
+    "ALTER TABLE reads ADD COLUMN log_probs BLOB",
 }
 """What leads from each schema on; from none to this one at once."""
-_COLUMNS = (
-    *("stored", "source", "time", "milliseconds", "frame", "track", "text", "layout", "confidence", "frames"),
-    *("agreeing", "json", "certain", "plate", "event", "run", "number"),
-)
-_INSERT = f"INSERT OR IGNORE INTO reads ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+_INSERT = f"INSERT OR IGNORE INTO reads ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _BUSY_MILLISECONDS = 200
 """That a read waits for a lock of somebody else before it is put off."""
 _PRUNED, _PRUNED_SECONDS = 100, 3600.0
@@ -104,15 +106,14 @@ class SqliteSink(DurableSink):
 
     def deliver(self, record: Record, again: bool = False) -> None:
         """As the base class says; while others lock the database, this raises `NotNowError`."""
-        read = record.fields
-        values = [record.line if name == "json" else read[name] for name in _COLUMNS[1:]]
+        values = row_of(record)
         try:
             if _identity(self._path) != self._identity:
                 self._fault(vanished(self._path))
                 self._database.close()
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._open()
-            self._database.execute(_INSERT, (time.time(), *values))
+            self._database.execute(_INSERT, values)
             self._count += 1
             if self._count % _PRUNED == 0 or time.monotonic() - self._pruned > _PRUNED_SECONDS:
                 self._prune()
