@@ -17,7 +17,7 @@ from lpsr_serve.config import MEBIBYTE
 from lpsr_serve.server import Server
 
 COOKIE = "lpsr_session"
-_OPEN = frozenset({"/healthz", "/readyz", "/login", "/static/app.css"})
+_OPEN = frozenset({"/healthz", "/readyz", "/login", "/static/app.css", "/static/icon.svg"})
 _SMALL = MEBIBYTE
 """Largest body of a request without pictures."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

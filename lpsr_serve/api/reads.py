@@ -67,7 +67,7 @@ def read_routes(server: Server) -> APIRouter:
         ] = None,
     ) -> JSONResponse:
         """The newest first. `next` is the cursor of the following page; pages do not shift while reads come."""
-        wanted = ReadFilter(camera, moment(since), moment(until), text, min_confidence, hit, final)
+        wanted = ReadFilter(camera, moment(since), moment(until), text, None, min_confidence, hit, final)
         found = server.reads.page(wanted, limit + 1, None if cursor is None else int(cursor))
         more = str(found[limit - 1].row) if len(found) > limit else None
         return JSONResponse({"reads": [told(server, one) for one in found[:limit]], "next": more})
