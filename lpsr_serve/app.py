@@ -55,7 +55,7 @@ def create_app(server: Server, newsroom: Newsroom) -> FastAPI:
         event_routes(server, newsroom),
         source_routes(server),
     ):
-        app.include_router(router, prefix="/api/v1")
+        app.include_router(router)
     app.include_router(page_routes(server))
     _secure(app)
     return app

@@ -20,6 +20,8 @@ COOKIE = "lpsr_session"
 _OPEN = frozenset({"/healthz", "/readyz", "/login", "/static/app.css", "/static/icon.svg"})
 _SMALL = MEBIBYTE
 """Largest body of a request without pictures."""
+_FREE = (".png", ".jpg", ".css", ".js", ".svg")
+"""Ends of paths that the rate does not count: a page has dozens of pictures."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -76,7 +78,7 @@ class Access:
             return error(401, why, {"www-authenticate": "Bearer"})
         if by_cookie and scope["method"] not in _SAFE and not _same_origin(headers):
             return error(403, "a browser sent this from another site")
-        if wait := self._server.rates.wait(holder):
+        if not path.endswith(_FREE) and (wait := self._server.rates.wait(holder)):
             return error(429, "too many requests for this API key; come again later", {"retry-after": _seconds(wait)})
         scope["holder"] = holder
         return None

@@ -75,7 +75,7 @@ class Newsroom:
 
 def event_routes(server: Server, newsroom: Newsroom) -> APIRouter:
     """Return the route of events."""
-    router = APIRouter(tags=["reads"])
+    router = APIRouter(prefix="/api/v1", tags=["reads"])
 
     @router.get(
         "/events",

@@ -20,7 +20,7 @@ _HEAD = 64
 
 def job_routes(server: Server) -> APIRouter:
     """Return the routes of videos."""
-    router = APIRouter(tags=["videos"])
+    router = APIRouter(prefix="/api/v1", tags=["videos"])
     jobs = server.jobs
 
     @router.post(

@@ -40,7 +40,7 @@ def body(field: str, several: bool, kinds: tuple[str, ...]) -> dict[str, Any]:
 
 def reading_routes(server: Server) -> APIRouter:
     """Return the routes that read pictures."""
-    router = APIRouter(tags=["pictures"])
+    router = APIRouter(prefix="/api/v1", tags=["pictures"])
     most_pixels = int(server.config.max_pixels * 1e6)
 
     async def outcome(call: Callable[[], Value]) -> Value:

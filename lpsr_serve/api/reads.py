@@ -48,7 +48,7 @@ def moment(value: datetime | None) -> float | None:
 
 def read_routes(server: Server) -> APIRouter:
     """Return the routes of stored reads."""
-    router = APIRouter(tags=["reads"])
+    router = APIRouter(prefix="/api/v1", tags=["reads"])
 
     @router.get("/reads", summary="Stored reads", response_model=ReadsPage, responses=responses())
     def list_reads(

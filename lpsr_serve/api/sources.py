@@ -42,7 +42,7 @@ def described(runner: CameraRunner) -> dict[str, Any]:
 
 def source_routes(server: Server) -> APIRouter:
     """Return the routes of sources."""
-    router = APIRouter(prefix="/sources", tags=["sources"])
+    router = APIRouter(prefix="/api/v1/sources", tags=["sources"])
 
     @router.get("", summary="List sources", response_model=Sources, responses=responses())
     def list_sources() -> JSONResponse:
