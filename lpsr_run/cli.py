@@ -167,7 +167,13 @@ def read_plates(
         typer.Option("--pictures/--no-pictures", help="Keep the pictures of reads (default yes).", show_default=False),
     ] = None,
     csv: Annotated[str | None, typer.Option(metavar="FILE", help="Append reads to a CSV table.")] = None,
-    store: Annotated[str | None, typer.Option(metavar="FILE", help="Add reads to an SQLite database.")] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Add reads to an SQLite database, or to a PostgreSQL one by its address (postgresql://).",
+        ),
+    ] = None,
     keep_days: Annotated[
         float | None, typer.Option(metavar="N", help="Delete reads from the store after so many days (default never).")
     ] = None,

@@ -82,7 +82,7 @@ class RunConfig:
         overwrite: whether an existing video may be replaced by the annotated one.
         pictures: whether to keep the pictures of each read.
         csv: file that reads are appended to as a table; None for none.
-        store: SQLite database that reads are added to; None for none.
+        store: SQLite database, or `postgresql://` address of one, that reads are added to; None for none.
         keep_days, keep_reads: what the store keeps; 0 for all.
         webhook: http or https address that each read is posted to; None for none.
         mqtt: `mqtt://host/topic` that each read is published to; None for none.
@@ -242,7 +242,7 @@ class RunConfig:
         """For run.json, without credentials."""
         values = {name: shown(value) if isinstance(value, str) else value for name, value in asdict(self).items()}
         values["video"] = [redact(source) for source in self.video]
-        for name in ("webhook", "mqtt"):
+        for name in ("store", "webhook", "mqtt"):
             if values[name] is not None:
                 values[name] = redact(values[name])
         return values

@@ -16,8 +16,10 @@ from lpsr_run.sinks.folder import set_aside
 from lpsr_run.sinks.jsonl import JsonLinesSink
 from lpsr_run.sinks.mqtt import publisher
 from lpsr_run.sinks.outbox import Outbox, catch_up
+from lpsr_run.sinks.postgres import inserter, is_postgres
+from lpsr_run.sinks.retention import Retention
 from lpsr_run.sinks.spool import SpooledSink
-from lpsr_run.sinks.sqlite_store import Retention, SqliteSink
+from lpsr_run.sinks.sqlite_store import SqliteSink
 from lpsr_run.sinks.webhook import poster
 from lpsr_run.sources.base import Report
 from lpsr_run.summary import Summary
@@ -56,7 +58,11 @@ def _opened(config: RunConfig, summary: Summary, note: Report, fault: Fault, sta
         sinks.append(stack.enter_context(CsvSink(Path(config.csv), fault)))
     if config.store is not None:
         retention = Retention(config.keep_days or None, config.keep_reads or None)
-        sinks.append(stack.enter_context(SqliteSink(Path(config.store), retention, fault)))
+        if is_postgres(config.store):
+            insert = inserter(config.store, retention)
+            sinks.append(stack.enter_context(SpooledSink(insert, redact(config.store), out / "spool-store", note)))
+        else:
+            sinks.append(stack.enter_context(SqliteSink(Path(config.store), retention, fault)))
     if config.webhook is not None:
         webhook = SpooledSink(poster(config.webhook), redact(config.webhook), out / "spool", note)
         sinks.append(stack.enter_context(webhook))
