@@ -16,6 +16,7 @@ from lpsr_serve.api.health import health_routes
 from lpsr_serve.api.jobs import job_routes
 from lpsr_serve.api.reading import reading_routes
 from lpsr_serve.api.reads import read_routes
+from lpsr_serve.api.search import search_routes
 from lpsr_serve.api.sources import source_routes
 from lpsr_serve.page.routes import page_routes
 from lpsr_serve.server import Server
@@ -41,9 +42,7 @@ def create_app(server: Server, newsroom: Newsroom) -> FastAPI:
             newsroom.close()
             await run_in_threadpool(server.close)
 
-    app = FastAPI(
-        title="LPSR", version=__version__, description=_ABOUT, lifespan=life, docs_url=None, redoc_url=None
-    )
+    app = FastAPI(title="LPSR", version=__version__, description=_ABOUT, lifespan=life, docs_url=None, redoc_url=None)
     app.add_middleware(Access, server=server)
     app.add_middleware(Observed, server=server)
     add_handlers(app)
@@ -52,6 +51,7 @@ def create_app(server: Server, newsroom: Newsroom) -> FastAPI:
         reading_routes(server),
         job_routes(server),
         read_routes(server),
+        search_routes(server),
         event_routes(server, newsroom),
         source_routes(server),
     ):

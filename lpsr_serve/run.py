@@ -41,9 +41,7 @@ def run_server(config: ServeConfig) -> None:
         UsageError: the configuration names something that is not there, or there is no API key.
         LpsrError: the address cannot be listened on, a model cannot be loaded, or the store cannot be written.
     """
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     listening = _listen(config)
     server = Server(config)

@@ -22,6 +22,7 @@ from lpsr_serve.inference.pool import WorkerPool
 from lpsr_serve.jobs.queue import JobQueue
 from lpsr_serve.metrics import Metrics
 from lpsr_serve.metrics.collector import ServerCollector
+from lpsr_serve.search import SearchIndex, open_store
 from lpsr_serve.store.places import Places
 from lpsr_serve.store.reads import ReadStore
 from lpsr_serve.store.recorder import Recorder
@@ -36,6 +37,7 @@ class Server:
     Attributes:
         made_key: whether a key file was made, as there was none.
         started: seconds since 1970.
+        search: over what was seen; there once the server was started.
 
     Raises:
         UsageError: the configuration names something that is not there, or there is no API key.
@@ -73,9 +75,7 @@ class Server:
         self.pool = WorkerPool(config.workers, config.queue)
         self.jobs = JobQueue(self.places.jobs, self.networks, self.recorder, config.max_jobs, config.frames)
         self.fleet = Fleet(self._runner, config.max_sources, self.places.sources, file)
-        self.metrics.register(
-            ServerCollector(self.fleet, self.jobs, self.pool, self.recorder, self.summary.state)
-        )
+        self.metrics.register(ServerCollector(self.fleet, self.jobs, self.pool, self.recorder, self.summary.state))
         self.closing = False
 
     def start(self) -> None:
@@ -86,6 +86,7 @@ class Server:
             LpsrError: an output cannot be opened.
         """
         self.recorder.start()
+        self.search = SearchIndex(open_store(self.places.database), self.places.search)
         self.jobs.start()
         self.fleet.start()
 
@@ -106,9 +107,7 @@ class Server:
         return self.recorder.failure
 
     def _runner(self, camera: Camera) -> CameraRunner:
-        return CameraRunner(
-            camera, self.networks, self.recorder, self.config.frames, self.metrics.latency.observe
-        )
+        return CameraRunner(camera, self.networks, self.recorder, self.config.frames, self.metrics.latency.observe)
 
 
 def _run_config(config: ServeConfig) -> RunConfig:

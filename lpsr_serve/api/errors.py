@@ -45,9 +45,7 @@ _MEANING = {
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return OpenAPI's description of failures; those of every route are included."""
-    return {
-        status: {"model": Error, "description": _MEANING[status]} for status in sorted({401, 422, 429, *statuses})
-    }
+    return {status: {"model": Error, "description": _MEANING[status]} for status in sorted({401, 422, 429, *statuses})}
 
 
 def add_handlers(app: FastAPI) -> None:

@@ -49,9 +49,7 @@ def reading_routes(server: Server) -> APIRouter:
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), server.config.timeout)
         except asyncio.TimeoutError:
-            raise HTTPException(
-                503, f"not read within {server.config.timeout:g} s; come again later", RETRY
-            ) from None
+            raise HTTPException(503, f"not read within {server.config.timeout:g} s; come again later", RETRY) from None
 
     def read(file: ReceivedFile) -> dict[str, Any]:
         reads = server.networks.read(decoded(file, most_pixels))

@@ -62,9 +62,7 @@ def read_routes(server: Server) -> APIRouter:
         hit: Annotated[bool | None, Query(description="Whether the read hits a watch list.")] = None,
         final: Annotated[bool, Query(description="Leave out reads of plates that are still seen.")] = False,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
-        cursor: Annotated[
-            str | None, Query(pattern=r"^[0-9]{1,18}$", description="`next` of the page before.")
-        ] = None,
+        cursor: Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$", description="`next` of the page before.")] = None,
     ) -> JSONResponse:
         """The newest first. `next` is the cursor of the following page; pages do not shift while reads come."""
         wanted = ReadFilter(camera, moment(since), moment(until), text, None, min_confidence, hit, final)

@@ -119,6 +119,22 @@ class ReadsPage(BaseModel):
     next: str | None = Field(description="Cursor of the next page; null for the last one.", examples=["1042"])
 
 
+class FoundRead(StoredReadModel):
+    """A stored read that was found."""
+
+    seen: str = Field(description="When the plate was seen, ISO 8601 in UTC; for recordings when it was stored.")
+    edits: float | None = Field(description="Of `near`: how far the text is from the one that was looked for.")
+    probability: float | None = Field(description="Of `likely`: that the plate has the text that was looked for.")
+
+
+class SearchPage(BaseModel):
+    """What was found, the best first."""
+
+    found: list[FoundRead]
+    next: str | None = Field(description="Cursor of the next page; null for the last one.")
+    total: int = Field(description="Number of reads that fit, on all pages.")
+
+
 class PictureReads(BaseModel):
     """What was read in a picture."""
 

@@ -49,9 +49,7 @@ def source_routes(server: Server) -> APIRouter:
         """All sources with what they do, in the order in which they came."""
         return JSONResponse({"sources": [described(runner) for runner in server.fleet]})
 
-    @router.post(
-        "", status_code=201, summary="Add a source", response_model=SourceModel, responses=responses(400, 409)
-    )
+    @router.post("", status_code=201, summary="Add a source", response_model=SourceModel, responses=responses(400, 409))
     def add_source(new: NewSourceModel) -> JSONResponse:
         """It starts at once, and again when the server is started again. GStreamer pipelines are for the cameras file
         alone.
@@ -68,9 +66,7 @@ def source_routes(server: Server) -> APIRouter:
         """What it is and does."""
         return JSONResponse(described(server.fleet.find(name)))
 
-    @router.patch(
-        "/{name}", summary="Pause or resume a source", response_model=SourceModel, responses=responses(404)
-    )
+    @router.patch("/{name}", summary="Pause or resume a source", response_model=SourceModel, responses=responses(404))
     def change_source(name: str, change: ChangedSource) -> JSONResponse:
         """A source that is paused closes its connection; plates that it follows are read to their end first."""
         return JSONResponse(described(server.fleet.pause(name, change.paused)))

@@ -47,9 +47,7 @@ class Networks:
         LpsrError: a model cannot be loaded.
     """
 
-    def __init__(
-        self, config: RunConfig, watched: WatchList | None = None, opened: RunConfig | None = None
-    ) -> None:
+    def __init__(self, config: RunConfig, watched: WatchList | None = None, opened: RunConfig | None = None) -> None:
         self.config, self.watched = config, watched
         self.tools: Tools = open_tools(opened or config)
         self.turns = Turns()

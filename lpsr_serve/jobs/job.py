@@ -78,7 +78,11 @@ class Job:
             "status": self.status,
             "frames": self.frames,
             "total": self.total,
-            "progress": 1.0 if self.status == "done" else round(min(self.frames / self.total, 1.0), 4) if self.total else None,
+            "progress": 1.0
+            if self.status == "done"
+            else round(min(self.frames / self.total, 1.0), 4)
+            if self.total
+            else None,
             "frames_per_second": None if rate is None else round(rate, 2),
             "seconds_left": round(left / rate, 1) if running and left is not None and rate else None,
             "reads": self.reads,

@@ -41,7 +41,9 @@ class ServerCollector(Collector):
         reads = CounterMetricFamily("lpsr_reads", "Plates that were read.", labels=label)
         frames = CounterMetricFamily("lpsr_frames", "Frames that were searched for plates.", labels=label)
         dropped = CounterMetricFamily("lpsr_frames_dropped", "Frames that made room for newer ones.", labels=label)
-        reconnects = CounterMetricFamily("lpsr_camera_reconnects", "Connections that were lost and came back.", labels=label)
+        reconnects = CounterMetricFamily(
+            "lpsr_camera_reconnects", "Connections that were lost and came back.", labels=label
+        )
         left_out = CounterMetricFamily("lpsr_tracks_left_out", "Tracks that did not become reads.", labels=label)
         up = GaugeMetricFamily("lpsr_camera_up", "Whether the camera gives frames.", labels=label)
         tracks = GaugeMetricFamily("lpsr_open_tracks", "Plates that are being followed.", labels=label)

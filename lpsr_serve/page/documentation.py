@@ -54,7 +54,9 @@ def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, list[Operatio
         for method in _METHODS:
             if method in item:
                 told = item[method]
-                by_tag.setdefault((told.get("tags") or ["other"])[0], []).append(_operation(document, path, method, told))
+                by_tag.setdefault((told.get("tags") or ["other"])[0], []).append(
+                    _operation(document, path, method, told)
+                )
     yield from by_tag.items()
 
 

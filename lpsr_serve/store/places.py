@@ -32,6 +32,11 @@ class Places:
         return self.root / "plates"
 
     @property
+    def search(self) -> Path:
+        """The search index, which can be deleted and is then made anew."""
+        return self.root / "search"
+
+    @property
     def uploads(self) -> Path:
         """Bodies of requests while they are being served."""
         return self.root / "uploads"

@@ -131,6 +131,12 @@ class ReadStore:
         found = self._select(["run = ?", "number = ?"], [run, int(number)], "id", 1)
         return found[0] if found else None
 
+    def many(self, rows: Sequence[int]) -> dict[int, StoredRead]:
+        """Return the reads of these rows; those that were deleted are missing."""
+        marks = ",".join("?" * len(rows))
+        found = self._select([f"id IN ({marks})"], rows, "id", len(rows)) if rows else []
+        return {one.row: one for one in found}
+
     def row_of(self, key: str) -> int | None:
         """Return the row of a read; None where there is none."""
         found = self.find(key)
