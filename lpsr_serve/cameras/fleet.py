@@ -67,8 +67,8 @@ class Fleet:
     """The cameras of the cameras file, and those that were added through the API.
 
     What the API changed outlives a restart: it is kept in a file, whose folder its owner alone can enter, as
-    addresses hold passwords. A camera of the cameras file that the API removes is back at the next start, or when the file is read
-    again.
+    addresses hold passwords. A camera of the cameras file that the API removes is back at the next start, or when the
+    file is read again.
 
     Args:
         runner: makes the runner of a camera.

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Literal
 
 from lpsr_core.errors import LpsrError
+from lpsr_run.annotate import Mark
 from lpsr_run.cameras import Camera, CamerasFile
 from lpsr_run.cameras.running import CameraSet
 from lpsr_run.configured import open_stream
 from lpsr_run.sources.base import Frame
-from lpsr_run.sources.merge import Ended, Merged
+from lpsr_run.sources.merge import Ended, Merged, Quiet
 from lpsr_run.state import RunState, SourceState
 from lpsr_run.stream import PlateStream
 from lpsr_serve.cameras.snapshot import SIDE, LastPicture
@@ -169,12 +170,12 @@ class CameraRunner:
                     self._state.reads += 1
                 self._recorder.put(event)
 
-    def _logged(self, item: object) -> object:
+    def _logged(self, item: Frame | Quiet | Ended) -> Frame | Quiet | Ended:
         if isinstance(item, Ended) and item.failure is not None:
             _log.error("%s: %s", self.camera.name, item.failure)
         return item
 
-    def _show(self, frame: Frame, marks: list) -> None:
+    def _show(self, frame: Frame, marks: list[Mark]) -> None:
         self.picture.show(frame, marks)
         if frame.taken is not None:
             self._latency(max(time.time() - frame.taken, 0.0))

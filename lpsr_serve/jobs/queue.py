@@ -17,18 +17,19 @@ from lpsr_run.identity import new_run_id
 from lpsr_run.sinks import make_folder
 from lpsr_run.sinks.base import Record, write_failed
 from lpsr_run.sources.base import Frame
-from lpsr_run.sources.merge import Ended, Merged
+from lpsr_run.sources.merge import Ended, Merged, Quiet
 from lpsr_run.state import RunState
 from lpsr_serve.cameras.snapshot import SIDE
 from lpsr_serve.inference.networks import Networks
 from lpsr_serve.inference.pool import BusyError
-from lpsr_serve.jobs.job import Job
+from lpsr_serve.jobs.job import Job, Status
 from lpsr_serve.store.recorder import Recorder
 
 _log = logging.getLogger("lpsr.serve")
 _KEPT_SECONDS, _KEPT = 24 * 3600.0, 1000
 """Jobs that are over are forgotten after so long, and when there are more; their reads stay in the store."""
 _MOST_SKIPPED = 100
+Item = Frame | Quiet | Ended
 
 
 class UnknownJobError(LpsrError):
@@ -164,7 +165,7 @@ class JobQueue:
             if len(job.skipped) < _MOST_SKIPPED:
                 job.skipped.append(line.replace(str(job.video), job.name))
 
-        def counted(item: object) -> object:
+        def counted(item: Item) -> Item:
             if isinstance(item, Frame):
                 job.frames += 1
                 job.total = source.total
@@ -190,8 +191,7 @@ class JobQueue:
         except LpsrError as error:
             raise LpsrError(str(error).replace(str(job.video), job.name)) from None
 
-    def _end(self, job: Job, status: str) -> None:
-        assert status in ("done", "failed", "cancelled")
+    def _end(self, job: Job, status: Status) -> None:
         job.status, job.ended = status, time.time()
         job.video.unlink(missing_ok=True)
 

@@ -75,7 +75,7 @@ def _operation(document: Mapping[str, Any], path: str, method: str, told: Mappin
     body_schema = content.get("application/json", {}).get("schema")
     body_example = "" if body_schema is None else _json(_example(document, body_schema))
     answers = tuple((status, entry.get("description", "")) for status, entry in told["responses"].items())
-    fine = next((entry for status, entry in told["responses"].items() if status.startswith("2")), {})
+    fine: Mapping[str, Any] = next((entry for status, entry in told["responses"].items() if status.startswith("2")), {})
     schema = fine.get("content", {}).get("application/json", {}).get("schema")
     return Operation(
         method.upper(),

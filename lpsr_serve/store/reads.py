@@ -160,7 +160,9 @@ class ReadStore:
         where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
         with self._connection() as database:
             rows = database.execute(
-                f"SELECT id, stored, json, log_probs FROM reads {where}ORDER BY {order} LIMIT ?", (*values, most)
+                f"SELECT id, stored, json, levels FROM reads LEFT JOIN log_probs ON read = id {where}"
+                f"ORDER BY {order} LIMIT ?",
+                (*values, most),
             ).fetchall()
         return [StoredRead(*row) for row in rows]
 

@@ -71,12 +71,23 @@ function follow() {
 }
 
 async function refreshCameras() {
-  if (!document.hidden && !cameras.contains(document.activeElement)) {
+  if (!document.hidden) {
     const content = await fragment("/fragments/sources");
     // A picture replaces the one before when it is there, not before: no flicker.
     const pictures = [...content.querySelectorAll("img")];
     await Promise.allSettled(pictures.map((picture) => picture.decode()));
+    const focused = document.activeElement.closest("[data-name]");
     cameras.replaceChildren(content);
+    if (focused) {
+      focusButton(focused.dataset.name);
+    }
+  }
+}
+
+function focusButton(name) {
+  const button = cameras.querySelector(`[data-name="${CSS.escape(name)}"] button`);
+  if (button) {
+    button.focus();
   }
 }
 
@@ -101,12 +112,8 @@ async function act(event) {
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ paused: button.dataset.action === "pause" }),
   });
-  button.blur();
   await refreshCameras();
-  const again = cameras.querySelector(`[data-name="${CSS.escape(name)}"] button`);
-  if (again) {
-    again.focus();
-  }
+  focusButton(name);
 }
 
 localTimes(document);
