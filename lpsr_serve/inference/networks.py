@@ -86,6 +86,9 @@ class Networks:
         """Pass on the items of one source, each when it is its turn; the turn lasts until the next one is asked for.
 
         Behind the last item an `Ended` follows, so that what waits is read within a turn as well.
+
+        Raises:
+            LpsrError: the items failed.
         """
         failure: LpsrError | None = None
         try:
@@ -96,6 +99,8 @@ class Networks:
             failure = error
         with self.turns.turn():
             yield Ended(0, failure)
+        if failure is not None:
+            raise failure
 
     @property
     def _layouts(self) -> tuple[Layout, ...]:

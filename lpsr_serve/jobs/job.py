@@ -27,7 +27,8 @@ class Job:
         reads: how many were recorded.
         error: why it failed.
         skipped: a line for each part that was left out.
-        stop: set to cancel it.
+        cancelled: whether somebody does not want it any more.
+        stop: set when no more frames are wanted.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Job:
     reads: int = 0
     error: str | None = None
     skipped: list[str] = field(default_factory=list)
+    cancelled: bool = False
     stop: threading.Event = field(default_factory=threading.Event, repr=False)
 
     @property
@@ -59,6 +61,11 @@ class Job:
     def source(self) -> str:
         """What its reads call it: unique, also where two clients send files of one name."""
         return f"{self.id}/{self.name}"
+
+    def cancel(self) -> None:
+        """Have it end soon."""
+        self.cancelled = True
+        self.stop.set()
 
     @property
     def over(self) -> bool:

@@ -67,7 +67,7 @@ class JobQueue:
         self._closing.set()
         with self._lock:
             for job in self._jobs.values():
-                job.stop.set()
+                job.cancel()
         self._queue.put(None)
         self._thread.join(10.0)
 
@@ -130,7 +130,7 @@ class JobQueue:
             UnknownJobError: there is none.
         """
         job = self.find(identifier)
-        job.stop.set()
+        job.cancel()
         with self._lock:
             if job.status == "queued":
                 self._end(job, "cancelled")
@@ -152,9 +152,9 @@ class JobQueue:
                 if not isinstance(error, LpsrError):
                     _log.exception("job %s failed", job.id)
             with self._lock:
-                if self._closing.is_set() and job.stop.is_set():
+                if self._closing.is_set() and job.cancelled:
                     job.error = "the server was stopped; send the video again"
-                self._end(job, "failed" if job.error else "cancelled" if job.stop.is_set() else "done")
+                self._end(job, "failed" if job.error else "cancelled" if job.cancelled else "done")
 
     def _read(self, job: Job) -> None:
         networks, state = self._networks, RunState()

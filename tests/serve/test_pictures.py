@@ -66,8 +66,9 @@ def test_crops_keep_their_positions(client: TestClient, tmp_path: Path) -> None:
     [
         (b"", 400, "no image"),
         (b"not a picture at all", 415, "not an image"),
-        (bomb(30000, 30000), 413, "30000x30000 pixels are too many"),
-        (bomb(2**31 - 1, 2**31 - 1), 413, "too many"),
+        (bomb(8000, 8000), 413, "8000x8000 pixels are too many"),
+        (bomb(30000, 30000), 413, "too many pixels"),
+        (bomb(2**31 - 1, 2**31 - 1), 413, "too many pixels"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415, "not an image"),
     ],
 )
@@ -89,7 +90,7 @@ def test_forms_that_cannot_be_taken_apart_are_refused(make_client: Make) -> None
     assert client.post("/api/v1/read", content=b"--y\r\nnonsense", headers=broken).status_code == 400
     without = {"content-type": "multipart/form-data"}
     assert client.post("/api/v1/read", content=b"--y", headers=without).status_code == 400
-    assert client.post("/api/v1/read", data={"image": "no file"}).status_code == 400
+    assert client.post("/api/v1/read", files={"image": (None, "no file")}).status_code == 400
     files = [("images", (f"{number}.png", b"x")) for number in range(3)]
     assert client.post("/api/v1/crops", files=files).status_code == 413
     assert not stored(client)
