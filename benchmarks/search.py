@@ -86,16 +86,18 @@ def searches(index: SearchIndex, path: Path) -> list[tuple[str, Callable[[], Pag
 
 
 def timed(name: str, search: Callable[[], Page], repeat: int) -> dict[str, float]:
-    """The first time, the median and the longest of the others, in seconds."""
-    seconds = []
+    """The first time, the median and the longest of the others, and the median processor time, in seconds."""
+    seconds, processor = [], []
     for _ in range(repeat):
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         page = search()
         seconds.append(time.perf_counter() - start)
+        processor.append(time.process_time() - busy)
     first, others = seconds[0], seconds[1:] or seconds
-    median, most = statistics.median(others), max(others)
-    print(f"{name}: first {first:.3f} s, then median {median:.3f}, at most {most:.3f}; {page.total} fit", flush=True)
-    return {"first": round(first, 4), "median": round(median, 4), "most": round(most, 4)}
+    median, most, cpu = statistics.median(others), max(others), statistics.median(processor)
+    print(f"{name}: first {first:.3f} s, then median {median:.3f}, at most {most:.3f}, ", end="")
+    print(f"processor {cpu:.3f}; {page.total} fit", flush=True)
+    return {"first": round(first, 4), "median": round(median, 4), "most": round(most, 4), "processor": round(cpu, 4)}
 
 
 def growth(folder: Path) -> dict[str, float]:

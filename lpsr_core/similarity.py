@@ -17,6 +17,8 @@ HALF, WHOLE = 1, 2
 """Cost of a confusable character and of any other edit, in half edits."""
 ANY = "?"
 """Stands for any one character."""
+_FAR = 200
+"""Half edits beyond all that are looked for."""
 _OTHER = 255
 """Class of a character outside the alphabet."""
 
@@ -43,18 +45,31 @@ def check_characters(text: str, allowed: str = ANY) -> str:
     return word
 
 
-def substitution_costs(character: str, confusable: bool = True) -> NDArray[np.uint8]:
-    """uint8[256]: what it costs to read each class in place of a character, in half edits; nothing for `?`."""
-    costs = np.full(256, 0 if character == ANY else WHOLE, np.uint8)
-    if character != ANY:
-        costs[_INDEX[character]] = 0
-        for pair in CONFUSABLE if confusable else ():
-            if character in pair:
-                costs[_INDEX[pair.replace(character, "")]] = HALF
+def substitution_costs(character: str, classes: NDArray[np.uint8], confusable: bool = True) -> NDArray[np.uint8]:
+    """What it costs to read other characters in place of one, in half edits; nothing for `?`.
+
+    Args:
+        character: of the alphabet, or `?`.
+        classes: uint8[N], of the others.
+        confusable: whether characters that are easily taken for each other cost half.
+
+    Returns:
+        uint8[N].
+    """
+    if character == ANY:
+        return np.zeros(len(classes), np.uint8)
+    # Comparisons, since a look-up in a table takes many times as long.
+    same = np.equal(classes, _INDEX[character]).view(np.uint8)
+    costs = WHOLE - WHOLE * same
+    for pair in CONFUSABLE if confusable else ():
+        if character in pair:
+            costs -= np.equal(classes, _INDEX[pair.replace(character, "")]).view(np.uint8)
     return costs
 
 
-def edit_distances(text: str, texts: NDArray[np.uint8], confusable: bool = True) -> NDArray[np.uint8]:
+def edit_distances(
+    text: str, texts: NDArray[np.uint8], confusable: bool = True, most: int | None = None
+) -> NDArray[np.uint8]:
     """Distances of many texts from one: the least cost of edits that make one the other.
 
     An insertion, a deletion and a substitution cost one edit, a confusable character half of one.
@@ -63,19 +78,27 @@ def edit_distances(text: str, texts: NDArray[np.uint8], confusable: bool = True)
         text: of the alphabet and `?`.
         texts: uint8[L, N], the classes of N texts, character by character.
         confusable: whether such characters cost half.
+        most: half edits of interest; larger distances are only known to be larger. None computes all.
 
     Returns:
         uint8[N], in half edits.
     """
     length, count = texts.shape
-    row = [np.full(count, min(WHOLE * position, 250), np.uint8) for position in range(length + 1)]
+    band = length + len(text) if most is None else most // WHOLE
+    far = np.full(count, _FAR, np.uint8)
+    row = [far if place > band else np.full(count, WHOLE * place, np.uint8) for place in range(length + 1)]
     for number, character in enumerate(text, start=1):
-        costs = substitution_costs(character, confusable)
-        following = [np.full(count, min(WHOLE * number, 250), np.uint8)]
-        for position in range(length):
-            best = row[position] + costs[texts[position]]
-            np.minimum(best, row[position + 1] + WHOLE, out=best)
-            np.minimum(best, following[position] + WHOLE, out=best)
+        following = [far if number > band else np.full(count, WHOLE * number, np.uint8)]
+        for place in range(length):
+            if abs(number - place - 1) > band:
+                following.append(far)
+                continue
+            best = substitution_costs(character, texts[place], confusable)
+            best += row[place]
+            if row[place + 1] is not far:
+                np.minimum(best, row[place + 1] + np.uint8(WHOLE), out=best)
+            if following[place] is not far:
+                np.minimum(best, following[place] + np.uint8(WHOLE), out=best)
             following.append(best)
         row = following
     return row[length]

@@ -197,6 +197,10 @@ def read_plates(
         typer.Option(metavar="KEY", help="Ed25519 key that signs the evidence; a missing one is made."),
     ] = None,
     blur: Annotated[bool, typer.Option("--blur", help="Blur everything outside plates in the evidence.")] = False,
+    alerts: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="TOML file of watch lists and alert sinks; SIGHUP reloads lists and rules."),
+    ] = None,
     watch_list: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Texts to look for; all others become digests, without pictures."),
@@ -269,6 +273,7 @@ def read_plates(
         "evidence": evidence,
         "sign": sign,
         "blur": blur or None,
+        "alerts": alerts,
         "watch_list": watch_list,
         "status": status,
         "log": log,

@@ -89,6 +89,7 @@ class RunConfig:
         evidence: folder of a folder a read with pictures, full frame and digests; None for none.
         sign: file of the Ed25519 key that signs the evidence, made where it is missing; None for none.
         blur: blurs everything outside the plate in the full frames of the evidence.
+        alerts: TOML file of watch lists and alert sinks; None for none.
         watch_list: file of texts; all others are told as digests, without pictures. None tells all.
         status: file that holds the run's state, replaced every second; None for none.
         log: file that events are appended to as JSON lines; None for none.
@@ -139,6 +140,7 @@ class RunConfig:
     evidence: str | None = None
     sign: str | None = None
     blur: bool = False
+    alerts: str | None = None
     watch_list: str | None = None
     status: str | None = None
     log: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
+from lpsr_run.alerts import Alerts
 from lpsr_run.config import RunConfig
 from lpsr_run.evidence.provenance import environment, source_digests
 from lpsr_run.evidence.signing import open_signer
@@ -28,7 +29,9 @@ _SYNC_SECONDS = 1.0
 """Between syncs of reads.jsonl when crops are read: what a power cut takes can be read again."""
 
 
-def open_outbox(config: RunConfig, summary: Summary, note: Report, fault: Fault, stack: ExitStack) -> Outbox:
+def open_outbox(
+    config: RunConfig, summary: Summary, note: Report, fault: Fault, stack: ExitStack, alerts: Alerts | None = None
+) -> Outbox:
     """Opens all sinks, brings them what an earlier run in the folder owed them, and sets its files aside.
 
     Args:
@@ -37,12 +40,17 @@ def open_outbox(config: RunConfig, summary: Summary, note: Report, fault: Fault,
         note: takes a line.
         fault: takes a line that counts in the exit code.
         stack: closes them.
+        alerts: bring sinks of their own.
 
     Raises:
         LpsrError: one of them cannot be opened or written.
     """
     out = Path(config.out)
     sinks = _opened(config, summary, note, fault, stack)
+    if alerts is not None:
+        told = alerts.open(out, [source.name for source in summary.state.sources], note, stack)
+        summary.state.outputs += [sink.state for sink in told]
+        sinks += told
     catch_up(out, sinks, note)
     set_aside(out)
     # What other sinks get must be on the disk before.

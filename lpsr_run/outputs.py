@@ -14,7 +14,7 @@ from lpsr_run.sinks.postgres import is_postgres
 from lpsr_run.sources.choose import files_named
 
 _FILES = ("annotate", "status", "log", "csv", "store")
-_INPUTS = ("cameras", "generator", "reader", "locator", "detector", "watch_list")
+_INPUTS = ("cameras", "alerts", "generator", "reader", "locator", "detector", "watch_list")
 
 
 def refuse_overwriting(config: RunConfig) -> None:

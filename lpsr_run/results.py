@@ -7,13 +7,20 @@ from datetime import datetime, timezone
 
 from lpsr_core.compact import pack
 from lpsr_core.reads import Read, read_key
+from lpsr_run.alerts import Alerts
 from lpsr_run.privacy import WatchList
 from lpsr_run.sinks import PictureStore, Result
 from lpsr_run.stream import PlateEvent
 
 
 def result_of(
-    event: PlateEvent, run: str, number: int, store: PictureStore | None, watched: WatchList | None, certain: float
+    event: PlateEvent,
+    run: str,
+    number: int,
+    store: PictureStore | None,
+    watched: WatchList | None,
+    certain: float,
+    alerts: Alerts | None = None,
 ) -> Result:
     """Return a read with what it rests on; its pictures are on the disk then.
 
@@ -24,6 +31,7 @@ def result_of(
         store: takes the pictures; None keeps none.
         watched: the texts that may be told; None tells all.
         certain: probability below which a character is `?` in the certain text, 0..1.
+        alerts: say which plate of a watch list the read hits; hidden reads hit none.
 
     Raises:
         LpsrError: the pictures could not be written.
@@ -35,6 +43,9 @@ def result_of(
     sr: str | None = None
     if store is not None and not hidden:
         lr, sr = store.save(read_key(run, number), event.source, best.crop, best.sr)
+    hit = None
+    if alerts is not None and not hidden:
+        hit = alerts.hit(reading.text, fused.log_probs, alerts.layouts_of(event.source))
     read = Read(
         source=event.source,
         frame=best.frame,
@@ -58,6 +69,7 @@ def result_of(
         run=run,
         number=number,
         zone=best.zone,
+        hit=hit,
         log_probs="" if fused.log_probs is None else pack(fused.log_probs),
     )
     if watched is not None and hidden:

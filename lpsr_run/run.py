@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from lpsr_core.layouts import Layout, parse_layouts
+from lpsr_run.alerts import open_alerts
 from lpsr_run.annotate import VideoSink
 from lpsr_run.cameras.hangup import ReloadRequest
 from lpsr_run.cameras.running import CameraSet, with_cameras
@@ -93,10 +94,12 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
                 fault(str(write_failed(out / "run.json", error)))
 
     def stopped() -> bool:
-        if cameras is not None and reload.taken():
-            for source in cameras.reload():
+        if reload.taken():
+            for source in cameras.reload() if cameras is not None else ():
                 sources.append(source)
                 merged.add(source)
+            if alerts is not None:
+                alerts.reload(note)
         return stop.signal is not None
 
     config, file = with_cameras(config)
@@ -105,6 +108,8 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     cameras = None if file is None else CameraSet(file, config, state, report, note, done)
     sources: list[Source] = open_sources(config, state, report, note, done) if cameras is None else [*cameras.sources]
     watched = load_watch_list(Path(config.watch_list), Path(config.watch_list + ".key")) if config.watch_list else None
+    alerts = open_alerts(config, file, cameras.find if cameras is not None else None)
+    again = cameras is not None or alerts is not None
     tools = open_tools(config if cameras is None else replace(config, layouts=_patterns(cameras.layouts)))
     tools.reader.warm_up()
     summary.models, summary.engines, summary.why = tools.models, tools.engines, tools.why
@@ -125,13 +130,17 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
             if config.log is not None:
                 state.listeners.append(stack.enter_context(EventLog(Path(config.log), fault)))
             table = None if quiet else stack.enter_context(TableSink(Console(soft_wrap=False, highlight=False), out))
-            outbox = open_outbox(config, summary, note, fault, stack)
+            outbox = open_outbox(config, summary, note, fault, stack, alerts)
             if config.status is not None:
                 stack.enter_context(StatusFile(Path(config.status), state, fault))
             store = PictureStore(out / "pictures", out) if config.pictures else None
             stack.push(finish)
             state.tell("started", sources=[source.name for source in state.sources])
-            with _progress(errors, quiet) as progress, StopRequest() as stop, ReloadRequest() as reload:
+            with (
+                _progress(errors, quiet) as progress,
+                StopRequest() as stop,
+                ReloadRequest(again) as reload,
+            ):
                 merged = stack.enter_context(closing(Merged(sources, state, done, stopped)))
                 frames = _counted(tools.reader.clock, merged, sources, summary, progress, stop, report, outbox.tick)
                 for event in _events(
@@ -139,7 +148,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
                 ):
                     with tools.reader.clock.stage("write"):
                         number += 1
-                        result = result_of(event, summary.run, number, store, watched, config.certain)
+                        result = result_of(event, summary.run, number, store, watched, config.certain, alerts)
                         outbox.write(result)
                         if table is not None:
                             table.write(result)

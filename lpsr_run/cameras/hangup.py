@@ -14,15 +14,19 @@ class ReloadRequest:
     """While its context lasts, SIGHUP is noted and ends nothing.
 
     Outside the main thread, and where there is no such signal, it notes nothing.
+
+    Args:
+        wanted: whether there is anything to read again; the signal keeps its meaning where there is not.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: bool = True) -> None:
+        self._wanted = wanted
         self._asked = threading.Event()
         self._before: Any = None
         self._held = False
 
     def __enter__(self) -> ReloadRequest:
-        if _SIGNAL is not None and threading.current_thread() is threading.main_thread():
+        if self._wanted and _SIGNAL is not None and threading.current_thread() is threading.main_thread():
             self._before, self._held = signal.signal(_SIGNAL, self._note), True
         return self
 

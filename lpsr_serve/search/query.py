@@ -142,7 +142,7 @@ def search_near(
     most = int(edits * WHOLE)
 
     def rank(segment: Segment, count: int) -> NDArray[np.float32]:
-        distances = edit_distances(word, segment.text[:, :count], confusable)
+        distances = edit_distances(word, segment.text[:, :count], confusable, most)
         return np.where(distances <= most, distances.astype(np.float32), np.float32(np.inf))
 
     page = _search(index, ("near", word, edits, confusable), rank, filters, limit, cursor)
