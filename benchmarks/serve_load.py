@@ -45,7 +45,9 @@ class Seen:
     failures: Counter[str] = field(default_factory=Counter)
 
 
-async def send(client: httpx.AsyncClient, pictures: itertools.cycle[bytes], until: float, path: str, seen: Seen) -> None:
+async def send(
+    client: httpx.AsyncClient, pictures: itertools.cycle[bytes], until: float, path: str, seen: Seen
+) -> None:
     """One client: sends the next picture as soon as the last one was answered; heeds Retry-After."""
     while time.monotonic() < until:
         start = time.monotonic()
@@ -81,7 +83,9 @@ async def load(url: str, key: str, clients: int, seconds: float, path: str, pict
         (await client.post(path, content=pictures[0])).raise_for_status()
         until = time.monotonic() + seconds
         cycle = itertools.cycle(pictures)
-        await asyncio.gather(watch(client, until, seen), *(send(client, cycle, until, path, seen) for _ in range(clients)))
+        await asyncio.gather(
+            watch(client, until, seen), *(send(client, cycle, until, path, seen) for _ in range(clients))
+        )
         found = _MEMORY.search((await client.get("/metrics")).text)
         seen.memory.append(float(found[1]) if found else float("nan"))
     return seen

@@ -48,7 +48,7 @@ def run_server(config: ServeConfig) -> None:
     server.start()
     newsroom = Newsroom(config.max_events)
     if hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=server.fleet.reload, daemon=True).start())
+        signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=server.reload, daemon=True).start())
     if server.made_key:
         _log.info("no key file was there; %s holds a new API key", config.api_key_file)
     host, port = listening.getsockname()[:2]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from dataclasses import replace
 from pathlib import Path
 
 from lpsr_core.layouts import parse_layouts
+from lpsr_run.alerts import open_alerts
 from lpsr_run.cameras import Camera, load_cameras
 from lpsr_run.config import RunConfig, load_config
 from lpsr_run.privacy import load_watch_list
@@ -26,6 +28,8 @@ from lpsr_serve.search import SearchIndex, open_store
 from lpsr_serve.store.places import Places
 from lpsr_serve.store.reads import ReadStore
 from lpsr_serve.store.recorder import Recorder
+
+_log = logging.getLogger("lpsr.serve")
 
 
 class Server:
@@ -66,7 +70,8 @@ class Server:
         self.places.make()
         self.summary = Summary()
         watched = load_watch_list(Path(run.watch_list), Path(run.watch_list + ".key")) if run.watch_list else None
-        self.networks = Networks(run, watched, networks_config)
+        self.alerts = open_alerts(run, file, self._camera)
+        self.networks = Networks(run, watched, self.alerts, networks_config)
         tools = self.networks.tools
         self.summary.models, self.summary.engines, self.summary.why = tools.models, tools.engines, tools.why
         self.metrics = Metrics()
@@ -85,6 +90,7 @@ class Server:
             UsageError: another process holds the store.
             LpsrError: an output cannot be opened.
         """
+        self.summary.state.sources = [runner.state for runner in self.fleet]
         self.recorder.start()
         self.search = SearchIndex(open_store(self.places.database), self.places.search)
         self.jobs.start()
@@ -99,12 +105,21 @@ class Server:
         self.pool.close()
         self.recorder.close()
 
+    def reload(self) -> None:
+        """Read the cameras file and the alerts file again; what did not change goes on."""
+        self.fleet.reload()
+        if self.alerts is not None:
+            self.alerts.reload(_log.info)
+
     @property
     def unready(self) -> str | None:
         """Why the server should get no requests now; None where it should."""
         if self.closing:
             return "the server is being stopped"
         return self.recorder.failure
+
+    def _camera(self, name: str) -> Camera | None:
+        return next((runner.camera for runner in self.fleet if runner.camera.name == name), None)
 
     def _runner(self, camera: Camera) -> CameraRunner:
         return CameraRunner(camera, self.networks, self.recorder, self.config.frames, self.metrics.latency.observe)

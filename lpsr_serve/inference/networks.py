@@ -9,6 +9,7 @@ from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image
 from lpsr_core.layouts import Layout, parse_layouts
 from lpsr_core.reads import Read
+from lpsr_run.alerts import Alerts
 from lpsr_run.config import RunConfig
 from lpsr_run.configured import open_stream
 from lpsr_run.crops import read_crops
@@ -40,6 +41,7 @@ class Networks:
     Args:
         config: how plates are read.
         watched: the texts that may be told; None tells all.
+        alerts: say which plates of watch lists are hit; None for none.
         opened: what the networks are opened from, where its layouts are more than those of `config`.
 
     Raises:
@@ -47,8 +49,14 @@ class Networks:
         LpsrError: a model cannot be loaded.
     """
 
-    def __init__(self, config: RunConfig, watched: WatchList | None = None, opened: RunConfig | None = None) -> None:
-        self.config, self.watched = config, watched
+    def __init__(
+        self,
+        config: RunConfig,
+        watched: WatchList | None = None,
+        alerts: Alerts | None = None,
+        opened: RunConfig | None = None,
+    ) -> None:
+        self.config, self.watched, self.alerts = config, watched, alerts
         self.tools: Tools = open_tools(opened or config)
         self.turns = Turns()
         self.tools.reader.warm_up()
@@ -107,4 +115,4 @@ class Networks:
         return parse_layouts(self.config.layouts)
 
     def _told(self, event: PlateEvent) -> Read:
-        return result_of(event, "", 0, None, self.watched, self.config.certain).read
+        return result_of(event, "", 0, None, self.watched, self.config.certain, self.alerts).read

@@ -50,7 +50,7 @@ class Recorder:
     Args:
         places: the server's folder.
         config: names the outputs beside the journal and the store.
-        networks: give the watch list, and what made the reads.
+        networks: give the watch list and the alerts.
         summary: of this process's run.
 
     Attributes:
@@ -120,7 +120,7 @@ class Recorder:
             stack.enter_context(FolderLock(self._places.root, self._summary.run))
         except UsageError as error:
             raise UsageError(str(error).replace("--out", "--store")) from None
-        outbox = open_outbox(self._config, self._summary, _log.info, _log.error, stack)
+        outbox = open_outbox(self._config, self._summary, _log.info, _log.error, stack, self._networks.alerts)
         stack.callback(self._write_summary)
         return outbox
 
@@ -178,8 +178,15 @@ class Recorder:
     def _result(self, event: PlateEvent) -> Result:
         folder = self._places.day(time.time())
         pictures = PictureStore(folder, self._places.root) if self._config.pictures else None
+        networks = self._networks
         result = result_of(
-            event, self._summary.run, self._number, pictures, self._networks.watched, self._config.certain
+            event,
+            self._summary.run,
+            self._number,
+            pictures,
+            networks.watched,
+            self._config.certain,
+            networks.alerts,
         )
         if result.frame is not None and result.read.lr_image is not None:
             self._save_frame(self._places.root / frame_beside(result.read.lr_image, result.read.key), result)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from served import KEY, OTHER_KEY, Make
 from toy_models import save_image, save_video, scene
 
 pytest.importorskip("fastapi", reason="the server needs pip install 'lpsr[serve]'")
@@ -20,9 +21,6 @@ from lpsr_serve.app import create_app
 from lpsr_serve.config import ServeConfig
 from lpsr_serve.server import Server
 
-KEY = "a-test-key-of-32-characters-0001"
-OTHER_KEY = "a-test-key-of-32-characters-0002"
-
 
 @pytest.fixture(scope="session")
 def run_file(models: Path, detector: Path) -> Path:
@@ -33,9 +31,6 @@ def run_file(models: Path, detector: Path) -> Path:
         'backend = "onnxruntime"\nthreads = 1\nsuper_resolve = "always"\n'
     )
     return path
-
-
-Make = Callable[..., TestClient]
 
 
 @pytest.fixture

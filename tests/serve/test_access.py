@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import KEY, OTHER_KEY, Make
 from fastapi.testclient import TestClient
+from served import KEY, OTHER_KEY, Make
 
 from lpsr_core.errors import UsageError
 from lpsr_serve.access.keys import SESSION_SECONDS, ApiKeys, load_keys, make_key_file
@@ -16,7 +16,9 @@ from lpsr_serve.access.rate import RateLimiter
 def test_keys_have_a_holder_that_says_nothing_about_them() -> None:
     keys = ApiKeys([KEY, OTHER_KEY])
     first, second = keys.holder(KEY), keys.holder(OTHER_KEY)
-    assert first and second and first != second
+    assert first
+    assert second
+    assert first != second
     assert first not in KEY
     assert keys.holder(KEY[:-1]) is None
     assert keys.holder("\udcff") is None
@@ -32,7 +34,8 @@ def test_keys_come_from_a_file_and_the_environment(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     path.write_text(f"# of the gate\n{KEY}  # until May\n\n")
     keys = load_keys(path, f" {OTHER_KEY},")
-    assert keys.holder(KEY) and keys.holder(OTHER_KEY)
+    assert keys.holder(KEY)
+    assert keys.holder(OTHER_KEY)
     with pytest.raises(UsageError, match="no-such-file"):
         load_keys(tmp_path / "no-such-file", None)
 
@@ -128,7 +131,9 @@ def test_a_browser_logs_in_with_the_key(make_client: Make) -> None:
     answer = client.post("/login", data={"key": KEY})
     assert answer.status_code == 303
     cookie = answer.headers["set-cookie"]
-    assert "HttpOnly" in cookie and "samesite=strict" in cookie.lower() and KEY not in cookie
+    assert "HttpOnly" in cookie
+    assert "samesite=strict" in cookie.lower()
+    assert KEY not in cookie
     assert client.get("/", headers=page).status_code == 200
     assert client.get("/api/v1/reads").status_code == 200
     foreign = {"sec-fetch-site": "cross-site"}
@@ -142,7 +147,9 @@ def test_pages_load_nothing_from_elsewhere(client: TestClient) -> None:
         answer = client.get(path)
         assert answer.status_code == 200
         policy = answer.headers["content-security-policy"]
-        assert "default-src 'none'" in policy and "unsafe" not in policy
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
         assert "http://" not in answer.text.replace("http://HOST", "").replace("http://www.w3.org", "")
         assert "https://" not in answer.text
-        assert " style=" not in answer.text and "onclick" not in answer.text
+        assert " style=" not in answer.text
+        assert "onclick" not in answer.text

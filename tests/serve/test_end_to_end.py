@@ -38,9 +38,7 @@ class Running:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("serve")
     cameras = folder / "cameras.toml"
-    cameras.write_text(
-        f'[[camera]]\nname = "gate"\naddress = "{ROOT / "examples/gate.mp4"}"\nstride = {_STRIDE}\n'
-    )
+    cameras.write_text(f'[[camera]]\nname = "gate"\naddress = "{ROOT / "examples/gate.mp4"}"\nstride = {_STRIDE}\n')
     log, keys = folder / "log", folder / "keys"
     command = [
         *(sys.executable, "-m", "lpsr_serve.cli", "--port", "0", "--config", str(cameras)),
@@ -50,7 +48,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with log.open("w") as stream:
         process = subprocess.Popen(command, stderr=stream, stdout=stream, text=True, env=environment)
     try:
-        line = until(lambda: "listening on " in log.read_text() and log.read_text() or process.poll() is not None)
+        line = until(lambda: ("listening on " in log.read_text() and log.read_text()) or process.poll() is not None)
         assert process.poll() is None, log.read_text()
         base = str(line).partition("listening on ")[2].split(",")[0]
         key = keys.read_text().strip()
@@ -81,7 +79,7 @@ def events(running: Running, last: int | None, count: int) -> list[tuple[int, di
 def test_a_camera_is_read_searched_measured_and_followed(running: Running) -> None:
     client = running.client
     first = events(running, 0, 2)
-    assert [told["read"]["text"] for _, told in first][0] == _FIRST
+    assert next(told["read"]["text"] for _, told in first) == _FIRST
     (behind,) = events(running, first[0][0], 1)
     assert behind == first[1]
 
@@ -117,7 +115,8 @@ def test_termination_leaves_all_reads_and_no_key_in_the_log(running: Running) ->
     assert running.key not in running.log.read_text()
     assert "Traceback" not in running.log.read_text()
     lines = [json.loads(line) for line in (store / "reads.jsonl").read_text().splitlines()]
-    assert len(lines) == 8 and lines[0]["text"] == _FIRST
+    assert len(lines) == 8
+    assert lines[0]["text"] == _FIRST
     assert not (store / ".lock").exists()
     assert json.loads((store / "run.json").read_text())["reads"] == 8
 
@@ -136,5 +135,6 @@ def test_wrong_usage_is_one_line(tmp_path: Path, arguments: list[str], line: str
     command = [sys.executable, "-m", "lpsr_serve.cli", "--store", "store", "--port", "0", *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=120)
     assert ended.returncode == 2
-    assert line in ended.stderr and "Traceback" not in ended.stderr
+    assert line in ended.stderr
+    assert "Traceback" not in ended.stderr
     assert len(ended.stderr.strip().splitlines()) == 1

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Make
 from fastapi.testclient import TestClient
+from served import Make
 from toy_models import paint, save_image
 
 from lpsr_serve.api.uploads import shown_name
@@ -23,7 +23,9 @@ def bomb(width: int, height: int) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 64)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 64)) + chunk(b"IEND", b"")
+    )
 
 
 def stored(client: Any) -> list[Path]:
@@ -39,7 +41,8 @@ def test_a_picture_is_read_as_a_body_and_as_a_form(client: TestClient, picture: 
     assert one["text"] == other["text"] == "ABC1D23"
     assert one["box"]["x"] == pytest.approx(100, abs=2)
     assert (one["source"], other["source"]) == ("image", "scene.png")
-    assert one["lr_image"] is None and one["run"] == ""
+    assert one["lr_image"] is None
+    assert one["run"] == ""
     assert not stored(client)
     assert client.get("/api/v1/reads").json()["reads"] == []
 
@@ -58,7 +61,8 @@ def test_crops_keep_their_positions(client: TestClient, tmp_path: Path) -> None:
         (2, "XYZ9876", "XYZ9876.png"),
     ]
     (line,) = told["skipped"]
-    assert "tiny.png" in line and "7x3" in line
+    assert "tiny.png" in line
+    assert "7x3" in line
 
 
 @pytest.mark.parametrize(
@@ -72,14 +76,13 @@ def test_crops_keep_their_positions(client: TestClient, tmp_path: Path) -> None:
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415, "not an image"),
     ],
 )
-def test_what_is_no_picture_is_refused_in_one_line(
-    client: TestClient, content: bytes, status: int, line: str
-) -> None:
+def test_what_is_no_picture_is_refused_in_one_line(client: TestClient, content: bytes, status: int, line: str) -> None:
     for path in ("/api/v1/read", "/api/v1/crops"):
         answer = client.post(path, content=content)
         assert answer.status_code == status, answer.text
         told = answer.json()["error"]
-        assert line in told and "\n" not in told
+        assert line in told
+        assert "\n" not in told
         assert "/store/" not in told
     assert not stored(client)
 

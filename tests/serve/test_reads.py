@@ -26,7 +26,8 @@ def sent(client: TestClient, video: Path) -> dict[str, Any]:
 def test_a_video_is_read_and_its_reads_are_found_again(client: Any, video: Path) -> None:
     job = sent(client, video)
     assert (job["status"], job["frames"], job["total"], job["progress"], job["error"]) == ("done", 16, 16, 1.0, None)
-    assert job["name"] == "cars.mp4" and job["source"].endswith("/cars.mp4")
+    assert job["name"] == "cars.mp4"
+    assert job["source"].endswith("/cars.mp4")
 
     lines = [json.loads(line) for line in client.get(f"/api/v1/jobs/{job['id']}/reads").text.splitlines()]
     assert [line["text"] for line in lines] == ["ABC1D23", "XYZ9876"]
@@ -40,7 +41,8 @@ def test_a_video_is_read_and_its_reads_are_found_again(client: Any, video: Path)
     assert one == newest
     for kind, head in (("lr", b"\x89PNG"), ("sr", b"\x89PNG"), ("frame", b"\xff\xd8")):
         picture = client.get(one["pictures"][kind])
-        assert picture.status_code == 200 and picture.content.startswith(head)
+        assert picture.status_code == 200
+        assert picture.content.startswith(head)
     assert not (client.app_state["server"].places.jobs / job["id"] / "video").exists()
 
 
@@ -82,12 +84,15 @@ def test_what_was_seen_is_searched(client: TestClient, video: Path) -> None:
     assert found(text="ABC1D28", way="near") == ["ABC1D23"]
     assert found(text="ABC1D23", way="likely") == ["ABC1D23"]
     answer = client.get("/api/v1/search", params={"text": "ABC", "way": "pattern"})
-    assert answer.status_code == 400 and "error" in answer.json()
+    assert answer.status_code == 400
+    assert "error" in answer.json()
 
     page = client.get("/search", params={"q": "abc"}).text
-    assert "ABC1D23" in page and "XYZ9876" not in page
+    assert "ABC1D23" in page
+    assert "XYZ9876" not in page
     plate = client.get("/plates/ABC1D23").text
-    assert "1 sighting" in plate and "frame.jpg" in plate
+    assert "1 sighting" in plate
+    assert "frame.jpg" in plate
     assert "was not read" in client.get("/plates/QQQ1Q11").text
     assert "XYZ9876" in client.get("/").text
 
@@ -117,7 +122,8 @@ def test_videos_that_are_none_fail_in_one_line(client: TestClient) -> None:
     place = answer.headers["location"]
     job = until(lambda: (told := client.get(place).json())["status"] == "failed" and told)
     assert job["error"].startswith(job["source"]) or "a.mp4" in job["error"]
-    assert "/store/" not in job["error"] and "\n" not in job["error"]
+    assert "/store/" not in job["error"]
+    assert "\n" not in job["error"]
 
 
 def test_videos_are_cancelled_and_bounded(make_client: Any, video: Path, monkeypatch: Any) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Make
 from fastapi.testclient import TestClient
+from served import Make
 from waiting import until
 
 
@@ -25,7 +25,8 @@ def test_a_source_is_added_read_and_removed(make_client: Make, video: Path) -> N
     (told,) = client.get("/api/v1/sources").json()["sources"]
     assert (told["frames"], told["reads"], told["dropped"]) == (16, 2, 0)
     picture = client.get(told["picture"])
-    assert picture.headers["content-type"] == "image/jpeg" and picture.content.startswith(b"\xff\xd8")
+    assert picture.headers["content-type"] == "image/jpeg"
+    assert picture.content.startswith(b"\xff\xd8")
     metrics = client.get("/metrics").text
     assert 'lpsr_reads_total{camera="gate"} 2.0' in metrics
     assert 'lpsr_frames_total{camera="gate"} 16.0' in metrics
@@ -87,12 +88,15 @@ def test_a_camera_that_is_away_is_told_without_its_password(make_client: Make) -
     assert client.post("/api/v1/sources", json={"name": "yard", "address": address}).status_code == 409
     assert client.post("/api/v1/sources", json={"name": "other", "address": address}).status_code == 409
     told = until(lambda: (one := client.get("/api/v1/sources/yard").json())["status"] == "waiting" and one)
-    assert told["error"] and "hunter2" not in str(told)
+    assert told["error"]
+    assert "hunter2" not in str(told)
     assert told["address"] == "rtsp://***@127.0.0.1:9/live"
-    assert "yard" in client.get("/").text and "hunter2" not in client.get("/").text
+    assert "yard" in client.get("/").text
+    assert "hunter2" not in client.get("/").text
     assert client.get("/api/v1/sources/yard/picture.jpg").status_code == 404
     kept = client.app_state["server"].places.sources  # type: ignore[attr-defined]
-    assert "hunter2" in kept.read_text() and kept.parent.stat().st_mode & 0o777 == 0o700
+    assert "hunter2" in kept.read_text()
+    assert kept.parent.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_store_is_held_by_one_server(make_client: Make, tmp_path: Path) -> None:

@@ -24,10 +24,30 @@ RUN = "01M8GGMR5XH0FS38QYSS9326G0"
 def record(number: int, **changed: Any) -> Record:
     """A read as it lies in the journal."""
     fields = {
-        **{"source": "gate", "frame": 1, "milliseconds": 0.0, "box": {}, "text": "ABC1D23", "certain": "ABC1D23"},
-        **{"layout": "mercosur", "confidence": 0.9, "plate": 0.9, "characters": [], "frames": 3, "agreeing": 3},
-        **{"super_resolved": False, "lr_image": None, "sr_image": None, "track": 0, "alternatives": []},
-        **{"time": None, "event": "final", "run": RUN, "number": number, "hit": None, "log_probs": "", "zone": None},
+        "source": "gate",
+        "frame": 1,
+        "milliseconds": 0.0,
+        "box": {},
+        "text": "ABC1D23",
+        "certain": "ABC1D23",
+        "layout": "mercosur",
+        "confidence": 0.9,
+        "plate": 0.9,
+        "characters": [],
+        "frames": 3,
+        "agreeing": 3,
+        "super_resolved": False,
+        "lr_image": None,
+        "sr_image": None,
+        "track": 0,
+        "alternatives": [],
+        "time": None,
+        "event": "final",
+        "run": RUN,
+        "number": number,
+        "hit": None,
+        "log_probs": "",
+        "zone": None,
         **changed,
     }
     return Record.parse(json.dumps(fields))
@@ -64,7 +84,9 @@ def test_filters_choose_among_reads(tmp_path: Path) -> None:
     assert [one.fields["number"] for one in reads.after(1, 10)] == [2, 3]
     assert reads.last_row == 3
     found = reads.find(f"{RUN}-00000002")
-    assert found is not None and found.key == f"{RUN}-00000002" and found.fields["hit"] == hit
+    assert found is not None
+    assert found.key == f"{RUN}-00000002"
+    assert found.fields["hit"] == hit
     for absent in ("", "x", f"{RUN}-", f"{RUN}-9", f"{RUN}-²", f"{RUN}-{'9' * 30}"):
         assert reads.find(absent) is None
     assert list(reads.many([2, 7])) == [2]
@@ -98,7 +120,8 @@ def test_pictures_of_forgotten_days_are_deleted(tmp_path: Path) -> None:
         *{places.day(now).name, places.day(now - 3600).name} & {folder.name for folder in places.pictures.iterdir()},
         "other",
     }
-    assert places.day(now).exists() and not places.day(now - 2 * 86400).exists()
+    assert places.day(now).exists()
+    assert not places.day(now - 2 * 86400).exists()
 
 
 def test_turns_come_in_the_order_in_which_they_were_asked_for() -> None:
