@@ -74,10 +74,10 @@ def serve(
 
     Exit codes: 0 stopped by SIGTERM or SIGINT, 1 failure, 2 wrong usage.
     """
-    from lpsr_run.memory import few_arenas
+    from lpsr_run.process import few_arenas
 
     few_arenas()  # before anything imports what starts threads
-    from lpsr_run.quiet import silence_opencv
+    from lpsr_run.process import silence_opencv
     from lpsr_serve.config import ServeConfig
 
     settings = ServeConfig(

@@ -12,8 +12,8 @@ from lpsr_core.layouts import parse_layouts
 from lpsr_run.alerts import open_alerts
 from lpsr_run.cameras import Camera, load_cameras
 from lpsr_run.config import RunConfig, load_config
-from lpsr_run.privacy import load_watch_list
-from lpsr_run.summary import Summary
+from lpsr_run.monitor.summary import Summary
+from lpsr_run.pipeline.privacy import load_watch_list
 from lpsr_serve.access.keys import ENVIRONMENT, load_keys, make_key_file
 from lpsr_serve.access.rate import RateLimiter
 from lpsr_serve.cameras.fleet import Fleet

@@ -13,8 +13,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
-from lpsr_run.identity import new_run_id
 from lpsr_run.redact import shown
+from lpsr_run.sinks.identity import new_run_id
 
 _LONGEST_NAME = 100
 _MOST_HEADER = 4096

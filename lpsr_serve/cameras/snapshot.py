@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from lpsr_core.geometry import Image, Quad
-from lpsr_run.annotate import Mark, draw_mark
+from lpsr_run.sinks.annotate import Mark, draw_mark
 from lpsr_run.sources.base import Frame
 
 SIDE = 960

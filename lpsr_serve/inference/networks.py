@@ -11,14 +11,14 @@ from lpsr_core.layouts import Layout, parse_layouts
 from lpsr_core.reads import Read
 from lpsr_run.alerts import Alerts
 from lpsr_run.config import RunConfig
-from lpsr_run.configured import open_stream
-from lpsr_run.crops import read_crops
-from lpsr_run.privacy import WatchList
-from lpsr_run.results import result_of
+from lpsr_run.pipeline.configured import open_stream
+from lpsr_run.pipeline.crops import read_crops
+from lpsr_run.pipeline.privacy import WatchList
+from lpsr_run.pipeline.results import result_of
+from lpsr_run.pipeline.stream import PlateEvent
+from lpsr_run.pipeline.tools import Tools, open_tools
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.merge import Ended, Quiet
-from lpsr_run.stream import PlateEvent
-from lpsr_run.tools import Tools, open_tools
 from lpsr_serve.inference.turns import Turns
 
 

@@ -16,6 +16,8 @@ from lpsr_run.sinks.postgres import connect, is_postgres
 
 _SEARCHED = "id, stored, time, source, text, event"
 _JOINED = "FROM reads LEFT JOIN log_probs ON log_probs.read = reads.id"
+_NARROW = "FROM reads INDEXED BY reads_stored"
+"""Of an index alone, which is a hundredth of the table."""
 _BUSY_SECONDS = 5.0
 _MOST_NAMES = 500
 
@@ -53,7 +55,7 @@ class Store(Protocol):
         ...
 
     def ids(self, last: int) -> list[int]:
-        """Identifiers of the reads up to a row, ascending."""
+        """Identifiers of the reads up to a row, in any order."""
         ...
 
     def key(self, row: int) -> str | None:
@@ -81,11 +83,11 @@ class SqliteStore:
 
     def count(self, last: int) -> int:
         """As the protocol says."""
-        return int(self._select("SELECT count(*) FROM reads WHERE id <= ?", (last,))[0][0])
+        return int(self._select(f"SELECT count(*) {_NARROW} WHERE id <= ?", (last,))[0][0])
 
     def ids(self, last: int) -> list[int]:
         """As the protocol says."""
-        return [row for (row,) in self._select("SELECT id FROM reads WHERE id <= ? ORDER BY id", (last,))]
+        return [row for (row,) in self._select(f"SELECT id {_NARROW} WHERE id <= ?", (last,))]
 
     def key(self, row: int) -> str | None:
         """As the protocol says."""
@@ -129,7 +131,7 @@ class PostgresStore:
 
     def ids(self, last: int) -> list[int]:
         """As the protocol says."""
-        return [row for (row,) in self._select("SELECT id FROM reads WHERE id <= %s ORDER BY id", (last,))]
+        return [row for (row,) in self._select("SELECT id FROM reads WHERE id <= %s", (last,))]
 
     def key(self, row: int) -> str | None:
         """As the protocol says."""

@@ -14,17 +14,17 @@ from pathlib import Path
 import numpy as np
 
 from lpsr_core.errors import LpsrError, UsageError
-from lpsr_run.annotate import Mark, draw_mark
 from lpsr_run.config import RunConfig
-from lpsr_run.lock import FolderLock
-from lpsr_run.open_sinks import open_outbox
-from lpsr_run.results import result_of
+from lpsr_run.monitor.summary import Summary
+from lpsr_run.pipeline.open_sinks import open_outbox
+from lpsr_run.pipeline.results import result_of
+from lpsr_run.pipeline.stream import PlateEvent
 from lpsr_run.sinks import PictureStore, Result
+from lpsr_run.sinks.annotate import Mark, draw_mark
 from lpsr_run.sinks.base import Record, write_failed
 from lpsr_run.sinks.files import replace_file
+from lpsr_run.sinks.lock import FolderLock
 from lpsr_run.sinks.outbox import Outbox
-from lpsr_run.stream import PlateEvent
-from lpsr_run.summary import Summary
 from lpsr_serve.cameras.snapshot import encode_jpeg, scaled
 from lpsr_serve.inference.networks import Networks
 from lpsr_serve.store.places import Places, frame_beside

@@ -16,7 +16,7 @@ import pytest
 from toy_models import ROOT
 from waiting import until
 
-from lpsr_run.models import released
+from lpsr_run.engines.models import released
 
 pytestmark = pytest.mark.skipif(not released("reader"), reason="the released networks are not here")
 _STRIDE = 12
