@@ -80,7 +80,8 @@ class BoundChain:
 
     def _run_part(self, lr: NDArray[np.float32]) -> Passed:
         if not len(lr):
-            return Passed(*(np.empty((0, *_fixed(role, "output")), np.float32) for role in PLATE_ROLES))
+            sr, log_probs = (np.empty((0, *_fixed(role, "output")), np.float32) for role in PLATE_ROLES)
+            return Passed(sr, log_probs)
         given, count = filled_up({"lr": lr})
         rows = given["lr"]
         with self._lock:
