@@ -11,11 +11,12 @@ from lpsr_run.evidence.signing import open_signer
 from lpsr_run.evidence.sink import EvidenceSink
 from lpsr_run.redact import redact
 from lpsr_run.sinks.base import DurableSink, Fault
+from lpsr_run.sinks.catch_up import catch_up
 from lpsr_run.sinks.csv_file import CsvSink
 from lpsr_run.sinks.folder import set_aside
 from lpsr_run.sinks.jsonl import JsonLinesSink
 from lpsr_run.sinks.mqtt import publisher
-from lpsr_run.sinks.outbox import Outbox, catch_up
+from lpsr_run.sinks.outbox import Outbox
 from lpsr_run.sinks.spool import SpooledSink
 from lpsr_run.sinks.sqlite_store import Retention, SqliteSink
 from lpsr_run.sinks.webhook import poster
@@ -41,12 +42,15 @@ def open_outbox(config: RunConfig, summary: Summary, note: Report, fault: Fault,
     """
     out = Path(config.out)
     sinks = _opened(config, summary, note, fault, stack)
-    catch_up(out, sinks, note)
+    owed = catch_up(out, sinks, note)
     set_aside(out)
     # What other sinks get must be on the disk before.
     sync_seconds = _SYNC_SECONDS if config.crops is not None and not sinks else 0.0
     journal = stack.enter_context(JsonLinesSink(out / "reads.jsonl", sync_seconds, fault))
-    return stack.enter_context(Outbox(journal, sinks, summary.run, out, note, fault))
+    outbox = stack.enter_context(Outbox(journal, sinks, summary.run, out, note, fault, owed))
+    # A spooled sink takes reads at once, and tells of its own spool.
+    summary.state.outputs += [lane.state for lane in outbox.lanes if not isinstance(lane.sink, SpooledSink)]
+    return outbox
 
 
 def _opened(config: RunConfig, summary: Summary, note: Report, fault: Fault, stack: ExitStack) -> list[DurableSink]:

@@ -118,12 +118,14 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
             outbox = open_outbox(config, summary, note, fault, stack)
             if config.status is not None:
                 stack.enter_context(StatusFile(Path(config.status), state, fault))
-            store = PictureStore(out / "pictures", out) if config.pictures else None
+            store = PictureStore(out / "pictures", out, fault) if config.pictures else None
+            if store is not None:
+                stack.callback(store.close)
             stack.push(finish)
             state.tell("started", sources=[source.name for source in state.sources])
             with _progress(errors, quiet) as progress, StopRequest() as stop:
                 merged = stack.enter_context(closing(Merged(sources, state, done, lambda: stop.signal is not None)))
-                frames = _counted(tools.reader.clock, merged, sources, summary, progress, stop, report, outbox.tick)
+                frames = _counted(tools.reader.clock, merged, sources, summary, progress, stop, report)
                 for event in _events(
                     config, tools, frames, any(source.live for source in sources), report, stack, left_out
                 ):
@@ -171,7 +173,6 @@ def _counted(
     progress: Progress,
     stop: StopRequest,
     report: Report,
-    tick: Callable[[], None],
 ) -> Iterator[Frame | Quiet | Ended]:
     """The frames until all sources end or somebody asks to stop; the reads of what came so far still follow."""
     task = progress.add_task("frames", total=None, reads=0)
@@ -182,7 +183,6 @@ def _counted(
             item = next(coming, None)
         if item is None:
             break
-        tick()
         if isinstance(item, Ended):
             state.tell("source ended", source=state.sources[item.stream].name, why=state.sources[item.stream].error)
             raise_or_report(item, len(sources), report)
@@ -205,7 +205,7 @@ def _result(
     lr: str | None = None
     sr: str | None = None
     if store is not None and not hidden:
-        lr, sr = store.save(read_key(run, number), event.source, best.crop, best.sr)
+        lr, sr = store.keep(read_key(run, number), event.source, best.crop, best.sr)
     read = Read(
         source=event.source,
         frame=best.frame,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lpsr_run.sinks.base import DurableSink, Fault, Record, vanished, write_failed
-from lpsr_run.sinks.files import append_line, end_line, is_at
+from lpsr_run.sinks.files import append_line, end_line, is_at, made_folder, sync_folder
 
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = (
@@ -39,7 +39,7 @@ class CsvSink(DurableSink):
         self.name = f"csv:{path.absolute()}"
         self._known: dict[str, set[int]] = {}
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            made_folder(path.parent)
             self._open()
         except OSError as error:
             raise write_failed(path, error) from None
@@ -52,16 +52,27 @@ class CsvSink(DurableSink):
         """As the base class says."""
         values = {**record.fields, **record.fields["box"]}
         try:
-            if not is_at(self._file, self._path):
-                self._fault(vanished(self._path))
-                self._file.close()
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._open()
+            self._ensure()
             if again and record.number in self._numbers(record.run):
                 return
             self._append(["" if values[name] is None else harmless(values[name]) for name in COLUMNS])
         except OSError as error:
             raise write_failed(self._path, error) from None
+
+    def check(self) -> None:
+        """As the base class says."""
+        try:
+            self._ensure()
+        except OSError as error:
+            raise write_failed(self._path, error) from None
+
+    def _ensure(self) -> None:
+        if not is_at(self._file, self._path):
+            self._fault(vanished(self._path))
+            self._file.close()
+            self._known.clear()
+            made_folder(self._path.parent)
+            self._open()
 
     def _open(self) -> None:
         self._file = self._path.open("a+b", buffering=0)
@@ -69,6 +80,7 @@ class CsvSink(DurableSink):
         head = self._file.readline().decode("utf-8", "replace")
         if not head:
             self._append(COLUMNS)
+            sync_folder(self._path.parent)
         elif head.strip() != ",".join(COLUMNS):
             self._file.close()
             raise OSError(0, "is another table")

@@ -28,13 +28,16 @@ class ClosesItself(ABC):
         """Closes it."""
 
 
-def append_line(file: IO[bytes], line: bytes, synced: bool = True) -> None:
+def append_line(file: IO[bytes], line: bytes, synced: bool = True) -> int:
     """Writes a line at the end of an unbuffered file; it is in the file when this returns, or nothing of it is.
 
     Args:
         file: open for appending, or at least for writing.
         line: with its newline.
         synced: whether it is on the disk, and not only on its way there, when this returns.
+
+    Returns:
+        The offset in bytes at which it begins.
 
     Raises:
         OSError: it could not be written.
@@ -51,6 +54,7 @@ def append_line(file: IO[bytes], line: bytes, synced: bool = True) -> None:
         with suppress(OSError):
             file.truncate(start)
         raise
+    return start
 
 
 def is_at(file: IO[bytes], path: Path) -> bool:
@@ -85,6 +89,19 @@ def sync_folder(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def made_folder(path: Path) -> bool:
+    """Make a folder, with those above it, so that a power cut does not take it; whether it was missing.
+
+    Raises:
+        OSError: it could not be made.
+    """
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for each in reversed(missing):
+        sync_folder(each.parent)
+    return bool(missing)
 
 
 def replace_file(path: Path, data: bytes, synced: bool = False) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError
 from lpsr_run.sinks.base import ELSEWHERE, MAKE_ROOM, DurableSink, Fault, NotNowError, Record, vanished, why
+from lpsr_run.sinks.files import made_folder
 
 SCHEMA = 3
 _TABLE = """
@@ -82,48 +84,83 @@ class SqliteSink(DurableSink):
     def __init__(self, path: Path, retention: Retention | None = None, fault: Fault = lambda line: None) -> None:
         self._path, self._retention, self._fault, self._count = path, retention or Retention(), fault, 0
         self.name = f"store:{path.absolute()}"
+        self._database: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
+        self._pruned = 0.0
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            made_folder(path.parent)
             self._open()
             self._prune()
         except (sqlite3.Error, OSError) as error:
-            raise LpsrError(f"{path}: cannot be used as the store of reads: {_why(error)}") from None
-
-    def _open(self) -> None:
-        self._database = sqlite3.connect(self._path, timeout=10, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = FULL")  # what was written stays, also through a power cut
-        self._database.execute("PRAGMA cache_size = -256")  # KiB: rows are appended and seldom read
-        self._prepare()
-        self._database.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
-        self._identity = _identity(self._path)
+            if _locked(error):  # it is opened with the first read that finds it free
+                self._shut()
+            else:
+                raise LpsrError(f"{path}: cannot be used as the store of reads: {_why(error)}") from None
 
     def close(self) -> None:
         """Closes it."""
-        self._database.close()
+        self._shut()
 
     def deliver(self, record: Record, again: bool = False) -> None:
         """As the base class says; while others lock the database, this raises `NotNowError`."""
         read = record.fields
         values = [record.line if name == "json" else read[name] for name in _COLUMNS[1:]]
         try:
-            if _identity(self._path) != self._identity:
-                self._fault(vanished(self._path))
-                self._database.close()
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._open()
-            self._database.execute(_INSERT, (time.time(), *values))
+            database = self._ensured()
+            database.execute(_INSERT, (time.time(), *values))
             self._count += 1
             if self._count % _PRUNED == 0 or time.monotonic() - self._pruned > _PRUNED_SECONDS:
                 self._prune()
         except (sqlite3.Error, OSError) as error:
-            if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-                raise NotNowError(f"{self._path}: is locked by somebody else") from None
-            raise LpsrError(
-                f"{self._path}: cannot be written: {_why(error)}; what was written before is kept"
-            ) from None
+            raise self._failed(error) from None
+
+    def check(self) -> None:
+        """As the base class says."""
+        try:
+            self._ensured()
+        except (sqlite3.Error, OSError) as error:
+            raise self._failed(error) from None
+
+    def _failed(self, error: sqlite3.Error | OSError) -> LpsrError:
+        if _locked(error):
+            return NotNowError(f"{self._path}: is locked by somebody else")
+        self._shut()  # a disk or a server that comes back wants it opened anew
+        return LpsrError(f"{self._path}: cannot be written: {_why(error)}; what was written before is kept")
+
+    def _ensured(self) -> sqlite3.Connection:
+        """The open database, made anew where somebody deleted or moved it."""
+        if self._database is not None and _identity(self._path) != self._identity:
+            self._fault(vanished(self._path))
+            self._shut()
+            made_folder(self._path.parent)
+        if self._database is None:
+            self._open()
+        assert self._database is not None
+        return self._database
+
+    def _open(self) -> None:
+        # One thread uses it at a time, and not always the one that opened it.
+        self._database = sqlite3.connect(
+            self._path, timeout=_BUSY_MILLISECONDS / 1000, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = FULL")  # what was written stays, also through a power cut
+            self._database.execute("PRAGMA cache_size = -256")  # KiB: rows are appended and seldom read
+            self._prepare()
+        except BaseException:
+            self._shut()
+            raise
+        self._identity = _identity(self._path)
+
+    def _shut(self) -> None:
+        if self._database is not None:
+            with suppress(sqlite3.Error):
+                self._database.close()
+        self._database = None
 
     def _prepare(self) -> None:
+        assert self._database is not None
         self._database.execute("BEGIN IMMEDIATE")
         try:
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
@@ -142,11 +179,20 @@ class SqliteSink(DurableSink):
 
     def _prune(self) -> None:
         self._pruned = time.monotonic()
+        assert self._database is not None
         if self._retention.days is not None:
             self._database.execute("DELETE FROM reads WHERE stored < ?", (time.time() - 86400 * self._retention.days,))
         if self._retention.reads is not None:
             newest = "SELECT id FROM reads ORDER BY id DESC LIMIT 1 OFFSET ?"
             self._database.execute(f"DELETE FROM reads WHERE id <= ({newest})", (self._retention.reads,))
+
+
+def _locked(error: sqlite3.Error | OSError) -> bool:
+    """Whether somebody else locks the database."""
+    name = getattr(error, "sqlite_errorname", None)
+    if name is None:  # before Python 3.11
+        return isinstance(error, sqlite3.Error) and "locked" in str(error)
+    return str(name).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
