@@ -200,6 +200,10 @@ def read_plates(
         float | None,
         typer.Option(metavar="S", help="Connect anew after so many seconds without a frame (default 30)."),
     ] = None,
+    watchdog: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Exit with code 75 when the work on one frame takes longer (default any time)."),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="TOML file with these options; the command line wins.")
     ] = None,
@@ -211,7 +215,7 @@ def read_plates(
 ) -> None:
     """Reads licence plates in videos, streams and pictures.
 
-    Exit codes: 0 done, 1 something failed or was skipped, 2 wrong usage, 130 interrupted.
+    Exit codes: 0 done, 1 something failed or was skipped, 2 wrong usage, 75 hung (--watchdog), 130 interrupted.
     """
     given: dict[str, Any] = {
         "video": tuple(video) if video else None,
@@ -260,6 +264,7 @@ def read_plates(
         "log": log,
         "give_up": give_up,
         "silence": silence,
+        "watchdog": watchdog,
     }
     code = _execute(given, config, quiet)
     raise typer.Exit(code)

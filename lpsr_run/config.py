@@ -82,6 +82,7 @@ class RunConfig:
         log: file that events are appended to as JSON lines; None for none.
         give_up: seconds without a frame after which a live source fails; 0 never does.
         silence: seconds without a frame after which a live source is connected anew, unless it has shown to be slow.
+        watchdog: seconds that the work on one frame may take before the run ends with exit code 75; 0 for any time.
     """
 
     video: tuple[str, ...] = ()
@@ -131,6 +132,7 @@ class RunConfig:
     log: str | None = None
     give_up: float = 0.0
     silence: float = 30.0
+    watchdog: float = 0.0
 
     def check(self) -> None:
         """Makes sure that the values can be meant.
@@ -195,7 +197,7 @@ class RunConfig:
                 raise UsageError(f"{_option(name)} is between 0 and 1, not {getattr(self, name)}")
         if not 0 <= self.locator_threshold < 1:
             raise UsageError(f"--locator-threshold is at least 0 and less than 1, not {self.locator_threshold}")
-        for name in ("keep_days", "give_up"):
+        for name in ("keep_days", "give_up", "watchdog"):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{_option(name)} is at least 0, not {getattr(self, name)}")
         if self.stream is not None and self.stream < 0:

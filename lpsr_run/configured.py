@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from lpsr_core.layouts import parse_layouts
 from lpsr_run.config import RunConfig
+from lpsr_run.containment import Failures
 from lpsr_run.locate.base import Locator
 from lpsr_run.redact import redact
 from lpsr_run.sources import Report, Source, list_images, open_source
@@ -57,7 +58,12 @@ def open_sources(
 
 
 def open_stream(
-    config: RunConfig, tools: Tools, locator: Locator, live: bool, left_out: Callable[[PlateEvent, str], None]
+    config: RunConfig,
+    tools: Tools,
+    locator: Locator,
+    live: bool,
+    left_out: Callable[[PlateEvent, str], None],
+    failures: Failures | None = None,
 ) -> PlateStream:
     """Return the stream that reads plates as a configuration says.
 
@@ -67,6 +73,7 @@ def open_stream(
         locator: finds the plates.
         live: whether a source gives frames as they happen, so that none may wait for a full batch.
         left_out: takes each track that does not become a read, with the reason.
+        failures: takes each frame on which a model fails; None raises.
     """
     evidence = config.evidence is not None
     return PlateStream(
@@ -79,6 +86,7 @@ def open_stream(
         early=config.early,
         left_out=left_out,
         keep_frames=evidence,
+        failures=failures,
     )
 
 

@@ -14,12 +14,14 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from lpsr_core.errors import LpsrError
 from lpsr_core.layouts import parse_layouts
 from lpsr_core.reads import Read, read_key
-from lpsr_run.annotate import VideoSink
+from lpsr_run.annotate import Mark, VideoSink
 from lpsr_run.clock import StageClock
 from lpsr_run.config import RunConfig
 from lpsr_run.configured import open_sources, open_stream, raise_or_report
+from lpsr_run.containment import Failures
 from lpsr_run.crops import read_crops
 from lpsr_run.event_log import EventLog
 from lpsr_run.interrupt import StopRequest
@@ -36,6 +38,7 @@ from lpsr_run.status import StatusFile
 from lpsr_run.stream import PlateEvent
 from lpsr_run.summary import Summary
 from lpsr_run.tools import Tools, open_tools
+from lpsr_run.watchdog import Watchdog
 
 Report = Callable[[str], None]
 
@@ -116,18 +119,26 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
                 state.listeners.append(stack.enter_context(EventLog(Path(config.log), fault)))
             table = None if quiet else stack.enter_context(TableSink(Console(soft_wrap=False, highlight=False), out))
             outbox = open_outbox(config, summary, note, fault, stack)
+            status = None
             if config.status is not None:
-                stack.enter_context(StatusFile(Path(config.status), state, fault))
+                status = stack.enter_context(StatusFile(Path(config.status), state, fault))
+
+            def hung(line: str) -> None:
+                say(f"error: {line}")
+                state.tell("hung", line=line)
+                if status is not None:
+                    status.write("hung")
+
             store = PictureStore(out / "pictures", out, fault) if config.pictures else None
             if store is not None:
                 stack.callback(store.close)
             stack.push(finish)
             state.tell("started", sources=[source.name for source in state.sources])
-            with _progress(errors, quiet) as progress, StopRequest() as stop:
+            with _progress(errors, quiet) as progress, StopRequest() as stop, Watchdog(config.watchdog, hung) as dog:
                 merged = stack.enter_context(closing(Merged(sources, state, done, lambda: stop.signal is not None)))
-                frames = _counted(tools.reader.clock, merged, sources, summary, progress, stop, report)
+                frames = _counted(tools.reader.clock, dog.watched(merged), sources, summary, progress, stop, report)
                 for event in _events(
-                    config, tools, frames, any(source.live for source in sources), report, stack, left_out
+                    config, tools, frames, any(source.live for source in sources), report, stack, left_out, fault
                 ):
                     with tools.reader.clock.stage("write"):
                         number += 1
@@ -138,6 +149,8 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
                     if event.event == "final":
                         state.reads += 1
                         state.sources[event.stream].reads += 1
+            if tools.reader.broken:
+                report(f"reader: gave NaN or infinite values {tools.reader.broken} times; these crops are not read")
             state.tell("ended", reads=state.reads, frames=state.frames)
     finally:
         done.set()
@@ -154,14 +167,25 @@ def _events(
     report: Report,
     stack: ExitStack,
     left_out: Callable[[PlateEvent, str], None],
+    fault: Report,
 ) -> Iterator[PlateEvent]:
     if tools.locator is None:
         layouts = parse_layouts(config.layouts)
-        return read_crops(frames, tools.reader, report, layouts, min_plate=config.min_plate)
-    stream = open_stream(config, tools, tools.locator, live, left_out)
+        return read_crops(
+            frames, tools.reader, report, layouts, min_plate=config.min_plate, failures=Failures(report)
+        )
+    stream = open_stream(config, tools, tools.locator, live, left_out, Failures(report))
     if config.annotate is not None:
         video = stack.enter_context(VideoSink(Path(config.annotate)))
-        stream.show = lambda frame, marks: video.show(frame.image, marks, frame.milliseconds)
+
+        def show(frame: Frame, marks: list[Mark]) -> None:
+            try:
+                video.show(frame.image, marks, frame.milliseconds)
+            except LpsrError as error:  # the video ends, and the run goes on
+                stream.show = None
+                fault(str(error))
+
+        stream.show = show
     return stream.reads(frames)
 
 

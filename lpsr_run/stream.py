@@ -16,7 +16,9 @@ from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
 from lpsr_core.reads import Event
 from lpsr_run.annotate import Mark
 from lpsr_run.clock import StageClock
+from lpsr_run.containment import Failures
 from lpsr_run.locate.base import Location, Locator
+from lpsr_run.locate.bounds import sound
 from lpsr_run.plate_reader import PlateReader
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.merge import Ended, Quiet
@@ -154,6 +156,7 @@ class PlateStream:
             when they are gone.
         left_out: takes each track that does not become a read, with the reason; None when nobody asks.
         keep_frames: whether observations keep the whole frame; it takes memory.
+        failures: takes each frame on which the locator or a network fails, which costs that frame; None raises.
     """
 
     locator: Locator
@@ -167,6 +170,7 @@ class PlateStream:
     early: bool = True
     left_out: Callable[[PlateEvent, str], None] | None = None
     keep_frames: bool = False
+    failures: Failures | None = None
 
     def __post_init__(self) -> None:
         self._clock = self.reader.clock if self.clock is None else self.clock
@@ -205,13 +209,24 @@ class PlateStream:
             yield from self._end(stream)
         if failure is not None:
             raise failure
+        if self.failures is not None:
+            self.failures.ended()
 
     def _take(self, frame: Frame) -> Iterator[PlateEvent]:
-        with self._clock.stage("locate"):
-            locations = self.locator.locate(frame.image)
-        quads = tuple(location.quad for location in locations if _large_enough(location))
-        with self._clock.stage("rectify"):
-            crops = tuple(rectify(frame.image, quad, MARGIN) for quad in quads)
+        quads: tuple[Quad, ...] = ()
+        crops: tuple[Image, ...] = ()
+        try:
+            with self._clock.stage("locate"):
+                locations = sound(self.locator.locate(frame.image), frame.image)
+            quads = tuple(location.quad for location in locations if _large_enough(location))
+            with self._clock.stage("rectify"):
+                crops = tuple(rectify(frame.image, quad, MARGIN) for quad in quads)
+        except Exception as error:
+            quads = crops = ()
+            self._failed(frame, error)
+        else:
+            if self.failures is not None and not crops:
+                self.failures.worked()
         # Large frames that nobody will look at again need not wait with their crops.
         kept = (
             frame if self.show is not None or self.keep_frames else replace(frame, image=np.empty((0, 0, 3), np.uint8))
@@ -228,7 +243,19 @@ class PlateStream:
         if not pending:
             return
         crops = [crop for entry in pending for crop in entry.crops]
-        result = self.reader.read(crops) if crops else None
+        try:
+            result = self.reader.read(crops) if crops else None
+        except Exception as error:
+            if len(pending) == 1:
+                self._failed(pending[0].frame, error)
+                yield from self._track(pending[0].frame, [])
+                return
+            for entry in pending:  # the frame that it failed on, and not those beside it
+                self._pending = [entry]
+                yield from self._flush()
+            return
+        if crops and self.failures is not None:
+            self.failures.worked()
         position = 0
         for entry in pending:
             observations = []
@@ -248,6 +275,11 @@ class PlateStream:
                 )
                 position += 1
             yield from self._track(entry.frame, observations)
+
+    def _failed(self, frame: Frame, error: Exception) -> None:
+        if self.failures is None:
+            raise error
+        self.failures.failed(f"{frame.source}: frame {frame.index}", error)
 
     def _track(self, frame: Frame, observations: list[Observation]) -> Iterator[PlateEvent]:
         scene = self._scenes.get(frame.stream)
