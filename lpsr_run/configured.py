@@ -10,6 +10,7 @@ from lpsr_run.config import RunConfig
 from lpsr_run.containment import Failures
 from lpsr_run.locate.base import Locator
 from lpsr_run.redact import redact
+from lpsr_run.secrets import is_reference, resolve
 from lpsr_run.sources import Report, Source, list_images, open_source
 from lpsr_run.sources.images import ImageSource
 from lpsr_run.sources.live import Happening, Notice, Retry
@@ -51,9 +52,9 @@ def open_sources(
         one = SourceState(name)
         state.sources.append(one)
         notice = _noticed(one, state, note, config.give_up > 0)
-        source = open_source(spec, report, config.stride, retry, notice, stop, raw, note, options)
+        source = open_source(resolve(spec), report, config.stride, retry, notice, stop, raw, note, options)
         one.live = source.live
-        sources.append(NamedSource(source, name) if config.name else source)
+        sources.append(NamedSource(source, name) if config.name or is_reference(spec) else source)
     return sources
 
 

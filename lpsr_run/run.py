@@ -65,16 +65,22 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     say = Messages(errors)
     state, done = summary.state, threading.Event()
 
+    scrub = config.scrubber
+    state.scrub = scrub.within
+
     def report(line: str) -> None:
+        line = scrub(line)
         summary.failures.append(line)
         state.tell("skipped", line=line)
         say(f"skipped: {line}")
 
     def note(line: str) -> None:
+        line = scrub(line)
         state.tell("note", line=line)
         say(line)
 
     def fault(line: str) -> None:  # not to the log, which may be what failed
+        line = scrub(line)
         summary.unwritten.append(line)
         say(f"error: {line}")
 
@@ -88,6 +94,8 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
 
     def finish(kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None) -> None:
         summary.seconds = time.perf_counter() - start
+        if outbox is None:  # what lies in the folder is an earlier run's still
+            return
         try:
             summary.write(out / "run.json", config)
         except OSError as error:
@@ -111,10 +119,11 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     out = Path(config.out)
     make_folder(out)
     lock = FolderLock(out, summary.run)
-    start, number = time.perf_counter(), 0
+    start, number, outbox = time.perf_counter(), 0, None
     try:
         with ExitStack() as stack:
             stack.enter_context(lock)
+            stack.push(finish)  # after the sinks have said what they did not take
             if config.log is not None:
                 state.listeners.append(stack.enter_context(EventLog(Path(config.log), fault)))
             table = None if quiet else stack.enter_context(TableSink(Console(soft_wrap=False, highlight=False), out))
@@ -132,7 +141,6 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
             store = PictureStore(out / "pictures", out, fault) if config.pictures else None
             if store is not None:
                 stack.callback(store.close)
-            stack.push(finish)
             state.tell("started", sources=[source.name for source in state.sources])
             with _progress(errors, quiet) as progress, StopRequest() as stop, Watchdog(config.watchdog, hung) as dog:
                 merged = stack.enter_context(closing(Merged(sources, state, done, lambda: stop.signal is not None)))
@@ -171,9 +179,7 @@ def _events(
 ) -> Iterator[PlateEvent]:
     if tools.locator is None:
         layouts = parse_layouts(config.layouts)
-        return read_crops(
-            frames, tools.reader, report, layouts, min_plate=config.min_plate, failures=Failures(report)
-        )
+        return read_crops(frames, tools.reader, report, layouts, min_plate=config.min_plate, failures=Failures(report))
     stream = open_stream(config, tools, tools.locator, live, left_out, Failures(report))
     if config.annotate is not None:
         video = stack.enter_context(VideoSink(Path(config.annotate)))

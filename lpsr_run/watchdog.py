@@ -24,9 +24,7 @@ class Watchdog:
         leave: ends the process; it must not return.
     """
 
-    def __init__(
-        self, seconds: float, hung: Callable[[str], None], leave: Callable[[int], object] = os._exit
-    ) -> None:
+    def __init__(self, seconds: float, hung: Callable[[str], None], leave: Callable[[int], object] = os._exit) -> None:
         self._seconds, self._hung, self._leave = seconds, hung, leave
         self._since: float | None = None
         self._closing = threading.Event()

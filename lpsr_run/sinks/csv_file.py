@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
 from pathlib import Path
 from typing import Any
 
+from lpsr_run.redact import shown
+from lpsr_run.retention.lines import csv_line, kept_from
+from lpsr_run.retention.policy import Retention
 from lpsr_run.sinks.base import DurableSink, Fault, Record, vanished, write_failed
-from lpsr_run.sinks.files import append_line, end_line, is_at, made_folder, sync_folder
+from lpsr_run.sinks.files import append_line, end_line, is_at, made_folder, sync_folder, write_rest
 
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULAS = ("=", "+", "-", "@")
 COLUMNS = (
     *("source", "time", "milliseconds", "frame", "track", "text", "certain", "layout", "confidence", "plate"),
     *("frames", "agreeing"),
@@ -19,8 +23,11 @@ COLUMNS = (
 
 
 def harmless(value: Any) -> Any:
-    """A value that no spreadsheet takes for a formula: names of files and cameras come from anywhere."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
+    """A value that no spreadsheet takes for a formula, on one line: names of files and cameras come from anywhere."""
+    if not isinstance(value, str):
+        return value
+    value = shown(value)
+    return f"'{value}" if value.startswith(_FORMULAS) else value
 
 
 class CsvSink(DurableSink):
@@ -38,6 +45,7 @@ class CsvSink(DurableSink):
         self._path, self._fault = path, fault
         self.name = f"csv:{path.absolute()}"
         self._known: dict[str, set[int]] = {}
+        self._lock = threading.RLock()
         try:
             made_folder(path.parent)
             self._open()
@@ -51,20 +59,38 @@ class CsvSink(DurableSink):
     def deliver(self, record: Record, again: bool = False) -> None:
         """As the base class says."""
         values = {**record.fields, **record.fields["box"]}
-        try:
-            self._ensure()
-            if again and record.number in self._numbers(record.run):
-                return
-            self._append(["" if values[name] is None else harmless(values[name]) for name in COLUMNS])
-        except OSError as error:
-            raise write_failed(self._path, error) from None
+        with self._lock:
+            try:
+                self._ensure()
+                if again and record.number in self._numbers(record.run):
+                    return
+                self._append(["" if values[name] is None else harmless(values[name]) for name in COLUMNS])
+            except OSError as error:
+                raise write_failed(self._path, error) from None
 
     def check(self) -> None:
         """As the base class says."""
-        try:
+        with self._lock:
+            try:
+                self._ensure()
+            except OSError as error:
+                raise write_failed(self._path, error) from None
+
+    def sweep(self, rule: Retention, now: float) -> int:
+        """Delete the oldest lines that a rule does not keep; how many.
+
+        Raises:
+            OSError: the file could not be written; it is as it was.
+        """
+        head = (",".join(COLUMNS) + "\n").encode()
+        with self._lock:
             self._ensure()
-        except OSError as error:
-            raise write_failed(self._path, error) from None
+            offset, count = kept_from(self._path, rule, now, csv_line(COLUMNS), len(head))
+            if count:
+                write_rest(self._path, offset, head)
+                self._file.close()
+                self._open()
+            return count
 
     def _ensure(self) -> None:
         if not is_at(self._file, self._path):

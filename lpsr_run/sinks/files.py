@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from pathlib import Path
@@ -127,5 +128,33 @@ def replace_file(path: Path, data: bytes, synced: bool = False) -> None:
             sync_folder(path.parent)
     except OSError:
         with suppress(OSError):  # a file system that became read-only refuses this as well
+            part.unlink(missing_ok=True)
+        raise
+
+
+def write_rest(path: Path, offset: int, head: bytes = b"") -> None:
+    """Replace a file by what begins at an offset; whoever looks sees the old one or the new one.
+
+    Args:
+        path: of the file.
+        offset: in bytes.
+        head: written before it.
+
+    Raises:
+        OSError: it could not be written; the file is as it was.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with path.open("rb") as old, part.open("wb") as new:
+            new.write(head)
+            old.seek(offset)
+            shutil.copyfileobj(old, new)
+            new.flush()
+            os.fsync(new.fileno())
+        shutil.copymode(path, part)
+        part.replace(path)
+        sync_folder(path.parent)
+    except OSError:
+        with suppress(OSError):
             part.unlink(missing_ok=True)
         raise

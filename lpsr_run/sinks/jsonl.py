@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import time
 from pathlib import Path
 from typing import IO
 
 from lpsr_run.sinks.base import Fault, Result, vanished, write_failed
-from lpsr_run.sinks.files import ClosesItself, append_line, is_at, made_folder, sync_folder
+from lpsr_run.sinks.files import ClosesItself, append_line, is_at, made_folder, sync_folder, write_rest
 
 
 class JsonLinesSink(ClosesItself):
@@ -107,20 +106,12 @@ class JsonLinesSink(ClosesItself):
             LpsrError: the file cannot be read or written; it is as it was.
         """
         with self._lock:
-            part = self.path.with_name(f".{self.path.name}.part")
             try:
                 self._ensure()
-                with self.path.open("rb") as old, part.open("wb") as new:
-                    old.seek(offset)
-                    shutil.copyfileobj(old, new)
-                    new.flush()
-                    os.fsync(new.fileno())
-                part.replace(self.path)
-                sync_folder(self.path.parent)
+                write_rest(self.path, offset)
                 self._file.close()
                 self._file = self.path.open("ab", buffering=0)
             except OSError as error:
-                part.unlink(missing_ok=True)
                 raise write_failed(self.path, error) from None
             return offset
 

@@ -11,6 +11,7 @@ from lpsr_core.errors import LpsrError
 from lpsr_run.redact import redact
 from lpsr_run.sinks.backlog import Backlog, Owed
 from lpsr_run.sinks.base import DurableSink, Fault, NotNowError
+from lpsr_run.sinks.spool_folder import SpoolFullError
 
 RETRY_SECONDS, LONGEST_RETRY_SECONDS = 1.0, 30.0
 """Pause after the first failure of a sink, doubled up to the longest."""
@@ -31,6 +32,7 @@ class Lane:
     def __init__(self, sink: DurableSink, backlog: Backlog, notice: Callable[[str], None], fault: Fault) -> None:
         self.sink, self.backlog, self.done = sink, backlog, 0
         self.why: str | None = None
+        self.fatal: SpoolFullError | None = None
         self.busy = False
         self._notice, self._fault, self._shown = notice, fault, redact(sink.name)
         self._closing = threading.Event()
@@ -94,6 +96,9 @@ class Lane:
     def _deliver(self, owed: Owed) -> bool:
         try:
             self.sink.deliver(owed.record, again=owed.again)
+        except SpoolFullError as error:
+            self.fatal, self.why, self.busy = error, str(error), False
+            return False
         except LpsrError as error:
             if not self.failing:
                 self._notice(f"{error}; reads wait for it")

@@ -3,45 +3,46 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from lpsr_core.errors import MissingExtraError, UsageError
-from lpsr_run.redact import redact
+from lpsr_run.redact import redact_address
 from lpsr_run.sinks.spool import NotTakenError, Send
 
 _TIMEOUT = 10.0
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
-def publisher(url: str) -> Send:
+def publisher(url: str | Callable[[], str]) -> Send:
     """Publishes reads with quality of service 1, so that the broker says that it has each.
 
     Args:
-        url: `mqtt://[user:password@]host[:port]/topic`, or `mqtts://` for TLS.
+        url: `mqtt://[user:password@]host[:port]/topic`, or `mqtts://` for TLS. What gives it is asked for every
+            connection, as a password may change.
 
     Raises:
         UsageError: the URL is none.
         MissingExtraError: paho-mqtt is not installed.
     """
-    try:
-        parts = urlsplit(url)
-        port = parts.port or _PORTS.get(parts.scheme.lower(), 0)
-    except ValueError:
-        parts, port = urlsplit(""), 0
-    topic = parts.path.strip("/")
-    if not port or not parts.hostname or not topic or set(url) & set("#+?"):
-        raise UsageError(f"--mqtt takes mqtt://host/topic or mqtts://host:port/topic, not {redact(url)!r}")
+    give = url if callable(url) else lambda: url
+    _target(give())
     try:
         from paho.mqtt import client as mqtt
         from paho.mqtt.enums import CallbackAPIVersion
     except ImportError:
         raise MissingExtraError("paho-mqtt", "mqtt") from None
-    host = parts.hostname
     connected: list[Any] = []
+    topics: list[str] = []
 
     def connect() -> Any:
         """A client that the broker has let in. Each is new: what an old one could not deliver it would send again."""
+        try:
+            parts, host, port, topic = _target(give())
+        except UsageError as error:  # whoever changes a file may be in the middle of it
+            raise NotTakenError(str(error)) from None
+        topics[:] = [topic]
         client: Any = mqtt.Client(CallbackAPIVersion.VERSION2)
         if parts.username:
             client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
@@ -71,7 +72,7 @@ def publisher(url: str) -> Send:
                 for old in connected:
                     leave(old)
                 connected[:] = [connect()]
-            message = connected[0].publish(topic, body, qos=1)
+            message = connected[0].publish(topics[0], body, qos=1)
             message.wait_for_publish(_TIMEOUT)
             taken = message.is_published()
         except (OSError, ValueError, RuntimeError) as error:
@@ -81,3 +82,20 @@ def publisher(url: str) -> Send:
             raise NotTakenError("the broker did not acknowledge")
 
     return publish
+
+
+def _target(url: str) -> tuple[SplitResult, str, int, str]:
+    """The parts of a URL, its host, port and topic.
+
+    Raises:
+        UsageError: the URL is none.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme.lower(), 0)
+    except ValueError:
+        parts, port = urlsplit(""), 0
+    topic = parts.path.strip("/")
+    if not port or not parts.hostname or not topic or set(url) & set("#+?"):
+        raise UsageError(f"--mqtt takes mqtt://host/topic or mqtts://host:port/topic, not {redact_address(url)!r}")
+    return parts, parts.hostname, port, topic

@@ -59,9 +59,7 @@ class Outbox:
         self._notice, self._fault = notice, fault
         self._unprepared: dict[str, int] = {}
         earlier = owed or {}
-        self.lanes = [
-            Lane(sink, Backlog(journal.path, earlier.get(sink.name, ())), notice, fault) for sink in sinks
-        ]
+        self.lanes = [Lane(sink, Backlog(journal.path, earlier.get(sink.name, ())), notice, fault) for sink in sinks]
         self._closing = threading.Event()
         try:
             self._note(synced=True)
@@ -102,8 +100,11 @@ class Outbox:
         """Take a read.
 
         Raises:
-            LpsrError: it could not be recorded.
+            LpsrError: it could not be recorded, or a spool is full and is not to drop reads.
         """
+        for lane in self.lanes:
+            if lane.fatal is not None:
+                raise lane.fatal
         for lane in self.lanes:
             self._prepare(lane.sink, result)
         record = Record.of(result.read)
@@ -114,7 +115,7 @@ class Outbox:
     def settle(self, seconds: float = 10.0) -> bool:
         """Wait until every sink has all reads; whether they have within the time."""
         until = time.monotonic() + seconds
-        return all([lane.backlog.emptied(max(until - time.monotonic(), 0.0)) for lane in self.lanes])
+        return all(lane.backlog.emptied(max(until - time.monotonic(), 0.0)) for lane in self.lanes)
 
     def _prepare(self, sink: DurableSink, result: Result) -> None:
         """Let a sink put aside what the read alone does not hold; where it fails the read is recorded all the same."""

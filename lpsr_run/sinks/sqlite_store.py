@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError
+from lpsr_run.retention.policy import Retention
 from lpsr_run.sinks.base import ELSEWHERE, MAKE_ROOM, DurableSink, Fault, NotNowError, Record, vanished, why
 from lpsr_run.sinks.files import made_folder
 
@@ -54,19 +54,6 @@ _BUSY_MILLISECONDS = 200
 """That a read waits for a lock of somebody else before it is put off."""
 _PRUNED, _PRUNED_SECONDS = 100, 3600.0
 """Reads, and seconds, between two looks at what is too old or too many."""
-
-
-@dataclass(frozen=True)
-class Retention:
-    """How long reads are kept.
-
-    Attributes:
-        days: older ones are deleted; None keeps them.
-        reads: beyond so many the oldest are deleted; None keeps them.
-    """
-
-    days: float | None = None
-    reads: int | None = None
 
 
 class SqliteSink(DurableSink):
@@ -146,6 +133,7 @@ class SqliteSink(DurableSink):
         try:
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")  # what was written stays, also through a power cut
+            self._database.execute("PRAGMA secure_delete = ON")  # what retention deletes is gone from the file too
             self._database.execute("PRAGMA cache_size = -256")  # KiB: rows are appended and seldom read
             self._prepare()
         except BaseException:
@@ -180,11 +168,19 @@ class SqliteSink(DurableSink):
     def _prune(self) -> None:
         self._pruned = time.monotonic()
         assert self._database is not None
-        if self._retention.days is not None:
-            self._database.execute("DELETE FROM reads WHERE stored < ?", (time.time() - 86400 * self._retention.days,))
-        if self._retention.reads is not None:
+        rule, database = self._retention, self._database
+        if rule.days is not None:
+            database.execute("DELETE FROM reads WHERE stored < ?", (rule.oldest(time.time()),))
+        if rule.reads is not None:
             newest = "SELECT id FROM reads ORDER BY id DESC LIMIT 1 OFFSET ?"
-            self._database.execute(f"DELETE FROM reads WHERE id <= ({newest})", (self._retention.reads,))
+            database.execute(f"DELETE FROM reads WHERE id <= ({newest})", (rule.reads,))
+        while rule.bytes is not None:
+            names = ("PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size", "SELECT count(*) FROM reads")
+            pages, free, size, count = (database.execute(name).fetchone()[0] for name in names)
+            if not count or (pages - free) * size <= rule.bytes:
+                return
+            oldest = "SELECT id FROM reads ORDER BY id LIMIT 1 OFFSET ?"
+            database.execute(f"DELETE FROM reads WHERE id <= ({oldest})", (count // 20,))
 
 
 def _locked(error: sqlite3.Error | OSError) -> bool:

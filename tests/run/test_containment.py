@@ -104,9 +104,7 @@ def test_a_frame_on_which_a_model_fails_costs_itself(reader: PlateReader) -> Non
     assert lines == [f"v.mp4: frame {n}: unexpected RuntimeError: CUDA error out of memory" for n in (0, 1, 7)]
 
 
-def test_a_crop_on_which_a_network_fails_costs_its_frame(
-    reader: PlateReader, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_crop_on_which_a_network_fails_costs_its_frame(reader: PlateReader, monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
     read = reader.read
 

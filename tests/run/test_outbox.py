@@ -106,7 +106,9 @@ def test_a_broken_sink_costs_itself_and_the_next_run_brings_what_it_lacks(tmp_pa
         one.broken = True
         outbox.write(numbered(2))
         until(lambda: len(other.taken) == 2)
-    assert faults == ["listed: did not take 1 reads; the next run in this folder brings them: listed: cannot be written"]
+    assert faults == [
+        "listed: did not take 1 reads; the next run in this folder brings them: listed: cannot be written"
+    ]
     later = Listed()
     catch_up(tmp_path, [later], lambda line: None)
     assert [key[-1] for key, _ in later.taken] == ["2"]
