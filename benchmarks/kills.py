@@ -29,7 +29,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.power import CutDisk
+from benchmarks.power import CutDisk, own_mounts
 from benchmarks.servers import Broker, Receiver
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Box, Image, Quad
@@ -264,6 +264,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/kills.json"))
     options = parser.parse_args()
+    own_mounts()
     multiprocessing.get_context("forkserver").set_forkserver_preload(
         ["lpsr_run.evidence.sink", "lpsr_run.sinks", "paho.mqtt.client"]
     )
@@ -272,6 +273,7 @@ def main() -> None:
         "machine": platform.platform(),
         "kills": summary(kills(options.kills, options.seed, options.longest)),
     }
+    write_json(options.out, result)
     after = cuts(options.cuts, options.seed + 1, 2 * options.longest)
     result["power_cuts"] = after if isinstance(after, str) else summary(after)
     write_json(options.out, result)

@@ -65,6 +65,8 @@ class CsvSink(DurableSink):
                 if again and record.number in self._numbers(record.run):
                     return
                 self._append(["" if values[name] is None else harmless(values[name]) for name in COLUMNS])
+                if record.run in self._known:
+                    self._known[record.run].add(record.number)
             except OSError as error:
                 raise write_failed(self._path, error) from None
 

