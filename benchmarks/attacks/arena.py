@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -163,10 +164,19 @@ def sink_attack(
             until = time.monotonic() + 20
             while getattr(sink, "waiting", 0) and time.monotonic() < until:
                 time.sleep(0.05)
-    lines = (arena.out / "reads.jsonl").read_text().splitlines() if (arena.out / "reads.jsonl").exists() else []
     lost = max(reads - gone - count_held(), 0) + (reads - len(witness.keys))
-    lost += 0 if gone else reads - len(lines)
+    lost += 0 if gone else reads - recorded(arena.out / "reads.jsonl")
     return Outcome(reads, lost, longest, told[0] if told else "")
+
+
+def recorded(path: Path) -> int:
+    """Number of reads in a `reads.jsonl`; lines that are none do not count."""
+    count = 0
+    for line in path.read_bytes().splitlines() if path.exists() else []:
+        with suppress(ValueError):
+            Record.parse(line.decode())
+            count += 1
+    return count
 
 
 def after(seconds: float, call: Callable[[], object]) -> threading.Timer:

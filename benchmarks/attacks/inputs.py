@@ -96,15 +96,30 @@ def _no_video(arena: Arena) -> Outcome:
     return _videos(arena, b"nonsense" * 1000)
 
 
-def _detector(values: list[float], count: int) -> Attack:
+def _nonsense(values: list[float]) -> np.ndarray:
+    """300 boxes after suppression, the first one a plate."""
+    rows = np.zeros((1, 300, 6), np.float32)
+    rows[0, :, :4], rows[0, :, 4] = values, 0.8
+    rows[0, 0] = 200, 200, 440, 280, 0.9, 0
+    return rows
+
+
+def _many() -> np.ndarray:
+    """A million boxes before suppression, the first one a plate and the others scattered, small and less sure."""
+    rows = np.zeros((1, 5, 1_000_000), np.float32)
+    places = np.random.default_rng(0).uniform(20, 600, (2, 1_000_000))
+    rows[0] = [places[0], places[1], np.full(1_000_000, 30), np.full(1_000_000, 12), np.full(1_000_000, 0.5)]
+    rows[0, :, 0] = 320, 240, 240, 80, 0.9
+    return rows
+
+
+def _detector(make: Callable[[], np.ndarray]) -> Attack:
     """A detector that answers nonsense beside the plate."""
 
     def attack(arena: Arena) -> Outcome:
         from toy_models import make_detector, save_video, scene
 
-        rows = np.zeros((1, count, 6), np.float32)
-        rows[0, :, :4], rows[0, :, 4] = values, 0.8
-        rows[0, 0] = 200, 200, 440, 280, 0.9, 0
+        rows = make()
         detector = make_detector(arena.folder / "evil.onnx", rows)
         video = save_video(arena.folder / "v.mp4", [scene(TEXTS[0])] * 6)
         return arena.run(TEXTS[:1], video=(str(video),), detector=str(detector))
@@ -164,9 +179,9 @@ INPUTS: dict[str, Attack] = {
     "names: not UTF-8, line break, ANSI escape, formula, -rf, bidi": _beside(_hostile_names, "NAM4E55"),
     "video with a flipped byte in every hundred": _broken_video,
     "video that is none": _no_video,
-    "detector: 299 boxes of 1e30": _detector([-1e30, -1e30, 1e30, 1e30], 300),
-    "detector: 299 boxes of NaN": _detector([float("nan")] * 4, 300),
-    "detector: a million boxes": _detector([10, 300, 60, 320], 1_000_000),
+    "detector: 299 boxes of 1e30": _detector(lambda: _nonsense([-1e30, -1e30, 1e30, 1e30])),
+    "detector: 299 boxes of NaN": _detector(lambda: _nonsense([float("nan")] * 4)),
+    "detector: a million boxes": _detector(_many),
     "locator that fails on every third frame": _locator_fails,
     "NaN in one crop's logits": _nan(float("nan")),
     "infinity in one crop's logits": _nan(float("inf")),
