@@ -37,10 +37,10 @@ from lpsr_core.jsonfile import write_json
 from lpsr_core.reads import Read, read_key
 from lpsr_run.evidence.sink import EvidenceSink
 from lpsr_run.evidence.verify import verify
-from lpsr_run.identity import new_run_id
 from lpsr_run.sinks import CsvSink, JsonLinesSink, PictureStore, Result, SpooledSink, SqliteSink, poster, publisher
 from lpsr_run.sinks.base import DurableSink
 from lpsr_run.sinks.catch_up import catch_up
+from lpsr_run.sinks.identity import new_run_id
 from lpsr_run.sinks.outbox import Outbox
 from lpsr_run.sources.live import Retry
 

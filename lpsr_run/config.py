@@ -14,12 +14,11 @@ from lpsr_core.decode import CERTAIN, MIN_PLATE
 from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
 from lpsr_core.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
-from lpsr_run.backends import BACKENDS, Backend
+from lpsr_run.engines.backends import BACKENDS, Backend
 from lpsr_run.locate.region import parse_region
 from lpsr_run.redact import redact_address, shown
-from lpsr_run.retention.policy import Retention, parse_bytes
+from lpsr_run.retention.policy import WHEN_FULL, Retention, parse_bytes
 from lpsr_run.secrets import Scrubber, header, is_reference, redact_header, redact_option, resolve
-from lpsr_run.sinks.spool_folder import WHEN_FULL
 from lpsr_run.sources.decoding import PIXEL_ASPECTS
 from lpsr_run.sources.options import DECODERS
 from lpsr_run.sources.raw import parse_raw

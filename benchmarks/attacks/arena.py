@@ -16,11 +16,11 @@ from benchmarks.servers import ROOT  # noqa: F401 - puts the tests' models withi
 from lpsr_core.geometry import Box, Quad
 from lpsr_core.reads import Read
 from lpsr_run.config import RunConfig
-from lpsr_run.identity import new_run_id
-from lpsr_run.run import run
+from lpsr_run.pipeline.run import run
 from lpsr_run.sinks import JsonLinesSink, Result
 from lpsr_run.sinks.base import DurableSink, Record
 from lpsr_run.sinks.catch_up import catch_up
+from lpsr_run.sinks.identity import new_run_id
 from lpsr_run.sinks.outbox import Outbox
 
 TEXTS = ("ABC1D34", "XYZ4321", "QRS5T67", "BRA2E19", "LPR4S26", "FGH8J90")

@@ -15,7 +15,7 @@ from benchmarks.attacks.arena import TEXTS, Arena, Outcome
 from lpsr_core.geometry import Image
 from lpsr_run.locate.base import Location
 from lpsr_run.locate.detector import DetectorLocator
-from lpsr_run.plate_reader import PlateReader
+from lpsr_run.pipeline.plate_reader import PlateReader
 
 Attack = Callable[[Arena], Outcome]
 
@@ -105,11 +105,12 @@ def _nonsense(values: list[float]) -> np.ndarray:
 
 
 def _many() -> np.ndarray:
-    """A million boxes before suppression, the first one a plate and the others scattered, small and less sure."""
-    rows = np.zeros((1, 5, 1_000_000), np.float32)
-    places = np.random.default_rng(0).uniform(20, 600, (2, 1_000_000))
-    rows[0] = [places[0], places[1], np.full(1_000_000, 30), np.full(1_000_000, 12), np.full(1_000_000, 0.5)]
-    rows[0, :, 0] = 320, 240, 240, 80, 0.9
+    """A million boxes of a detector that suppresses by itself: a plate, and others that are small and less sure."""
+    rows = np.zeros((1_000_000, 7), np.float32)
+    rows[:, 1:3] = np.random.default_rng(0).uniform(20, 600, (1_000_000, 2))
+    rows[:, 3:5] = rows[:, 1:3] + [30, 12]
+    rows[:, 6] = 0.5
+    rows[0] = 0, 200, 200, 440, 280, 0, 0.9
     return rows
 
 

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from lpsr_core.errors import UsageError
-from lpsr_run.identity import run_time
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
+_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ULID = re.compile(f"[{_LETTERS}]{{26}}")
 _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
@@ -54,6 +56,23 @@ class Retention:
         return float("-inf") if self.days is None else now - 86400 * self.days
 
 
+WhenFull = Literal["drop", "stop"]
+WHEN_FULL: tuple[WhenFull, ...] = ("drop", "stop")
+
+
+@dataclass(frozen=True)
+class SpoolLimit:
+    """How large a spool may grow.
+
+    Attributes:
+        bytes: of its files together; 0 for any size.
+        full: `drop` removes the oldest reads, `stop` ends the run.
+    """
+
+    bytes: int = 0
+    full: WhenFull = "drop"
+
+
 @dataclass(frozen=True)
 class Entry:
     """Something that belongs to one read and is kept or deleted as a whole.
@@ -87,6 +106,20 @@ def superfluous(entries: Sequence[Entry], rule: Retention, now: float) -> Iterat
         if entry.made < oldest or entry.key in many or large:
             total -= entry.size
             yield entry
+
+
+def run_time(run: str) -> float | None:
+    """When a run began, in seconds since 1970, as its identifier says; None where it is no ULID.
+
+    >>> run_time("01M8GGMR5XH0FS38QYSS9326G0") is not None
+    True
+    """
+    if not _ULID.fullmatch(run):
+        return None
+    milliseconds = 0
+    for letter in run[:10]:
+        milliseconds = milliseconds << 5 | _LETTERS.index(letter)
+    return milliseconds / 1000
 
 
 def made_at(time: object, run: object) -> float | None:

@@ -6,12 +6,10 @@ import threading
 import time
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from lpsr_core.errors import LpsrError
-from lpsr_run.retention.policy import Entry, Retention, superfluous
+from lpsr_run.retention.policy import Entry, Retention, SpoolLimit, superfluous
 from lpsr_run.sinks.base import Record
 from lpsr_run.sinks.files import made_folder, replace_file, sync_folder
 from lpsr_run.sinks.folder import make_folder
@@ -22,25 +20,9 @@ _REASON = ".reason"
 _RESCAN_SECONDS = 10.0
 """Between two looks at what somebody else put into the folder or took out of it."""
 
-WhenFull = Literal["drop", "stop"]
-WHEN_FULL: tuple[WhenFull, ...] = ("drop", "stop")
-
 
 class SpoolFullError(LpsrError):
     """A spool is full and is not to drop reads: the run ends."""
-
-
-@dataclass(frozen=True)
-class SpoolLimit:
-    """How large a spool may grow.
-
-    Attributes:
-        bytes: of its files together; 0 for any size.
-        full: `drop` removes the oldest reads, `stop` ends the run.
-    """
-
-    bytes: int = 0
-    full: WhenFull = "drop"
 
 
 class SpoolFolder:

@@ -15,15 +15,15 @@ from conftest import Command, make_detector, paint, save_image, save_video, scen
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Box, Image, Quad
-from lpsr_run.backends import open_engine
-from lpsr_run.containment import IN_A_ROW, Failures
+from lpsr_run.engines.backends import open_engine
 from lpsr_run.locate.base import Location
 from lpsr_run.locate.bounds import sound
 from lpsr_run.locate.detector import DetectorLocator
-from lpsr_run.plate_reader import PlateReader
+from lpsr_run.monitor.watchdog import HUNG, Watchdog
+from lpsr_run.pipeline.containment import IN_A_ROW, Failures
+from lpsr_run.pipeline.plate_reader import PlateReader
+from lpsr_run.pipeline.stream import EVERYTHING, PlateStream
 from lpsr_run.sources.base import Frame
-from lpsr_run.stream import EVERYTHING, PlateStream
-from lpsr_run.watchdog import HUNG, Watchdog
 
 FRAME = np.zeros((240, 320, 3), np.uint8)
 PLATE = Quad.from_box(Box(100, 60, 120, 40))
@@ -206,7 +206,7 @@ def test_a_model_that_hangs_ends_with_its_own_exit_code(options: list[str], dete
     status = tmp_path / "status.json"
     arguments = ["--video", video, "--detector", detector, "--out", tmp_path / "o", "--watchdog", 1, "--batch", 1]
     command = [sys.executable, "-c", _HANG, *map(str, [*arguments, "--status", status, "--quiet", *options])]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == HUNG, done.stderr
     assert "--watchdog 1" in done.stderr
     assert json.loads(status.read_text())["status"] == "hung"
@@ -222,7 +222,7 @@ def test_standard_streams_that_are_closed_cost_messages_and_no_read(
     (tmp_path / "in" / "b.png").write_bytes(b"no picture")
     command = [sys.executable, "-m", "lpsr_run.cli", "--crops", str(tmp_path / "in"), "--out", str(tmp_path / "o")]
     shut = " ".join(f"{number}>&-" for number in closed.split())
-    done = subprocess.run(["sh", "-c", f'"$@" {shut}', "sh", *command, *options], timeout=120, capture_output=True)
+    done = subprocess.run(["sh", "-c", f'"$@" {shut}', "sh", *command, *options], timeout=300, capture_output=True)
     assert done.returncode == 1
     (read,) = map(json.loads, (tmp_path / "o" / "reads.jsonl").read_text().splitlines())
     assert read["text"] == "ABC1234"

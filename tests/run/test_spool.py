@@ -16,11 +16,11 @@ from test_stores import QUICK, TEXTS, hook, result, until
 from typer.testing import CliRunner
 
 from lpsr_core.errors import LpsrError
+from lpsr_run.cli.spool import app
+from lpsr_run.retention.policy import SpoolLimit
 from lpsr_run.sinks import SpooledSink, poster
 from lpsr_run.sinks.base import Record
 from lpsr_run.sinks.spool import NotTakenError, RefusedError
-from lpsr_run.sinks.spool_cli import app
-from lpsr_run.sinks.spool_folder import SpoolLimit
 
 
 def never(body: bytes, key: str) -> None:
