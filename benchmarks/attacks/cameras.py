@@ -94,7 +94,7 @@ def _streams(shell: str) -> Attack:
             save_image(arena.folder / "in" / f"{number:02d}.png", paint(text))
         (arena.folder / "in" / "bad.png").write_bytes(b"no picture")
         models = ["--generator", arena.models / "generator.onnx", "--reader", arena.models / "reader.onnx"]
-        command = [sys.executable, "-m", "lpsr_run.cli", "--crops", arena.folder / "in", "--out", arena.out, *models]
+        command = [sys.executable, "-m", "lpsr_run", "--crops", arena.folder / "in", "--out", arena.out, *models]
         start = time.monotonic()
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         command += ["--backend", "onnxruntime", "--threads", "1"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Command, make_detector, paint, save_image, save_video, scene
+from conftest import ROOT, Command, make_detector, paint, save_image, save_video, scene
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Box, Image, Quad
@@ -26,6 +27,7 @@ from lpsr_run.pipeline.stream import EVERYTHING, PlateStream
 from lpsr_run.sources.base import Frame
 
 FRAME = np.zeros((240, 320, 3), np.uint8)
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 PLATE = Quad.from_box(Box(100, 60, 120, 40))
 
 
@@ -206,7 +208,7 @@ def test_a_model_that_hangs_ends_with_its_own_exit_code(options: list[str], dete
     status = tmp_path / "status.json"
     arguments = ["--video", video, "--detector", detector, "--out", tmp_path / "o", "--watchdog", 1, "--batch", 1]
     command = [sys.executable, "-c", _HANG, *map(str, [*arguments, "--status", status, "--quiet", *options])]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=ENVIRONMENT)
     assert done.returncode == HUNG, done.stderr
     assert "--watchdog 1" in done.stderr
     assert json.loads(status.read_text())["status"] == "hung"
@@ -220,9 +222,11 @@ def test_standard_streams_that_are_closed_cost_messages_and_no_read(
 ) -> None:
     save_image(tmp_path / "in" / "a.png", paint("ABC1234"))
     (tmp_path / "in" / "b.png").write_bytes(b"no picture")
-    command = [sys.executable, "-m", "lpsr_run.cli", "--crops", str(tmp_path / "in"), "--out", str(tmp_path / "o")]
+    command = [sys.executable, "-m", "lpsr_run", "--crops", str(tmp_path / "in"), "--out", str(tmp_path / "o")]
     shut = " ".join(f"{number}>&-" for number in closed.split())
-    done = subprocess.run(["sh", "-c", f'"$@" {shut}', "sh", *command, *options], timeout=300, capture_output=True)
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {shut}', "sh", *command, *options], timeout=300, capture_output=True, env=ENVIRONMENT
+    )
     assert done.returncode == 1
     (read,) = map(json.loads, (tmp_path / "o" / "reads.jsonl").read_text().splitlines())
     assert read["text"] == "ABC1234"

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import random
 import sqlite3
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
-from killing import killed
 from test_stores import result, until
 
 from lpsr_core.errors import LpsrError
-from lpsr_run.evidence.sink import EvidenceSink
-from lpsr_run.evidence.verify import verify
 from lpsr_run.sinks import CsvSink, JsonLinesSink, SqliteSink, set_aside
 from lpsr_run.sinks.base import DurableSink, NotNowError, Record, Result
 from lpsr_run.sinks.catch_up import catch_up
@@ -285,49 +278,3 @@ def numbers(path: Path) -> list[int]:
             assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             return [number for (number,) in database.execute("SELECT number FROM reads ORDER BY id")]
     return [json.loads(line)["number"] for line in path.read_text().splitlines()]
-
-
-_WRITE = """
-import sys
-from pathlib import Path
-from test_outbox import RUN, numbered, opened
-from lpsr_run.sinks import JsonLinesSink
-from lpsr_run.sinks.outbox import Outbox
-
-out = Path(sys.argv[1])
-outbox = Outbox(JsonLinesSink(out / "reads.jsonl"), opened(out), RUN, out)
-print("ready", flush=True)
-for number in range(1, 100000):
-    outbox.write(numbered(number))
-    print(number, flush=True)
-"""
-
-
-def opened(out: Path) -> list[DurableSink]:
-    return [CsvSink(out / "reads.csv"), SqliteSink(out / "reads.sqlite"), EvidenceSink(out / "evidence", {})]
-
-
-def test_after_a_kill_and_a_rerun_all_sinks_agree(tmp_path: Path) -> None:
-    rng = random.Random(5)
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "tests/run"), str(ROOT / "tests"), *sys.path]),
-    }
-    for trial in range(12):
-        out = tmp_path / str(trial)
-        out.mkdir()
-        acknowledged = killed(_WRITE, out, rng.uniform(0, 0.2), environment)
-        sinks = opened(out)
-        catch_up(out, sinks, lambda line: None)
-        for sink in sinks:
-            sink.__exit__(None, None, None)
-        journal = numbers(out / "reads.jsonl")
-        assert journal == list(range(1, len(journal) + 1))
-        assert journal[: len(acknowledged)] == acknowledged
-        assert len(journal) - len(acknowledged) <= 1
-        assert numbers(out / "reads.csv") == journal
-        assert numbers(out / "reads.sqlite") == journal
-        if journal:
-            verdict = verify(out / "evidence")
-            assert verdict.sound, [str(finding) for finding in verdict.findings]
-            assert verdict.folders == len(journal)

@@ -138,7 +138,7 @@ def test_no_secret_comes_up_in_anything_that_a_run_writes_or_says(
     named = ["--config", config, "--out", tmp_path / "o", "--detector", detector, "--give-up", "0.5"]
     written = ["--status", tmp_path / "status", "--log", tmp_path / "log", "--csv", tmp_path / "r.csv"]
     written += ["--store", tmp_path / "r.sqlite", "--evidence", tmp_path / "evidence", "--explain"]
-    command = [sys.executable, "-m", "lpsr_run.cli", *given, *names, *map(str, (*named, *written)), *options]
+    command = [sys.executable, "-m", "lpsr_run", *given, *names, *map(str, (*named, *written)), *options]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, timeout=240, env=environment)
     assert done.returncode == 1, done.stderr
@@ -160,7 +160,7 @@ def test_a_process_that_is_given_references_has_no_secret_in_its_title(tmp_path:
     arguments = ["--video", f"@{tmp_path}/camera", "--webhook", "env:LPSR_TEST_HOOK", "--out", str(tmp_path / "o")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "LPSR_TEST_HOOK": f"http://me:{secret}@127.0.0.1:9/x"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "lpsr_run.cli", *arguments], env=environment, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "lpsr_run", *arguments], env=environment, stderr=subprocess.DEVNULL
     )
     try:
         title = Path(f"/proc/{process.pid}/cmdline").read_bytes()
