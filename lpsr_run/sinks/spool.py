@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lpsr_run.retention.policy import Retention
+from lpsr_run.retention.policy import Retention, SpoolLimit
 from lpsr_run.sinks.base import DurableSink, Fault, Record, write_failed
-from lpsr_run.sinks.spool_folder import SpoolFolder, SpoolLimit
+from lpsr_run.sinks.spool_folder import SpoolFolder
 from lpsr_run.sources.live import Retry
 
 _FAREWELL = 2.0
