@@ -49,21 +49,34 @@ class Deadline:
                     found.shutdown(socket.SHUT_RDWR)
 
 
-def handlers(deadline: Deadline) -> tuple[urllib.request.BaseHandler, urllib.request.BaseHandler]:
-    """Handlers of http and https whose connections a deadline holds for."""
+class Plain(urllib.request.HTTPHandler):
+    """Opens http: addresses with connections that a deadline holds for."""
 
-    def watched(made: http.client.HTTPConnection) -> http.client.HTTPConnection:
-        deadline.watch(made)
-        return made
+    def __init__(self, deadline: Deadline) -> None:
+        super().__init__()
+        self._deadline = deadline
 
-    class Plain(urllib.request.HTTPHandler):
-        def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-            make: Any = lambda host, **rest: watched(http.client.HTTPConnection(host, **rest))  # noqa: E731
-            return self.do_open(make, request)
+    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        """Ask, as the base class does."""
+        return self.do_open(_watched(http.client.HTTPConnection, self._deadline), request)
 
-    class Encrypted(urllib.request.HTTPSHandler):
-        def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-            make: Any = lambda host, **rest: watched(http.client.HTTPSConnection(host, **rest))  # noqa: E731
-            return self.do_open(make, request)
 
-    return Plain(), Encrypted()
+class Encrypted(urllib.request.HTTPSHandler):
+    """The same of https: addresses."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        super().__init__()
+        self._deadline = deadline
+
+    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        """Ask, as the base class does."""
+        return self.do_open(_watched(http.client.HTTPSConnection, self._deadline), request)
+
+
+def _watched(kind: type[http.client.HTTPConnection], deadline: Deadline) -> Any:
+    def make(host: str, **rest: Any) -> http.client.HTTPConnection:
+        connection = kind(host, **rest)
+        deadline.watch(connection)
+        return connection
+
+    return make

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from lpsr_core.errors import UsageError
 from lpsr_run.redact import redact_address
-from lpsr_run.sinks.deadline import Deadline, handlers
+from lpsr_run.sinks.deadline import Deadline, Encrypted, Plain
 from lpsr_run.sinks.spool import NotTakenError, RefusedError, Send
 
 _TIMEOUT, _LONGEST = 10.0, 30.0
@@ -59,7 +59,7 @@ def poster(
         sent = {**_ALWAYS, **authorization, **given, "Idempotency-Key": key}
         request = urllib.request.Request(address, body, sent, method="POST")
         deadline = Deadline(_LONGEST if limit is None else limit)
-        opener = urllib.request.build_opener(_NoRedirect, *handlers(deadline))
+        opener = urllib.request.build_opener(_NoRedirect, Plain(deadline), Encrypted(deadline))
         try:
             with deadline, opener.open(request, timeout=_TIMEOUT):
                 pass
