@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -13,23 +12,29 @@ from lpsr_core.cards import PRECISIONS, Precision
 from lpsr_core.decode import CERTAIN, MIN_PLATE
 from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
+from lpsr_core.tomlfile import read_toml
 from lpsr_core.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
 from lpsr_run.engines.backends import BACKENDS, Backend
 from lpsr_run.locate.region import parse_region
-from lpsr_run.redact import redact_address, shown
+from lpsr_run.redact import redact, redact_address, shown
 from lpsr_run.retention.policy import WHEN_FULL, Retention, parse_bytes
 from lpsr_run.secrets import Scrubber, header, is_reference, redact_header, redact_option, resolve
 from lpsr_run.sources.decoding import PIXEL_ASPECTS
 from lpsr_run.sources.options import DECODERS
 from lpsr_run.sources.raw import parse_raw
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-
 _DAY = 86400.0
+_OF_CAMERAS = {
+    "name": "cameras have theirs in the cameras file",
+    "region": "give the camera a [[camera.zone]] and zones_only in the cameras file",
+    "raw": "standard input is no camera",
+    "annotate": "it shows one source; give that as --video",
+    **dict.fromkeys(
+        ("stream", "stride", "pixel_aspect", "decode", "give_up", "silence"),
+        "cameras have theirs in the cameras file, or all of them in its [defaults]",
+    ),
+}
+"""Options of single sources, and where a cameras file has them."""
 _KINDS: dict[str, type] = {"stream": int, "pixel_aspect": float}
 """Types of those that are no strings and None by default."""
 
@@ -40,6 +45,7 @@ class RunConfig:
 
     Attributes:
         video: frames: files, folders of images, globs, URLs or camera numbers. Either this or `crops`.
+        cameras: TOML file of cameras, in place of `video`.
         name: names of the sources, one for each of `video`; without any they are named by their paths and addresses.
         crops: images that are plates already: a file, folder or glob.
         out: folder for reads.jsonl, run.json and pictures.
@@ -73,7 +79,7 @@ class RunConfig:
         overwrite: whether an existing video may be replaced by the annotated one.
         pictures: whether to keep the pictures of each read.
         csv: file that reads are appended to as a table; None for none.
-        store: SQLite database that reads are added to; None for none.
+        store: SQLite database, or `postgresql://` address of one, that reads are added to; None for none.
         keep_days, keep_reads, keep_bytes: what each of the outputs keeps (reads, table, store, pictures, evidence,
             spools): reads not older than so many days, the newest so many, and a size such as `20G`; 0 for all.
         webhook: http or https address that each read is posted to, or `@FILE` or `env:NAME` that holds it; None for
@@ -85,6 +91,7 @@ class RunConfig:
         evidence: folder of a folder a read with pictures, full frame and digests; None for none.
         sign: file of the Ed25519 key that signs the evidence, made where it is missing; None for none.
         blur: blurs everything outside the plate in the full frames of the evidence.
+        alerts: TOML file of watch lists and alert sinks; None for none.
         watch_list: file of texts; all others are told as digests, without pictures. None tells all.
         status: file that holds the run's state, replaced every second; None for none.
         log: file that events are appended to as JSON lines; None for none.
@@ -96,6 +103,7 @@ class RunConfig:
     video: tuple[str, ...] = ()
     name: tuple[str, ...] = ()
     crops: str | None = None
+    cameras: str | None = None
     out: str = "runs/latest"
     super_resolve: SuperResolve = "auto"
     views: Views = "auto"
@@ -139,6 +147,7 @@ class RunConfig:
     evidence: str | None = None
     sign: str | None = None
     blur: bool = False
+    alerts: str | None = None
     watch_list: str | None = None
     status: str | None = None
     log: str | None = None
@@ -152,8 +161,12 @@ class RunConfig:
         Raises:
             UsageError: with the option and what it takes.
         """
-        if bool(self.video) == (self.crops is not None):
-            raise UsageError("give exactly one of --video and --crops")
+        if [bool(self.video), self.crops is not None, self.cameras is not None].count(True) != 1:
+            raise UsageError("give exactly one of --video, --cameras and --crops")
+        if self.cameras is not None:
+            for name, where in _OF_CAMERAS.items():
+                if getattr(self, name) != getattr(RunConfig(), name):
+                    raise UsageError(f"{_option(name)} is for --video; {where}")
         self.check_values()
 
     def check_values(self) -> None:
@@ -261,17 +274,17 @@ class RunConfig:
         return replace(self, **{name: value for name, value in values.items() if value is not None})
 
     def without_source(self) -> RunConfig:
-        """A copy that names neither video nor crops."""
-        return replace(self, video=(), name=(), crops=None)
+        """A copy that names no source."""
+        return replace(self, video=(), name=(), crops=None, cameras=None)
 
     def as_dict(self) -> dict[str, Any]:
         """For run.json, without credentials."""
         values = {name: shown(value) if isinstance(value, str) else value for name, value in asdict(self).items()}
         values["video"] = [redact_option(source) for source in self.video]
         values["webhook_header"] = [redact_header(text) for text in self.webhook_header]
-        for name in ("webhook", "mqtt"):
+        for name in ("store", "webhook", "mqtt"):
             if values[name] is not None and not is_reference(values[name]):
-                values[name] = redact_address(values[name])
+                values[name] = redact(values[name]) if name == "store" else redact_address(values[name])
         return values
 
 
@@ -281,12 +294,7 @@ def load_config(path: Path) -> RunConfig:
     Raises:
         UsageError: it is missing, not TOML, or holds a key or a type that the configuration has not.
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except ValueError as error:  # both decoders' errors are ValueErrors
-        raise UsageError(f"{path}: not TOML: {error}") from None
+    values = read_toml(path)
     defaults = RunConfig()
     known = {entry.name for entry in fields(RunConfig)}
     unknown = sorted(values.keys() - known)

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+from lpsr_run.alerts import Alerts
 from lpsr_run.config import RunConfig
 from lpsr_run.evidence.provenance import environment, source_digests
 from lpsr_run.evidence.retention import sweep_evidence
@@ -25,6 +26,7 @@ from lpsr_run.sinks.folder import set_aside
 from lpsr_run.sinks.jsonl import JsonLinesSink
 from lpsr_run.sinks.mqtt import publisher
 from lpsr_run.sinks.outbox import Outbox
+from lpsr_run.sinks.postgres import inserter, is_postgres
 from lpsr_run.sinks.spool import SpooledSink
 from lpsr_run.sinks.sqlite_store import SqliteSink
 from lpsr_run.sinks.webhook import poster
@@ -34,7 +36,9 @@ _SYNC_SECONDS = 1.0
 """Between syncs of reads.jsonl when crops are read: what a power cut takes can be read again."""
 
 
-def open_outbox(config: RunConfig, summary: Summary, note: Report, fault: Fault, stack: ExitStack) -> Outbox:
+def open_outbox(
+    config: RunConfig, summary: Summary, note: Report, fault: Fault, stack: ExitStack, alerts: Alerts | None = None
+) -> Outbox:
     """Opens all sinks, brings them what an earlier run in the folder owed them, and sets its files aside.
 
     Args:
@@ -43,12 +47,17 @@ def open_outbox(config: RunConfig, summary: Summary, note: Report, fault: Fault,
         note: takes a line.
         fault: takes a line that counts in the exit code.
         stack: closes them.
+        alerts: bring sinks of their own.
 
     Raises:
         LpsrError: one of them cannot be opened or written.
     """
     out = Path(config.out)
     sinks = _opened(config, summary, note, fault, stack)
+    if alerts is not None:
+        told = alerts.open(out, [source.name for source in summary.state.sources], note, stack)
+        summary.state.outputs += [sink.state for sink in told]
+        sinks += told
     owed = catch_up(out, sinks, note)
     set_aside(out)
     # What other sinks get must be on the disk before.
@@ -80,7 +89,12 @@ def _opened(config: RunConfig, summary: Summary, note: Report, fault: Fault, sta
     if config.csv is not None:
         sinks.append(stack.enter_context(CsvSink(Path(config.csv), fault)))
     if config.store is not None:
-        sinks.append(stack.enter_context(SqliteSink(Path(config.store), config.retention, fault)))
+        if is_postgres(config.store):
+            insert = inserter(config.store, config.retention)
+            name = redact(config.store)
+            sinks.append(stack.enter_context(SpooledSink(insert, name, out / "spool-store", note, fault=fault)))
+        else:
+            sinks.append(stack.enter_context(SqliteSink(Path(config.store), config.retention, fault)))
     limit = SpoolLimit(parse_bytes(config.spool_limit, "--spool-limit"), cast(WhenFull, config.spool_full))
     if config.webhook is not None:
         send = poster(partial(resolve, config.webhook), dict(map(header, config.webhook_header)))

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError
+from lpsr_core.files import replace_file
 from lpsr_run.redact import redact
 from lpsr_run.sinks.base import DurableSink, Record, write_failed
-from lpsr_run.sinks.files import replace_file
 from lpsr_run.sinks.folder import DELIVERED, EARLIER_READS, MOVING
 
 _Notice = Callable[[str], None]

@@ -10,6 +10,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TypeVar
 
+from lpsr_core.files import replace_file, replacing, sync_folder
+
+__all__ = [
+    "ClosesItself",
+    "append_line",
+    "end_line",
+    "is_at",
+    "made_folder",
+    "replace_file",
+    "sync_folder",
+    "write_rest",
+]
+
 Closing = TypeVar("Closing", bound="ClosesItself")
 
 
@@ -79,19 +92,6 @@ def end_line(path: Path) -> None:
                 stream.write(b"\n")
 
 
-def sync_folder(path: Path) -> None:
-    """Brings the names in a folder to the disk: a file that was synced there could be lost with its name.
-
-    Raises:
-        OSError: the disk did not take them.
-    """
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def made_folder(path: Path) -> bool:
     """Make a folder, with those above it, so that a power cut does not take it; whether it was missing.
 
@@ -105,33 +105,6 @@ def made_folder(path: Path) -> bool:
     return bool(missing)
 
 
-def replace_file(path: Path, data: bytes, synced: bool = False) -> None:
-    """Makes a file or replaces one: whoever looks sees the old one or the new one, also when the disk is full.
-
-    Args:
-        path: of the file; beside it the new one grows as `.NAME.part`.
-        data: what it will hold.
-        synced: whether it is on the disk, and not only on its way there, when this returns.
-
-    Raises:
-        OSError: it could not be written.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as stream:
-            stream.write(data)
-            if synced:
-                stream.flush()
-                os.fsync(stream.fileno())
-        part.replace(path)
-        if synced:
-            sync_folder(path.parent)
-    except OSError:
-        with suppress(OSError):  # a file system that became read-only refuses this as well
-            part.unlink(missing_ok=True)
-        raise
-
-
 def write_rest(path: Path, offset: int, head: bytes = b"") -> None:
     """Replace a file by what begins at an offset; whoever looks sees the old one or the new one.
 
@@ -143,18 +116,9 @@ def write_rest(path: Path, offset: int, head: bytes = b"") -> None:
     Raises:
         OSError: it could not be written; the file is as it was.
     """
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with replacing(path, synced=True) as part:
         with path.open("rb") as old, part.open("wb") as new:
             new.write(head)
             old.seek(offset)
             shutil.copyfileobj(old, new)
-            new.flush()
-            os.fsync(new.fileno())
         shutil.copymode(path, part)
-        part.replace(path)
-        sync_folder(path.parent)
-    except OSError:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise

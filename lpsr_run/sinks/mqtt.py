@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from lpsr_core.errors import MissingExtraError, UsageError
 from lpsr_run.redact import redact_address
@@ -13,6 +14,47 @@ from lpsr_run.sinks.spool import NotTakenError, Send
 
 _TIMEOUT = 10.0
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Where messages are published.
+
+    Attributes:
+        host, port: of the broker.
+        topic: of the messages, or what their topics begin with.
+        user, password: percent-encoded; empty without.
+        tls: whether the connection is encrypted.
+    """
+
+    host: str
+    port: int
+    topic: str
+    user: str = field(repr=False)
+    password: str = field(repr=False)
+    tls: bool
+
+
+def parse_broker(url: str, what: str = "--mqtt") -> Broker:
+    """A broker from `mqtt://[user:password@]host[:port]/topic`, or `mqtts://` for TLS.
+
+    Args:
+        url: the address.
+        what: takes it, for the message.
+
+    Raises:
+        UsageError: the URL is none.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme.lower(), 0)
+    except ValueError:
+        parts, port = urlsplit(""), 0
+    topic = parts.path.strip("/")
+    if not port or not parts.hostname or not topic or set(url) & set("#+?"):
+        raise UsageError(f"{what} takes mqtt://host/topic or mqtts://host:port/topic, not {redact_address(url)!r}")
+    tls = parts.scheme.lower() == "mqtts"
+    return Broker(parts.hostname, port, topic, parts.username or "", parts.password or "", tls)
 
 
 def publisher(url: str | Callable[[], str]) -> Send:
@@ -27,7 +69,7 @@ def publisher(url: str | Callable[[], str]) -> Send:
         MissingExtraError: paho-mqtt is not installed.
     """
     give = url if callable(url) else lambda: url
-    _target(give())
+    parse_broker(give())
     try:
         from paho.mqtt import client as mqtt
         from paho.mqtt.enums import CallbackAPIVersion
@@ -39,14 +81,14 @@ def publisher(url: str | Callable[[], str]) -> Send:
     def connect() -> Any:
         """A client that the broker has let in. Each is new: what an old one could not deliver it would send again."""
         try:
-            parts, host, port, topic = _target(give())
+            broker = parse_broker(give())
         except UsageError as error:  # whoever changes a file may be in the middle of it
             raise NotTakenError(str(error)) from None
-        topics[:] = [topic]
+        topics[:] = [broker.topic]
         client: Any = mqtt.Client(CallbackAPIVersion.VERSION2)
-        if parts.username:
-            client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
-        if parts.scheme.lower() == "mqtts":
+        if broker.user:
+            client.username_pw_set(unquote(broker.user), unquote(broker.password))
+        if broker.tls:
             client.tls_set()
         answered, reasons = threading.Event(), list[Any]()
 
@@ -55,7 +97,7 @@ def publisher(url: str | Callable[[], str]) -> Send:
             answered.set()
 
         client.on_connect = answer
-        client.connect(host, port, keepalive=60)
+        client.connect(broker.host, broker.port, keepalive=60)
         client.loop_start()
         if not answered.wait(_TIMEOUT) or reasons[0].is_failure:
             leave(client)
@@ -82,20 +124,3 @@ def publisher(url: str | Callable[[], str]) -> Send:
             raise NotTakenError("the broker did not acknowledge")
 
     return publish
-
-
-def _target(url: str) -> tuple[SplitResult, str, int, str]:
-    """The parts of a URL, its host, port and topic.
-
-    Raises:
-        UsageError: the URL is none.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port or _PORTS.get(parts.scheme.lower(), 0)
-    except ValueError:
-        parts, port = urlsplit(""), 0
-    topic = parts.path.strip("/")
-    if not port or not parts.hostname or not topic or set(url) & set("#+?"):
-        raise UsageError(f"--mqtt takes mqtt://host/topic or mqtts://host:port/topic, not {redact_address(url)!r}")
-    return parts, parts.hostname, port, topic

@@ -16,10 +16,10 @@ from pathlib import Path
 from types import TracebackType
 
 from lpsr_core.errors import LpsrError
+from lpsr_core.files import replace_file
 from lpsr_run.redact import redact
 from lpsr_run.sinks.backlog import Backlog
 from lpsr_run.sinks.base import DurableSink, Fault, Record, Result, write_failed
-from lpsr_run.sinks.files import replace_file
 from lpsr_run.sinks.folder import DELIVERED
 from lpsr_run.sinks.jsonl import JsonLinesSink
 from lpsr_run.sinks.lane import Lane

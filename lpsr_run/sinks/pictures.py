@@ -8,9 +8,10 @@ from pathlib import Path
 import cv2
 
 from lpsr_core.errors import LpsrError
+from lpsr_core.files import replace_file
 from lpsr_core.geometry import Image
 from lpsr_run.sinks.base import Fault, write_failed
-from lpsr_run.sinks.files import made_folder, replace_file
+from lpsr_run.sinks.files import made_folder
 
 
 class PictureStore:
