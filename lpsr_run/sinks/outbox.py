@@ -117,6 +117,17 @@ class Outbox:
         until = time.monotonic() + seconds
         return all(lane.backlog.emptied(max(until - time.monotonic(), 0.0)) for lane in self.lanes)
 
+    def await_delivery(self, seconds: float) -> None:
+        """Wait until the sinks that take reads have all of them; those that fail are not waited for.
+
+        Args:
+            seconds: that it may take.
+        """
+        until = time.monotonic() + seconds
+        for lane in self.lanes:
+            if not lane.failing:
+                lane.backlog.emptied(max(until - time.monotonic(), 0.0))
+
     def _prepare(self, sink: DurableSink, result: Result) -> None:
         """Let a sink put aside what the read alone does not hold; where it fails the read is recorded all the same."""
         try:
