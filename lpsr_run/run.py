@@ -129,7 +129,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
                 ):
                     with tools.reader.clock.stage("write"):
                         number += 1
-                        result = _result(event, summary.run, number, store, watched, config.certain)
+                        result = result_of(event, summary.run, number, store, watched, config.certain)
                         outbox.write(result)
                         if table is not None:
                             table.write(result)
@@ -196,9 +196,18 @@ def _counted(
     summary.stopped_by = stop.signal
 
 
-def _result(
+def result_of(
     event: PlateEvent, run: str, number: int, store: PictureStore | None, watched: WatchList | None, certain: float
 ) -> Result:
+    """Return what sinks take of a plate.
+
+    Args:
+        event: the plate.
+        run, number: name the read.
+        store: keeps its pictures; None keeps none.
+        watched: texts that are looked for; others become digests. None shows all.
+        certain: probability below which a character is `?` in the certain text, 0..1.
+    """
     fused = event.read
     best, reading = fused.best, fused.reading
     hidden = watched is not None and not watched.holds(reading.text)
