@@ -16,12 +16,12 @@ from lpsr_run.bulk.pool import WorkerPool
 from lpsr_run.bulk.progress import BulkProgress
 from lpsr_run.bulk.result import InputResult
 from lpsr_run.bulk.shards import ResultStore
-from lpsr_run.identity import new_run_id
-from lpsr_run.interrupt import StopRequest
-from lpsr_run.lock import FolderLock
-from lpsr_run.models import find_model
-from lpsr_run.say import Messages
+from lpsr_run.engines.models import find_model
+from lpsr_run.monitor.messages import Messages
+from lpsr_run.process import StopRequest
 from lpsr_run.sinks import make_folder
+from lpsr_run.sinks.identity import new_run_id
+from lpsr_run.sinks.lock import FolderLock
 
 _DIED = "the process that read it died each time; see the message of the system, or read it alone with lpsr-run"
 

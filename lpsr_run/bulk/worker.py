@@ -17,15 +17,15 @@ from lpsr_core.reads import Read
 from lpsr_run.bulk.config import Kind
 from lpsr_run.bulk.result import InputResult
 from lpsr_run.config import RunConfig
-from lpsr_run.configured import open_sources, open_stream
-from lpsr_run.crops import read_crops
-from lpsr_run.run import result_of
+from lpsr_run.monitor.state import RunState
+from lpsr_run.pipeline.configured import open_sources, open_stream
+from lpsr_run.pipeline.crops import read_crops
+from lpsr_run.pipeline.run import result_of
+from lpsr_run.pipeline.stream import PlateEvent
+from lpsr_run.pipeline.tools import open_tools
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.images import ImageSource
 from lpsr_run.sources.merge import Ended, Merged, Quiet
-from lpsr_run.state import RunState
-from lpsr_run.stream import PlateEvent
-from lpsr_run.tools import open_tools
 
 Input = tuple[str, Path]
 """Name and place."""
@@ -131,8 +131,7 @@ class RayReader:
     """An `ArchiveReader` in an actor of Ray Data, which hands it one block after the other."""
 
     def __init__(self, config: RunConfig, kind: Kind) -> None:
-        from lpsr_run.memory import few_arenas
-        from lpsr_run.quiet import silence_opencv
+        from lpsr_run.process import few_arenas, silence_opencv
 
         few_arenas()
         silence_opencv()
