@@ -13,7 +13,7 @@ from lpsr_core.decode import CERTAIN, MIN_PLATE
 from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
 from lpsr_core.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
-from lpsr_run.engines.backends import BACKENDS, Backend
+from lpsr_run.engines.backends import BACKENDS, Backend, is_triton
 from lpsr_run.locate.region import parse_region
 from lpsr_run.redact import redact, shown
 from lpsr_run.sources.decoding import PIXEL_ASPECTS
@@ -44,7 +44,7 @@ class RunConfig:
         views: `auto` reads crops in further views where the first look is not sure, `one` takes one look at each.
         generator, reader: a released model's name or the path of an .onnx file.
         precision: variant of a released model.
-        backend: what runs the models.
+        backend: what runs the models: a runtime, or the URL of a Triton server.
         device: of the OpenVINO backend: CPU, GPU, NPU or AUTO; its CPU when empty.
         threads: CPU threads of the models; 0 lets the runtime choose.
         batch: most crops in one forward pass.
@@ -180,7 +180,7 @@ class RunConfig:
             ("super_resolve", SUPER_RESOLVE),
             ("views", VIEWS),
             ("precision", PRECISIONS),
-            ("backend", BACKENDS),
+            ("backend", (self.backend,) if is_triton(self.backend) else (*BACKENDS, "triton://HOST:PORT")),
             ("decode", DECODERS),
         ):
             if getattr(self, name) not in choices:

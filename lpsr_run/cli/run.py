@@ -73,7 +73,8 @@ def read_plates(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="What runs the models: onnxruntime, cuda, tensorrt, tensorrt-rtx, openvino, or auto: the fastest.",
+            help="What runs the models: onnxruntime, cuda, tensorrt, tensorrt-rtx, openvino, triton://HOST:PORT, or "
+            "auto: the fastest.",
         ),
     ] = None,
     device: Annotated[str | None, typer.Option(metavar="CPU|GPU|NPU", help="OpenVINO device (default CPU).")] = None,

@@ -6,8 +6,10 @@ names, types, shapes and batch sizes of each model's config.pbtxt, as Triton doe
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -79,10 +81,15 @@ class TritonServer:
             path.parent.parent.name: Model(path.parent.parent) for path in sorted(repository.glob("*/1/model.onnx"))
         }
         self.rows: list[int] = []
+        self._connections: list[socket.socket] = []
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                server._connections.append(self.connection)
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -127,6 +134,9 @@ class TritonServer:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+        for connection in self._connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def _get(self, parts: list[str]) -> tuple[Any, bytes]:
         match parts:
