@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from lpsr_core.cards import PRECISIONS, Precision
 from lpsr_core.decode import CERTAIN, MIN_PLATE
@@ -26,6 +26,8 @@ else:
     import tomli as tomllib
 
 
+LogFormat = Literal["text", "json"]
+LOG_FORMATS: tuple[LogFormat, ...] = get_args(LogFormat)
 _DAY = 86400.0
 _KINDS: dict[str, type] = {"stream": int, "pixel_aspect": float}
 """Types of those that are no strings and None by default."""
@@ -80,6 +82,7 @@ class RunConfig:
         watch_list: file of texts; all others are told as digests, without pictures. None tells all.
         status: file that holds the run's state, replaced every second; None for none.
         log: file that events are appended to as JSON lines; None for none.
+        log_format: `json` prints events and reads as JSON lines on standard output in place of messages and table.
         give_up: seconds without a frame after which a live source fails; 0 never does.
         silence: seconds without a frame after which a live source is connected anew, unless it has shown to be slow.
     """
@@ -129,6 +132,7 @@ class RunConfig:
     watch_list: str | None = None
     status: str | None = None
     log: str | None = None
+    log_format: LogFormat = "text"
     give_up: float = 0.0
     silence: float = 30.0
 
@@ -182,6 +186,7 @@ class RunConfig:
             ("precision", PRECISIONS),
             ("backend", (self.backend,) if is_triton(self.backend) else (*BACKENDS, "triton://HOST:PORT")),
             ("decode", DECODERS),
+            ("log_format", LOG_FORMATS),
         ):
             if getattr(self, name) not in choices:
                 raise UsageError(f"{_option(name)} is one of {', '.join(choices)}, not {getattr(self, name)!r}")

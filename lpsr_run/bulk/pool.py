@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import re
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ _RETRIES = 2
 """Times that Ray hands a block to another worker when one dies with it."""
 _POLL_SECONDS = 0.2
 LOG = "ray.log"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -207,8 +209,9 @@ def _finished(table: Any) -> Finished:
 
 
 def _reason(error: Exception) -> str:
-    """The last line of the innermost failure."""
-    while error.__cause__ is not None and isinstance(error.__cause__, Exception):
-        error = error.__cause__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """The last line of the innermost failure that says something."""
+    told, inner = str(error), error.__cause__
+    while inner is not None:
+        told, inner = str(inner).strip() or told, inner.__cause__
+    lines = [line.strip() for line in _COLOURS.sub("", told).splitlines() if line.strip()]
     return (lines or [type(error).__name__])[-1][:400]

@@ -193,6 +193,13 @@ def read_plates(
         str | None, typer.Option(metavar="FILE", help="Write the run's state as JSON every second.")
     ] = None,
     log: Annotated[str | None, typer.Option(metavar="FILE", help="Append events as JSON lines.")] = None,
+    log_format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="text|json",
+            help="json: events and reads as JSON lines on standard output, in place of messages and table.",
+        ),
+    ] = None,
     give_up: Annotated[
         float | None,
         typer.Option(metavar="S", help="End a live source after so many seconds without a frame (default never)."),
@@ -259,6 +266,7 @@ def read_plates(
         "watch_list": watch_list,
         "status": status,
         "log": log,
+        "log_format": log_format,
         "give_up": give_up,
         "silence": silence,
     }
@@ -288,7 +296,7 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
         summary = run(config, quiet)
     except KeyboardInterrupt:
         return 130
-    if not quiet:
+    if not quiet and config.log_format == "text":
         what = "plate" if summary.reads == 1 else "plates"
         typer.echo(f"{summary.reads} {what} read in {summary.seconds:.1f} s; {shown(config.out)}/reads.jsonl")
         if summary.state.left_out:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from conftest import paint, save_image, save_video, scene
+from conftest import ROOT, paint, save_image, save_video, scene
 from rich.console import Console
 
 from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
@@ -290,6 +290,9 @@ def test_on_ray_with_a_run_stopped_a_worker_killed_and_a_poisoned_input_each_inp
     pytest.importorskip("ray.data", reason="needs pip install 'lpsr[ray]'")
     from poisoned import PoisonedReader
 
+    # The workers find what the tests import.
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(ROOT), str(Path(__file__).parent))))
+
     folder = crops(tmp_path / "in", 40)
     shutil.copyfile(folder / "0000.png", folder / "poison.png")
     config = BulkConfig(str(folder), out=str(tmp_path / "out"), workers=2, block=4, shard=10, run=reading)
@@ -332,3 +335,10 @@ def test_on_ray_with_a_run_stopped_a_worker_killed_and_a_poisoned_input_each_inp
     (poisoned,) = (each for each in found if str(each["input"]).endswith("poison.png"))
     assert "died each time" in str(poisoned["why"])
     assert not (tmp_path / "out" / JOURNAL).exists()
+
+
+def test_the_reason_of_a_failure_is_its_innermost_line() -> None:
+    inner = RuntimeError("\x1b[36mray::Worker\x1b[39m died\n  traceback\nModuleNotFoundError: No module named 'x'")
+    inner.__cause__ = ValueError()
+    assert pool._reason(inner) == "ModuleNotFoundError: No module named 'x'"
+    assert pool._reason(ValueError()) == "ValueError"
