@@ -20,7 +20,7 @@ def verify(
     debug: Debug = False,
 ) -> None:
     """Compares two graphs or engines of one role, and shows the crops that they differ on."""
-    from lpsr_export.checks.verify import verify as run_verify
+    from lpsr_export.verify import verify as run_verify
 
     with Console(stderr=True).status("comparing"):
         found = run_verify(first, second, crops, reader)
