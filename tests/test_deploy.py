@@ -16,9 +16,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import tomllib
 
 from lpsr_run.monitor.systemd import Supervisor
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCKER, DEPLOY = ROOT / "docker", ROOT / "deploy"

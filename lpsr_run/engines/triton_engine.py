@@ -20,7 +20,6 @@ from lpsr_core.contracts import triton_model
 from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
 from lpsr_run.engines.base import TensorSpec
 from lpsr_run.engines.batching import empty, joined
-from lpsr_run.redact import redact
 
 SCHEME = "triton://"
 PORT = 8000
@@ -172,7 +171,8 @@ def address_of(url: str) -> str:
         parts, port = urlsplit(""), 0
     plain = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
     if parts.scheme != "triton" or not parts.hostname or not plain:
-        raise UsageError(f"--backend {redact(url)}: a Triton server is named as triton://HOST or triton://HOST:PORT")
+        told = url if "@" not in url else f"{SCHEME}***"  # which may be a password
+        raise UsageError(f"--backend {told}: a Triton server is named as triton://HOST or triton://HOST:PORT")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{host}:{port}"
 
