@@ -14,6 +14,14 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 _SOURCE = "A file, folder, glob, or a .csv or .parquet list of paths."
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from lpsr_core import __version__
+
+        typer.echo(f"lpsr-bulk {__version__}")
+        raise typer.Exit
+
+
 @app.command()
 def bulk(
     crops: Annotated[
@@ -44,6 +52,9 @@ def bulk(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no summary.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
 ) -> None:
     """Read an archive of crops or videos on a Ray cluster: one result per input, resumable.
 

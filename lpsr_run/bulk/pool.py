@@ -24,6 +24,8 @@ _RETRIES = 2
 """Times that Ray hands a block to another worker when one dies with it."""
 _POLL_SECONDS = 0.2
 LOG = "ray.log"
+_OURS = re.compile(r"^lpsr_core\.errors\.\w+: ")
+"""The kind of an error of ours, whose message is a line for the user already."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -214,4 +216,4 @@ def _reason(error: Exception) -> str:
     while inner is not None:
         told, inner = str(inner).strip() or told, inner.__cause__
     lines = [line.strip() for line in _COLOURS.sub("", told).splitlines() if line.strip()]
-    return (lines or [type(error).__name__])[-1][:400]
+    return _OURS.sub("", (lines or [type(error).__name__])[-1])[:400]

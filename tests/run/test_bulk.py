@@ -342,3 +342,5 @@ def test_the_reason_of_a_failure_is_its_innermost_line() -> None:
     inner.__cause__ = ValueError()
     assert pool._reason(inner) == "ModuleNotFoundError: No module named 'x'"
     assert pool._reason(ValueError()) == "ValueError"
+    ours = RuntimeError("ray::Worker\nlpsr_core.errors.MissingExtraError: onnxruntime is not installed")
+    assert pool._reason(ours) == "onnxruntime is not installed"
