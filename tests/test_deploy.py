@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from lpsr_run.config import load_config
 from lpsr_run.monitor.systemd import Supervisor
 
 if sys.version_info >= (3, 11):
@@ -130,6 +131,12 @@ def test_services_are_hardened_pinned_and_watched(compose: dict[str, Any]) -> No
             assert other in compose["services"]
     assert compose["networks"]["internal"]["internal"] is True
     assert (DOCKER / compose["services"]["lpsr"]["build"]["dockerfile"].removeprefix("docker/")).is_file()
+
+
+def test_the_options_that_the_server_is_given_can_be_meant() -> None:
+    config = load_config(DOCKER / "config" / "run.toml")
+    config.check_values()
+    assert config.mqtt == "mqtt://mosquitto/lpsr/reads"
 
 
 def test_no_secret_is_under_version_control() -> None:

@@ -6,6 +6,7 @@ import logging
 import os
 import queue
 import re
+import socket
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
 from lpsr_run.bulk.config import BulkConfig
 from lpsr_run.bulk.worker import RayReader
 from lpsr_run.redact import redact
@@ -23,6 +24,8 @@ from lpsr_run.redact import redact
 _RETRIES = 2
 """Times that Ray hands a block to another worker when one dies with it."""
 _POLL_SECONDS = 0.2
+_ANSWER_SECONDS = 5.0
+"""For a cluster that is running already."""
 LOG = "ray.log"
 _OURS = re.compile(r"^lpsr_core\.errors\.\w+: ")
 """The kind of an error of ours, whose message is a line for the user already."""
@@ -140,6 +143,8 @@ class WorkerPool:
     def _start(self) -> None:
         config, ray = self._config, self._ray
         local = config.address is None
+        if config.address is not None:
+            _check_address(config.address)
         options: dict[str, Any] = {"num_cpus": config.workers * config.threads or None} if local else {}
         try:
             ray.init(
@@ -201,6 +206,23 @@ def _told_to(path: Path) -> Iterator[None]:
                 os.dup2(saved, 2)
     finally:
         os.close(saved)
+
+
+def _check_address(address: str) -> None:
+    """Make sure that somebody answers there: Ray would ask for minutes.
+
+    Raises:
+        UsageError: it is no address.
+        LpsrError: nobody answers.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        raise UsageError(f"--address {redact(address)}: a Ray cluster is named as HOST:PORT or ray://HOST:PORT")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise LpsrError(f"--address {redact(address)}: no answer: {why}; start it with: ray start --head") from None
 
 
 def _finished(table: Any) -> Finished:

@@ -337,6 +337,19 @@ def test_on_ray_with_a_run_stopped_a_worker_killed_and_a_poisoned_input_each_inp
     assert not (tmp_path / "out" / JOURNAL).exists()
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("127.0.0.1:9", "no answer: Connection refused; start it with: ray start --head"),
+        ("ray://127.0.0.1:9", "no answer: Connection refused"),
+        ("head", "a Ray cluster is named as HOST:PORT or ray://HOST:PORT"),
+    ],
+)
+def test_a_cluster_that_is_not_there_is_one_line_at_once(address: str, said: str) -> None:
+    with pytest.raises(LpsrError, match=said):
+        pool._check_address(address)
+
+
 def test_the_reason_of_a_failure_is_its_innermost_line() -> None:
     inner = RuntimeError("\x1b[36mray::Worker\x1b[39m died\n  traceback\nModuleNotFoundError: No module named 'x'")
     inner.__cause__ = ValueError()
