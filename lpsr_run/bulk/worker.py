@@ -20,7 +20,7 @@ from lpsr_run.config import RunConfig
 from lpsr_run.monitor.state import RunState
 from lpsr_run.pipeline.configured import open_sources, open_stream
 from lpsr_run.pipeline.crops import read_crops
-from lpsr_run.pipeline.run import result_of
+from lpsr_run.pipeline.results import result_of
 from lpsr_run.pipeline.stream import PlateEvent
 from lpsr_run.pipeline.tools import open_tools
 from lpsr_run.sources.base import Frame
