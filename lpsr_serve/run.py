@@ -19,6 +19,7 @@ from lpsr_serve.config import ServeConfig
 from lpsr_serve.server import Server
 
 _log = logging.getLogger("lpsr.serve")
+_BACKLOG = 512
 _LEAVE_SECONDS = 10
 """How long requests may take to end when the server is stopped."""
 
@@ -61,6 +62,7 @@ def run_server(config: ServeConfig) -> None:
         signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=server.reload, daemon=True).start())
     if server.made_key:
         _log.info("no key file was there; %s holds a new API key", config.api_key_file)
+    listening.listen(_BACKLOG)  # from here on connections wait rather than fail
     host, port = listening.getsockname()[:2]
     _log.info("listening on http://%s:%d, %d sources", f"[{host}]" if ":" in host else host, port, len(server.fleet))
     uvicorn_config = uvicorn.Config(

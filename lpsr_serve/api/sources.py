@@ -66,7 +66,9 @@ def source_routes(server: Server) -> APIRouter:
         """What it is and does."""
         return JSONResponse(described(server.fleet.find(name)))
 
-    @router.patch("/{name}", summary="Pause or resume a source", response_model=SourceModel, responses=responses(404))
+    @router.patch(
+        "/{name}", summary="Pause or resume a source", response_model=SourceModel, responses=responses(400, 404)
+    )
     def change_source(name: str, change: ChangedSource) -> JSONResponse:
         """A source that is paused closes its connection; plates that it follows are read to their end first."""
         return JSONResponse(described(server.fleet.pause(name, change.paused)))

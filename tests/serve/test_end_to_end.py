@@ -130,11 +130,21 @@ def test_termination_leaves_all_reads_and_no_key_in_the_log(running: Running) ->
         (["--config", "nowhere.toml", "--api-key-file", "keys"], "nowhere.toml"),
     ],
 )
-def test_wrong_usage_is_one_line(tmp_path: Path, arguments: list[str], line: str) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "LPSR_API_KEYS": ""}
-    command = [sys.executable, "-m", "lpsr_serve.cli", "--store", "store", "--port", "0", *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=120)
-    assert ended.returncode == 2
-    assert line in ended.stderr
-    assert "Traceback" not in ended.stderr
-    assert len(ended.stderr.strip().splitlines()) == 1
+def test_wrong_usage_is_one_line(
+    tmp_path: Path,
+    arguments: list[str],
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    from lpsr_serve.cli import main
+
+    monkeypatch.setenv("LPSR_API_KEYS", "")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["lpsr-serve", "--store", "store", "--port", "0", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    told = capfd.readouterr().err
+    assert line in told
+    assert len(told.strip().splitlines()) == 1
