@@ -11,8 +11,11 @@ from lpsr_core.reads import Read
 Status = Literal["read", "no_plate", "failed"]
 """`no_plate`: the input was decoded and shows no plate that can be read. `failed`: it could not be read to its end."""
 
-_LEFT_OUT = frozenset({"source", "lr_image", "sr_image", "time", "event", "run", "number"})
-"""Fields of a read that say nothing here: there are no pictures, live sources or numbered runs."""
+_FIELDS = (
+    *("frame", "milliseconds", "box", "text", "certain", "layout", "confidence", "plate", "characters", "frames"),
+    *("agreeing", "super_resolved", "track", "alternatives"),
+)
+"""Of a read; the others are about pictures, live sources and numbered runs, which there are none of here."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,7 @@ class InputResult:
                 "input": self.input,
                 "status": self.status,
                 "why": self.why,
-                "reads": [
-                    {name: value for name, value in read.as_dict().items() if name not in _LEFT_OUT}
-                    for read in self.reads
-                ],
+                "reads": [{name: fields[name] for name in _FIELDS} for fields in map(Read.as_dict, self.reads)],
             },
             ensure_ascii=False,
         )
