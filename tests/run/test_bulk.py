@@ -284,6 +284,8 @@ def test_a_missing_ray_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         pool.import_ray()
 
 
+# Ray's thread ends by SystemExit when its cluster is stopped under it; and what it says of its own settings.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning", "ignore::DeprecationWarning")
 def test_on_ray_with_a_run_stopped_a_worker_killed_and_a_poisoned_input_each_input_has_one_result(
     reading: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
