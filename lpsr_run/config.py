@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from lpsr_core.cards import PRECISIONS, Precision
@@ -14,7 +14,7 @@ from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
 from lpsr_core.tomlfile import read_toml
 from lpsr_core.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
-from lpsr_run.engines.backends import BACKENDS, Backend
+from lpsr_run.engines.backends import BACKENDS, Backend, is_triton
 from lpsr_run.locate.region import parse_region
 from lpsr_run.redact import redact, redact_address, shown
 from lpsr_run.retention.policy import WHEN_FULL, Retention, parse_bytes
@@ -23,6 +23,8 @@ from lpsr_run.sources.decoding import PIXEL_ASPECTS
 from lpsr_run.sources.options import DECODERS
 from lpsr_run.sources.raw import parse_raw
 
+LogFormat = Literal["text", "json"]
+LOG_FORMATS: tuple[LogFormat, ...] = get_args(LogFormat)
 _DAY = 86400.0
 _OF_CAMERAS = {
     "name": "cameras have theirs in the cameras file",
@@ -53,7 +55,7 @@ class RunConfig:
         views: `auto` reads crops in further views where the first look is not sure, `one` takes one look at each.
         generator, reader: a released model's name or the path of an .onnx file.
         precision: variant of a released model.
-        backend: what runs the models.
+        backend: what runs the models: a runtime, or the URL of a Triton server.
         device: of the OpenVINO backend: CPU, GPU, NPU or AUTO; its CPU when empty.
         threads: CPU threads of the models; 0 lets the runtime choose.
         batch: most crops in one forward pass.
@@ -95,6 +97,7 @@ class RunConfig:
         watch_list: file of texts; all others are told as digests, without pictures. None tells all.
         status: file that holds the run's state, replaced every second; None for none.
         log: file that events are appended to as JSON lines; None for none.
+        log_format: `json` prints events and reads as JSON lines on standard output in place of messages and table.
         give_up: seconds without a frame after which a live source fails; 0 never does.
         silence: seconds without a frame after which a live source is connected anew, unless it has shown to be slow.
         watchdog: seconds that the work on one frame may take before the run ends with exit code 75; 0 for any time.
@@ -151,6 +154,7 @@ class RunConfig:
     watch_list: str | None = None
     status: str | None = None
     log: str | None = None
+    log_format: LogFormat = "text"
     give_up: float = 0.0
     silence: float = 30.0
     watchdog: float = 0.0
@@ -207,9 +211,10 @@ class RunConfig:
             ("super_resolve", SUPER_RESOLVE),
             ("views", VIEWS),
             ("precision", PRECISIONS),
-            ("backend", BACKENDS),
+            ("backend", (self.backend,) if is_triton(self.backend) else (*BACKENDS, "triton://HOST:PORT")),
             ("decode", DECODERS),
             ("spool_full", WHEN_FULL),
+            ("log_format", LOG_FORMATS),
         ):
             if getattr(self, name) not in choices:
                 raise UsageError(f"{_option(name)} is one of {', '.join(choices)}, not {getattr(self, name)!r}")

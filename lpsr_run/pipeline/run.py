@@ -20,9 +20,11 @@ from lpsr_run.cameras.hangup import ReloadRequest
 from lpsr_run.cameras.running import CameraSet, with_cameras
 from lpsr_run.config import RunConfig
 from lpsr_run.monitor.event_log import EventLog
+from lpsr_run.monitor.json_lines import JsonLines
 from lpsr_run.monitor.messages import Messages
 from lpsr_run.monitor.status import StatusFile
 from lpsr_run.monitor.summary import Summary
+from lpsr_run.monitor.systemd import Supervisor
 from lpsr_run.monitor.watchdog import Watchdog
 from lpsr_run.pipeline.clock import StageClock
 from lpsr_run.pipeline.configured import open_sources, open_stream, raise_or_report
@@ -38,6 +40,7 @@ from lpsr_run.process import StopRequest
 from lpsr_run.sinks import PictureStore, TableSink, make_folder
 from lpsr_run.sinks.annotate import Mark, VideoSink
 from lpsr_run.sinks.base import write_failed
+from lpsr_run.sinks.lines import LineSink
 from lpsr_run.sinks.lock import FolderLock
 from lpsr_run.sources import Frame, Source
 from lpsr_run.sources.merge import Ended, Merged, Quiet
@@ -66,6 +69,11 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     say = Messages(errors)
     state, done = summary.state, threading.Event()
+    supervisor = Supervisor()
+    structured = JsonLines() if config.log_format == "json" else None
+    if structured is not None:  # events say what the lines would, and the reads come with them
+        quiet = True
+        state.listeners.append(structured)
 
     scrub = config.scrubber
     state.scrub = scrub.within
@@ -74,17 +82,22 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
         line = scrub(line)
         summary.failures.append(line)
         state.tell("skipped", line=line)
-        say(f"skipped: {line}")
+        if structured is None:
+            say(f"skipped: {line}")
 
     def note(line: str) -> None:
         line = scrub(line)
         state.tell("note", line=line)
-        say(line)
+        if structured is None:
+            say(line)
 
     def fault(line: str) -> None:  # not to the log, which may be what failed
         line = scrub(line)
         summary.unwritten.append(line)
-        say(f"error: {line}")
+        if structured is None:
+            say(f"error: {line}")
+        else:
+            structured({"time": round(time.time(), 3), "event": "unwritten", "line": line})
 
     def left_out(event: PlateEvent, why: str) -> None:
         source = state.sources[event.stream]
@@ -105,6 +118,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
                 fault(str(write_failed(out / "run.json", error)))
 
     def stopped() -> bool:
+        supervisor.alive()  # asked for every frame, and several times a second while none comes
         if reload.taken():
             for source in cameras.reload() if cameras is not None else ():
                 sources.append(source)
@@ -141,7 +155,8 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
             stack.push(finish)  # after the sinks have said what they did not take
             if config.log is not None:
                 state.listeners.append(stack.enter_context(EventLog(Path(config.log), fault)))
-            table = None if quiet else stack.enter_context(TableSink(Console(soft_wrap=False, highlight=False), out))
+            live = any(source.live for source in sources)
+            shown = _shown(out, live, quiet, stack)
             outbox = open_outbox(config, summary, note, fault, stack, alerts)
             status = None
             if config.status is not None:
@@ -157,6 +172,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
             if store is not None:
                 stack.callback(store.close)
             state.tell("started", sources=[source.name for source in state.sources])
+            supervisor.ready()
             with (
                 _progress(errors, quiet) as progress,
                 StopRequest() as stop,
@@ -171,19 +187,31 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
                         number += 1
                         result = result_of(event, summary.run, number, store, watched, config.certain, alerts)
                         outbox.write(result)
-                        if table is not None:
-                            table.write(result)
+                        if shown is not None:
+                            shown.write(result)
+                        if structured is not None:
+                            structured.read(result.read)
                     if event.event == "final":
                         state.reads += 1
                         state.sources[event.stream].reads += 1
             if tools.reader.broken:
                 report(f"reader: gave NaN or infinite values {tools.reader.broken} times; these crops are not read")
+            supervisor.stopping()
             state.tell("ended", reads=state.reads, frames=state.frames)
     finally:
         done.set()
     if not quiet:
         summary.print_sources(Console(soft_wrap=False, highlight=False))
     return summary
+
+
+def _shown(out: Path, live: bool, quiet: bool, stack: ExitStack) -> TableSink | LineSink | None:
+    """What the terminal shows of the reads: a table at the end, or a line each where there is none."""
+    if quiet:
+        return None
+    if live:
+        return LineSink(Messages(Console(soft_wrap=True, highlight=False, markup=False)))
+    return stack.enter_context(TableSink(Console(soft_wrap=False, highlight=False), out))
 
 
 def _events(
