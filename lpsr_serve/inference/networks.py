@@ -9,6 +9,7 @@ from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image
 from lpsr_core.layouts import Layout, parse_layouts
 from lpsr_core.reads import Read
+from lpsr_run.alerts import Alerts
 from lpsr_run.config import RunConfig
 from lpsr_run.pipeline.configured import open_stream
 from lpsr_run.pipeline.crops import read_crops
@@ -40,15 +41,23 @@ class Networks:
     Args:
         config: how plates are read.
         watched: the texts that may be told; None tells all.
+        alerts: say which plates of watch lists are hit; None for none.
+        opened: what the networks are opened from, where its layouts are more than those of `config`.
 
     Raises:
         UsageError: there is no such model.
         LpsrError: a model cannot be loaded.
     """
 
-    def __init__(self, config: RunConfig, watched: WatchList | None = None) -> None:
-        self.config, self.watched = config, watched
-        self.tools: Tools = open_tools(config)
+    def __init__(
+        self,
+        config: RunConfig,
+        watched: WatchList | None = None,
+        alerts: Alerts | None = None,
+        opened: RunConfig | None = None,
+    ) -> None:
+        self.config, self.watched, self.alerts = config, watched, alerts
+        self.tools: Tools = open_tools(opened or config)
         self.turns = Turns()
         self.tools.reader.warm_up()
 
@@ -85,6 +94,9 @@ class Networks:
         """Pass on the items of one source, each when it is its turn; the turn lasts until the next one is asked for.
 
         Behind the last item an `Ended` follows, so that what waits is read within a turn as well.
+
+        Raises:
+            LpsrError: the items failed.
         """
         failure: LpsrError | None = None
         try:
@@ -95,10 +107,12 @@ class Networks:
             failure = error
         with self.turns.turn():
             yield Ended(0, failure)
+        if failure is not None:
+            raise failure
 
     @property
     def _layouts(self) -> tuple[Layout, ...]:
         return parse_layouts(self.config.layouts)
 
     def _told(self, event: PlateEvent) -> Read:
-        return result_of(event, "", 0, None, self.watched, self.config.certain).read
+        return result_of(event, "", 0, None, self.watched, self.config.certain, self.alerts).read

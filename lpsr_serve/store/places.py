@@ -32,6 +32,11 @@ class Places:
         return self.root / "plates"
 
     @property
+    def search(self) -> Path:
+        """The search index, which can be deleted and is then made anew."""
+        return self.root / "search"
+
+    @property
     def uploads(self) -> Path:
         """Bodies of requests while they are being served."""
         return self.root / "uploads"
@@ -43,8 +48,8 @@ class Places:
 
     @property
     def sources(self) -> Path:
-        """Sources that were added through the API, and which are paused."""
-        return self.root / "sources.json"
+        """Sources that were added through the API, with their passwords, and which are paused."""
+        return self.root / "private" / "sources.json"
 
     def make(self) -> None:
         """Make the folders, and delete uploads that an earlier process left behind.
@@ -55,6 +60,9 @@ class Places:
         shutil.rmtree(self.uploads, ignore_errors=True)
         for folder in (self.root, self.pictures, self.uploads, self.jobs):
             make_folder(folder)
+        make_folder(self.sources.parent)
+        with suppress(OSError):  # a file system without modes
+            self.sources.parent.chmod(0o700)
 
     def day(self, seconds: float) -> Path:
         """The folder of pictures of a moment, in seconds since 1970."""

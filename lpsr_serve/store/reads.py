@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,9 @@ class ReadFilter:
         camera: name of their source.
         since, until: when they were stored, in seconds since 1970; `until` is excluded.
         text: part of the text; `?` stands for any character.
+        plate: the whole text.
         min_confidence: lowest confidence, 0..1.
+        hit: whether they hit a watch list.
         final: whether reads of plates that are still seen (`first`, `update`) are left out.
     """
 
@@ -32,7 +36,9 @@ class ReadFilter:
     since: float | None = None
     until: float | None = None
     text: str | None = None
+    plate: str | None = None
     min_confidence: float | None = None
+    hit: bool | None = None
     final: bool = False
 
     def conditions(self) -> tuple[list[str], list[Any]]:
@@ -46,9 +52,13 @@ class ReadFilter:
             told.append(("stored < ?", self.until))
         if self.text is not None:
             told.append(("text GLOB ?", f"*{_pattern(self.text)}*"))
+        if self.plate is not None:
+            told.append(("text = ?", self.plate))
         if self.min_confidence is not None:
             told.append(("confidence >= ?", self.min_confidence))
         conditions = [condition for condition, _ in told]
+        if self.hit is not None:
+            conditions.append(f"hit IS {'NOT ' if self.hit else ''}NULL")
         if self.final:
             conditions.append("(event IS NULL OR event = 'final')")
         return conditions, [value for _, value in told]
@@ -61,17 +71,21 @@ class StoredRead:
     Attributes:
         row: its number within the store; later reads have larger ones.
         stored: when it was stored, in seconds since 1970.
-        line: of `reads.jsonl`.
+        line: of `reads.jsonl`, without `log_probs`.
+        log_probs: packed (see `lpsr_core.compact`); None where they are not told.
     """
 
     row: int
     stored: float
     line: str
+    log_probs: bytes | None = None
 
-    @property
+    @cached_property
     def fields(self) -> dict[str, Any]:
-        """What the line says."""
+        """What the line of `reads.jsonl` says; not to be changed."""
         fields: dict[str, Any] = json.loads(self.line)
+        if "hit" in fields:  # reads of earlier versions have neither
+            fields["log_probs"] = base64.b64encode(self.log_probs or b"").decode()
         return fields
 
     @property
@@ -117,6 +131,12 @@ class ReadStore:
         found = self._select(["run = ?", "number = ?"], [run, int(number)], "id", 1)
         return found[0] if found else None
 
+    def many(self, rows: Sequence[int]) -> dict[int, StoredRead]:
+        """Return the reads of these rows; those that were deleted are missing."""
+        marks = ",".join("?" * len(rows))
+        found = self._select([f"id IN ({marks})"], rows, "id", len(rows)) if rows else []
+        return {one.row: one for one in found}
+
     def row_of(self, key: str) -> int | None:
         """Return the row of a read; None where there is none."""
         found = self.find(key)
@@ -140,7 +160,9 @@ class ReadStore:
         where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
         with self._connection() as database:
             rows = database.execute(
-                f"SELECT id, stored, json FROM reads {where}ORDER BY {order} LIMIT ?", (*values, most)
+                f"SELECT id, stored, json, levels FROM reads LEFT JOIN log_probs ON read = id {where}"
+                f"ORDER BY {order} LIMIT ?",
+                (*values, most),
             ).fetchall()
         return [StoredRead(*row) for row in rows]
 

@@ -11,11 +11,9 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from lpsr_core.errors import LpsrError, UsageError
-from lpsr_core.geometry import Quad
 from lpsr_run.config import RunConfig
 from lpsr_run.monitor.summary import Summary
 from lpsr_run.pipeline.open_sinks import open_outbox
@@ -27,6 +25,7 @@ from lpsr_run.sinks.base import Record, write_failed
 from lpsr_run.sinks.files import replace_file
 from lpsr_run.sinks.lock import FolderLock
 from lpsr_run.sinks.outbox import Outbox
+from lpsr_serve.cameras.snapshot import encode_jpeg, scaled
 from lpsr_serve.inference.networks import Networks
 from lpsr_serve.store.places import Places, frame_beside
 from lpsr_serve.store.reads import ReadStore
@@ -34,7 +33,6 @@ from lpsr_serve.store.reads import ReadStore
 _log = logging.getLogger("lpsr.serve")
 _QUEUED = 64
 _TICK_SECONDS, _RETRY_SECONDS, _PRUNE_SECONDS = 0.5, 2.0, 3600.0
-_JPEG_QUALITY = 80
 _TAIL = 1 << 18
 """Bytes at the end of the journal that hold its last line."""
 
@@ -52,7 +50,7 @@ class Recorder:
     Args:
         places: the server's folder.
         config: names the outputs beside the journal and the store.
-        networks: give the watch list, and what made the reads.
+        networks: give the watch list and the alerts.
         summary: of this process's run.
 
     Attributes:
@@ -122,7 +120,7 @@ class Recorder:
             stack.enter_context(FolderLock(self._places.root, self._summary.run))
         except UsageError as error:
             raise UsageError(str(error).replace("--out", "--store")) from None
-        outbox = open_outbox(self._config, self._summary, _log.info, _log.error, stack)
+        outbox = open_outbox(self._config, self._summary, _log.info, _log.error, stack, self._networks.alerts)
         stack.callback(self._write_summary)
         return outbox
 
@@ -180,8 +178,15 @@ class Recorder:
     def _result(self, event: PlateEvent) -> Result:
         folder = self._places.day(time.time())
         pictures = PictureStore(folder, self._places.root) if self._config.pictures else None
+        networks = self._networks
         result = result_of(
-            event, self._summary.run, self._number, pictures, self._networks.watched, self._config.certain
+            event,
+            self._summary.run,
+            self._number,
+            pictures,
+            networks.watched,
+            self._config.certain,
+            networks.alerts,
         )
         if result.frame is not None and result.read.lr_image is not None:
             self._save_frame(self._places.root / frame_beside(result.read.lr_image, result.read.key), result)
@@ -191,11 +196,9 @@ class Recorder:
         """The frame of a read with the plate's box, as JPEG."""
         assert result.frame is not None
         canvas = np.ascontiguousarray(result.frame[..., ::-1])
-        corners = Quad.from_array(result.quad.array * result.scale)
-        draw_mark(canvas, Mark(corners, result.read.text, result.read.confidence, True))
-        _, data = cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+        draw_mark(canvas, Mark(scaled(result.quad, result.scale), result.read.text, result.read.confidence, True))
         try:
-            replace_file(path, data.tobytes())
+            replace_file(path, encode_jpeg(canvas))
         except OSError as error:
             raise write_failed(path, error) from None
 
