@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from lpsr_core.cards import PRECISIONS, Precision
 from lpsr_core.decode import CERTAIN, MIN_PLATE
 from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
+from lpsr_core.tomlfile import read_toml
 from lpsr_core.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
 from lpsr_run.engines.backends import BACKENDS, Backend
 from lpsr_run.locate.region import parse_region
@@ -19,12 +19,6 @@ from lpsr_run.redact import redact, shown
 from lpsr_run.sources.decoding import PIXEL_ASPECTS
 from lpsr_run.sources.options import DECODERS
 from lpsr_run.sources.raw import parse_raw
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 
 _DAY = 86400.0
 _OF_CAMERAS = {
@@ -256,12 +250,7 @@ def load_config(path: Path) -> RunConfig:
     Raises:
         UsageError: it is missing, not TOML, or holds a key or a type that the configuration has not.
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except ValueError as error:  # both decoders' errors are ValueErrors
-        raise UsageError(f"{path}: not TOML: {error}") from None
+    values = read_toml(path)
     defaults = RunConfig()
     known = {entry.name for entry in fields(RunConfig)}
     unknown = sorted(values.keys() - known)

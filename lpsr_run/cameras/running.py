@@ -144,12 +144,10 @@ class CameraSet:
         )
 
     def _of(self, stream: int) -> StreamSettings:
-        camera = self.sources[stream].camera
+        camera = self.sources[stream].last
         known = self._known.get(stream)
-        if known is None or (camera is not None and camera is not known[0]):
-            assert camera is not None, "a camera that was removed was read before"
-            known = camera, self._settings(camera)
-            self._known[stream] = known
+        if known is None or known[0] is not camera:
+            known = self._known[stream] = camera, self._settings(camera)
         return known[1]
 
     def _settings(self, camera: Camera) -> StreamSettings:

@@ -68,7 +68,8 @@ class CameraSource:
         state: of the source; says when the camera is outside its hours.
 
     Attributes:
-        camera: as the file said last; None once it was removed.
+        camera: as the file says; None once it was removed.
+        last: as the file said last.
         ended: whether no more frames come, whatever the file says.
 
     Raises:
@@ -77,6 +78,7 @@ class CameraSource:
 
     def __init__(self, camera: Camera, opener: Open, stop: threading.Event, state: SourceState) -> None:
         self.camera: Camera | None = camera
+        self.last = camera
         self.name, self.ended = camera.name, False
         self._opener, self._stop, self._state = opener, stop, state
         self._lock = threading.Lock()
@@ -99,8 +101,8 @@ class CameraSource:
         opened = None if camera is None else self._opened(camera)
         with self._lock:
             before, self.camera = self._until, camera
-            if opened is not None:
-                self._until, self._source = opened
+            if camera is not None and opened is not None:
+                self.last, (self._until, self._source) = camera, opened
         before.set()
 
     def frames(self) -> Iterator[Frame]:
@@ -123,7 +125,7 @@ class CameraSource:
                 return
             if source.live and not _open_now(camera):
                 self._state.status, self._state.error = "waiting", "outside its hours"
-                until.wait(_ASKED_SECONDS) if not until.is_set() else self._stop.wait(_ASKED_SECONDS)
+                self._stop.wait(_ASKED_SECONDS)
                 continue
             first, passed = index, 1000 * (monotonic() - start) if again else 0.0
             gap = again

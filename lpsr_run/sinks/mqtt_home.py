@@ -15,6 +15,8 @@ from lpsr_run.sinks.mqtt import Broker, parse_broker
 from lpsr_run.sinks.spool import NotTakenError
 
 _TIMEOUT = 10.0
+_CONNECT_SECONDS = 1.5
+"""That a read waits for a connection that is being made."""
 ONLINE, OFFLINE = b"online", b"offline"
 _HIT_SECONDS = 30
 """After which Home Assistant takes a hit for over."""
@@ -47,7 +49,8 @@ class HomePublisher:
         except ImportError:
             raise MissingExtraError("paho-mqtt", "mqtt") from None
         self._root, self._discovery = root, discovery
-        self._known, self._cameras = list(cameras), threading.Lock()
+        self._known, self._lock = list(cameras), threading.Lock()
+        self._up = threading.Event()
         self._why = "the broker cannot be reached"
         self._client: Any = mqtt.Client(CallbackAPIVersion.VERSION2)
         if self._broker.user:
@@ -57,16 +60,17 @@ class HomePublisher:
         self._status = f"{self._broker.topic}/status"
         self._client.will_set(self._status, OFFLINE, qos=1, retain=True)
         self._client.on_connect = self._connected
+        self._client.on_disconnect = lambda *_: self._up.clear()
         self._client.connect_async(self._broker.host, self._broker.port, keepalive=30)
         self._client.loop_start()
 
     def __call__(self, body: bytes, key: str) -> None:
         """Publish a read, as a line of `reads.jsonl` has it."""
-        if not self._client.is_connected():
+        if not self._up.wait(_CONNECT_SECONDS) or not self._client.is_connected():
             raise NotTakenError(self._why)
         read = json.loads(body)
         camera = str(read["source"])
-        with self._cameras:
+        with self._lock:
             new = camera not in self._known
             if new:
                 self._known.append(camera)
@@ -105,10 +109,11 @@ class HomePublisher:
             return
         self._why = "the connection to the broker is lost"
         self._client.publish(self._status, ONLINE, qos=1, retain=True)
-        with self._cameras:
+        with self._lock:
             known = list(self._known)
         for camera in known:
             self._announce(camera)
+        self._up.set()
 
     def _announce(self, camera: str) -> None:
         if self._discovery is None:
