@@ -17,10 +17,10 @@ from waiting import until
 sync_api = pytest.importorskip("playwright.sync_api", reason="the browser test needs pip install playwright")
 uvicorn = pytest.importorskip("uvicorn")
 
-from lpsr_serve.api.events import Newsroom
-from lpsr_serve.app import create_app
-from lpsr_serve.config import ServeConfig
-from lpsr_serve.server import Server
+from lpsr_serve.api.events import Newsroom  # noqa: E402
+from lpsr_serve.app import create_app  # noqa: E402
+from lpsr_serve.config import ServeConfig  # noqa: E402
+from lpsr_serve.server import Server  # noqa: E402
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(_CHROMIUM is None, reason="the browser test needs Chromium")
@@ -68,7 +68,8 @@ def unnamed(page: Any) -> list[str]:
     return list(
         page.evaluate(
             """() => [...document.querySelectorAll("a, button, input, select, img, meter")].filter((one) => !(
-              one.getAttribute("aria-label") || one.getAttribute("alt") || one.textContent.trim() || one.querySelector("img[alt]") ||
+              one.getAttribute("aria-label") || one.getAttribute("alt") || one.textContent.trim() ||
+              one.querySelector("img[alt]") ||
               (one.labels && one.labels.length))).map((one) => one.outerHTML)"""
         )
     )
