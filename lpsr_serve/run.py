@@ -11,8 +11,8 @@ import threading
 import uvicorn
 
 from lpsr_core.errors import LpsrError
+from lpsr_core.interrupt import StopRequest
 from lpsr_run.monitor.systemd import Supervisor
-from lpsr_run.process import StopRequest
 from lpsr_serve.api.events import Newsroom
 from lpsr_serve.app import create_app
 from lpsr_serve.config import ServeConfig
