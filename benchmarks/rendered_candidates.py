@@ -2,15 +2,17 @@
 
     python -m benchmarks.rendered_candidates --labels plates.csv --folder plates/ --out runs/candidates.json
 
-Takes the table of `benchmarks.likelihood_ratios`. Of every crop the five likeliest texts are rendered and compared as
-in a report (`lpsr_forensic.comparison`); counted is, over pairs of the true text and another candidate, which of the
-two comes nearer to the pixels, by the ratio of their squared residuals.
+Takes the table of `benchmarks.likelihood_ratios`. Of every crop the likeliest texts are rendered and compared, and a
+conclusion is drawn, as in a report of that crop alone (`lpsr_forensic`). Counted are the conclusions that hold a wrong
+character, and, over pairs of the true text and another candidate, which of the two comes nearer to the pixels, by the
+ratio of their squared residuals.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,14 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmarks.likelihood_ratios import load_table, narrowed, read
-from lpsr_core.decode import alternatives
+from lpsr_core.decode import MIN_PLATE, UNKNOWN, plate_score
 from lpsr_core.errors import run_command
 from lpsr_core.jsonfile import write_json
-from lpsr_core.layouts import layout_of
+from lpsr_core.layouts import DEFAULT_LAYOUTS
 from lpsr_core.metrics import gray
 from lpsr_forensic.comparison import LEAST_FIT, TELLS_APART, compare
+from lpsr_forensic.conclusion import candidate_texts, conclude, weigh
+from lpsr_forensic.likelihood import TextSet
 from lpsr_run.config import RunConfig
 from lpsr_run.tools import open_tools
 
@@ -37,13 +41,18 @@ def measure(arguments: argparse.Namespace, width: str) -> dict[str, Any]:
     crops = [narrowed(labelled[index].crop, width) for index in order]
     texts = [labelled[index].text for index in order]
     log_probs = read(open_tools(RunConfig(crops=".", threads=1)).reader.read, crops, f"read, {width}")
-    explained, ratios = [], []
+    explained, ratios, concluded = [], [], Counter[str]()
+    possible = TextSet.of(DEFAULT_LAYOUTS)
     console = Console(stderr=True)
     for crop, text, each in track(
         list(zip(crops, texts, log_probs, strict=True)), f"compare, {width}", transient=True, console=console
     ):
-        names = [one.text for one in alternatives(each)]
-        found = compare(gray(crop), [(name, layout) for name in names if (layout := layout_of(name)) is not None])
+        named = candidate_texts(each, DEFAULT_LAYOUTS)
+        found = compare(gray(crop), named)
+        weighed = weigh(each, named, found, possible)
+        said = conclude(plate_score(each), MIN_PLATE, weighed, each, possible)
+        holds = all(shown in (UNKNOWN, true) for shown, true in zip(said.text, text, strict=False))
+        concluded[said.kind if holds else f"{said.kind}, wrong"] += 1
         errors = {one.text: one.error**2 for one in found}
         explained.append(max((one.explained for one in found), default=0.0))
         if text in errors and explained[-1] >= LEAST_FIT:
@@ -51,6 +60,7 @@ def measure(arguments: argparse.Namespace, width: str) -> dict[str, Any]:
     pairs = np.array(ratios)
     return {
         "crops": len(crops),
+        "conclusions": dict(sorted(concluded.items())),
         "median_explained": round(float(np.median(explained)), 4),
         "fit": int((np.array(explained) >= LEAST_FIT).sum()),
         "pairs": len(pairs),
@@ -62,10 +72,11 @@ def measure(arguments: argparse.Namespace, width: str) -> dict[str, Any]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, write and print."""
-    figures = {width: measure(arguments, width) for width in arguments.widths}
-    write_json(arguments.out, figures)
-    for width, each in figures.items():
-        print(width, each)
+    figures = {}
+    for width in arguments.widths:
+        figures[width] = measure(arguments, width)
+        write_json(arguments.out, figures)
+        print(width, figures[width], flush=True)
     return 0
 
 

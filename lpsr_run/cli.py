@@ -38,6 +38,13 @@ def read_plates(
         str | None,
         typer.Option(metavar="PATH", help="Images that are plates already: a folder, glob or file. Not with --video."),
     ] = None,
+    fuse: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Crops of one plate, read as one: a folder, glob or file; repeat it for several. Not with --video.",
+        ),
+    ] = None,
     out: Annotated[
         str | None,
         typer.Option(
@@ -217,6 +224,7 @@ def read_plates(
         "video": tuple(video) if video else None,
         "name": tuple(name) if name else None,
         "crops": crops,
+        "fuse": tuple(fuse) if fuse else None,
         "out": out,
         "super_resolve": super_resolve,
         "views": views,
@@ -276,7 +284,7 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
 
     config = RunConfig() if config_file is None else load_config(config_file)
     # A source on the command line replaces the file's, of whichever kind that is.
-    if given["video"] is not None or given["crops"] is not None:
+    if any(given[name] is not None for name in ("video", "crops", "fuse")):
         config = config.without_source()
     config = config.changed(given)
     config.check()

@@ -39,6 +39,7 @@ class RunConfig:
         video: frames: files, folders of images, globs, URLs or camera numbers. Either this or `crops`.
         name: names of the sources, one for each of `video`; without any they are named by their paths and addresses.
         crops: images that are plates already: a file, folder or glob.
+        fuse: images of one plate that are read as one: files, folders or globs. In place of `video` and `crops`.
         out: folder for reads.jsonl, run.json and pictures.
         super_resolve: which crops go through the generator.
         views: `auto` reads crops in further views where the first look is not sure, `one` takes one look at each.
@@ -87,6 +88,7 @@ class RunConfig:
     video: tuple[str, ...] = ()
     name: tuple[str, ...] = ()
     crops: str | None = None
+    fuse: tuple[str, ...] = ()
     out: str = "runs/latest"
     super_resolve: SuperResolve = "auto"
     views: Views = "auto"
@@ -138,8 +140,8 @@ class RunConfig:
         Raises:
             UsageError: with the option and what it takes.
         """
-        if bool(self.video) == (self.crops is not None):
-            raise UsageError("give exactly one of --video and --crops")
+        if [bool(self.video), self.crops is not None, bool(self.fuse)].count(True) != 1:
+            raise UsageError("give exactly one of --video, --crops and --fuse")
         self.check_values()
 
     def check_values(self) -> None:
@@ -166,9 +168,9 @@ class RunConfig:
             raise UsageError("--sign is for the folders of --evidence")
         if self.blur and not self.evidence:
             raise UsageError("--blur is for the frames of --evidence")
-        if self.crops is not None and (self.annotate or self.detector or self.region):
+        if self.crop_specs and (self.annotate or self.detector or self.region):
             raise UsageError("--annotate, --detector and --region need --video; crops are plates already")
-        if self.crops is not None and self.locator_threshold:
+        if self.crop_specs and self.locator_threshold:
             raise UsageError("--locator-threshold needs --video; crops are plates already")
         if self.region is not None:
             parse_region(self.region)
@@ -209,6 +211,11 @@ class RunConfig:
         parse_layouts(self.layouts)
 
     @property
+    def crop_specs(self) -> tuple[str, ...]:
+        """Files, folders and globs of images that are plates already; empty where plates must be found."""
+        return self.fuse if self.crops is None else (self.crops,)
+
+    @property
     def source_names(self) -> tuple[str, ...]:
         """What the videos are called in reads, states and logs."""
         return self.name or tuple(map(redact, self.video))
@@ -219,7 +226,7 @@ class RunConfig:
 
     def without_source(self) -> RunConfig:
         """A copy that names neither video nor crops."""
-        return replace(self, video=(), name=(), crops=None)
+        return replace(self, video=(), name=(), crops=None, fuse=())
 
     def as_dict(self) -> dict[str, Any]:
         """For run.json, without credentials."""

@@ -44,7 +44,7 @@ def open_outbox(config: RunConfig, summary: Summary, note: Report, fault: Fault,
     catch_up(out, sinks, note)
     set_aside(out)
     # What other sinks get must be on the disk before.
-    sync_seconds = _SYNC_SECONDS if config.crops is not None and not sinks else 0.0
+    sync_seconds = _SYNC_SECONDS if config.crop_specs and not sinks else 0.0
     journal = stack.enter_context(JsonLinesSink(out / "reads.jsonl", sync_seconds, fault))
     return stack.enter_context(Outbox(journal, sinks, summary.run, out, note, fault))
 
@@ -65,7 +65,7 @@ def _opened(config: RunConfig, summary: Summary, note: Report, fault: Fault, sta
         sinks.append(stack.enter_context(mqtt))
     if config.evidence is not None:
         signer = open_signer(Path(config.sign)) if config.sign is not None else None
-        files = (*config.video, *([config.crops] if config.crops is not None else []))
+        files = (*config.video, *config.crop_specs)
         made_by = {
             **environment(),
             "run": summary.run,

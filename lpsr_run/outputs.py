@@ -44,7 +44,7 @@ def refuse_overwriting(config: RunConfig) -> None:
 
 
 def _inputs(config: RunConfig) -> Iterator[Path]:
-    for spec in (*config.video, *([config.crops] if config.crops is not None else [])):
+    for spec in (*config.video, *config.crop_specs):
         yield from files_named(spec)
     for name in _INPUTS:
         if getattr(config, name) is not None:

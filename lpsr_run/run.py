@@ -22,6 +22,7 @@ from lpsr_run.config import RunConfig
 from lpsr_run.configured import open_sources, open_stream, raise_or_report
 from lpsr_run.crops import read_crops
 from lpsr_run.event_log import EventLog
+from lpsr_run.fusion import CONTRIBUTIONS, Fused, fuse, print_contributions
 from lpsr_run.interrupt import StopRequest
 from lpsr_run.lock import FolderLock
 from lpsr_run.open_sinks import open_outbox
@@ -30,6 +31,7 @@ from lpsr_run.privacy import WatchList, load_watch_list
 from lpsr_run.say import Messages
 from lpsr_run.sinks import PictureStore, Result, TableSink, make_folder
 from lpsr_run.sinks.base import write_failed
+from lpsr_run.sinks.files import replace_file
 from lpsr_run.sources import Frame, Source
 from lpsr_run.sources.merge import Ended, Merged, Quiet
 from lpsr_run.status import StatusFile
@@ -91,6 +93,12 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
             if failure is None:  # which on a full disk is the same one
                 fault(str(write_failed(out / "run.json", error)))
 
+    def fused(found: Fused) -> None:
+        lines = "".join(each.to_json() + "\n" for each in found.contributions)
+        replace_file(out / CONTRIBUTIONS, lines.encode(errors="backslashreplace"))
+        if not quiet:
+            print_contributions(found.contributions, Console(soft_wrap=False, highlight=False))
+
     refuse_overwriting(config)
     # The sources first: a mistyped path should be told before a model is loaded.
     sources = open_sources(config, state, report, note, done)
@@ -124,9 +132,8 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
             with _progress(errors, quiet) as progress, StopRequest() as stop:
                 merged = stack.enter_context(closing(Merged(sources, state, done, lambda: stop.signal is not None)))
                 frames = _counted(tools.reader.clock, merged, sources, summary, progress, stop, report, outbox.tick)
-                for event in _events(
-                    config, tools, frames, any(source.live for source in sources), report, stack, left_out
-                ):
+                live = any(source.live for source in sources)
+                for event in _events(config, tools, frames, live, report, stack, left_out, fused):
                     with tools.reader.clock.stage("write"):
                         number += 1
                         result = _result(event, summary.run, number, store, watched, config.certain)
@@ -152,15 +159,33 @@ def _events(
     report: Report,
     stack: ExitStack,
     left_out: Callable[[PlateEvent, str], None],
+    fused: Callable[[Fused], None],
 ) -> Iterator[PlateEvent]:
+    layouts = parse_layouts(config.layouts)
+    if config.fuse:
+        return _fused(config, tools, frames, report, fused)
     if tools.locator is None:
-        layouts = parse_layouts(config.layouts)
         return read_crops(frames, tools.reader, report, layouts, min_plate=config.min_plate)
     stream = open_stream(config, tools, tools.locator, live, left_out)
     if config.annotate is not None:
         video = stack.enter_context(VideoSink(Path(config.annotate)))
         stream.show = lambda frame, marks: video.show(frame.image, marks, frame.milliseconds)
     return stream.reads(frames)
+
+
+def _fused(
+    config: RunConfig,
+    tools: Tools,
+    frames: Iterable[Frame | Quiet | Ended],
+    report: Report,
+    fused: Callable[[Fused], None],
+) -> Iterator[PlateEvent]:
+    """The one read of all crops, once each crop's contribution was told."""
+    layouts, power = parse_layouts(config.layouts), tools.calibration.power
+    found = fuse(frames, tools.reader, report, layouts, power, config.min_plate)
+    fused(found)
+    if found.event is not None:
+        yield found.event
 
 
 def _counted(
