@@ -182,7 +182,7 @@ def draw(widths: dict[str, dict[str, Any]], path: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingExtraError("matplotlib", "bench") from None
-    matplotlib.rcParams["svg.hashsalt"] = "lpsr"
+    matplotlib.rcParams |= {"svg.hashsalt": "lpsr", "svg.fonttype": "none", "font.family": "sans-serif"}
     colours = ("#0063a6", "#c24e00", "#00775a", "#98407f", "#7d6200", "#5a6570")
     figure = Figure(figsize=(9.5, 4.0), layout="constrained")
     left, right = figure.subplots(1, 2)

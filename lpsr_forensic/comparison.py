@@ -1,7 +1,8 @@
 """Compares rendered candidates with the pixels: each is aligned, blurred, lit like the picture, and subtracted.
 
-Every candidate gets the same freedom: an affine placement, a Gaussian blur, and brightness, contrast and a linear
-gradient of the light by least squares. All are compared over the same pixels, the row of characters.
+Every candidate gets the same freedom: an affine placement, a Gaussian blur, and brightness and contrast with a linear
+gradient of both by least squares. All are compared over the same pixels, the row of characters. Placements are found
+on pictures whose local mean and contrast were taken out, so that shadows do not draw them away.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ _PLACING_BLUR = 1.8
 """Standard deviation in pixels with which the first placement is looked for: blurred pictures align from farther."""
 _ROUNDS = 2
 _LEAST_PIXELS = 40
+_LOCAL = 0.35
+"""Standard deviation of the Gaussian over which light is evened out, as a fraction of the picture's height."""
+_LEAST_CONTRAST = 3.0
+"""Grey levels that are added to the local contrast, so that noise is not raised to it."""
 _CELL = 0.5
 """Standard deviation in pixels of the box that a pixel averages over, rounded up."""
 _ROUGH = cv2.TermCriteria_COUNT | cv2.TermCriteria_EPS, 40, 1e-5
@@ -46,7 +51,8 @@ class Compared:
         picture: float32[H, W], 0..255, the rendering as it should look in the picture.
         residual: float32[H, W], picture minus rendering in grey levels; zero outside the row of characters.
         error: root mean square of the residual in grey levels.
-        explained: fraction of the picture's variance that the rendering explains, at most 1.
+        explained: fraction of the picture's variance, without what a gradient of light explains, that the rendering
+            explains; at most 1.
         blur: standard deviation of the Gaussian that fits best, in pixels of the picture.
     """
 
@@ -139,8 +145,11 @@ def _aligned(
     mask: NDArray[np.uint8] = np.zeros(source.shape, np.uint8)
     left, top, right, bottom = drawn.characters
     mask[top:bottom, left:right] = 255
+    reach = luma.shape[0] * _LOCAL
+    across, down = float(np.hypot(*start[:, 0])), float(np.hypot(*start[:, 1]))
+    target, moving = _flattened(luma, reach, reach), _flattened(source, reach * across, reach * down)
     try:
-        correlation, warp = cv2.findTransformECC(luma, source, start.copy(), cv2.MOTION_AFFINE, steps, mask, 1)
+        correlation, warp = cv2.findTransformECC(target, moving, start.copy(), cv2.MOTION_AFFINE, steps, mask, 1)
     except cv2.error:
         return []
     warp = np.asarray(warp, np.float32)
@@ -175,7 +184,8 @@ def _fit_at(
     fitted = _lit(luma, _sampled(source, placed.warp, luma.shape), chosen)
     residual = np.where(chosen, luma - fitted, 0).astype(np.float32)
     error = float(np.sqrt((residual[chosen] ** 2).mean()))
-    explained = 1 - error**2 / max(float(luma[chosen].var()), 1e-6)
+    unlit = (luma - _lit(luma, None, chosen))[chosen]
+    explained = 1 - error**2 / max(float((unlit**2).mean()), 1e-6)
     return _Fit(Compared(drawn.text, fitted, residual, error, explained, blur), placed)
 
 
@@ -197,17 +207,41 @@ def _blurred(drawn: Rendering, warp: NDArray[np.float32], blur: float, inverted:
     return cv2.GaussianBlur(255 - values if inverted else values, (0, 0), total * across, sigmaY=total * down)  # type: ignore[return-value]
 
 
+def _flattened(picture: NDArray[np.float32], across: float, down: float) -> NDArray[np.float32]:
+    """A picture without its local mean and contrast over Gaussians of these standard deviations in pixels."""
+
+    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        # Averaged at a quarter of the size or less, where a wide Gaussian costs little.
+        height, width = values.shape
+        shrink = max(int(min(across, down) / 3), 1)
+        size = max(width // shrink, 2), max(height // shrink, 2)
+        small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+        small = cv2.GaussianBlur(small, (0, 0), across * size[0] / width, sigmaY=down * size[1] / height)
+        return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+
+    rest = picture - mean(picture)
+    return rest / np.sqrt(mean(rest * rest) + np.float32(_LEAST_CONTRAST**2))
+
+
 def _sampled(source: NDArray[np.float32], warp: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(source, warp, (shape[1], shape[0]), flags=flags, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
 
 
-def _lit(luma: NDArray[np.float32], rendered: NDArray[np.float32], chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The rendering with the brightness, contrast and linear gradient that come nearest to the picture."""
+def _lit(
+    luma: NDArray[np.float32], rendered: NDArray[np.float32] | None, chosen: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """The rendering with the brightness and contrast, both linear over the picture, that come nearest to it.
+
+    Without a rendering it is the brightness alone.
+    """
     down, across = np.mgrid[-1 : 1 : luma.shape[0] * 1j, -1 : 1 : luma.shape[1] * 1j]
-    terms = np.stack([rendered.astype(np.float64), np.ones(luma.shape), across, down], axis=2)
-    weights, *_ = np.linalg.lstsq(terms[chosen], luma[chosen].astype(np.float64), rcond=None)
-    return (terms @ weights).clip(0, 255).astype(np.float32)
+    terms = [np.ones(luma.shape), across, down]
+    if rendered is not None:
+        terms += [rendered.astype(np.float64) * each for each in terms]
+    stack = np.stack(terms, axis=2)
+    weights, *_ = np.linalg.lstsq(stack[chosen], luma[chosen].astype(np.float64), rcond=None)
+    return (stack @ weights).clip(0, 255).astype(np.float32)
 
 
 def _characters(luma: NDArray[np.float32], drawn: Rendering, warp: NDArray[np.float32]) -> NDArray[np.bool_]:

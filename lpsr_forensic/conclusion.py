@@ -132,9 +132,7 @@ def conclude(
     with np.errstate(divide="ignore"):
         open_ones = set(np.flatnonzero(log10_odds(np.log(own)) < np.log10(LEAST_ODDS)).tolist())
     if open_ones:
-        reasons.append(
-            f"Posterior odds below {LEAST_ODDS:g} to 1 leave open: {_positions(open_ones)}."
-        )
+        reasons.append(f"Posterior odds below {LEAST_ODDS:g} to 1 leave open: {_positions(open_ones)}.")
     for other in candidates[1:]:
         differing = {at for at in range(PLATE_LENGTH) if other.text[at] != first.text[at]}
         if other.relation == "nearer than the first":

@@ -37,7 +37,9 @@ def estimate_blur(luma: NDArray[np.float32]) -> float:
 def wiener(picture: NDArray[np.float32], blur: float, noise: float) -> NDArray[np.float32]:
     """Deconvolve a picture with a Gaussian by the Wiener filter H* / (|H|^2 + NSR).
 
-    NSR is the variance of the noise divided by that of the picture, at least 0.0001; edges are mirrored.
+    NSR is the power of white noise over that of the picture, which is taken to fall with the square of the frequency,
+    as that of pictures does: NSR(f) = 2 pi ln(n/2) f^2 s^2 / v with the noise's standard deviation s, the picture's
+    variance v and its width n. Borders are mirrored.
 
     Args:
         picture: float32[H, W, 3], 0..255.
@@ -51,13 +53,13 @@ def wiener(picture: NDArray[np.float32], blur: float, noise: float) -> NDArray[n
     border = max(int(np.ceil(4 * blur)), 8)
     framed = cv2.copyMakeBorder(picture, border, border, border, border, cv2.BORDER_REFLECT)
     signal = max(float(picture.mean(axis=2).var()), 1e-6)
-    nsr = float(np.clip(noise * noise / signal, _LEAST_NSR, _MOST_NSR))
+    least = np.clip(noise * noise / signal, _LEAST_NSR, _MOST_NSR)
     down = np.fft.fftfreq(framed.shape[0])[:, None]
     across = np.fft.rfftfreq(framed.shape[1])[None]
     transfer = np.exp(-2 * (np.pi * blur) ** 2 * (down**2 + across**2))  # of a Gaussian of unit sum
+    nsr = 2 * np.pi * np.log(max(width / 2, 2)) * (down**2 + across**2) * least
     spectrum = np.fft.rfft2(framed, axes=(0, 1)) * (transfer / (transfer**2 + nsr))[..., None]
-    # The filter's gain at frequency zero is below one; the mean of the picture is kept.
-    sharp = np.fft.irfft2(spectrum, s=framed.shape[:2], axes=(0, 1)) * (1 + nsr)
+    sharp = np.fft.irfft2(spectrum, s=framed.shape[:2], axes=(0, 1))
     return sharp[border : border + height, border : border + width].clip(0, 255).astype(np.float32)
 
 

@@ -147,7 +147,7 @@ def _candidates(report: ForensicReport) -> list[dict[str, Any]]:
         listed.append(
             {
                 "candidate": each,
-                "words": verbal(each.log10_lr),
+                "words": verbal(each.log10_first),
                 "picture": None if shown is None else enlarged(as_image(shown.picture), _SMALL),
                 "residual": None if shown is None else enlarged(residual_image(shown.residual), _SMALL),
                 "blur": None if shown is None else shown.blur,
