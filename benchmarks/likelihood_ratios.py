@@ -43,8 +43,8 @@ from lpsr_core.reliability import Reliability
 from lpsr_forensic.cllr import Validation, cllr, validate
 from lpsr_forensic.likelihood import TextSet, character_log10_lrs, text_log10_lrs
 from lpsr_run.config import RunConfig
-from lpsr_run.plate_reader import PlateBatch
-from lpsr_run.tools import open_tools
+from lpsr_run.pipeline.plate_reader import PlateBatch
+from lpsr_run.pipeline.tools import open_tools
 
 WIDTHS = ("native", "64", "48", "40", "33")
 RESAMPLES = 400

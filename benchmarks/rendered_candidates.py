@@ -31,7 +31,7 @@ from lpsr_forensic.comparison import LEAST_FIT, TELLS_APART, compare
 from lpsr_forensic.conclusion import candidate_texts, conclude, weigh
 from lpsr_forensic.likelihood import TextSet
 from lpsr_run.config import RunConfig
-from lpsr_run.tools import open_tools
+from lpsr_run.pipeline.tools import open_tools
 
 
 def measure(arguments: argparse.Namespace, width: str) -> dict[str, Any]:

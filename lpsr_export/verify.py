@@ -12,10 +12,10 @@ from lpsr_core.cards import ModelCard, Role, card_path, graph_name, load_verifie
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Image, to_images
 from lpsr_core.plans import PlanCard, load_runnable, plan_card_path
-from lpsr_export.compare import Agreement, compare_pictures, compare_readings, texts
-from lpsr_export.crops import CHECK_SEED, direct_batch, lr_batch, rendered_crops
-from lpsr_export.engines import PlanSession, this_machine
-from lpsr_export.graphs import GraphSession
+from lpsr_export.checks.compare import Agreement, compare_pictures, compare_readings, texts
+from lpsr_export.checks.crops import CHECK_SEED, direct_batch, lr_batch, rendered_crops
+from lpsr_export.graph.graphs import GraphSession
+from lpsr_export.tensorrt.engines import PlanSession, this_machine
 
 _WORST = 8
 _WIDTH = 384

@@ -17,14 +17,14 @@ from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Image
 from lpsr_core.layouts import Layout, parse_layouts
 from lpsr_run.config import RunConfig
+from lpsr_run.engines.models import Model
 from lpsr_run.evidence.contents import CROP, CROP_OF, MANIFEST, SAID, digest, read_history, read_picture
 from lpsr_run.evidence.provenance import environment
-from lpsr_run.fusion import Contribution, fuse
-from lpsr_run.models import Model
+from lpsr_run.pipeline.fusion import Contribution, fuse
+from lpsr_run.pipeline.tools import Tools
 from lpsr_run.redact import shown
 from lpsr_run.sources import list_images
 from lpsr_run.sources.images import ImageSource
-from lpsr_run.tools import Tools
 
 MOST = 32
 """Frames that a report shows; the widest are taken."""

@@ -19,11 +19,11 @@ from lpsr_forensic.likelihood import TextSet
 from lpsr_forensic.registration import Average, average
 from lpsr_forensic.validation import ValidationFile, load_validation
 from lpsr_run.config import RunConfig
-from lpsr_run.opening import open_network
-from lpsr_run.plate_reader import enlarge
+from lpsr_run.engines.opening import open_network
+from lpsr_run.pipeline.plate_reader import enlarge
+from lpsr_run.pipeline.tools import open_tools
 from lpsr_run.sinks.base import write_failed
 from lpsr_run.sinks.files import replace_file
-from lpsr_run.tools import open_tools
 
 MOST_COMPARED = 240
 """Width in pixels to which the average is brought, where it is wider, before candidates are compared with it."""

@@ -154,7 +154,7 @@ def test_another_plate_among_the_frames_is_told(toys: dict[str, Any], tmp_path: 
 @pytest.fixture(scope="module")
 def evidence(toys: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Evidence of two cars."""
-    from lpsr_run.run import run
+    from lpsr_run.pipeline.run import run
 
     folder = tmp_path_factory.mktemp("evidence")
     box = np.zeros((1, 300, 6), np.float32)

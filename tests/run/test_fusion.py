@@ -12,8 +12,8 @@ from conftest import Command, paint, save_image
 
 from lpsr_core.alphabet import CLASSES, PLATE_LENGTH, encode
 from lpsr_core.decode import decode
-from lpsr_run.fusion import fuse
-from lpsr_run.plate_reader import PlateBatch
+from lpsr_run.pipeline.fusion import fuse
+from lpsr_run.pipeline.plate_reader import PlateBatch
 from lpsr_run.sources.base import Frame
 
 
@@ -21,7 +21,7 @@ class Said:
     """Stands for a plate reader that gives known log-probabilities."""
 
     def __init__(self, log_probs: list[np.ndarray]) -> None:
-        from lpsr_run.clock import StageClock
+        from lpsr_run.pipeline.clock import StageClock
 
         self._log_probs, self.clock = np.stack(log_probs).astype(np.float32), StageClock()
 
