@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from lpsr_core.cards import Calibration
 from lpsr_core.decode import plate_score
 from lpsr_core.errors import LpsrError, UsageError
-from lpsr_core.geometry import Image
+from lpsr_core.geometry import Image, Quad
 from lpsr_core.layouts import Layout, parse_layouts
 from lpsr_run.config import RunConfig
 from lpsr_run.engines.models import Model
-from lpsr_run.evidence.contents import CROP, CROP_OF, MANIFEST, SAID, digest, read_history, read_picture
+from lpsr_run.evidence.contents import CROP, CROP_OF, FRAME, MANIFEST, SAID, digest, read_history, read_picture
 from lpsr_run.evidence.provenance import environment
 from lpsr_run.pipeline.fusion import Contribution, fuse
 from lpsr_run.pipeline.tools import Tools
@@ -74,6 +74,7 @@ class Material:
         made_by: program, libraries, machine, sources and configuration of the reading.
         recorded: whether the networks' answers come from evidence, and not from this program's run.
         min_plate: plate score below which nothing is read.
+        unrectified: the plate's box in the whole frame of evidence, as that was delivered; None where it is not kept.
     """
 
     exhibits: tuple[Exhibit, ...]
@@ -87,6 +88,7 @@ class Material:
     made_by: Mapping[str, Any] = field(repr=False)
     recorded: bool
     min_plate: float
+    unrectified: Exhibit | None = None
 
 
 def is_evidence(paths: Sequence[Path]) -> bool:
@@ -156,6 +158,7 @@ def from_evidence(folder: Path, tools: Tools) -> Material:
         {**made_by, "read": {"run": read.get("run"), "number": read.get("number"), "text": read.get("text")}},
         True,
         float(config.get("min_plate", RunConfig().min_plate)),
+        _unrectified(folder, told, files),
     )
 
 
@@ -244,6 +247,22 @@ def _recorded_models(
         found[role] = {**known, **told}
     reader = recorded.get("reader", {})
     return found, "reader" in here and here["reader"].sha256 == reader.get("sha256")
+
+
+def _unrectified(folder: Path, told: Mapping[str, Any], files: Mapping[str, str]) -> Exhibit | None:
+    """The pixels around the plate in the whole frame, where that is kept."""
+    frame = told.get("frame")
+    if FRAME not in files or frame is None or not (folder / FRAME).is_file():
+        return None
+    data, image = _bytes(folder / FRAME), read_picture(folder / FRAME)
+    box = Quad.from_points(told["quad"]).box.expanded(0.04, 0.12)
+    pixels = np.ascontiguousarray(box.crop(image))
+    name = "Whole frame around the plate"
+    where = f"{FRAME}, box from ({max(box.x, 0):.0f}, {max(box.y, 0):.0f})"
+    intact = digest(data) == files[FRAME]
+    number, read = int(told["read"]["frame"]), told["read"]
+    time = f"{float(read['milliseconds']) / 1000:.3f} s"
+    return Exhibit(name, where, number, time, pixels, digest(data), digest(pixels.tobytes()), None, intact)
 
 
 def _widest(kept: Sequence[Contribution]) -> list[Contribution]:

@@ -93,6 +93,7 @@ def _context(report: ForensicReport) -> dict[str, Any]:
         "mean": mean,
         "reference": reference,
         "exhibits": _exhibits(report),
+        "unrectified": None if material.unrectified is None else enlarged(material.unrectified.image),
         "first": report.candidates[0],
         "candidates": _candidates(report),
         "characters": _characters(report),

@@ -82,7 +82,7 @@ def test_the_text_is_concluded_with_its_ratios(made: tuple[ForensicReport, str])
 def test_raw_pixels_are_enlarged_without_interpolation(made: tuple[ForensicReport, str]) -> None:
     report, page = made
     for exhibit in report.material.exhibits:
-        shown = pictures(page)[f"{exhibit.name}, raw pixels"]
+        shown = pictures(page)[f"{exhibit.name}, enlarged pixels"]
         factor = shown.shape[1] // exhibit.image.shape[1]
         np.testing.assert_array_equal(shown[::factor, ::factor], exhibit.image)
         np.testing.assert_array_equal(shown[factor - 1 :: factor, factor - 1 :: factor], exhibit.image)
@@ -185,6 +185,14 @@ def test_evidence_keeps_the_frames_of_a_track_and_is_reported(
     assert found.candidates[0].text == "ABC1D34"
     assert found.material.recorded
     assert digest((evidence.parent / "v.mp4").read_bytes()) in page
+    raw = found.material.unrectified
+    whole = cv2.imread(str(reads(evidence)[0] / "frame.png"))[..., ::-1]
+    height, width = raw.image.shape[:2]
+    assert 120 <= width <= 135
+    assert 40 <= height <= 52
+    corner = re.search(r"\((\d+), (\d+)\)", raw.source)
+    x, y = int(corner[1]), int(corner[2])
+    np.testing.assert_array_equal(raw.image, whole[y : y + height, x : x + width])
     read = json.loads((reads(evidence)[0] / "evidence.json").read_text())["read"]
     assert found.candidates[0].posterior == pytest.approx(read["confidence"], abs=1e-4)
     assert found.material.plate == pytest.approx(read["plate"], abs=1e-4)
