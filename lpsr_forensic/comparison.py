@@ -149,10 +149,10 @@ def _aligned(
     across, down = float(np.hypot(*start[:, 0])), float(np.hypot(*start[:, 1]))
     target, moving = _flattened(luma, reach, reach), _flattened(source, reach * across, reach * down)
     try:
-        correlation, warp = cv2.findTransformECC(target, moving, start.copy(), cv2.MOTION_AFFINE, steps, mask, 1)
+        correlation, found = cv2.findTransformECC(target, moving, start.copy(), cv2.MOTION_AFFINE, steps, mask, 1)
     except cv2.error:
         return []
-    warp = np.asarray(warp, np.float32)
+    warp: NDArray[np.float32] = np.asarray(found, np.float32)
     if not _plausible(warp, start):
         return []
     return [_Placed(warp, float(correlation), blur, pen, inverted)]

@@ -23,7 +23,7 @@ from lpsr_run.evidence.provenance import environment
 from lpsr_run.pipeline.fusion import Contribution, fuse
 from lpsr_run.pipeline.tools import Tools
 from lpsr_run.redact import shown
-from lpsr_run.sources import list_images
+from lpsr_run.sources import Frame, list_images
 from lpsr_run.sources.images import ImageSource
 
 MOST = 32
@@ -183,7 +183,7 @@ def from_images(paths: Sequence[Path], tools: Tools, config: RunConfig, report: 
 
     files = [path for given in paths for path in list_images(str(given), report)[0]]
     layouts = parse_layouts(config.layouts)
-    images = {}
+    images: dict[int, Frame] = {}
     for frame in ImageSource(files, leave_out).frames():
         images[len(images)] = frame
     power = tools.calibration.power
@@ -193,7 +193,7 @@ def from_images(paths: Sequence[Path], tools: Tools, config: RunConfig, report: 
         kept = list(found.contributions)
     if not kept:
         raise LpsrError("no picture is large enough to hold a plate; give at least one of 8x4 pixels")
-    total = np.sum([each.log_probs for each in kept], axis=0, dtype=np.float64)
+    total: NDArray[np.float64] = np.stack([each.log_probs for each in kept]).astype(np.float64).sum(axis=0)
     shown_ones = _widest(kept)
     digests = {shown(path): digest(_bytes(path)) for path in files}
     exhibits = tuple(

@@ -12,10 +12,11 @@ import numpy as np
 
 from lpsr_core import __version__
 from lpsr_core.alphabet import ALPHABET, PLATE_LENGTH
-from lpsr_core.decode import decode
+from lpsr_core.decode import UNKNOWN, decode
 from lpsr_core.errors import MissingExtraError
 from lpsr_forensic import conclusion as rule
 from lpsr_forensic.comparison import LEAST_FIT, TELLS_APART
+from lpsr_forensic.examination import ForensicReport
 from lpsr_forensic.likelihood import (
     VERBAL_SCALE,
     VERBAL_SOURCE,
@@ -26,7 +27,6 @@ from lpsr_forensic.likelihood import (
 )
 from lpsr_forensic.pictures import WATERMARK, as_image, embedded, enlarged, residual_image, watermarked
 from lpsr_forensic.registration import LEAST_CORRELATION
-from lpsr_forensic.report import ForensicReport
 from lpsr_forensic.words import GLOSSARY, LIMITS, training
 
 _TEMPLATE = "report.html.j2"
@@ -168,7 +168,7 @@ def _characters(report: ForensicReport) -> list[dict[str, Any]]:
         rows.append(
             {
                 "position": at + 1,
-                "concluded": report.conclusion.text[at] if report.conclusion.text else rule.UNKNOWN,
+                "concluded": report.conclusion.text[at] if report.conclusion.text else UNKNOWN,
                 "listed": [(ALPHABET[k], float(posteriors[at, k]), float(ratios[at, k])) for k in order],
             }
         )

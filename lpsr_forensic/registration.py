@@ -113,11 +113,12 @@ def _align(
     target: NDArray[np.float32], frame: NDArray[np.float32], start: NDArray[np.float32], size: tuple[int, int]
 ) -> Aligned:
     try:
-        correlation, warp = cv2.findTransformECC(target, frame, start.copy(), cv2.MOTION_AFFINE, _STEPS, None, 5)
+        correlation, found = cv2.findTransformECC(target, frame, start.copy(), cv2.MOTION_AFFINE, _STEPS)
     except cv2.error:  # it does not converge, or the pictures have no contrast
         return Aligned(start, float("nan"), 0.0)
+    warp = np.asarray(found, np.float32)
     middle = np.array([size[0] / 2, size[1] / 2, 1.0])
-    return Aligned(np.asarray(warp, np.float32), float(correlation), float(np.linalg.norm((warp - start) @ middle)))
+    return Aligned(warp, float(correlation), float(np.linalg.norm((warp - start) @ middle)))
 
 
 def _scaling(frame: Image, size: tuple[int, int]) -> NDArray[np.float32]:

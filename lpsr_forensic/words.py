@@ -43,7 +43,11 @@ GLOSSARY = (
         "Cost of likelihood ratios in bits, between 0 (always right and sure) and 1 (says nothing); above 1 it "
         "misleads. Cllr min is what perfect calibration would leave of it.",
     ),
-    ("Plate score", "Probability mass that the reader gives to texts of the layouts; low where there is no plate."),
+    (
+        "Plate score",
+        "How surely a plate was seen at all, 0 to 1: the probability of all texts of the layouts together, times how "
+        "much is known of the characters.",
+    ),
     ("Registration", "Finding how frames lie on each other, to fractions of a pixel, so that they can be averaged."),
     ("Wiener deconvolution", "Takes a known blur out of a picture as far as its noise allows."),
     ("Residual", "Difference between the frames and a rendering, after placement, blur and light were fitted."),

@@ -28,8 +28,6 @@ CONTRIBUTIONS = "contributions.jsonl"
 """Beside `reads.jsonl`: a line for each crop of a fused read."""
 TOLERANCE = 2.0
 """Nats of evidence for another plate that a crop may show and still be fused, as with the frames of a track."""
-_SAYS_NOTHING = 1.0, 0.6
-"""Nats of agreement and plate score below both of which a crop beside others shows no plate: it says nothing."""
 
 
 @dataclass(frozen=True)
@@ -169,13 +167,7 @@ def _left_out(log_probs: NDArray[np.float32], layouts: Sequence[Layout], min_pla
     if len(shown) < 2:
         return why
     evidence = TextEvidence(layouts)
-    characters = evidence.characters(log_probs[shown])
-    group = _largest_group(evidence, characters)
-    for at in sorted(group) if len(group) > 2 else ():
-        beside = characters[sorted(group - {at})].sum(axis=0)
-        agreement = float(evidence.agreement(beside[None], characters[at][None])[0, 0])
-        if agreement < _SAYS_NOTHING[0] and scores[shown[at]] < _SAYS_NOTHING[1]:
-            why[shown[at]] = f"shows no plate that can be read (score {scores[shown[at]]:.2f}); left out"
+    group = _largest_group(evidence, evidence.characters(log_probs[shown]))
     together = decode(log_probs[[shown[at] for at in sorted(group)]].astype(np.float64).sum(axis=0), layouts).text
     for at, place in enumerate(shown):
         if at not in group:
