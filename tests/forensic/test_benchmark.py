@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from toy_models import paint, save_image
+from toy_models import ROOT, paint, save_image
 
+sys.path.insert(0, str(ROOT))
 from benchmarks.likelihood_ratios import Ratios, main, narrowed
 from lpsr_core.errors import UsageError
 
