@@ -194,6 +194,9 @@ def from_images(paths: Sequence[Path], tools: Tools, config: RunConfig, report: 
     if not kept:
         raise LpsrError("no picture is large enough to hold a plate; give at least one of 8x4 pixels")
     total: NDArray[np.float64] = np.stack([each.log_probs for each in kept]).astype(np.float64).sum(axis=0)
+    plate = plate_score(total / len(kept), layouts)
+    if found.log_probs is None:
+        plate = min(plate, max(each.plate for each in kept))
     shown_ones = _widest(kept)
     digests = {shown(path): digest(_bytes(path)) for path in files}
     exhibits = tuple(
@@ -213,7 +216,7 @@ def from_images(paths: Sequence[Path], tools: Tools, config: RunConfig, report: 
         exhibits,
         total / max(len(kept), 1) ** power,
         len(kept),
-        plate_score(total / len(kept), layouts),
+        plate,
         layouts,
         tools.calibration,
         {role: model_record(model) for role, model in tools.models.items()},

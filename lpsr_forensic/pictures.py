@@ -15,7 +15,7 @@ from lpsr_core.geometry import Image
 WATERMARK = "MODEL OUTPUT, NOT EVIDENCE"
 WIDTH = 460
 """Pixels that enlarged pictures come near to without passing, in whole factors."""
-_RESIDUAL = 3.0
+_RESIDUAL = 2.0
 """Factor on residuals when they are shown around mid-grey."""
 
 
@@ -84,5 +84,5 @@ def as_image(values: NDArray[np.float32]) -> Image:
 
 
 def residual_image(residual: NDArray[np.float32]) -> Image:
-    """A residual around mid-grey, three times as strong: lighter where the frames are lighter than the rendering."""
+    """A residual around mid-grey, twice as strong: lighter where the frames are lighter than the rendering."""
     return as_image(np.asarray(128 + _RESIDUAL * residual, np.float32))
