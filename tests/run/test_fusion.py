@@ -47,7 +47,7 @@ def fused(log_probs: list[np.ndarray], power: float = 0.5, min_plate: float = 0.
 
 def test_log_probabilities_are_added_and_tempered() -> None:
     said = [says("ABC1234", 0.9), says("ABC1284", 0.6), says("ABC1234", 0.7)]
-    found, told = fused(said, power=0.8)
+    found, told = fused(said, power=0.8, min_plate=0.0)
     assert not told
     expected = np.sum([each.astype(np.float32) for each in said], axis=0, dtype=np.float64) / 3**0.8
     np.testing.assert_allclose(found.log_probs, expected)
