@@ -109,6 +109,13 @@ def load_table(labels: Path, folder: Path) -> list[Labelled]:
     return found
 
 
+def add_table(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name a table of labelled crops."""
+    parser.add_argument("--labels", type=Path, required=True, metavar="FILE", help="table with the columns file;text")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="where the files are (default: beside the table)")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
 def narrowed(crop: Image, width: str) -> Image:
     """The crop averaged to a width in pixels; as it is where it is narrower, or the width is `native`."""
     height, across = crop.shape[:2]
@@ -284,8 +291,7 @@ def run(arguments: argparse.Namespace) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(description="Validate likelihood ratios on labelled crops.")
-    parser.add_argument("--labels", type=Path, required=True, metavar="FILE", help="table with the columns file;text")
-    parser.add_argument("--folder", type=Path, metavar="DIR", help="where the files are (default: beside the table)")
+    add_table(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     parser.add_argument("--widths", nargs="+", default=list(WIDTHS), metavar="W", help="pixels, or native")
     parser.add_argument("--name", default="", metavar="TEXT", help="what the pictures are called in reports")
@@ -294,7 +300,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--generator", default="lite", metavar="MODEL", help="released name or .onnx file")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads; 0 for as many as cores")
     parser.add_argument("--resamples", type=int, default=RESAMPLES, metavar="N", help="of the intervals")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return run(parser.parse_args(argv))
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.likelihood_ratios import load_table, narrowed, read
+from benchmarks.likelihood_ratios import add_table, load_table, narrowed, read
 from lpsr_core.decode import MIN_PLATE, UNKNOWN, plate_score
 from lpsr_core.errors import run_command
 from lpsr_core.jsonfile import write_json
@@ -83,13 +83,11 @@ def run(arguments: argparse.Namespace) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(description="Compare rendered candidates with labelled crops.")
-    parser.add_argument("--labels", type=Path, required=True, metavar="FILE", help="table with the columns file;text")
-    parser.add_argument("--folder", type=Path, metavar="DIR", help="where the files are (default: beside the table)")
+    add_table(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON file for the figures")
     parser.add_argument("--widths", nargs="+", default=["native", "48"], metavar="W", help="pixels, or native")
     parser.add_argument("--count", type=int, default=100, metavar="N", help="crops, drawn at random")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the draw")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return run(parser.parse_args(argv))
 
 

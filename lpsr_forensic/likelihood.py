@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.alphabet import CLASSES, DIGITS, LETTERS, PLATE_LENGTH, encode
+from lpsr_core.decode import distinct
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout, masks_of
 
 _SMALLEST = 1e-15
@@ -54,10 +55,7 @@ class TextSet:
     @classmethod
     def of(cls, layouts: Sequence[Layout] = DEFAULT_LAYOUTS) -> TextSet:
         """The texts of layouts, of which two with one pattern count once."""
-        first: dict[str, Layout] = {}
-        for layout in layouts:
-            first.setdefault(layout.pattern, layout)
-        return cls(tuple(first.values()))
+        return cls(distinct(tuple(layouts)))
 
     @property
     def sizes(self) -> NDArray[np.float64]:
