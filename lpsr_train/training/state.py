@@ -136,7 +136,8 @@ def mean(folders: Sequence[Path]) -> dict[str, Any]:
     states = [load(folder) for folder in folders]
     last = states[-1]
     means: dict[str, dict[str, Tensor]] = dict(last["averages"])
-    for name in last["optimisers"]:
+    # Files of weights alone (`weights/`) hold the networks that learned, and no optimisers.
+    for name in last.get("optimisers", last["averages"]):
         weights = last["averages"][name]
         others = [saved["averages"].get(name, {}) for saved in states]
         for folder, other in zip(folders, others, strict=True):
