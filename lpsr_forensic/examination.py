@@ -12,8 +12,8 @@ from lpsr_core.geometry import Image, to_images, to_lr, to_tensor
 from lpsr_forensic.comparison import compare
 from lpsr_forensic.conclusion import CandidateText, Conclusion, candidate_texts, conclude, weigh
 from lpsr_forensic.deconvolution import estimate_blur, wiener
-from lpsr_forensic.exhibits import Material
 from lpsr_forensic.likelihood import TextSet
+from lpsr_forensic.material import Material
 from lpsr_forensic.registration import Average, average
 from lpsr_forensic.validation import ValidationFile
 from lpsr_run.config import RunConfig
@@ -78,8 +78,9 @@ def examine(
     luma = _narrowed(mean.luma)
     compared = compare(luma, named) if material.plate >= material.min_plate else ()
     candidates = weigh(material.log_probs, named, compared, texts)
-    altered = any(each.intact is False for each in material.exhibits) or (material.recorded and bool(material.left_out))
-    conclusion = conclude(material.plate, material.min_plate, candidates, material.log_probs, texts, altered)
+    conclusion = conclude(
+        material.plate, material.min_plate, candidates, material.log_probs, texts, bool(material.altered)
+    )
     return ForensicReport(
         material,
         mean,

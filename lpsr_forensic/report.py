@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lpsr_forensic.examination import ForensicReport, examine
-from lpsr_forensic.exhibits import from_evidence, from_images, is_evidence
+from lpsr_forensic.from_evidence import from_evidence, is_evidence
+from lpsr_forensic.from_images import from_images
 from lpsr_forensic.page import check_jinja, page
 from lpsr_forensic.validation import load_validation
 from lpsr_run.config import RunConfig

@@ -140,7 +140,7 @@ def print_contributions(contributions: Sequence[Contribution], console: Console)
     """Print a line for each crop."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("crop", overflow="fold")
-    for heading in ("pixels", "text alone", "confidence", "plate", "agreement", "log-likelihood", "fused"):
+    for heading in ("pixels", "text alone", "confidence", "plate", "agreement", "log P", "fused"):
         table.add_column(heading, justify="right")
     for each in contributions:
         table.add_row(
