@@ -41,7 +41,7 @@ def from_evidence(folder: Path, tools: Tools) -> Material:
         raise UsageError(f"{folder}: holds {len(folders)} reads; give the folder of one, such as {folders[0]}")
     folder = folders[0]
     try:
-        told: dict[str, Any] = json.loads((folder / MANIFEST).readread_bytes())
+        told: dict[str, Any] = json.loads((folder / MANIFEST).read_bytes())
         files, read, made_by = dict(told["files"]), dict(told["read"]), dict(told["made_by"])
         config = dict(made_by["config"])
         layouts = parse_layouts(tuple(config["layouts"]))
