@@ -34,6 +34,13 @@ def read_plates(
         list[str] | None,
         typer.Option(metavar="NAME", help="Name of a source in the reads; one for each --video, in order."),
     ] = None,
+    cameras: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="TOML file of cameras, with zones, masks and hours; SIGHUP reloads it. Not with --video.",
+        ),
+    ] = None,
     crops: Annotated[
         str | None,
         typer.Option(metavar="PATH", help="Images that are plates already: a folder, glob or file. Not with --video."),
@@ -167,7 +174,13 @@ def read_plates(
         typer.Option("--pictures/--no-pictures", help="Keep the pictures of reads (default yes).", show_default=False),
     ] = None,
     csv: Annotated[str | None, typer.Option(metavar="FILE", help="Append reads to a CSV table.")] = None,
-    store: Annotated[str | None, typer.Option(metavar="FILE", help="Add reads to an SQLite database.")] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Add reads to an SQLite database, or to a PostgreSQL one by its address (postgresql://).",
+        ),
+    ] = None,
     keep_days: Annotated[
         float | None, typer.Option(metavar="N", help="Delete reads from the store after so many days (default never).")
     ] = None,
@@ -191,6 +204,10 @@ def read_plates(
         typer.Option(metavar="KEY", help="Ed25519 key that signs the evidence; a missing one is made."),
     ] = None,
     blur: Annotated[bool, typer.Option("--blur", help="Blur everything outside plates in the evidence.")] = False,
+    alerts: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="TOML file of watch lists and alert sinks; SIGHUP reloads lists and rules."),
+    ] = None,
     watch_list: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Texts to look for; all others become digests, without pictures."),
@@ -223,6 +240,7 @@ def read_plates(
     given: dict[str, Any] = {
         "video": tuple(video) if video else None,
         "name": tuple(name) if name else None,
+        "cameras": cameras,
         "crops": crops,
         "fuse": tuple(fuse) if fuse else None,
         "out": out,
@@ -263,6 +281,7 @@ def read_plates(
         "evidence": evidence,
         "sign": sign,
         "blur": blur or None,
+        "alerts": alerts,
         "watch_list": watch_list,
         "status": status,
         "log": log,
@@ -284,7 +303,7 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
 
     config = RunConfig() if config_file is None else load_config(config_file)
     # A source on the command line replaces the file's, of whichever kind that is.
-    if any(given[name] is not None for name in ("video", "crops", "fuse")):
+    if any(given[name] is not None for name in ("video", "crops", "fuse", "cameras")):
         config = config.without_source()
     config = config.changed(given)
     config.check()

@@ -20,6 +20,7 @@ ALLOWED = {
     "lpsr_forensic": {"lpsr_core", "lpsr_run", "lpsr_train"},
     "lpsr": {"lpsr_core", "lpsr_run", "lpsr_forensic"},
     "lpsr_bench": {"lpsr_core", "lpsr_run"},
+    "lpsr_serve": {"lpsr", "lpsr_core", "lpsr_run"},
     "lpsr_train": {"lpsr_core"},
     "lpsr_export": {"lpsr_core", "lpsr_train"},
 }
@@ -30,6 +31,7 @@ FORBIDDEN = {
     "lpsr_run": {"torch", "onnx"},
     "lpsr_forensic": {"torch", "onnx"},
     "lpsr": {"torch", "onnx", "onnxruntime"},
+    "lpsr_serve": {"torch", "onnx", "onnxruntime"},
 }
 ROOMS = {
     # Rooms of a package, and the rooms and modules of it that they may import; whoever is not named may import all.
