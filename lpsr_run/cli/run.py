@@ -45,6 +45,13 @@ def read_plates(
         str | None,
         typer.Option(metavar="PATH", help="Images that are plates already: a folder, glob or file. Not with --video."),
     ] = None,
+    fuse: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Crops of one plate, read as one: a folder, glob or file; repeat it for several. Not with --video.",
+        ),
+    ] = None,
     out: Annotated[
         str | None,
         typer.Option(
@@ -271,6 +278,7 @@ def read_plates(
         "name": tuple(name) if name else None,
         "cameras": cameras,
         "crops": crops,
+        "fuse": tuple(fuse) if fuse else None,
         "out": out,
         "super_resolve": super_resolve,
         "views": views,
@@ -337,7 +345,7 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
 
     config = RunConfig() if config_file is None else load_config(config_file)
     # A source on the command line replaces the file's, of whichever kind that is.
-    if any(given[name] is not None for name in ("video", "crops", "cameras")):
+    if any(given[name] is not None for name in ("video", "crops", "fuse", "cameras")):
         config = config.without_source()
     config = config.changed(given)
     config.check()
