@@ -111,21 +111,23 @@ max_batch_size: {largest}
 {_tensor("output", reader.output, reader.output_shape)}
 ensemble_scheduling {{
   step [
-    {{
-      model_name: "{model_name("generator")}"
-      model_version: -1
-      input_map {{ key: "{generator.input}" value: "{generator.input}" }}
-      output_map {{ key: "{generator.output}" value: "{generator.output}" }}
-    }},
-    {{
-      model_name: "{model_name("reader")}"
-      model_version: -1
-      input_map {{ key: "{reader.input}" value: "{generator.output}" }}
-      output_map {{ key: "{reader.output}" value: "{reader.output}" }}
-    }}
+{_step("generator", generator.input)},
+{_step("reader", generator.output)}
   ]
 }}
 """
+
+
+def _step(role: Role, takes: str) -> str:
+    """One network of an ensemble; `takes` is what the ensemble calls its input."""
+    contract = CONTRACTS[role]
+    return f"""\
+    {{
+      model_name: "{model_name(role)}"
+      model_version: -1
+      input_map {{ key: "{contract.input}" value: "{takes}" }}
+      output_map {{ key: "{contract.output}" value: "{contract.output}" }}
+    }}"""
 
 
 def _tensor(kind: str, name: str, shape: tuple[int, ...]) -> str:

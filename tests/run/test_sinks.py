@@ -43,8 +43,8 @@ def test_reads_are_synced_in_groups_where_that_is_asked_for(tmp_path: Path, monk
             now[0] = 100 + count / 10
             sink.write(result())
             assert len(path.read_text().splitlines()) == count, "each is in the file at once"
-        assert synced == [101.0, 102.0]
-    assert synced == [101.0, 102.0, 102.4], "the rest at the end"
+        assert synced == [100.0, 101.0, 102.0], "the first is the name of the file in its folder"
+    assert synced == [100.0, 101.0, 102.0, 102.4], "the rest at the end"
 
 
 def test_reads_survive_an_exception(tmp_path: Path) -> None:
