@@ -126,7 +126,10 @@ class Server:
         """Why the server should get no requests now; None where it should."""
         if self.closing:
             return "the server is being stopped"
-        return self.recorder.failure
+        if self.recorder.failure is not None:
+            return self.recorder.failure
+        told = (output() for output in self.summary.state.outputs)
+        return next((one["error"] for one in told if one["name"].startswith("store:") and one["error"]), None)
 
     def _camera(self, name: str) -> Camera | None:
         return next((runner.camera for runner in self.fleet if runner.camera.name == name), None)
