@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from lpsr_core.cards import PRECISIONS, Precision
@@ -14,7 +14,7 @@ from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
 from lpsr_core.tomlfile import read_toml
 from lpsr_core.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
-from lpsr_run.engines.backends import BACKENDS, Backend
+from lpsr_run.engines.backends import BACKENDS, Backend, is_triton
 from lpsr_run.locate.region import parse_region
 from lpsr_run.redact import redact, redact_address, shown
 from lpsr_run.retention.policy import WHEN_FULL, Retention, parse_bytes
@@ -23,6 +23,8 @@ from lpsr_run.sources.decoding import PIXEL_ASPECTS
 from lpsr_run.sources.options import DECODERS
 from lpsr_run.sources.raw import parse_raw
 
+LogFormat = Literal["text", "json"]
+LOG_FORMATS: tuple[LogFormat, ...] = get_args(LogFormat)
 _DAY = 86400.0
 _OF_CAMERAS = {
     "name": "cameras have theirs in the cameras file",
@@ -48,12 +50,13 @@ class RunConfig:
         cameras: TOML file of cameras, in place of `video`.
         name: names of the sources, one for each of `video`; without any they are named by their paths and addresses.
         crops: images that are plates already: a file, folder or glob.
+        fuse: images of one plate that are read as one: files, folders or globs. In place of `video` and `crops`.
         out: folder for reads.jsonl, run.json and pictures.
         super_resolve: which crops go through the generator.
         views: `auto` reads crops in further views where the first look is not sure, `one` takes one look at each.
         generator, reader: a released model's name or the path of an .onnx file.
         precision: variant of a released model.
-        backend: what runs the models.
+        backend: what runs the models: a runtime, or the URL of a Triton server.
         device: of the OpenVINO backend: CPU, GPU, NPU or AUTO; its CPU when empty.
         threads: CPU threads of the models; 0 lets the runtime choose.
         batch: most crops in one forward pass.
@@ -95,6 +98,7 @@ class RunConfig:
         watch_list: file of texts; all others are told as digests, without pictures. None tells all.
         status: file that holds the run's state, replaced every second; None for none.
         log: file that events are appended to as JSON lines; None for none.
+        log_format: `json` prints events and reads as JSON lines on standard output in place of messages and table.
         give_up: seconds without a frame after which a live source fails; 0 never does.
         silence: seconds without a frame after which a live source is connected anew, unless it has shown to be slow.
         watchdog: seconds that the work on one frame may take before the run ends with exit code 75; 0 for any time.
@@ -103,6 +107,7 @@ class RunConfig:
     video: tuple[str, ...] = ()
     name: tuple[str, ...] = ()
     crops: str | None = None
+    fuse: tuple[str, ...] = ()
     cameras: str | None = None
     out: str = "runs/latest"
     super_resolve: SuperResolve = "auto"
@@ -151,6 +156,7 @@ class RunConfig:
     watch_list: str | None = None
     status: str | None = None
     log: str | None = None
+    log_format: LogFormat = "text"
     give_up: float = 0.0
     silence: float = 30.0
     watchdog: float = 0.0
@@ -161,8 +167,9 @@ class RunConfig:
         Raises:
             UsageError: with the option and what it takes.
         """
-        if [bool(self.video), self.crops is not None, self.cameras is not None].count(True) != 1:
-            raise UsageError("give exactly one of --video, --cameras and --crops")
+        sources = [bool(self.video), self.cameras is not None, self.crops is not None, bool(self.fuse)]
+        if sources.count(True) != 1:
+            raise UsageError("give exactly one of --video, --cameras, --crops and --fuse")
         if self.cameras is not None:
             for name, where in _OF_CAMERAS.items():
                 if getattr(self, name) != getattr(RunConfig(), name):
@@ -193,9 +200,9 @@ class RunConfig:
             raise UsageError("--sign is for the folders of --evidence")
         if self.blur and not self.evidence:
             raise UsageError("--blur is for the frames of --evidence")
-        if self.crops is not None and (self.annotate or self.detector or self.region):
+        if self.crop_specs and (self.annotate or self.detector or self.region):
             raise UsageError("--annotate, --detector and --region need --video; crops are plates already")
-        if self.crops is not None and self.locator_threshold:
+        if self.crop_specs and self.locator_threshold:
             raise UsageError("--locator-threshold needs --video; crops are plates already")
         if self.region is not None:
             parse_region(self.region)
@@ -207,9 +214,10 @@ class RunConfig:
             ("super_resolve", SUPER_RESOLVE),
             ("views", VIEWS),
             ("precision", PRECISIONS),
-            ("backend", BACKENDS),
+            ("backend", (self.backend,) if is_triton(self.backend) else (*BACKENDS, "triton://HOST:PORT")),
             ("decode", DECODERS),
             ("spool_full", WHEN_FULL),
+            ("log_format", LOG_FORMATS),
         ):
             if getattr(self, name) not in choices:
                 raise UsageError(f"{_option(name)} is one of {', '.join(choices)}, not {getattr(self, name)!r}")
@@ -265,6 +273,11 @@ class RunConfig:
         return Scrubber((*self.addresses, *hooks), (*headers, *paths))
 
     @property
+    def crop_specs(self) -> tuple[str, ...]:
+        """Files, folders and globs of images that are plates already; empty where plates must be found."""
+        return self.fuse if self.crops is None else (self.crops,)
+
+    @property
     def source_names(self) -> tuple[str, ...]:
         """What the videos are called in reads, states and logs."""
         return self.name or tuple(map(redact_option, self.video))
@@ -275,7 +288,7 @@ class RunConfig:
 
     def without_source(self) -> RunConfig:
         """A copy that names no source."""
-        return replace(self, video=(), name=(), crops=None, cameras=None)
+        return replace(self, video=(), name=(), crops=None, cameras=None, fuse=())
 
     def as_dict(self) -> dict[str, Any]:
         """For run.json, without credentials."""

@@ -45,6 +45,13 @@ def read_plates(
         str | None,
         typer.Option(metavar="PATH", help="Images that are plates already: a folder, glob or file. Not with --video."),
     ] = None,
+    fuse: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Crops of one plate, read as one: a folder, glob or file; repeat it for several. Not with --video.",
+        ),
+    ] = None,
     out: Annotated[
         str | None,
         typer.Option(
@@ -80,7 +87,8 @@ def read_plates(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="What runs the models: onnxruntime, cuda, tensorrt, tensorrt-rtx, openvino, or auto: the fastest.",
+            help="What runs the models: onnxruntime, cuda, tensorrt, tensorrt-rtx, openvino, triton://HOST:PORT, or "
+            "auto: the fastest.",
         ),
     ] = None,
     device: Annotated[str | None, typer.Option(metavar="CPU|GPU|NPU", help="OpenVINO device (default CPU).")] = None,
@@ -233,6 +241,13 @@ def read_plates(
         str | None, typer.Option(metavar="FILE", help="Write the run's state as JSON every second.")
     ] = None,
     log: Annotated[str | None, typer.Option(metavar="FILE", help="Append events as JSON lines.")] = None,
+    log_format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="text|json",
+            help="json: events and reads as JSON lines on standard output, in place of messages and table.",
+        ),
+    ] = None,
     give_up: Annotated[
         float | None,
         typer.Option(metavar="S", help="End a live source after so many seconds without a frame (default never)."),
@@ -263,6 +278,7 @@ def read_plates(
         "name": tuple(name) if name else None,
         "cameras": cameras,
         "crops": crops,
+        "fuse": tuple(fuse) if fuse else None,
         "out": out,
         "super_resolve": super_resolve,
         "views": views,
@@ -309,6 +325,7 @@ def read_plates(
         "watch_list": watch_list,
         "status": status,
         "log": log,
+        "log_format": log_format,
         "give_up": give_up,
         "silence": silence,
         "watchdog": watchdog,
@@ -328,7 +345,7 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
 
     config = RunConfig() if config_file is None else load_config(config_file)
     # A source on the command line replaces the file's, of whichever kind that is.
-    if any(given[name] is not None for name in ("video", "crops", "cameras")):
+    if any(given[name] is not None for name in ("video", "crops", "fuse", "cameras")):
         config = config.without_source()
     config = config.changed(given)
     config.check()
@@ -342,7 +359,7 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
     except LpsrError as error:  # libraries repeat addresses in what they say
         error.args = (config.scrubber(str(error)),)
         raise
-    if not quiet:
+    if not quiet and config.log_format == "text":
         what = "plate" if summary.reads == 1 else "plates"
         typer.echo(f"{summary.reads} {what} read in {summary.seconds:.1f} s; {shown(config.out)}/reads.jsonl")
         if summary.state.left_out:

@@ -75,3 +75,14 @@ class PictureStore:
         except OSError as error:
             raise write_failed(path, error) from None
         return path.relative_to(self._root).as_posix()
+
+
+def find_picture(root: Path, name: str) -> Path | None:
+    """The picture that a read names, also where its run's files were set aside since; None where it is gone.
+
+    Args:
+        root: output folder of the read's run.
+        name: relative to it.
+    """
+    places = (root / name, *root.glob(f"earlier-*/{name}"))
+    return next((place for place in places if place.is_file()), None)

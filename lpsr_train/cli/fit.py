@@ -26,7 +26,7 @@ def fit(
     preset: Annotated[
         str,
         typer.Option(
-            help="cameras (released), lite, base, paper, sr3, sr3-lite, reader-lr (LR baseline), second or judge."
+            help="cameras (released), lite, base, paper, sr3, sr3-lite, reader-lr (LR baseline), auxiliary or judge."
         ),
     ] = "lite",
     config: Annotated[Optional[Path], typer.Option(help="TOML file with training options.")] = None,  # noqa: UP045
@@ -45,13 +45,17 @@ def fit(
     layouts: Annotated[str, typer.Option(help="Layouts of the plates, such as argentina,LLDDDLL.")] = "",
     init: Annotated[Optional[Path], typer.Option(help="Run whose weights to begin with.")] = None,  # noqa: UP045
     guide: Annotated[Optional[Path], typer.Option(help="Run whose reader guides, unchanged.")] = None,  # noqa: UP045
-    second: Annotated[
+    auxiliary: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="Run whose reader has a say beside the guide, so that others can read what is made."),
+        typer.Option(
+            "--auxiliary",
+            "--second",
+            help="Run whose reader has a say beside the guide, so that others can read what is made.",
+        ),
     ] = None,
     shown: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="Run whose super-resolved pictures the reader (second, judge) learns to read too."),
+        typer.Option(help="Run whose super-resolved pictures the reader (auxiliary, judge) learns to read too."),
     ] = None,
     seconds: Annotated[
         Optional[float],  # noqa: UP045
@@ -87,19 +91,19 @@ def fit(
         begun = _begun_fresh(out, pool or out / "pool") if wanted is None else wanted
         large = where.type == "cuda" and run.batch >= _LARGE_BATCH
         run = replace(run, fresh=large if begun is None else begun)
-    if growing and (pair_list or run.focus):
-        raise UsageError("--growing is for pools that are being rendered; leave --list out, and focus")
+    if growing and (pair_list or run.hard_sampling):
+        raise UsageError("--growing is for pools that are being rendered; leave --list and hard_sampling out")
     if pair_list and (pool or pairs or fresh):
         raise UsageError("--list brings its own pairs; leave --pool, --pairs and --fresh out")
     if guide:
         run = replace(run, guide="fixed", guide_run=identify(guide), reader=load_trained(guide).config.reader)
     elif run.guide == "fixed":
         raise UsageError("a fixed guide comes from another run; name it with --guide")
-    if second:
-        reader = load_trained(second).config.reader
-        run = replace(run, second_run=identify(second), second_reader=reader)
-    elif run.second_run:
-        raise UsageError("the second reader comes from another run; name it with --second")
+    if auxiliary:
+        reader = load_trained(auxiliary).config.reader
+        run = replace(run, auxiliary_run=identify(auxiliary), auxiliary_reader=reader)
+    elif run.auxiliary_run:
+        raise UsageError("the auxiliary reader comes from another run; name it with --auxiliary")
     if shown:
         other = load_trained(shown).config
         if other.task != "sr":
@@ -115,8 +119,8 @@ def fit(
             trainer.start_from(init)
         if guide:
             trainer.take(guide, "reader", "reader")
-        if second:
-            trainer.take(second, "reader", "second")
+        if auxiliary:
+            trainer.take(auxiliary, "reader", "auxiliary")
         if shown:
             trainer.take(shown, "generator", "shown")
     samples: dict[str, list[Sample]] | None = None
