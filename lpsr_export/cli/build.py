@@ -63,6 +63,7 @@ def build(
     from lpsr_core.cards import released_folder
     from lpsr_export.build import TARGETS, BuildConfig
     from lpsr_export.build import build as run_build
+    from lpsr_export.progress import shown
     from lpsr_export.tensorrt.build import BuilderOptions
     from lpsr_export.tensorrt.plugin import plugin_config
 
@@ -85,9 +86,8 @@ def build(
         plugin=plugin,
         plugin_config=plugin_config(sm, tensorrt, compiler),
     )
-    console = Console(stderr=True)
-    with console.status("loading") as status:
-        built = run_build(config, status.update)
+    with shown(Console(stderr=True)) as report:
+        built = run_build(config, report)
     table = Table("graph or engine", "bytes", "against FP32")
     for entry in built.graphs:
         table.add_row(str(entry.path), f"{entry.path.stat().st_size:,}", str(entry.agreement))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lpsr_core.errors import run_command
+from lpsr_core.errors import LpsrError, run_command
 
 # Plain text: usage errors and help stay readable in logs and in narrow terminals.
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -45,6 +45,13 @@ def read_plates(
         str | None,
         typer.Option(metavar="PATH", help="Images that are plates already: a folder, glob or file. Not with --video."),
     ] = None,
+    fuse: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Crops of one plate, read as one: a folder, glob or file; repeat it for several. Not with --video.",
+        ),
+    ] = None,
     out: Annotated[
         str | None,
         typer.Option(
@@ -80,7 +87,8 @@ def read_plates(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="What runs the models: onnxruntime, cuda, tensorrt, tensorrt-rtx, openvino, or auto: the fastest.",
+            help="What runs the models: onnxruntime, cuda, tensorrt, tensorrt-rtx, openvino, triton://HOST:PORT, or "
+            "auto: the fastest.",
         ),
     ] = None,
     device: Annotated[str | None, typer.Option(metavar="CPU|GPU|NPU", help="OpenVINO device (default CPU).")] = None,
@@ -175,18 +183,42 @@ def read_plates(
         ),
     ] = None,
     keep_days: Annotated[
-        float | None, typer.Option(metavar="N", help="Delete reads from the store after so many days (default never).")
+        float | None,
+        typer.Option(
+            metavar="N",
+            help="Delete reads after N days from all outputs: reads, table, store, pictures, evidence, spool.",
+        ),
     ] = None,
     keep_reads: Annotated[
-        int | None, typer.Option(metavar="N", help="Keep the newest N reads in the store (default all).")
+        int | None, typer.Option(metavar="N", help="Keep the newest N reads in each of these outputs (default all).")
+    ] = None,
+    keep_bytes: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Keep each of these outputs below a size such as 20G.")
     ] = None,
     webhook: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Post each read as JSON; what cannot be sent waits in DIR/spool."),
+        typer.Option(
+            metavar="URL",
+            help="Post each read as JSON; what cannot be sent waits in DIR/spool. @FILE or env:NAME holds the URL, as "
+            "also for --video and --mqtt: arguments can be seen by other users.",
+        ),
+    ] = None,
+    webhook_header: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HEADER", help="Header of the posts, such as 'Authorization: Bearer @FILE'; repeat it for several."
+        ),
     ] = None,
     mqtt: Annotated[
         str | None,
         typer.Option(metavar="URL", help="Publish each read: mqtt://host/topic; what cannot be sent waits likewise."),
+    ] = None,
+    spool_limit: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Largest size of a spool, such as 500M (default any).")
+    ] = None,
+    spool_full: Annotated[
+        str | None,
+        typer.Option(metavar="drop|stop", help="Full spool: drop the oldest reads and count them, or stop the run."),
     ] = None,
     evidence: Annotated[
         str | None,
@@ -209,6 +241,13 @@ def read_plates(
         str | None, typer.Option(metavar="FILE", help="Write the run's state as JSON every second.")
     ] = None,
     log: Annotated[str | None, typer.Option(metavar="FILE", help="Append events as JSON lines.")] = None,
+    log_format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="text|json",
+            help="json: events and reads as JSON lines on standard output, in place of messages and table.",
+        ),
+    ] = None,
     give_up: Annotated[
         float | None,
         typer.Option(metavar="S", help="End a live source after so many seconds without a frame (default never)."),
@@ -216,6 +255,10 @@ def read_plates(
     silence: Annotated[
         float | None,
         typer.Option(metavar="S", help="Connect anew after so many seconds without a frame (default 30)."),
+    ] = None,
+    watchdog: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Exit with code 75 when the work on one frame takes longer (default any time)."),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="TOML file with these options; the command line wins.")
@@ -228,13 +271,14 @@ def read_plates(
 ) -> None:
     """Reads licence plates in videos, streams and pictures.
 
-    Exit codes: 0 done, 1 something failed or was skipped, 2 wrong usage, 130 interrupted.
+    Exit codes: 0 done, 1 something failed or was skipped, 2 wrong usage, 75 hung (--watchdog), 130 interrupted.
     """
     given: dict[str, Any] = {
         "video": tuple(video) if video else None,
         "name": tuple(name) if name else None,
         "cameras": cameras,
         "crops": crops,
+        "fuse": tuple(fuse) if fuse else None,
         "out": out,
         "super_resolve": super_resolve,
         "views": views,
@@ -268,7 +312,11 @@ def read_plates(
         "store": store,
         "keep_days": keep_days,
         "keep_reads": keep_reads,
+        "keep_bytes": keep_bytes,
         "webhook": webhook,
+        "webhook_header": tuple(webhook_header) if webhook_header else None,
+        "spool_limit": spool_limit,
+        "spool_full": spool_full,
         "mqtt": mqtt,
         "evidence": evidence,
         "sign": sign,
@@ -277,8 +325,10 @@ def read_plates(
         "watch_list": watch_list,
         "status": status,
         "log": log,
+        "log_format": log_format,
         "give_up": give_up,
         "silence": silence,
+        "watchdog": watchdog,
     }
     code = _execute(given, config, quiet)
     raise typer.Exit(code)
@@ -295,7 +345,7 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
 
     config = RunConfig() if config_file is None else load_config(config_file)
     # A source on the command line replaces the file's, of whichever kind that is.
-    if any(given[name] is not None for name in ("video", "crops", "cameras")):
+    if any(given[name] is not None for name in ("video", "crops", "fuse", "cameras")):
         config = config.without_source()
     config = config.changed(given)
     config.check()
@@ -306,7 +356,10 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
         summary = run(config, quiet)
     except KeyboardInterrupt:
         return 130
-    if not quiet:
+    except LpsrError as error:  # libraries repeat addresses in what they say
+        error.args = (config.scrubber(str(error)),)
+        raise
+    if not quiet and config.log_format == "text":
         what = "plate" if summary.reads == 1 else "plates"
         typer.echo(f"{summary.reads} {what} read in {summary.seconds:.1f} s; {shown(config.out)}/reads.jsonl")
         if summary.state.left_out:

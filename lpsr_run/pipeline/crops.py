@@ -1,4 +1,4 @@
-"""Pictures that are plates already: each read alone, or several of one vehicle read together."""
+"""Pictures that are plates already, each read alone."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from lpsr_core.decode import MIN_PLATE, alternatives, decode, plate_score
 from lpsr_core.geometry import Box, Image, Quad
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
+from lpsr_run.pipeline.containment import Failures
 from lpsr_run.pipeline.plate_reader import PlateReader
 from lpsr_run.pipeline.stream import SMALLEST, PlateEvent
-from lpsr_run.pipeline.track import FusedRead, Observation, Track
+from lpsr_run.pipeline.track import FusedRead, Observation
 from lpsr_run.sources.base import Frame, Report
 from lpsr_run.sources.merge import Ended, Quiet
 
@@ -30,6 +31,7 @@ def read_crops(
     layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
     collect: int = COLLECT,
     min_plate: float = MIN_PLATE,
+    failures: Failures | None = None,
 ) -> Iterator[PlateEvent]:
     """Read images that are plates already: one read an image, in order, whatever its confidence.
 
@@ -40,11 +42,24 @@ def read_crops(
         layouts: that texts may follow.
         collect: images that are collected before the networks run, in batches of the reader's.
         min_plate: plate score from which an image shows a plate, 0..1 (see `decode.plate_score`).
+        failures: takes each image on which a network fails, which costs that image; None raises.
     """
     waiting: list[Frame] = []
 
-    def flush() -> Iterator[PlateEvent]:
-        batch_of = reader.read([frame.image for frame in waiting])
+    def flush(waiting: Sequence[Frame]) -> Iterator[PlateEvent]:
+        try:
+            batch_of = reader.read([frame.image for frame in waiting])
+        except Exception as error:
+            if failures is None:
+                raise
+            if len(waiting) == 1:
+                failures.failed(f"{waiting[0].source}: frame {waiting[0].index}", error)
+            else:
+                for frame in waiting:  # the image that it failed on, and not those beside it
+                    yield from flush([frame])
+            return
+        if failures is not None:
+            failures.worked()
         for frame, log_probs, sr in zip(waiting, batch_of.log_probs, batch_of.sr, strict=True):
             height, width = frame.image.shape[:2]
             with reader.clock.stage("decode"):
@@ -55,52 +70,22 @@ def read_crops(
                 continue
             with reader.clock.stage("decode"):
                 reading, others = decode(log_probs, layouts), alternatives(log_probs, layouts)
-            seen = _observation(frame, log_probs, sr)
+            seen = whole_image(frame, log_probs, sr)
             read = FusedRead(0, reading, 1, 1, seen, frame.milliseconds, frame.milliseconds, others, plate)
             yield PlateEvent(frame.source, replace(read, log_probs=log_probs), frame.stream)
 
-    for frame in _large_enough(frames, report):
+    for frame in large_enough(frames, report):
         waiting.append(frame)
         if len(waiting) >= collect:
-            yield from flush()
+            yield from flush(waiting)
             waiting.clear()
     if waiting:
-        yield from flush()
+        yield from flush(waiting)
+    if failures is not None:
+        failures.ended()
 
 
-def fuse_crops(
-    frames: Iterable[Frame],
-    reader: PlateReader,
-    report: Report,
-    layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
-    power: float = 0.5,
-) -> PlateEvent | None:
-    """Read several images of one plate together, as a track reads its frames.
-
-    Args:
-        frames: the images; they are all kept in memory.
-        reader: reads them.
-        report: takes the line about an image that is too small to hold a plate, and is skipped.
-        layouts: that the text may follow.
-        power: of the number of images that the sum of their log-probabilities is divided by (see `Calibration`).
-
-    Returns:
-        The read, under the name of the image that agrees best with it; None where no image was large enough.
-    """
-    kept = list(_large_enough(frames, report))
-    if not kept:
-        return None
-    batch_of = reader.read([frame.image for frame in kept])
-    track = Track(0, layouts, power)
-    with reader.clock.stage("decode"):
-        for frame, log_probs, sr in zip(kept, batch_of.log_probs, batch_of.sr, strict=True):
-            track.add(_observation(frame, log_probs, sr))
-        read = track.read()
-    best = next(frame for frame in kept if frame.index == read.best.frame)
-    return PlateEvent(best.source, read, best.stream)
-
-
-def _large_enough(frames: Iterable[Frame | Quiet | Ended], report: Report) -> Iterator[Frame]:
+def large_enough(frames: Iterable[Frame | Quiet | Ended], report: Report) -> Iterator[Frame]:
     """The images that can hold a plate; the others are reported."""
     for frame in frames:
         if not isinstance(frame, Frame):
@@ -113,7 +98,7 @@ def _large_enough(frames: Iterable[Frame | Quiet | Ended], report: Report) -> It
         yield frame
 
 
-def _observation(frame: Frame, log_probs: NDArray[np.float32], sr: Image | None) -> Observation:
+def whole_image(frame: Frame, log_probs: NDArray[np.float32], sr: Image | None) -> Observation:
     """The whole image as a plate."""
     height, width = frame.image.shape[:2]
     quad = Quad.from_box(Box(0, 0, width, height))

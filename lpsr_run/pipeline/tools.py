@@ -9,7 +9,7 @@ from lpsr_core.cards import Calibration, Role
 from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
 from lpsr_run.config import RunConfig
-from lpsr_run.engines.backends import Backend, open_engine
+from lpsr_run.engines.backends import Backend, is_triton, open_engine
 from lpsr_run.engines.base import Engine
 from lpsr_run.engines.models import DEFAULT_MODEL, Model, find_model, released
 from lpsr_run.engines.opening import open_network
@@ -70,7 +70,7 @@ def open_tools(config: RunConfig) -> Tools:
         layouts=parse_layouts(config.layouts),
         views=config.views,
     )
-    locator = _open_locator(config, models, engines) if config.crops is None else None
+    locator = None if config.crop_specs else _open_locator(config, models, engines)
     return Tools(reader, calibration, locator, models, {role: engine.name for role, engine in engines.items()}, why)
 
 
@@ -115,5 +115,5 @@ def open_locator(
 
 
 def _without_engine(backend: Backend) -> Backend:
-    """Engines are built from released readers and generators; what finds plates runs in ONNX Runtime."""
-    return "auto" if backend in ("tensorrt", "tensorrt-rtx") else backend
+    """Engines are built from released readers and generators, and served; what finds plates runs in ONNX Runtime."""
+    return "auto" if backend in ("tensorrt", "tensorrt-rtx") or is_triton(backend) else backend
