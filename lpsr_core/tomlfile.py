@@ -20,8 +20,18 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: it is missing, cannot be read, or is not TOML.
     """
+    return read_toml_text(path)[1]
+
+
+def read_toml_text(path: Path) -> tuple[str, dict[str, Any]]:
+    """Read a TOML file; returns its text, for messages that name a line, and its values.
+
+    Raises:
+        UsageError: see `read_toml`.
+    """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
+        return text, tomllib.loads(text)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
     except ValueError as error:  # both decoders' errors are ValueErrors

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lpsr_core.errors import UsageError
-from lpsr_core.tomlfile import read_toml as load_toml
+from lpsr_core.tomlfile import read_toml_text
 from lpsr_run.tomlfile.lines import Key, key_lines, line_of
 from lpsr_run.tomlfile.secrets import expand, literal_password, read_secret
 
@@ -52,8 +52,7 @@ def read_toml(path: Path) -> Document:
     Raises:
         UsageError: it cannot be read or is not TOML.
     """
-    values = load_toml(path)
-    text = path.read_text(encoding="utf-8-sig")
+    text, values = read_toml_text(path)
     return Document(path, values, key_lines(text.replace("\r\n", "\n")))
 
 
