@@ -1,0 +1,1 @@
+"""What makes the documentation: the command reference, the pictures and the site's generated pages."""
