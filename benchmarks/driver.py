@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from lpsr_core.cuda import Driver, driver
 from lpsr_core.errors import LpsrError
 from lpsr_core.jsonfile import write_json
-from lpsr_run.cuda import Buffer, current
-from lpsr_run.cuda_graph import CudaGraph
-from lpsr_run.engine import TensorSpec
+from lpsr_run.engines.base import TensorSpec
+from lpsr_run.engines.cuda import Buffer, current
+from lpsr_run.engines.cuda_graph import CudaGraph
 from tests.native.kernels import FLOAT16, PACKED8, CProblem, Library, Problem, Shape, random_problem, to_layout
 
 _TOLERANCE = 1.5e-3

@@ -28,8 +28,8 @@ from lpsr_core.jsonfile import write_json
 from lpsr_core.labelled import load_labelled
 from lpsr_core.metrics import RecognitionRate, recognition_rate
 from lpsr_run.config import RunConfig
-from lpsr_run.plate_reader import PlateReader
-from lpsr_run.tools import open_tools
+from lpsr_run.pipeline.plate_reader import PlateReader
+from lpsr_run.pipeline.tools import open_tools
 from lpsr_train.plates.pairs import PlateSource, render_plate
 
 CAMERAS = {

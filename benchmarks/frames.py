@@ -30,7 +30,7 @@ from lpsr_core.labelled import Label, list_labelled, read_picture
 from lpsr_core.metrics import Rate
 from lpsr_run.config import RunConfig
 from lpsr_run.locate.base import Locator
-from lpsr_run.tools import open_tools
+from lpsr_run.pipeline.tools import open_tools
 
 _OVERLAP = 0.5
 _LAST_WIDTH = 40
@@ -119,7 +119,7 @@ def reads_of(sources: Sequence[Path], out: Path) -> dict[str, list[dict[str, Any
     found: dict[str, list[dict[str, Any]]] = {source.name: [] for source in sources}
     parts = [sources[start : start + _AT_ONCE] for start in range(0, len(sources), _AT_ONCE)]
     for part in track(parts, "read", transient=True):
-        command = [sys.executable, "-m", "lpsr_run.cli", "--out", str(out), "--quiet", "--no-pictures"]
+        command = [sys.executable, "-m", "lpsr_run", "--out", str(out), "--quiet", "--no-pictures"]
         for source in part:
             command += ["--video", str(source)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -32,7 +32,7 @@ from lpsr_core.labelled import Labelled, load_labelled
 from lpsr_core.metrics import wilson
 from lpsr_train.cameras.camera import STEPS
 from lpsr_train.cameras.framing import CHOICES
-from lpsr_train.trainer import load_trained
+from lpsr_train.training.trainer import load_trained
 
 ROWS = ("", *STEPS, *CHOICES)
 """What is left out; nothing at first."""

@@ -143,7 +143,7 @@ def main() -> None:
         frames.append(np.ascontiguousarray(image[..., ::-1]).tobytes())
     width, height = (int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
     options.out.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "lpsr_run.cli", "--video", "-", "--raw", f"{width}x{height}@{_RATE}"]
+    command = [sys.executable, "-m", "lpsr_run", "--video", "-", "--raw", f"{width}x{height}@{_RATE}"]
     command += ["--out", str(options.out / "run"), "--store", str(options.out / "reads.sqlite"), "--keep-reads", "1000"]
     command += ["--status", str(options.out / "status.json"), "--quiet", "--no-pictures", *options.options]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT)

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from lpsr_core.decode import Alternative, Candidate
 from lpsr_core.geometry import Image
 from lpsr_core.reads import Event
-from lpsr_run.stream import PlateEvent
+from lpsr_run.pipeline.stream import PlateEvent
 
 Point = tuple[float, float]
 

@@ -9,11 +9,11 @@ from lpsr.images import ImageLike, still_frames
 from lpsr.terms import python_terms
 from lpsr_core.cards import Precision
 from lpsr_core.geometry import Image, to_images, to_lr, to_tensor
-from lpsr_run.backends import Backend
 from lpsr_run.config import RunConfig
-from lpsr_run.engine import check_contract
-from lpsr_run.opening import open_network
-from lpsr_run.plate_reader import enlarge
+from lpsr_run.engines.backends import Backend
+from lpsr_run.engines.base import check_contract
+from lpsr_run.engines.opening import open_network
+from lpsr_run.pipeline.plate_reader import enlarge
 
 _DEFAULT = RunConfig()
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lpsr_core.errors import LpsrError
-from lpsr_run.onnx_engine import import_onnxruntime
+from lpsr_run.engines.onnx_engine import import_onnxruntime
 
 Shape = list[int]
 

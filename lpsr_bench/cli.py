@@ -246,7 +246,7 @@ def _execute(given: dict[str, Any], quick: bool) -> int:
     from pathlib import Path
 
     from lpsr_bench.config import QUICK, BenchConfig
-    from lpsr_run.quiet import silence_opencv
+    from lpsr_run.process import silence_opencv
 
     config = (QUICK if quick else BenchConfig()).changed(given)
     config.check()

@@ -11,7 +11,7 @@ from lpsr_core.cards import PRECISIONS, Precision
 from lpsr_core.degradation import METHODS, Method
 from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
-from lpsr_run.backends import BACKENDS, Backend
+from lpsr_run.engines.backends import BACKENDS, Backend
 from lpsr_run.redact import redact
 
 Suite = Literal[

@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from lpsr_run.cores import usable_cores
+from lpsr_run.process import usable_cores
 
 _CPUINFO = Path("/proc/cpuinfo")
 _BOARD = Path("/proc/device-tree/model")

@@ -17,11 +17,11 @@ from lpsr_core.decode import Reading, decode
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image
 from lpsr_core.layouts import Layout
-from lpsr_run.clock import StageClock
-from lpsr_run.engine import Chain, Chainable, Engine, Pending, check_contract
-from lpsr_run.models import Model, released
-from lpsr_run.opening import open_network
-from lpsr_run.plate_reader import PlateReader
+from lpsr_run.engines.base import Chain, Chainable, Engine, Pending, check_contract
+from lpsr_run.engines.models import Model, released
+from lpsr_run.engines.opening import open_network
+from lpsr_run.pipeline.clock import StageClock
+from lpsr_run.pipeline.plate_reader import PlateReader
 
 Way = Literal["networks", "crop to string"]
 """From the generator's input tensor to log-probabilities; or from a decoded crop in memory to its text."""

@@ -13,8 +13,8 @@ from lpsr_core.degradation import SSIM_TARGET, Method, degrade
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import HR_SIZE, Image, resize, to_hr, to_lr
 from lpsr_core.labelled import SUFFIXES, Labelled, load_labelled
+from lpsr_run.pipeline.stream import SMALLEST
 from lpsr_run.sources import open_source
-from lpsr_run.stream import SMALLEST
 
 _FRAME_SIZE = (1280, 720)
 _STAND_INS = 32

@@ -39,7 +39,7 @@ class PlanConfig:
         plugin: sha256 of the plugin library; empty when deformable convolutions were lowered.
         tensorrt: version.
         gpu: it was built on; None for any of the compute capabilities in `options["sms"]`.
-        profile: of the target (see `lpsr_export.profiles`).
+        profile: of the target (see `lpsr_export.tensorrt.profiles`).
         options: of the builder, by name.
         calibration: what INT8 ranges rest on; empty otherwise.
         runtime: that runs it.

@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from lpsr_core.cards import PLATE_ROLES, ModelCard, Precision, Role, graph_name, load_verified, sha256
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.plans import PlanCard
-from lpsr_export.calibrate import quantise
-from lpsr_export.compare import Agreement, CheckedGraph
-from lpsr_export.crops import CALIBRATION_SEED, CHECK_SEED, folder_crops, rendered_crops
-from lpsr_export.deform import lower
-from lpsr_export.engines import (
+from lpsr_export.checks.compare import Agreement, CheckedGraph
+from lpsr_export.checks.crops import CALIBRATION_SEED, CHECK_SEED, folder_crops, rendered_crops
+from lpsr_export.checks.gate import GATES, Gate, Reference
+from lpsr_export.graph.deform import lower
+from lpsr_export.graph.fp16 import to_fp16
+from lpsr_export.graph.graphs import GraphSession, load_graph, opset, save_graph, staged
+from lpsr_export.int8.search import quantise
+from lpsr_export.tensorrt.build import BuilderOptions
+from lpsr_export.tensorrt.engines import (
     Derived,
     EngineConfig,
     Machine,
@@ -26,12 +30,8 @@ from lpsr_export.engines import (
     prepare,
     this_machine,
 )
-from lpsr_export.fp16 import to_fp16
-from lpsr_export.gate import GATES, Gate, Reference
-from lpsr_export.graphs import GraphSession, load_graph, opset, save_graph, staged
-from lpsr_export.plugin import PluginConfig
-from lpsr_export.rtx_build import build_rtx_engine, prepare_rtx
-from lpsr_export.tensorrt_build import BuilderOptions
+from lpsr_export.tensorrt.plugin import PluginConfig
+from lpsr_export.tensorrt.rtx_build import build_rtx_engine, prepare_rtx
 
 if TYPE_CHECKING:
     import onnx

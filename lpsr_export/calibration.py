@@ -23,7 +23,7 @@ from lpsr_core.errors import UsageError
 from lpsr_core.geometry import DIRECT_WIDTH, Image, to_tensor
 from lpsr_core.reliability import Reliability
 from lpsr_core.views import SURE, View, first_view, further_views
-from lpsr_export.graphs import GraphSession
+from lpsr_export.graph.graphs import GraphSession
 from lpsr_train.cameras.shots import HOPELESS, ShotSource, legibility, render_shots
 
 FIT_SEED, TEST_SEED = 7_000_021, 7_000_022

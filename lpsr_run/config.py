@@ -13,7 +13,7 @@ from lpsr_core.decode import CERTAIN, MIN_PLATE
 from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
 from lpsr_core.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
-from lpsr_run.backends import BACKENDS, Backend
+from lpsr_run.engines.backends import BACKENDS, Backend
 from lpsr_run.locate.region import parse_region
 from lpsr_run.redact import redact, shown
 from lpsr_run.sources.decoding import PIXEL_ASPECTS

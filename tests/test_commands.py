@@ -12,7 +12,7 @@ import pytest
 
 from lpsr_core.cards import PLATE_ROLES, graph_name, load_verified
 from lpsr_core.metrics import recognition_rate
-from lpsr_export.release import LARGEST_DIFFERENCE, STORED
+from lpsr_export.weights.export import LARGEST_DIFFERENCE, STORED
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"

@@ -14,8 +14,8 @@ assert "site-packages" in str(Path(lpsr_run.__file__)), f"not the installed whee
 for package in ("lpsr", "lpsr_core", "lpsr_train", "lpsr_export", "lpsr_run", "lpsr_bench"):
     assert (Path(lpsr_run.__file__).parent.parent / package / "py.typed").is_file(), package
 
-from lpsr_export.plugin import sources
-from lpsr_export.profiles import load_profile
+from lpsr_export.tensorrt.plugin import sources
+from lpsr_export.tensorrt.profiles import load_profile
 
 assert "site-packages" in str(sources()) and (sources() / "engines/plugin/deform_conv.cu").is_file()
 assert load_profile("jetson-orin-nano").batch

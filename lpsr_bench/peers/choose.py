@@ -17,9 +17,9 @@ from lpsr_core.cards import Role
 from lpsr_core.decode import decode
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import HR_SIZE, Image, resize, to_tensor
-from lpsr_run.engine import check_contract
-from lpsr_run.models import find_model
-from lpsr_run.onnx_engine import OnnxRuntimeEngine
+from lpsr_run.engines.base import check_contract
+from lpsr_run.engines.models import find_model
+from lpsr_run.engines.onnx_engine import OnnxRuntimeEngine
 
 GROUP = "lpsr.peers"
 """Entry points of other packages: each gives a function that takes LR pictures, float32[N, 3, 16, 48] in 0..1, and

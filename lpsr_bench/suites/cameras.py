@@ -13,7 +13,7 @@ from lpsr_core.geometry import Image
 from lpsr_core.metrics import RecognitionRate, recognition_rate
 from lpsr_core.reliability import Reliability
 from lpsr_core.views import SUPER_RESOLVE, SuperResolve
-from lpsr_run.plate_reader import PlateReader
+from lpsr_run.pipeline.plate_reader import PlateReader
 
 WIDTHS = (96, 64, 48, 40, 33, 24)
 COMPRESSIONS = (("jpeg", 40), ("h264", 28), ("h264", 34), ("hevc", 32))

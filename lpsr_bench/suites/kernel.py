@@ -21,7 +21,7 @@ from lpsr_bench.context import Context
 from lpsr_bench.measure import measure
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import to_lr, to_tensor
-from lpsr_run.onnx_engine import OnnxRuntimeEngine
+from lpsr_run.engines.onnx_engine import OnnxRuntimeEngine
 
 LARGE = ((128, 64, 192), (64, 64, 192), (96, 24, 72))
 """Channels, height and width of convolutions, the fastest of which is taken for the ceiling."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from lpsr_bench.context import Context
 from lpsr_bench.measure import Percentiles, measure
-from lpsr_run.cores import usable_cores
+from lpsr_run.process import usable_cores
 
 SHARES = (0.3, 0.6, 0.9)
 """Of what the machine does one crop at a time on every core: the rates that are tried when none is given."""

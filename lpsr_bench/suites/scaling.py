@@ -10,7 +10,7 @@ from typing import Any, Literal
 from lpsr_bench.context import Context
 from lpsr_bench.machine import resident_bytes
 from lpsr_bench.networks import CropReader, open_networks
-from lpsr_run.cores import usable_cores
+from lpsr_run.process import usable_cores
 
 Axis = Literal["crops", "threads"]
 BATCH = 32

@@ -15,12 +15,12 @@ from lpsr_bench.context import Context
 from lpsr_bench.measure import Budget, Percentiles, measure
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Box, Image, Quad, rectify
-from lpsr_run.clock import STAGES, Stage, StageClock
 from lpsr_run.config import RunConfig
-from lpsr_run.run import run
+from lpsr_run.pipeline.clock import STAGES, Stage, StageClock
+from lpsr_run.pipeline.run import run
+from lpsr_run.pipeline.stream import MARGIN
+from lpsr_run.pipeline.tools import open_locator
 from lpsr_run.sources import Frame, open_source
-from lpsr_run.stream import MARGIN
-from lpsr_run.tools import open_locator
 
 Part = Literal[Stage, "receive a frame", "rectify a plate", "locate a frame", "whole"]
 BATCHES = (1, 32)

@@ -11,11 +11,11 @@ from lpsr_core.errors import UsageError
 from lpsr_core.plans import PlanCard, PlanConfig, plan_name, write_whole
 from lpsr_core.plugin_library import PluginLibrary
 from lpsr_core.tensorrt import load_plugin
-from lpsr_export.crops import CHECK_SEED, rendered_crops
-from lpsr_export.engines import PlanSession, beside, this_machine
-from lpsr_export.gate import GATES, Reference
-from lpsr_export.inspection import check_types, inspect_types
-from lpsr_export.profiles import profile_for
+from lpsr_export.checks.crops import CHECK_SEED, rendered_crops
+from lpsr_export.checks.gate import GATES, Reference
+from lpsr_export.tensorrt.engines import PlanSession, beside, this_machine
+from lpsr_export.tensorrt.inspection import check_types, inspect_types
+from lpsr_export.tensorrt.profiles import profile_for
 
 ADOPTED = {"adopted": True}
 _CROPS = 256

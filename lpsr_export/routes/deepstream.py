@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lpsr_core.alphabet import ALPHABET, PLATE_LENGTH
 from lpsr_core.cards import graph_name
 from lpsr_core.contracts import CONTRACTS
-from lpsr_export.graphs import save_graph
+from lpsr_export.graph.graphs import save_graph
 from lpsr_export.routes.source import RouteConfig
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from lpsr_core.cards import PLATE_ROLES, Precision, Role, graph_name, load_verified
 from lpsr_core.errors import UsageError
-from lpsr_export.deform import lower, to_plugin
-from lpsr_export.fp16 import to_fp16
-from lpsr_export.graphs import load_graph
-from lpsr_export.profiles import Profile
+from lpsr_export.graph.deform import lower, to_plugin
+from lpsr_export.graph.fp16 import to_fp16
+from lpsr_export.graph.graphs import load_graph
+from lpsr_export.tensorrt.profiles import Profile
 
 if TYPE_CHECKING:
     import onnx

@@ -10,7 +10,7 @@ from lpsr_core.cards import PLATE_ROLES, Precision, Role
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import UsageError
 from lpsr_core.plans import PlanCard, plan_card_path, plan_name
-from lpsr_export.graphs import save_graph
+from lpsr_export.graph.graphs import save_graph
 from lpsr_export.routes.source import RouteConfig
 
 _DELAY_MICROSECONDS = 2000

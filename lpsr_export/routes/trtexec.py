@@ -7,10 +7,10 @@ from pathlib import Path
 
 from lpsr_core.cards import PLATE_ROLES, Role
 from lpsr_core.contracts import CONTRACTS
-from lpsr_export.graphs import save_graph
-from lpsr_export.plugin import LIBRARY, sources
+from lpsr_export.graph.graphs import save_graph
 from lpsr_export.routes.source import RouteConfig
-from lpsr_export.tensorrt_build import input_shapes
+from lpsr_export.tensorrt.build import input_shapes
+from lpsr_export.tensorrt.plugin import LIBRARY, sources
 
 _SOURCE = ("CMakeLists.txt", "cmake", "engines/plugin", "tests/native/device_check.cu")
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from lpsr_core.alphabet import CLASSES, PLATE_LENGTH
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image, Quad
+from lpsr_run.pipeline.track import FrameSaid, History
 from lpsr_run.sinks.base import Result
-from lpsr_run.track import FrameSaid, History
 
 MANIFEST, SIGNATURE = "evidence.json", "evidence.sig"
 SCHEMA = 2

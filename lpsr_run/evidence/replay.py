@@ -15,8 +15,8 @@ from lpsr_core.geometry import Quad, rectify
 from lpsr_core.layouts import parse_layouts
 from lpsr_run.config import RunConfig
 from lpsr_run.evidence.contents import CROP, FRAME, MANIFEST, SAID, read_history, read_picture
-from lpsr_run.stream import MARGIN
-from lpsr_run.tools import Tools, open_tools
+from lpsr_run.pipeline.stream import MARGIN
+from lpsr_run.pipeline.tools import Tools, open_tools
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image, Quad
-from lpsr_run.engine import Engine
+from lpsr_run.engines.base import Engine
 from lpsr_run.locate.base import Location, suppress
 from lpsr_run.locate.detections import Notes, UnknownOutput, detections
 

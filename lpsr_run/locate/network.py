@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image, Quad
 from lpsr_core.grid import GRID_STRIDE, read_grid
-from lpsr_run.engine import Engine
+from lpsr_run.engines.base import Engine
 from lpsr_run.locate.base import Location, suppress
 
 THRESHOLD = 0.6

@@ -14,9 +14,9 @@ from typing import Any, Protocol
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image, Quad
 from lpsr_core.reads import Read, read_key
-from lpsr_run.identity import new_run_id
+from lpsr_run.pipeline.track import History
 from lpsr_run.sinks.files import ClosesItself
-from lpsr_run.track import History
+from lpsr_run.sinks.identity import new_run_id
 
 Fault = Callable[[str], None]
 """Takes one line about something that was lost though the run goes on; it counts in the exit code."""

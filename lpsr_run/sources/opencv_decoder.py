@@ -11,7 +11,7 @@ import cv2
 
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Image
-from lpsr_run.quiet import silence_opencv
+from lpsr_run.process import silence_opencv
 from lpsr_run.redact import shown
 from lpsr_run.sources.decoding import NO_FRAME, Decoded, Promise
 from lpsr_run.sources.names import ffmpeg_name

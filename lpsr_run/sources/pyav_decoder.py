@@ -13,7 +13,7 @@ import numpy as np
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image
-from lpsr_run.cores import usable_cores
+from lpsr_run.process import usable_cores
 from lpsr_run.sources.decoding import NO_FRAME, Decoded, Promise, square_size
 from lpsr_run.sources.hardware import find_hardware
 from lpsr_run.sources.options import DEFAULT, VideoOptions

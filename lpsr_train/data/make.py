@@ -20,12 +20,12 @@ import numpy as np
 
 from lpsr_core.degradation import SSIM_TARGET, Method, degrade
 from lpsr_core.errors import LpsrError
-from lpsr_train.claims import claim
+from lpsr_train.data.claims import claim
 from lpsr_train.data.labels import LABEL, label_text
 from lpsr_train.data.lists import Entry, write_list
+from lpsr_train.data.parallel import in_processes
 from lpsr_train.data.sources import SourcePlate
-from lpsr_train.parallel import in_processes
-from lpsr_train.pictures import write_png
+from lpsr_train.evaluation.pictures import write_png
 
 LIST = "pairs.txt"
 _NOTE = "pairs.json"

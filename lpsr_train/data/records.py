@@ -15,9 +15,9 @@ from lpsr_core.alphabet import encode
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image, padded_hr, padded_lr, to_hr, to_lr
 from lpsr_train.data.lists import ListedPair, read_list
+from lpsr_train.data.pool import RECORD, UNKNOWN, Records
 from lpsr_train.data.sources import Split
 from lpsr_train.data.tracks import TrackFiles
-from lpsr_train.pool import RECORD, UNKNOWN, Records
 
 Item = TypeVar("Item")
 

@@ -12,11 +12,11 @@ from lpsr_core.alphabet import decode_indices
 from lpsr_core.degradation import Method
 from lpsr_core.geometry import LR_SIZE, READ_SIZE, resize
 from lpsr_train.cameras.shots import ShotSource, render_shots
+from lpsr_train.data.pool import Records
 from lpsr_train.data.records import PairPool
 from lpsr_train.data.sources import Split
-from lpsr_train.evaluation import Sample
+from lpsr_train.evaluation.rates import Sample
 from lpsr_train.plates.pairs import PlateSource, render_pair
-from lpsr_train.pool import Records
 
 
 def rendered_samples(

@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Box
 from lpsr_core.grid import read_grid
-from lpsr_train import state
 from lpsr_train.locating.mining import FalsePlaces
 from lpsr_train.locating.pool import ScenePool
 from lpsr_train.locating.targets import loss, targets
 from lpsr_train.locating.views import draw_views
 from lpsr_train.networks.locator import LocatorNet
 from lpsr_train.scenes.scene import Scene, SceneSource, render_scene
-from lpsr_train.schedule import warm_cosine
+from lpsr_train.training import state
+from lpsr_train.training.schedule import warm_cosine
 
 _TOLD, _REFRESH = 20, 5.0
 """Steps between two reports of the losses, which make the processor wait for the device; seconds between two looks for

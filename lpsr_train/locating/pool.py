@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lpsr_train.data.shards import added_shards, open_shards, render_shards
 from lpsr_train.plates import DRAWING
 from lpsr_train.scenes.scene import MOST, SceneSource, render_scene
-from lpsr_train.shards import added_shards, open_shards, render_shards
 
 SHARD = 64
 """Scenes in a shard."""

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from torch import Tensor, nn
 
-from lpsr_train.batches import Batch
 from lpsr_train.config import TrainConfig
-from lpsr_train.evaluation import Evaluation, Sample, evaluate
+from lpsr_train.evaluation.rates import Evaluation, Sample, evaluate
 from lpsr_train.networks.presets import sr3_config
 from lpsr_train.networks.sr3 import Sr3
 from lpsr_train.tasks.task import Moment
+from lpsr_train.training.batches import Batch
 
 
 class Diffusion:

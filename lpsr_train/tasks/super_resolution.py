@@ -8,11 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lpsr_train.batches import Batch
 from lpsr_train.config import TrainConfig
-from lpsr_train.evaluation import Evaluation, Sample, evaluate
-from lpsr_train.filters import smoothed
-from lpsr_train.losses import (
+from lpsr_train.evaluation.rates import Evaluation, Sample, evaluate
+from lpsr_train.networks.contrast import standardised
+from lpsr_train.networks.generator import Generator
+from lpsr_train.networks.presets import generator_config
+from lpsr_train.networks.readers import make_reader
+from lpsr_train.tasks.task import Moment
+from lpsr_train.training.batches import Batch
+from lpsr_train.training.filters import smoothed
+from lpsr_train.training.losses import (
     LossTerms,
     character_weights,
     lcofl,
@@ -21,11 +26,6 @@ from lpsr_train.losses import (
     opinion,
     reading_loss,
 )
-from lpsr_train.networks.contrast import standardised
-from lpsr_train.networks.generator import Generator
-from lpsr_train.networks.presets import generator_config
-from lpsr_train.networks.readers import make_reader
-from lpsr_train.tasks.task import Moment
 
 _DIMMEST = 0.15
 """Contrast below which differences from HR pictures count no more than at this one: there is mostly noise."""

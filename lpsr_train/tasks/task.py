@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from lpsr_train.batches import Batch
-from lpsr_train.evaluation import Evaluation, Sample
+from lpsr_train.evaluation.rates import Evaluation, Sample
+from lpsr_train.training.batches import Batch
 
 Autocast = Callable[[], contextlib.AbstractContextManager[Any]]
 

@@ -16,10 +16,10 @@ from lpsr_core.errors import LpsrError
 from lpsr_core.labelled import list_labelled
 from lpsr_core.layouts import load_layouts, parse_layouts
 from lpsr_core.plans import PlanCard
-from lpsr_export.profiles import load_profile
+from lpsr_export.tensorrt.profiles import load_profile
 from lpsr_run.config import load_config
 from lpsr_run.locate.region import parse_region
-from lpsr_run.privacy import load_watch_list
+from lpsr_run.pipeline.privacy import load_watch_list
 from lpsr_run.redact import redact
 from lpsr_run.sources.raw import RawForm, RawSource, parse_raw
 

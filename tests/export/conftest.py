@@ -22,7 +22,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("onnxruntime", reason="graphs are checked in ONNX Runtime")
     from lpsr_train.config import TrainConfig
     from lpsr_train.networks.deform import DeformConv2d
-    from lpsr_train.trainer import Trainer
+    from lpsr_train.training.trainer import Trainer
 
     folder = tmp_path_factory.mktemp("run")
     trainer = Trainer(replace(TrainConfig(), steps=1), folder, torch.device("cpu"))
@@ -43,7 +43,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the run's FP32 graphs and cards."""
-    from lpsr_export.release import export_run
+    from lpsr_export.weights.export import export_run
 
     folder = tmp_path_factory.mktemp("models")
     export_run(run, folder, "tiny", plates=0)

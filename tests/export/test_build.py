@@ -15,9 +15,9 @@ from lpsr_core.cards import ModelCard, Precision, load_verified
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_export import build as builds
 from lpsr_export.build import BuildConfig, build, trained_patterns
-from lpsr_export.gate import Gate
-from lpsr_export.graphs import load_graph
-from lpsr_run.onnx_engine import OnnxRuntimeEngine
+from lpsr_export.checks.gate import Gate
+from lpsr_export.graph.graphs import load_graph
+from lpsr_run.engines.onnx_engine import OnnxRuntimeEngine
 
 
 def config(models: Path, out: Path, precision: Precision) -> BuildConfig:

@@ -97,7 +97,7 @@ def test_the_command_writes_the_card_and_the_runtime_takes_it(exported: Path, tm
     assert f"temperature {card.calibration.temperature:g}" in done.output
 
     from lpsr_run.config import RunConfig
-    from lpsr_run.tools import open_tools
+    from lpsr_run.pipeline.tools import open_tools
 
     names = {role: str(tmp_path / f"tiny-{role}.onnx") for role in ("generator", "reader")}
     config = RunConfig(crops="x", views="one", **names)  # type: ignore[arg-type]

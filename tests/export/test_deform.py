@@ -16,9 +16,9 @@ from lpsr_core.cards import Role  # noqa: E402
 from lpsr_core.contracts import CONTRACTS  # noqa: E402
 from lpsr_core.errors import LpsrError  # noqa: E402
 from lpsr_core.tensorrt import PLUGIN_NAMESPACE, PLUGIN_VERSION  # noqa: E402
-from lpsr_export.deform import lower, pack_weights, to_plugin  # noqa: E402
-from lpsr_export.fp16 import to_fp16  # noqa: E402
-from lpsr_export.graphs import load_graph  # noqa: E402
+from lpsr_export.graph.deform import lower, pack_weights, to_plugin  # noqa: E402
+from lpsr_export.graph.fp16 import to_fp16  # noqa: E402
+from lpsr_export.graph.graphs import load_graph  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -19,14 +19,14 @@ from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.plans import PlanCard, plan_card_path
 from lpsr_core.plugin_library import PluginLibrary
 from lpsr_export import build as builds
-from lpsr_export import engines
 from lpsr_export.build import BuildConfig, build
-from lpsr_export.deform import lower
-from lpsr_export.engines import Machine
-from lpsr_export.gate import Gate
-from lpsr_export.graphs import GraphSession, load_graph, save_graph
-from lpsr_export.profiles import load_profile
-from lpsr_export.tensorrt_build import BuilderOptions, input_shapes
+from lpsr_export.checks.gate import Gate
+from lpsr_export.graph.deform import lower
+from lpsr_export.graph.graphs import GraphSession, load_graph, save_graph
+from lpsr_export.tensorrt import engines
+from lpsr_export.tensorrt.build import BuilderOptions, input_shapes
+from lpsr_export.tensorrt.engines import Machine
+from lpsr_export.tensorrt.profiles import load_profile
 
 HERE = Machine("10.3.0", Gpu("Orin", 87, 8))
 PLUGIN = b"\x7fELF LPSR plugin for TensorRT 10.3.0; compute capabilities 87; source abc\0"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lpsr_core.errors import LpsrError
-from lpsr_export.inspection import check_types, types_told
+from lpsr_export.tensorrt.inspection import check_types, types_told
 
 TOLD = Path(__file__).parent / "inspector"
 

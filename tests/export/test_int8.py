@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from lpsr_core.errors import LpsrError
-from lpsr_export import quantised_before
-from lpsr_export.crops import lr_batch, rendered_crops
-from lpsr_export.graphs import staged
-from lpsr_export.int8 import Choice, Quantiser, choose_layers
+from lpsr_export.checks.crops import lr_batch, rendered_crops
+from lpsr_export.graph.graphs import staged
+from lpsr_export.int8 import cache
+from lpsr_export.int8.quantise import Choice, Quantiser, choose_layers
 
 
 class Scripted:
@@ -64,19 +64,19 @@ def test_what_was_found_before_is_not_found_again(tmp_path: Path, monkeypatch: p
         made.append(1)
         return Choice(model, {"conv": 0.5}, 3)
 
-    name = quantised_before.key("graph", "crops")
+    name = cache.key("graph", "crops")
     for _ in range(2):
-        choice = quantised_before.found_before_or(make, name)
+        choice = cache.found_before_or(make, name)
         assert (choice.model.SerializeToString(), choice.kept, choice.layers) == (
             model.SerializeToString(),
             {"conv": 0.5},
             3,
         )
     assert len(made) == 1
-    quantised_before.found_before_or(make, quantised_before.key("graph", "other crops"))
+    cache.found_before_or(make, cache.key("graph", "other crops"))
     assert len(made) == 2
     (tmp_path / "lpsr" / "int8" / f"{name}.onnx").write_bytes(b"cut")
-    assert quantised_before.found_before_or(make, name).layers == 3
+    assert cache.found_before_or(make, name).layers == 3
     assert len(made) == 3, "what was damaged is made again"
 
 

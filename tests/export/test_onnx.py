@@ -12,9 +12,9 @@ import pytest
 from lpsr_core.cards import ModelCard, Role, load_verified
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError
-from lpsr_export.compare import compare_pictures, compare_readings
-from lpsr_export.graphs import GraphSession, load_graph, save_graph
-from lpsr_export.stored_weights import Storage, restore, store
+from lpsr_export.checks.compare import compare_pictures, compare_readings
+from lpsr_export.graph.graphs import GraphSession, load_graph, save_graph
+from lpsr_export.graph.stored_weights import Storage, restore, store
 
 ROLES: tuple[Role, ...] = ("generator", "reader")
 
@@ -32,8 +32,8 @@ def test_graphs_and_cards_are_written(exported: Path) -> None:
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("batch", [1, 3, 64])
 def test_a_graph_computes_what_the_network_does(run: Path, exported: Path, role: Role, batch: int) -> None:
-    from lpsr_export.torch_to_onnx import run_torch
-    from lpsr_train.trainer import load_trained
+    from lpsr_export.weights.torch_to_onnx import run_torch
+    from lpsr_train.training.trainer import load_trained
 
     trained = load_trained(run)
     network = trained.generator if role == "generator" else trained.reader
@@ -73,11 +73,11 @@ def test_graphs_name_no_file_of_the_exporting_machine(exported: Path) -> None:
 
 
 def test_a_graph_that_differs_is_not_left_behind(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lpsr_export import release
+    from lpsr_export.weights import export
 
-    monkeypatch.setattr(release, "LARGEST_DIFFERENCE", -1.0)
+    monkeypatch.setattr(export, "LARGEST_DIFFERENCE", -1.0)
     with pytest.raises(LpsrError, match="differs from PyTorch"):
-        release.export_run(run, tmp_path, "tiny", plates=0)
+        export.export_run(run, tmp_path, "tiny", plates=0)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -87,7 +87,7 @@ def test_weights_stored_in_fewer_bits_are_single_again_when_loaded(
 ) -> None:
     from onnx import TensorProto
 
-    from lpsr_export.release import export_run
+    from lpsr_export.weights.export import export_run
 
     for entry in export_run(run, tmp_path, "tiny", plates=0, storage=storage):
         whole = exported / entry.path.name
@@ -140,7 +140,7 @@ def test_exporting_again_drops_graphs_derived_from_the_old_ones(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from lpsr_core.cards import sha256
-    from lpsr_export.release import export_run
+    from lpsr_export.weights.export import export_run
 
     stale = tmp_path / "tiny-reader-fp16.onnx"
     stale.write_bytes(b"made from another graph")
@@ -152,7 +152,7 @@ def test_exporting_again_drops_graphs_derived_from_the_old_ones(
 
 
 def test_rates_on_a_card_rest_on_as_many_plates_as_asked_for(run: Path, tmp_path: Path) -> None:
-    from lpsr_export.release import export_run
+    from lpsr_export.weights.export import export_run
 
     exported = export_run(run, tmp_path, "tiny", plates=4)
     metrics = json.loads((tmp_path / "tiny-reader.json").read_text())["metrics"]

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from lpsr_core.cards import sha256
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.plugin_library import PluginLibrary
-from lpsr_export import plugin
 from lpsr_export.cli import app
-from lpsr_export.plugin import PluginConfig, build_plugin, plugin_for, source_digest
+from lpsr_export.tensorrt import plugin
+from lpsr_export.tensorrt.plugin import PluginConfig, build_plugin, plugin_for, source_digest
 
 CONFIGURED = """\
 -- compute capabilities: 80;87

@@ -8,7 +8,7 @@ import pytest
 
 from lpsr_core.cuda import Gpu
 from lpsr_core.errors import LpsrError, UsageError
-from lpsr_export.profiles import load_profile, profile_for, profile_names
+from lpsr_export.tensorrt.profiles import load_profile, profile_for, profile_names
 
 GOOD = 'description = "mine"\nsms = [87]\nworkspace_mib = 64\n[batch]\nmin = 1\nopt = 2\nmax = 4\n'
 

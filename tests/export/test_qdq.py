@@ -13,9 +13,9 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="graphs are checked in O
 
 from onnx import helper, numpy_helper  # noqa: E402
 
-from lpsr_export.editing import uses_of  # noqa: E402
-from lpsr_export.qdq import place, written  # noqa: E402
-from lpsr_export.rounding import Rounding, fit  # noqa: E402
+from lpsr_export.graph.editing import uses_of  # noqa: E402
+from lpsr_export.int8.qdq import place, written  # noqa: E402
+from lpsr_export.int8.rounding import Rounding, fit  # noqa: E402
 
 CHANNELS = 32
 RNG = np.random.default_rng(0)

@@ -12,7 +12,7 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="graphs are checked in O
 
 from onnx import helper, numpy_helper  # noqa: E402
 
-from lpsr_export.rearranging import rearrange  # noqa: E402
+from lpsr_export.graph.rearranging import rearrange  # noqa: E402
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(3, 8, 4, 6)).astype(np.float32)

@@ -13,8 +13,8 @@ from lpsr_core.cards import Role, load_verified, sha256
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import READ_SIZE
-from lpsr_export.graphs import GraphSession, load_graph, save_graph
-from lpsr_export.stored_weights import Storage, store
+from lpsr_export.graph.graphs import GraphSession, load_graph, save_graph
+from lpsr_export.graph.stored_weights import Storage, store
 
 ROLES: tuple[Role, ...] = ("generator", "reader")
 
@@ -22,16 +22,16 @@ ROLES: tuple[Role, ...] = ("generator", "reader")
 @pytest.fixture(autouse=True)
 def few_plates(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch", reason="restoring needs PyTorch (the train extra)")
-    from lpsr_export import restoring
+    from lpsr_export.weights import restore
 
-    monkeypatch.setattr(restoring, "_PLATES", 48)
+    monkeypatch.setattr(restore, "_PLATES", 48)
 
 
 @pytest.fixture(scope="module")
 def run(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run with every weight moved a little, as training does: exporters write equal weights once."""
     torch = pytest.importorskip("torch", reason="restoring needs PyTorch (the train extra)")
-    from lpsr_train import state
+    from lpsr_train.training import state
 
     saved = state.load(run)
     torch.manual_seed(5)
@@ -46,7 +46,7 @@ def run(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from lpsr_export.release import export_run
+    from lpsr_export.weights.export import export_run
 
     folder = tmp_path_factory.mktemp("models")
     export_run(run, folder, "tiny", plates=0)
@@ -66,9 +66,9 @@ def change_card(path: Path, **changes: object) -> None:
 
 @pytest.mark.parametrize("storage", ["float32", "float16"])
 def test_a_run_made_of_graphs_computes_what_they_do(models: Path, tmp_path: Path, storage: Storage) -> None:
-    from lpsr_export.restoring import restore
-    from lpsr_export.torch_to_onnx import run_torch
-    from lpsr_train.trainer import load_trained
+    from lpsr_export.weights.restore import restore
+    from lpsr_export.weights.torch_to_onnx import run_torch
+    from lpsr_train.training.trainer import load_trained
 
     for role in ROLES:
         path = models / f"tiny-{role}.onnx"
@@ -95,10 +95,10 @@ def test_it_learns_on_from_there(exported: Path, tmp_path: Path) -> None:
     import torch
     import torch.nn.functional as F
 
-    from lpsr_export.crops import CALIBRATION_SEED, direct_batch, lr_batch, rendered_crops
-    from lpsr_export.restoring import restore
+    from lpsr_export.checks.crops import CALIBRATION_SEED, direct_batch, lr_batch, rendered_crops
+    from lpsr_export.weights.restore import restore
     from lpsr_train.config import PRESETS
-    from lpsr_train.trainer import Trainer
+    from lpsr_train.training.trainer import Trainer
 
     restore(exported, "tiny", tmp_path / "again")
     trainer = Trainer(PRESETS["lite"], tmp_path / "on", torch.device("cpu"))
@@ -128,8 +128,8 @@ def test_it_learns_on_from_there(exported: Path, tmp_path: Path) -> None:
 
 
 def test_what_has_a_say_in_training_is_left_out(exported: Path, models: Path, tmp_path: Path) -> None:
-    from lpsr_export.restoring import restore
-    from lpsr_train.state import load
+    from lpsr_export.weights.restore import restore
+    from lpsr_train.training.state import load
 
     made_by = load_verified(exported / "tiny-reader.onnx").made_by
     training = {**made_by["training"], "second_run": "second sha256:0123456789abcdef", "second_reader": "lite"}
@@ -142,7 +142,7 @@ def test_what_has_a_say_in_training_is_left_out(exported: Path, models: Path, tm
 
 
 def test_a_folder_that_holds_a_run_is_kept(run: Path, exported: Path) -> None:
-    from lpsr_export.restoring import restore
+    from lpsr_export.weights.restore import restore
 
     before = (run / "checkpoint.pt").read_bytes()
     with pytest.raises(UsageError, match="holds a run"):
@@ -151,14 +151,14 @@ def test_a_folder_that_holds_a_run_is_kept(run: Path, exported: Path) -> None:
 
 
 def test_names_that_are_not_there(exported: Path, tmp_path: Path) -> None:
-    from lpsr_export.restoring import restore
+    from lpsr_export.weights.restore import restore
 
     with pytest.raises(UsageError, match=r"absent-reader\.onnx: no such graph"):
         restore(exported, "absent", tmp_path / "again")
 
 
 def test_a_card_that_does_not_say_how_it_was_trained(models: Path, tmp_path: Path) -> None:
-    from lpsr_export.restoring import restore
+    from lpsr_export.weights.restore import restore
 
     change_card(models / "tiny-reader.json", made_by={})
     with pytest.raises(LpsrError, match="does not say how it was trained"):
@@ -168,7 +168,7 @@ def test_a_card_that_does_not_say_how_it_was_trained(models: Path, tmp_path: Pat
 
 def test_a_graph_of_other_layers(models: Path, tmp_path: Path) -> None:
     """A weight that today's preset has and the graph has not."""
-    from lpsr_export.restoring import restore
+    from lpsr_export.weights.restore import restore
 
     path = models / "tiny-generator.onnx"
     model = load_graph(path)
@@ -187,9 +187,9 @@ def test_a_graph_of_other_layers(models: Path, tmp_path: Path) -> None:
 def test_networks_that_compute_something_else_are_refused(
     exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lpsr_export import restoring
+    from lpsr_export.weights import restore
 
-    monkeypatch.setattr(restoring, "settle", lambda network, *_: network.exit.weight.data.zero_())
+    monkeypatch.setattr(restore, "settle", lambda network, *_: network.exit.weight.data.zero_())
     with pytest.raises(LpsrError, match="differs by"):
-        restoring.restore(exported, "tiny", tmp_path / "again")
+        restore.restore(exported, "tiny", tmp_path / "again")
     assert not (tmp_path / "again").exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lpsr_export.rounding import fit, weight_steps
+from lpsr_export.int8.rounding import fit, weight_steps
 
 
 def noise(rounding, values: np.ndarray) -> np.ndarray:

@@ -20,13 +20,13 @@ from lpsr_core.cards import sha256
 from lpsr_core.cuda import Gpu
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.plans import PlanCard, PlanConfig, load_runnable, plan_card_path
+from lpsr_export.checks.compare import Agreement
 from lpsr_export.cli import app
-from lpsr_export.compare import Agreement
-from lpsr_export.engines import Machine
-from lpsr_export.profiles import load_profile
 from lpsr_export.routes import adopt as adopting
 from lpsr_export.routes import deepstream, triton, trtexec
 from lpsr_export.routes.source import RouteConfig
+from lpsr_export.tensorrt.engines import Machine
+from lpsr_export.tensorrt.profiles import load_profile
 
 
 @pytest.fixture

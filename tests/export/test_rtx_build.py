@@ -12,8 +12,8 @@ from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
 from lpsr_core.plans import PlanCard, load_runnable, plan_card_path
 from lpsr_export import build as builds
 from lpsr_export.build import BuildConfig, build
-from lpsr_export.gate import Gate
-from lpsr_export.plugin import PluginConfig
+from lpsr_export.checks.gate import Gate
+from lpsr_export.tensorrt.plugin import PluginConfig
 
 LEAST = Gate(-200.0, 0.0, 1.0)
 

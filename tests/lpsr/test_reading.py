@@ -16,7 +16,7 @@ from toy_models import ROOT, paint, save_image, save_video, scene
 import lpsr
 from lpsr_core.cards import load_verified
 from lpsr_core.decode import alternatives, decode
-from lpsr_run.tracking import TrackSettings
+from lpsr_run.pipeline.tracking import TrackSettings
 
 TEXTS = ("ABC1234", "XYZ9Q87", "QQQ0A00")
 PLATES = sorted((ROOT / "examples" / "plates").glob("*.jpg"))[:12]

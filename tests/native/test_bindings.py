@@ -22,10 +22,10 @@ from .conftest import ROOT
 FOLDERS = [Path(folder) for folder in os.environ.get("LPSR_TENSORRT_BINDINGS", "").split(":") if folder]
 SOURCES = (
     "lpsr_core/tensorrt.py",
-    "lpsr_export/tensorrt_build.py",
-    "lpsr_export/inspection.py",
-    "lpsr_export/engines.py",
-    "lpsr_run/tensorrt_engine.py",
+    "lpsr_export/tensorrt/build.py",
+    "lpsr_export/tensorrt/inspection.py",
+    "lpsr_export/tensorrt/engines.py",
+    "lpsr_run/engines/tensorrt_engine.py",
 )
 OBJECTS = {
     # What the code calls its objects -> the binding's class.
@@ -163,11 +163,11 @@ from polygraphy.backend.trt import util
 trt.ITensor.is_shape_tensor = property(lambda self: False)
 util.str_from_config = lambda config, network: ""
 from lpsr_core.errors import LpsrError
-from lpsr_export.deform import lower
-from lpsr_export.fp16 import to_fp16
-from lpsr_export.graphs import load_graph
-from lpsr_export.profiles import load_profile
-from lpsr_export.tensorrt_build import BuilderOptions, build_plan
+from lpsr_export.graph.deform import lower
+from lpsr_export.graph.fp16 import to_fp16
+from lpsr_export.graph.graphs import load_graph
+from lpsr_export.tensorrt.profiles import load_profile
+from lpsr_export.tensorrt.build import BuilderOptions, build_plan
 
 out, models = map(Path, sys.argv[1:])
 model = lower(to_fp16(load_graph(models / "lite-generator.onnx"))).SerializeToString()

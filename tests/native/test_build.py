@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from lpsr_core.plugin_library import PluginLibrary
-from lpsr_run.cuda_graph import CALLS
+from lpsr_run.engines.cuda_graph import CALLS
 
 from .conftest import ROOT, build
 

@@ -16,11 +16,11 @@ import pytest
 pytest.importorskip("onnx", reason="graphs are derived with onnx (the train extra)")
 
 from lpsr_core.cards import Precision, Role, graph_name
-from lpsr_export.crops import CALIBRATION_SEED, direct_batch, lr_batch, rendered_crops
-from lpsr_export.deform import lower
-from lpsr_export.fp16 import to_fp16
-from lpsr_export.graphs import GraphSession, load_graph, save_graph
-from lpsr_export.int8 import Quantiser
+from lpsr_export.checks.crops import CALIBRATION_SEED, direct_batch, lr_batch, rendered_crops
+from lpsr_export.graph.deform import lower
+from lpsr_export.graph.fp16 import to_fp16
+from lpsr_export.graph.graphs import GraphSession, load_graph, save_graph
+from lpsr_export.int8.quantise import Quantiser
 
 from .conftest import ROOT
 from .test_build import headers_of

@@ -58,7 +58,7 @@ def lpsr_run() -> Command:
 
     def call(*arguments: object, timeout: float = 60, **options: Any) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **options.pop("env", {})}
-        command = [sys.executable, "-m", "lpsr_run.cli", *map(str, arguments)]
+        command = [sys.executable, "-m", "lpsr_run", *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=environment, **options)
 
     return call

@@ -288,7 +288,7 @@ def test_an_interrupt_keeps_the_reads(
 ) -> None:
     video = save_video(tmp_path / "v.mp4", [scene("ABC1D34")] * 800)
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "lpsr_run.cli", "--video", video, "--detector", detector, "--out", out, *options]
+    command = [sys.executable, "-m", "lpsr_run", "--video", video, "--detector", detector, "--out", out, *options]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
         list(map(str, command)), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -19,7 +19,7 @@ import pytest
 from conftest import ROOT, Command, save_image, save_video, scene
 
 from lpsr_core.errors import LpsrError, UsageError
-from lpsr_run.annotate import VideoSink
+from lpsr_run.sinks.annotate import VideoSink
 from lpsr_run.sources import Frame, open_source
 from lpsr_run.sources.opencv_decoder import OpenCvDecoder
 from lpsr_run.sources.video import VideoFileSource

@@ -10,7 +10,7 @@ from conftest import make_detector, make_generator
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Box
-from lpsr_run.backends import open_engine
+from lpsr_run.engines.backends import open_engine
 from lpsr_run.locate.detections import Notes, detections
 from lpsr_run.locate.detector import DetectorLocator
 

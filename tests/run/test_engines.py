@@ -11,11 +11,11 @@ from conftest import ROOT, make_generator, make_reader
 
 from lpsr_core.cards import ModelCard, sha256
 from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
-from lpsr_run.backends import open_engine
-from lpsr_run.engine import CONTRACTS, TensorSpec, check_contract
-from lpsr_run.models import find_model, released
-from lpsr_run.onnx_engine import OnnxRuntimeEngine, filled_up
-from lpsr_run.plate_reader import PlateReader
+from lpsr_run.engines.backends import open_engine
+from lpsr_run.engines.base import CONTRACTS, TensorSpec, check_contract
+from lpsr_run.engines.models import find_model, released
+from lpsr_run.engines.onnx_engine import OnnxRuntimeEngine, filled_up
+from lpsr_run.pipeline.plate_reader import PlateReader
 
 
 def test_an_engine_runs_any_batch(models: Path) -> None:
@@ -154,7 +154,7 @@ def test_results_that_break_the_contract_are_refused(result: np.ndarray, words: 
 
 def test_the_runtime_never_imports_the_training_side() -> None:
     code = (
-        "import sys, lpsr_run.cli, lpsr_run.run\n"
+        "import sys, lpsr_run.cli, lpsr_run.pipeline.run\n"
         "bad = {'torch', 'onnx', 'lpsr_train', 'lpsr_export'} & set(sys.modules)\n"
         "assert not bad, bad"
     )

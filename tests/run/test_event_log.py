@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lpsr_run.event_log import KEPT, LARGEST, EventLog
+from lpsr_run.monitor.event_log import KEPT, LARGEST, EventLog
 
 
 def numbers(path: Path) -> list[int]:

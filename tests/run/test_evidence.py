@@ -15,11 +15,11 @@ import pytest
 from conftest import Command, save_video, scene
 
 from lpsr_core.errors import LpsrError, UsageError
+from lpsr_run.engines.models import external_data
 from lpsr_run.evidence.contents import digest
 from lpsr_run.evidence.replay import replay
 from lpsr_run.evidence.signing import open_signer
 from lpsr_run.evidence.verify import Verdict, verify
-from lpsr_run.models import external_data
 
 TEXTS = ["ABC1D34", "XYZ4321", "QRS5T67"]
 

@@ -146,7 +146,7 @@ def test_cameras_that_come_and_go_are_read_and_a_termination_is_quick(
 ) -> None:
     out, status = tmp_path / "o", tmp_path / "status.json"
     with Camera(lambda n: scene("ABC1D34"), frames=40) as one, Camera(lambda n: scene("XYZ4321")) as other:
-        command = [sys.executable, "-m", "lpsr_run.cli", "--video", one.url, "--video", other.url]
+        command = [sys.executable, "-m", "lpsr_run", "--video", one.url, "--video", other.url]
         command += [*map(str, ("--detector", detector, "--out", out, "--status", status)), *options]
         process = subprocess.Popen(
             command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -220,7 +220,7 @@ def test_a_stream_that_is_full_costs_messages_and_no_read(
     save_image(tmp_path / "in" / "a.png", paint("ABC1234"))
     (tmp_path / "in" / "b.png").write_bytes(b"no picture")
     save_image(tmp_path / "in" / "c.png", paint("XYZ4321"))
-    command = [sys.executable, "-m", "lpsr_run.cli", "--crops", str(tmp_path / "in"), "--out", str(tmp_path / "o")]
+    command = [sys.executable, "-m", "lpsr_run", "--crops", str(tmp_path / "in"), "--out", str(tmp_path / "o")]
     with open("/dev/full", "w") as full:  # noqa: PTH123
         outputs = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: full}
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -23,11 +23,11 @@ import numpy as np
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Box, Quad
 from lpsr_core.reads import Read
-from lpsr_run.annotate import VideoSink
-from lpsr_run.event_log import EventLog
+from lpsr_run.sinks.annotate import VideoSink
+from lpsr_run.monitor.event_log import EventLog
 from lpsr_run.sinks import CsvSink, JsonLinesSink, PictureStore, Result
-from lpsr_run.state import RunState
-from lpsr_run.status import StatusFile
+from lpsr_run.monitor.state import RunState
+from lpsr_run.monitor.status import StatusFile
 
 kind, out, told = sys.argv[1], Path(sys.argv[2]), []
 noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)

@@ -18,7 +18,7 @@ from conftest import Command, save_video, scene
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lpsr_run.annotate import VideoSink
+from lpsr_run.sinks.annotate import VideoSink
 from lpsr_run.sources import open_source
 from lpsr_run.sources.live import LiveSource
 from lpsr_run.sources.times import FrameTimes

@@ -28,7 +28,7 @@ TEXTS = [f"ABC{number:04d}" for number in range(48)]
 PAGE = 4096
 FULL = "cannot be written: No space left on device; make room, or give another path"
 FIXED = "cannot be written: Read-only file system; give another path"
-RUN = (sys.executable, "-m", "lpsr_run.cli")
+RUN = (sys.executable, "-m", "lpsr_run")
 
 
 @pytest.fixture

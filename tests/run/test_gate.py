@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 from conftest import ROOT
 
+from lpsr_run.pipeline.stream import PlateStream
+from lpsr_run.pipeline.tracking import TrackSettings
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.video import VideoFileSource
-from lpsr_run.stream import PlateStream
-from lpsr_run.tracking import TrackSettings
 
 PLATES = ["VKY5G31", "HKN3W15", "BHM8296", "YFC2334", "FUU8217", "MHX1054", "YAW3798", "MJV7I26"]
 
@@ -21,7 +21,7 @@ PLATES = ["VKY5G31", "HKN3W15", "BHM8296", "YFC2334", "FUU8217", "MHX1054", "YAW
 def stream() -> PlateStream:
     pytest.importorskip("onnxruntime", reason="the released networks run in ONNX Runtime")
     from lpsr_run.config import RunConfig
-    from lpsr_run.tools import open_tools
+    from lpsr_run.pipeline.tools import open_tools
 
     tools = open_tools(RunConfig(video=("x",), threads=1, backend="onnxruntime"))
     assert tools.locator is not None

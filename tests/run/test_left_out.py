@@ -16,12 +16,12 @@ from conftest import Command, save_video, scene
 from lpsr_core.alphabet import encode
 from lpsr_core.geometry import Box, Image, Quad
 from lpsr_run.locate.base import Location
-from lpsr_run.plate_reader import PlateBatch, PlateReader
+from lpsr_run.monitor.state import RunState, SourceState
+from lpsr_run.pipeline.plate_reader import PlateBatch, PlateReader
+from lpsr_run.pipeline.stream import Acceptance, PlateEvent, PlateStream
+from lpsr_run.pipeline.tracking import TrackSettings
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.merge import Ended, Merged, Quiet
-from lpsr_run.state import RunState, SourceState
-from lpsr_run.stream import Acceptance, PlateEvent, PlateStream
-from lpsr_run.tracking import TrackSettings
 
 LOCATION = Location(Quad.from_box(Box(20, 20, 60, 20)), 0.9)
 PICTURE = np.zeros((60, 120, 3), np.uint8)
@@ -36,7 +36,7 @@ class OnePlace:
 
 def reads_as(text: str, sure: float, monkeypatch: pytest.MonkeyPatch, models: Path) -> PlateReader:
     """A reader that says the same of every crop."""
-    from lpsr_run.backends import open_engine
+    from lpsr_run.engines.backends import open_engine
 
     reader = PlateReader(open_engine(models / "reader.onnx", "onnxruntime", 1), super_resolve="never")
     values = np.full((7, 36), (1 - sure) / 35, np.float32)

@@ -10,7 +10,7 @@ import pytest
 
 _COUNT = """
 import ctypes, threading
-from lpsr_run.memory import few_arenas
+from lpsr_run.process import few_arenas
 libc = ctypes.CDLL(None)
 {call}
 allocate = libc.malloc
@@ -43,11 +43,11 @@ def test_threads_share_two_arenas() -> None:
 
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    from lpsr_run import memory
+    from lpsr_run import process
 
     class Library:
         def __init__(self, name: None) -> None:
             pass
 
-    monkeypatch.setattr(memory.ctypes, "CDLL", Library)
-    memory.few_arenas()
+    monkeypatch.setattr(process.ctypes, "CDLL", Library)
+    process.few_arenas()

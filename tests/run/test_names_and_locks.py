@@ -16,14 +16,14 @@ from camera import Camera
 from conftest import ROOT, Command, save_image, save_video, scene
 
 from lpsr_core.errors import UsageError
-from lpsr_run.identity import new_run_id
-from lpsr_run.lock import LOCK, FolderLock
+from lpsr_run.sinks.identity import new_run_id
+from lpsr_run.sinks.lock import LOCK, FolderLock
 
 
 def test_run_ids_are_ulids_that_sort_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
     ids = []
     for second in range(1, 50):
-        monkeypatch.setattr("lpsr_run.identity.time.time_ns", lambda second=second: second * 10**17)
+        monkeypatch.setattr("lpsr_run.sinks.identity.time.time_ns", lambda second=second: second * 10**17)
         ids += [new_run_id(), new_run_id()]
     assert all(re.fullmatch("[0-7][0-9A-HJKMNP-TV-Z]{25}", one) for one in ids)
     assert len(set(ids)) == len(ids)
@@ -46,7 +46,7 @@ def test_a_killed_run_lets_go_and_a_running_one_does_not(
     out = tmp_path / "out"
     video = save_video(tmp_path / "v.mp4", [scene("ABC1D34")] * 5)
     with Camera(lambda n: scene("ABC1D34")) as camera:
-        command = [sys.executable, "-m", "lpsr_run.cli", "--video", camera.url, "--detector", str(detector)]
+        command = [sys.executable, "-m", "lpsr_run", "--video", camera.url, "--detector", str(detector)]
         process = subprocess.Popen(
             [*command, "--out", str(out), "--quiet", *options], env={**os.environ, "PYTHONPATH": str(ROOT)}
         )

@@ -11,12 +11,12 @@ from conftest import ROOT
 
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Box, Quad
-from lpsr_run.engine import TensorSpec
+from lpsr_run.engines.base import TensorSpec
+from lpsr_run.engines.models import released
 from lpsr_run.locate import network
 from lpsr_run.locate.base import Location
 from lpsr_run.locate.network import NetworkLocator
 from lpsr_run.locate.region import Region, RegionLocator, parse_region
-from lpsr_run.models import released
 
 
 class Eyes:
@@ -168,8 +168,8 @@ def test_a_region_is_all_that_is_searched() -> None:
 
 @pytest.mark.skipif(not released("locator"), reason="no locator is released")
 def test_the_released_network_finds_the_plates_of_the_example() -> None:
-    from lpsr_run.models import find_model
-    from lpsr_run.onnx_engine import OnnxRuntimeEngine
+    from lpsr_run.engines.models import find_model
+    from lpsr_run.engines.onnx_engine import OnnxRuntimeEngine
 
     pytest.importorskip("onnxruntime", reason="the released network runs in ONNX Runtime")
     locator = NetworkLocator(OnnxRuntimeEngine(find_model("lite", "locator").path, "cpu"))

@@ -11,10 +11,10 @@ from conftest import paint
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import to_lr, to_tensor
-from lpsr_run.backends import open_engine
-from lpsr_run.onnx_chain import OnnxChain
-from lpsr_run.onnx_engine import OnnxRuntimeEngine
-from lpsr_run.plate_reader import PlateReader
+from lpsr_run.engines.backends import open_engine
+from lpsr_run.engines.onnx_chain import OnnxChain
+from lpsr_run.engines.onnx_engine import OnnxRuntimeEngine
+from lpsr_run.pipeline.plate_reader import PlateReader
 
 TEXTS = [f"ABC{digit}D{digit}{digit}" for digit in range(9)]
 

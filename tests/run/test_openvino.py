@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
-from lpsr_run import trial
-from lpsr_run.backends import open_engine
 from lpsr_run.config import RunConfig
-from lpsr_run.models import find_model
-from lpsr_run.onnx_chain import OnnxChain
-from lpsr_run.onnx_engine import OnnxRuntimeEngine
-from lpsr_run.opening import open_network
-from lpsr_run.openvino_engine import OpenVinoEngine, _spans
+from lpsr_run.engines import trial
+from lpsr_run.engines.backends import open_engine
+from lpsr_run.engines.models import find_model
+from lpsr_run.engines.onnx_chain import OnnxChain
+from lpsr_run.engines.onnx_engine import OnnxRuntimeEngine
+from lpsr_run.engines.opening import open_network
+from lpsr_run.engines.openvino_engine import OpenVinoEngine, _spans
 
 needs_openvino = pytest.mark.skipif(
     not trial.importlib.util.find_spec("openvino"), reason="needs OpenVINO (the openvino extra)"
@@ -139,7 +139,7 @@ def test_auto_takes_openvino_where_a_trial_is_won(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(trial, "OpenVinoEngine", Other)
     monkeypatch.setattr(trial, "_compared", lambda engine, other: (1.0, seconds, 0.01))
-    monkeypatch.setattr("lpsr_run.opening.openvino_is_worth_a_trial", lambda: True)
+    monkeypatch.setattr("lpsr_run.engines.opening.openvino_is_worth_a_trial", lambda: True)
     opened = open_network("lite", "reader", "fp32", "auto", threads=1)
     assert isinstance(opened.engine, Other) == wins
     assert f"16 crops take {1000 * seconds:.1f} ms with OpenVINO, 1000.0 with ONNX Runtime" in opened.why

@@ -15,8 +15,8 @@ from conftest import Command, scene
 from rtsp_camera import RtspCamera
 from watcher import Watcher
 
-import lpsr_run.run
-from lpsr_run import status
+import lpsr_run.pipeline.run
+from lpsr_run.monitor import status
 from lpsr_run.sources import live
 
 FAST = 100
@@ -35,7 +35,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
             return super().wait(None if timeout is None else timeout / FAST)
 
     monkeypatch.setattr(live, "monotonic", lambda: start + FAST * (real() - start))
-    monkeypatch.setattr(lpsr_run.run, "threading", SimpleNamespace(Event=Pause))
+    monkeypatch.setattr(lpsr_run.pipeline.run, "threading", SimpleNamespace(Event=Pause))
     monkeypatch.setattr(status, "_SECONDS", 0.05)
 
 

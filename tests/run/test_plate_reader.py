@@ -13,13 +13,13 @@ from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import DIRECT_WIDTH, HR_SIZE, READ_SIZE, to_tensor
 from lpsr_core.layouts import DEFAULT_LAYOUTS, MERCOSUR, Layout
 from lpsr_core.views import MARGINS, SuperResolve, View, Views
-from lpsr_run.backends import open_engine
-from lpsr_run.clock import StageClock
-from lpsr_run.crops import read_crops
-from lpsr_run.engine import Engine, Passed, Pending, TensorSpec
-from lpsr_run.onnx_chain import OnnxChain
-from lpsr_run.onnx_engine import OnnxRuntimeEngine
-from lpsr_run.plate_reader import PlateReader
+from lpsr_run.engines.backends import open_engine
+from lpsr_run.engines.base import Engine, Passed, Pending, TensorSpec
+from lpsr_run.engines.onnx_chain import OnnxChain
+from lpsr_run.engines.onnx_engine import OnnxRuntimeEngine
+from lpsr_run.pipeline.clock import StageClock
+from lpsr_run.pipeline.crops import read_crops
+from lpsr_run.pipeline.plate_reader import PlateReader
 from lpsr_run.sources import Frame
 
 TEXTS = ["ABC1234", "XYZ9Q87", "QQQ0A00", "KLM5555", "ZZZ9Z99", "AAA0000", "RST1B23", "BCD2E46", "FGH8I90"]

@@ -11,8 +11,8 @@ from lpsr_core.decode import Candidate
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Box, Quad
 from lpsr_core.reads import Read
-from lpsr_run.annotate import Mark, VideoSink
 from lpsr_run.sinks import JsonLinesSink, PictureStore, Result, set_aside
+from lpsr_run.sinks.annotate import Mark, VideoSink
 from lpsr_run.sources import read_image
 
 

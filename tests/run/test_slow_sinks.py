@@ -93,7 +93,7 @@ def test_frames_of_a_camera_are_not_held_up(
     out, state, receiver = tmp_path / "out", tmp_path / "status.json", Receiver()
     bad(receiver)
     with Camera(lambda n: scene("ABC1D34"), frames=10) as camera:  # a read a connection
-        command = [sys.executable, "-m", "lpsr_run.cli", "--video", camera.url, "--detector", detector, "--out", out]
+        command = [sys.executable, "-m", "lpsr_run", "--video", camera.url, "--detector", detector, "--out", out]
         command += ["--status", state, "--webhook", receiver.plain, *options]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         process = subprocess.Popen(

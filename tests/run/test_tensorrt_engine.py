@@ -23,10 +23,10 @@ from lpsr_core.cards import ModelCard, Precision, sha256
 from lpsr_core.cuda import Gpu
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.plans import PlanCard, PlanConfig
-from lpsr_run import cuda_graph
-from lpsr_run.opening import open_network
-from lpsr_run.plate_reader import PlateReader
-from lpsr_run.tensorrt_engine import TensorRtEngine
+from lpsr_run.engines import cuda_graph
+from lpsr_run.engines.opening import open_network
+from lpsr_run.engines.tensorrt_engine import TensorRtEngine
+from lpsr_run.pipeline.plate_reader import PlateReader
 
 GPU = Gpu("Stand-in", 87, 8)
 LARGEST = 4

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lpsr_core.alphabet import encode
 from lpsr_core.geometry import Box, Quad
-from lpsr_run.tracking import Observation, Track, Tracker, TrackSettings
+from lpsr_run.pipeline.tracking import Observation, Track, Tracker, TrackSettings
 
 
 def log_probs(text: str, sure: float = 0.7, doubts: dict[int, str] | None = None) -> np.ndarray:

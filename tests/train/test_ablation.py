@@ -12,12 +12,12 @@ import pytest
 pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
 
 from lpsr_core.errors import LpsrError
-from lpsr_train import pool as pools
-from lpsr_train.ablation import PAPER, ROWS, Budget, Result, ablate, table
+from lpsr_train.data import pool as pools
+from lpsr_train.data.pool import render_pool
+from lpsr_train.evaluation.ablation import PAPER, ROWS, Budget, Result, ablate, table
 from lpsr_train.networks.presets import generator_config
 from lpsr_train.plates.pairs import PlateSource
-from lpsr_train.pool import render_pool
-from lpsr_train.trainer import load_trained, validation_samples
+from lpsr_train.training.trainer import load_trained, validation_samples
 
 BUDGET = Budget(
     "lite",

@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 torch = pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
 
 from lpsr_core.errors import LpsrError  # noqa: E402
-from lpsr_train import state  # noqa: E402
 from lpsr_train.cli import app  # noqa: E402
 from lpsr_train.config import TrainConfig  # noqa: E402
-from lpsr_train.trainer import Trainer, load_trained  # noqa: E402
+from lpsr_train.training import state  # noqa: E402
+from lpsr_train.training.trainer import Trainer, load_trained  # noqa: E402
 
 RUN = TrainConfig(task="reader-any", reader="multi-task", steps=1, bf16=False)
 

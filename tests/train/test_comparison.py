@@ -17,10 +17,10 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch (the train e
 
 from lpsr_core.errors import LpsrError, UsageError  # noqa: E402
 from lpsr_train.cli import app  # noqa: E402
-from lpsr_train.comparison.measure import load_contenders, seconds_a_plate  # noqa: E402
 from lpsr_train.config import PRESETS  # noqa: E402
-from lpsr_train.evaluation import enlarge  # noqa: E402
-from lpsr_train.trainer import Trainer, validation_samples  # noqa: E402
+from lpsr_train.evaluation.contenders import load_contenders, seconds_a_plate  # noqa: E402
+from lpsr_train.evaluation.rates import enlarge  # noqa: E402
+from lpsr_train.training.trainer import Trainer, validation_samples  # noqa: E402
 
 CPU = torch.device("cpu")
 

@@ -11,10 +11,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
 
 from lpsr_core.errors import LpsrError, UsageError  # noqa: E402
-from lpsr_train import pool as pools  # noqa: E402
-from lpsr_train.batches import to_batch  # noqa: E402
 from lpsr_train.config import PRESETS, TrainConfig  # noqa: E402
-from lpsr_train.evaluation import evaluate  # noqa: E402
+from lpsr_train.data import pool as pools  # noqa: E402
+from lpsr_train.data.pool import Pool, render_pool  # noqa: E402
+from lpsr_train.evaluation.rates import evaluate  # noqa: E402
 from lpsr_train.networks import presets  # noqa: E402
 from lpsr_train.networks.diffusion import (  # noqa: E402
     NoiseSchedule,
@@ -26,8 +26,8 @@ from lpsr_train.networks.diffusion import (  # noqa: E402
 from lpsr_train.networks.presets import SR3S, Sr3Config  # noqa: E402
 from lpsr_train.networks.sr3 import Sr3  # noqa: E402
 from lpsr_train.plates.pairs import PlateSource  # noqa: E402
-from lpsr_train.pool import Pool, render_pool  # noqa: E402
-from lpsr_train.trainer import Trainer, load_trained, validation_samples  # noqa: E402
+from lpsr_train.training.batches import to_batch  # noqa: E402
+from lpsr_train.training.trainer import Trainer, load_trained, validation_samples  # noqa: E402
 
 CPU = torch.device("cpu")
 TINY = Sr3Config(channels=8, multipliers=(1, 2), blocks=1, groups=4, dropout=0.1, steps=6, last_beta=0.8)
@@ -226,7 +226,7 @@ def test_a_run_without_a_reader_is_judged_by_another(tmp_path: Path) -> None:
 
 def test_a_run_is_not_exported(tmp_path: Path) -> None:
     pytest.importorskip("onnx", reason="exporting needs onnx")
-    from lpsr_export.release import export_run
+    from lpsr_export.weights.export import export_run
 
     Trainer(RUN, tmp_path, CPU).save()
     with pytest.raises(LpsrError, match="only networks of one pass") as error:

@@ -13,15 +13,15 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch (the train e
 import torch.nn.functional as F  # noqa: E402
 
 from lpsr_core.geometry import READ_SIZE  # noqa: E402
-from lpsr_train.growing import GrowingPool  # noqa: E402
+from lpsr_train.data.growing import GrowingPool  # noqa: E402
+from lpsr_train.data.pool import SHOT_RECORD, shard_size  # noqa: E402
+from lpsr_train.data.shards import shard_path  # noqa: E402
 from lpsr_train.networks.presets import READERS, ReaderConfig  # noqa: E402
 from lpsr_train.networks.reader import Reader  # noqa: E402
 from lpsr_train.networks.readers import make_reader  # noqa: E402
 from lpsr_train.networks.stem import shrunk  # noqa: E402
-from lpsr_train.pool import SHOT_RECORD, shard_size  # noqa: E402
-from lpsr_train.resident import Resident  # noqa: E402
-from lpsr_train.shards import shard_path  # noqa: E402
-from lpsr_train.state import identities  # noqa: E402
+from lpsr_train.training.resident import Resident  # noqa: E402
+from lpsr_train.training.state import identities  # noqa: E402
 
 
 def lite() -> ReaderConfig:

@@ -12,14 +12,14 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
 
 from lpsr_core.errors import LpsrError  # noqa: E402
-from lpsr_train import pool as pools  # noqa: E402
-from lpsr_train.batches import Batch, to_batch  # noqa: E402
 from lpsr_train.config import Schedule, TrainConfig  # noqa: E402
-from lpsr_train.focus import Focus  # noqa: E402
+from lpsr_train.data import pool as pools  # noqa: E402
+from lpsr_train.data.pool import Pool, render_pool  # noqa: E402
 from lpsr_train.plates.pairs import PlateSource  # noqa: E402
-from lpsr_train.pool import Pool, render_pool  # noqa: E402
 from lpsr_train.tasks import Moment  # noqa: E402
-from lpsr_train.trainer import Trainer  # noqa: E402
+from lpsr_train.training.batches import Batch, to_batch  # noqa: E402
+from lpsr_train.training.focus import Focus  # noqa: E402
+from lpsr_train.training.trainer import Trainer  # noqa: E402
 
 CPU = torch.device("cpu")
 SMALL = TrainConfig(

@@ -17,9 +17,9 @@ from lpsr_core.alphabet import encode  # noqa: E402
 from lpsr_core.errors import LpsrError  # noqa: E402
 from lpsr_train.cli import app  # noqa: E402
 from lpsr_train.config import TrainConfig  # noqa: E402
-from lpsr_train.fusion import Frames, fused_rates, shaken  # noqa: E402
+from lpsr_train.evaluation.fusion import Frames, fused_rates, shaken  # noqa: E402
 from lpsr_train.plates.pairs import PlateSource, render_pair  # noqa: E402
-from lpsr_train.trainer import Trainer  # noqa: E402
+from lpsr_train.training.trainer import Trainer  # noqa: E402
 
 TRUTH = "ABC1D23"
 

@@ -20,9 +20,9 @@ from lpsr_core.geometry import HR_SIZE, LR_SIZE, padded_hr, padded_lr, to_hr, to
 from lpsr_core.labelled import read_picture
 from lpsr_train.config import TrainConfig
 from lpsr_train.data.lists import Entry, read_list, write_list
+from lpsr_train.data.pool import RECORD, UNKNOWN
 from lpsr_train.data.records import PairPool
 from lpsr_train.data.sources import SPLITS
-from lpsr_train.pool import RECORD, UNKNOWN
 
 TEXTS = ("ABC1234", "XYZ1A23", "QWE0B99")
 
@@ -95,7 +95,7 @@ def test_a_split_becomes_samples(pairs: Path) -> None:
 
 def test_the_papers_tables_pad_the_pairs_of_a_list(pairs: Path) -> None:
     pytest.importorskip("torch", reason="the evaluation needs PyTorch (the train extra)")
-    from lpsr_train.comparison.plates import ListedPlates
+    from lpsr_train.evaluation.plates import ListedPlates
 
     hr, lr = (np.random.default_rng(4).integers(0, 256, (*size, 3), np.uint8) for size in ((40, 60), (20, 30)))
     for role, picture in (("hr", hr), ("lr", lr)):
@@ -178,8 +178,8 @@ def test_evaluate_takes_a_list(pairs: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """From the command line, with stand-ins for a run's networks."""
     torch = pytest.importorskip("torch", reason="the evaluation needs PyTorch (the train extra)")
     from lpsr_train.cli import app
-    from lpsr_train.comparison import measure
-    from lpsr_train.evaluation import enlarge
+    from lpsr_train.evaluation import contenders
+    from lpsr_train.evaluation.rates import enlarge
 
     class Enlarge(torch.nn.Module):
         def forward(self, lr: torch.Tensor) -> torch.Tensor:
@@ -194,7 +194,7 @@ def test_evaluate_takes_a_list(pairs: Path, monkeypatch: pytest.MonkeyPatch) -> 
             return scores.log_softmax(2)
 
     networks = SimpleNamespace(reader=Stutter(1, 1), generator=Enlarge(), step=7, config=TrainConfig())
-    monkeypatch.setattr(measure, "load_trained", lambda folder: networks)
+    monkeypatch.setattr(contenders, "load_trained", lambda folder: networks)
     figures = pairs.parent / "figures.json"
     arguments = ["evaluate", "--weights", "run", "--list", str(pairs), "--split", "training", "--json", str(figures)]
     done = CliRunner().invoke(app, arguments)
@@ -209,7 +209,7 @@ def test_evaluate_takes_a_list(pairs: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_fit_trains_on_a_list_and_knows_it_again(pairs: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
-    from lpsr_train.trainer import load_trained
+    from lpsr_train.training.trainer import load_trained
 
     lines = pairs.read_text().splitlines()
     pairs.write_text("\n".join([*lines, next(line for line in lines if line.endswith("training"))]) + "\n")

@@ -18,7 +18,6 @@ from torch.nn import functional  # noqa: E402
 from lpsr_core.errors import LpsrError  # noqa: E402
 from lpsr_core.geometry import Box  # noqa: E402
 from lpsr_core.grid import read_grid  # noqa: E402
-from lpsr_train import state  # noqa: E402
 from lpsr_train.locating import fit, pool  # noqa: E402
 from lpsr_train.locating.fit import LocatorTrainer, LocatorTraining, measure  # noqa: E402
 from lpsr_train.locating.mining import FalsePlaces  # noqa: E402
@@ -27,6 +26,7 @@ from lpsr_train.locating.targets import loss, targets  # noqa: E402
 from lpsr_train.locating.views import Batch, draw_views  # noqa: E402
 from lpsr_train.networks.locator import LocatorNet  # noqa: E402
 from lpsr_train.scenes.scene import MOST, Scene, SceneSource, render_scene  # noqa: E402
+from lpsr_train.training import state  # noqa: E402
 
 SOURCE = SceneSource(size=(96, 96), narrowest=24, widest=70)
 TINY = LocatorTraining(steps=6, batch=2, window=64, scenes=8, validate_every=3, validation=2, warmup=1)
@@ -287,8 +287,8 @@ def test_the_command_trains_and_the_graph_is_exported(tmp_path: Path, monkeypatc
     pytest.importorskip("onnxscript", reason="exporting needs onnxscript (the train extra)")
     pytest.importorskip("onnxruntime", reason="graphs are checked in ONNX Runtime")
     from lpsr_export.cli import app as export
+    from lpsr_run.engines.onnx_engine import OnnxRuntimeEngine
     from lpsr_run.locate.network import NetworkLocator
-    from lpsr_run.onnx_engine import OnnxRuntimeEngine
     from lpsr_train.cli import app
 
     monkeypatch.setattr(pool, "SHARD", 4)

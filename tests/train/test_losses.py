@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="losses need PyTorch (the train extra)")
 
 from lpsr_core.alphabet import encode  # noqa: E402
-from lpsr_train.losses import (  # noqa: E402
+from lpsr_train.training.losses import (  # noqa: E402
     LcoflConfig,
     character_weights,
     classification_loss,

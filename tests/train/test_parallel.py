@@ -14,7 +14,7 @@ import pytest
 JOBS = """
 import os, sys, time
 from pathlib import Path
-from lpsr_train.parallel import in_processes
+from lpsr_train.data.parallel import in_processes
 
 def work(path):
     Path(path).write_text(str(os.getpid()))

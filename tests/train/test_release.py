@@ -21,7 +21,9 @@ from lpsr_core.cards import ModelCard
 from lpsr_core.cards import sha256 as sha256_of
 from lpsr_export import cli as export_cli
 from lpsr_train import cli as train_cli
-from lpsr_train import config, pool, release_cli
+from lpsr_train import config
+from lpsr_train.cli import release as release_cli
+from lpsr_train.data import pool
 from lpsr_train.locating import pool as scene_pool
 from lpsr_train.release import Recipe
 
@@ -90,7 +92,7 @@ def test_a_stop_reaches_the_command_that_runs(tmp_path: Path, number: signal.Sig
         "[signal.signal(n, end) for n in (signal.SIGINT, signal.SIGTERM)]\n"
         "pathlib.Path('ready').touch()\ntime.sleep(60)\n"
     )
-    parent = "import sys; from lpsr_train.release_cli import _run; sys.exit(_run('child'))"
+    parent = "import sys; from lpsr_train.cli.release import _run; sys.exit(_run('child'))"
     with subprocess.Popen([sys.executable, "-c", parent], cwd=tmp_path, start_new_session=True) as process:
         deadline = time.monotonic() + 60
         while not (tmp_path / "ready").exists():

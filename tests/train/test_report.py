@@ -12,10 +12,10 @@ import pytest
 pytest.importorskip("torch", reason="the evaluation needs PyTorch (the train extra)")
 
 from lpsr_core.metrics import recognition_rate
-from lpsr_train.comparison.measure import Contender, Row
-from lpsr_train.comparison.report import Comparison
-from lpsr_train.evaluation import Sample
-from lpsr_train.pictures import write_confusion
+from lpsr_train.evaluation.contenders import Contender, Row
+from lpsr_train.evaluation.pictures import write_confusion
+from lpsr_train.evaluation.rates import Sample
+from lpsr_train.evaluation.report import Comparison
 
 TRUTHS = ("ABC1234", "ABC1235", "ABC1236")
 TEXTS = ("ABC1234", "XYZ9876", "ABC1239")

@@ -11,17 +11,17 @@ pytest.importorskip("av")
 
 from lpsr_core.alphabet import IS_DIGIT, encode  # noqa: E402
 from lpsr_core.errors import LpsrError, UsageError  # noqa: E402
-from lpsr_train.batches import to_batch  # noqa: E402
 from lpsr_train.cameras.shots import GROUP, ShotSource, draw_shots  # noqa: E402
 from lpsr_train.config import PRESETS  # noqa: E402
+from lpsr_train.data.pool import Records  # noqa: E402
 from lpsr_train.data.samples import WIDTHS, shot_samples  # noqa: E402
-from lpsr_train.losses import reading_loss, soft_targets  # noqa: E402
 from lpsr_train.networks.contrast import standardised  # noqa: E402
 from lpsr_train.networks.generator import Generator  # noqa: E402
 from lpsr_train.networks.presets import generator_config  # noqa: E402
 from lpsr_train.networks.readers import make_reader  # noqa: E402
-from lpsr_train.pool import Records  # noqa: E402
-from lpsr_train.trainer import Trainer  # noqa: E402
+from lpsr_train.training.batches import to_batch  # noqa: E402
+from lpsr_train.training.losses import reading_loss, soft_targets  # noqa: E402
+from lpsr_train.training.trainer import Trainer  # noqa: E402
 
 RUN = replace(PRESETS["cameras"], steps=2, batch=8, validation=2, validate_every=2, pairs=GROUP)
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lpsr_train.utilisation import GpuWatch, driver_name
+from lpsr_train.training.utilisation import GpuWatch, driver_name
 
 
 def driver(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,29 @@
+"""`lpsr-export plugin`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+from rich.console import Console
+
+from lpsr_export.cli.options import Compiler, Debug, Headers, Sms
+
+
+def plugin(
+    sm: Sms = None,
+    tensorrt: Headers = None,
+    compiler: Compiler = None,
+    folder: Annotated[Optional[Path], typer.Option(help="Where plugins are built [~/.cache/lpsr/plugins].")] = None,  # noqa: UP045
+    debug: Debug = False,
+) -> None:
+    """Builds TensorRT's plugin for deformable convolutions, or finds the one built before."""
+    from lpsr_export.tensorrt.plugin import build_plugin, plugin_config
+
+    with Console(stderr=True).status("plugin") as status:
+        made = build_plugin(plugin_config(sm, tensorrt, compiler), folder, status.update)
+    typer.echo(f"plugin: {made.path}")
+    typer.echo(f"TensorRT: {made.tensorrt}")
+    typer.echo("compute capabilities: " + ", ".join(f"{sm // 10}.{sm % 10}" for sm in made.sms))
+    typer.echo(f"sha256: {made.sha256}")

@@ -1,0 +1,73 @@
+"""`lpsr-export graph` and `adopt`: to other tools, and back from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+from rich.console import Console
+
+from lpsr_core.cards import Precision
+from lpsr_core.choices import choice
+from lpsr_core.errors import UsageError
+from lpsr_export.cli.options import Debug
+
+
+def graph(
+    route: Annotated[str, typer.Option("--for", metavar="NAME", help="tensorrt (trtexec), triton or deepstream.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    fp32: Annotated[bool, typer.Option("--fp32", help="Single precision [half].")] = False,
+    plans: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Folder of engines of lpsr-export build that Triton serves in place of graphs."),
+    ] = None,
+    lower_deform_conv: Annotated[
+        bool, typer.Option("--lower-deform-conv", help="Native operators for trtexec too: no plugin needed.")
+    ] = False,
+    name: Annotated[str, typer.Option(help="Name of the released models.")] = "lite",
+    models: Annotated[Optional[Path], typer.Option(help="Folder of the FP32 graphs [the released ones].")] = None,  # noqa: UP045
+    profile: Annotated[str, typer.Option(help="Batches of the engines: a name or a TOML file.")] = "generic",
+    debug: Debug = False,
+) -> None:
+    """Writes graphs and files for other tools that build or serve engines."""
+    from lpsr_core.cards import released_folder
+    from lpsr_export.routes import deepstream, triton, trtexec
+    from lpsr_export.routes.source import RouteConfig
+    from lpsr_export.tensorrt.profiles import load_profile
+
+    chosen = choice(route, ("tensorrt", "triton", "deepstream"), "route")
+    if plans is not None and chosen != "triton":
+        raise UsageError("--plans goes with --for triton")
+    precision: Precision = "fp32" if fp32 else "fp16"
+    with_plugin = chosen == "tensorrt" and not lower_deform_conv
+    config = RouteConfig(name, precision, models or released_folder(), out, load_profile(profile), with_plugin)
+    if chosen == "triton":
+        lines = triton.write(config, None if plans is None else triton.Plans(plans, precision))
+    else:
+        lines = (trtexec if chosen == "tensorrt" else deepstream).write(config)
+    typer.echo(f"{out}: for {chosen}; then")
+    for line in lines:
+        typer.echo(f"  {line}")
+
+
+def adopt(
+    plan: Annotated[Path, typer.Argument(help="Engine that another tool built from a graph of lpsr-export graph.")],
+    role: Annotated[str, typer.Option(help="generator or reader.")],
+    fp32: Annotated[bool, typer.Option("--fp32", help="It is of single precision [half].")] = False,
+    plugin: Annotated[Optional[Path], typer.Option(help="The plugin's library that it needs.")] = None,  # noqa: UP045
+    name: Annotated[str, typer.Option(help="Name of the released models.")] = "lite",
+    models: Annotated[Optional[Path], typer.Option(help="Folder of the FP32 graphs [the released ones].")] = None,  # noqa: UP045
+    debug: Debug = False,
+) -> None:
+    """Holds an engine that another tool built to the FP32 graph, and gives it a card, so that lpsr-run takes it."""
+    from lpsr_core.cards import PLATE_ROLES, released_folder
+    from lpsr_export.routes.adopt import adopt as run_adopt
+
+    folder = models or released_folder()
+    with Console(stderr=True).status("checking") as status:
+        path, card = run_adopt(
+            plan, choice(role, PLATE_ROLES, "role"), "fp32" if fp32 else "fp16", plugin, folder, name, status.update
+        )
+    typer.echo(f"{path}: strings agree on {card.metrics['against_fp32']['strings_agree_percent']} %")
+    typer.echo(f"run it with: lpsr-run --{role} {path}")

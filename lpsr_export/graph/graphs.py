@@ -1,0 +1,147 @@
+"""ONNX graphs on disk and in ONNX Runtime, without torch."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lpsr_core.cards import Role
+from lpsr_core.contracts import CONTRACTS, direct_size
+from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_export.graph import stored_weights
+from lpsr_export.graph.deform import lower
+
+if TYPE_CHECKING:
+    import onnx
+
+
+def import_onnx() -> Any:
+    """The onnx module.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        import onnx
+    except ImportError:
+        raise MissingExtraError("onnx", "train") from None
+    return onnx
+
+
+def load_graph(path: Path) -> onnx.ModelProto:
+    """Reads a graph, with its weights in FP32 however they are stored.
+
+    Raises:
+        LpsrError: it is missing or not an ONNX file.
+    """
+    onnx = import_onnx()
+    try:
+        model = onnx.load(str(path))
+    except FileNotFoundError:
+        raise LpsrError(f"{path}: no such model file") from None
+    except Exception as error:  # protobuf's own errors have no common base
+        raise LpsrError(f"{path}: not a readable ONNX graph ({type(error).__name__})") from None
+    stored_weights.restore(model)
+    return model
+
+
+def save_graph(model: onnx.ModelProto, path: Path) -> None:
+    """Writes a graph, replacing an older one only when the new one is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(model.SerializeToString())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+_STAGED = ".staged-"
+"""Of folders' names; the process's number follows."""
+
+
+@contextlib.contextmanager
+def staged(out: Path) -> Iterator[Path]:
+    """A folder beside `out` whose files move there together when all were written, and vanish otherwise.
+
+    Args:
+        out: where the files go; made when missing.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    _sweep(out)
+    with tempfile.TemporaryDirectory(prefix=f"{_STAGED}{os.getpid()}-", dir=out) as folder:
+        yield Path(folder)
+        # Cards last: a graph without its card is told apart, a card without its graph is not.
+        for path in sorted(Path(folder).iterdir(), key=lambda path: (path.suffix == ".json", path.name)):
+            path.replace(out / path.name)
+
+
+def _sweep(out: Path) -> None:
+    """Removes what builds left that were killed before they could."""
+    for folder in out.glob(f"{_STAGED}*"):
+        number = folder.name.removeprefix(_STAGED).split("-")[0]
+        try:
+            os.kill(int(number), 0)
+        except (ValueError, ProcessLookupError):
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:  # it runs, as another user
+            continue
+
+
+def opset(model: onnx.ModelProto) -> int:
+    """Version of the standard operators that a graph uses."""
+    return next(int(entry.version) for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+
+
+class GraphSession:
+    """A graph in ONNX Runtime on the CPU, to check it with; lowered where that has no deformable convolutions.
+
+    Args:
+        path: the graph.
+        role: what it does.
+
+    Raises:
+        MissingExtraError: ONNX Runtime is not installed.
+        LpsrError: ONNX Runtime cannot load it.
+    """
+
+    def __init__(self, path: Path, role: Role) -> None:
+        try:
+            import onnxruntime
+        except ImportError:
+            raise MissingExtraError("onnxruntime", "cpu") from None
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+
+        def load(graph: str | bytes) -> Any:
+            return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+        try:
+            try:
+                self._session = load(str(path))
+            except Exception as error:
+                if "DeformConv" not in str(error):
+                    raise
+                # Older than 1.25, as on JetPack 6, whose Python 3.10 gets no newer one.
+                self._session = load(lower(load_graph(path)).SerializeToString())
+        except Exception as error:
+            raise LpsrError(f"{path}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from None
+        self._contract = CONTRACTS[role]
+        self.direct = direct_size(self._session.get_inputs()[0].shape)
+        """Width and height of the crops that a reader takes directly."""
+
+    def __call__(self, batch: NDArray[np.float32], size: int = 32) -> NDArray[np.float32]:
+        """The graph's output for N inputs, run `size` at a time."""
+        parts = [
+            self._session.run([self._contract.output], {self._contract.input: batch[start : start + size]})[0]
+            for start in range(0, len(batch), size)
+        ]
+        return np.concatenate(parts)

@@ -1,0 +1,1 @@
+"""Engines of TensorRT and of TensorRT for RTX: profiles, the plugin, building, inspection."""

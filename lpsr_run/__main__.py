@@ -1,0 +1,5 @@
+"""`python -m lpsr_run` is `lpsr-run`."""
+
+from lpsr_run.cli import main
+
+main()

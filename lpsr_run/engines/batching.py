@@ -1,0 +1,44 @@
+"""A batch in parts: rows shared out among threads, results joined, and what a batch without rows gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lpsr_run.engines.base import TensorSpec
+
+Arrays = dict[str, NDArray]
+
+
+def shared_out(
+    batch: Mapping[str, NDArray], workers: int, pool: ThreadPoolExecutor | None, run_whole: Callable[[Arrays], Arrays]
+) -> Arrays:
+    """Run a batch, each thread with rows of its own; in the calling thread where there is one, or one row.
+
+    Args:
+        batch: an array for every input, by name.
+        workers: threads.
+        pool: those threads; None where there is but one.
+        run_whole: one forward pass; several threads call at once.
+    """
+    count = max((len(rows) for rows in batch.values() if np.ndim(rows)), default=0)
+    if pool is None or count < 2:
+        return run_whole(dict(batch))
+    shared = {name: np.array_split(rows, min(workers, count)) for name, rows in batch.items()}
+    parts = [dict(zip(shared, rows, strict=True)) for rows in zip(*shared.values(), strict=True)]
+    return joined(list(pool.map(run_whole, parts)))
+
+
+def joined(parts: Sequence[Arrays]) -> Arrays:
+    """The results of parts, at least one, as those of the whole."""
+    if len(parts) == 1:
+        return parts[0]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def empty(outputs: Sequence[TensorSpec]) -> Arrays:
+    """The results of a batch without rows."""
+    return {spec.name: np.empty((0, *(size or 0 for size in spec.shape[1:])), spec.dtype) for spec in outputs}

@@ -1,0 +1,66 @@
+"""Engines of TensorRT for RTX: run as TensorRT's are, and compiled to the end at a machine's first start.
+
+What that compiles is kept in a cache file of the user's, so that later starts are fast.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+from lpsr_core.plans import PlanRuntime, write_whole
+from lpsr_core.tensorrt import import_tensorrt_rtx
+from lpsr_run.engines.tensorrt_engine import TensorRtEngine
+
+
+class TensorRtRtxEngine(TensorRtEngine):
+    """A plan that TensorRT for RTX runs.
+
+    Args:
+        path: the .rtx file; its card lies beside it.
+        source: sha256 of the released graph that it must have been built from, where that is known.
+
+    Raises:
+        MissingExtraError: TensorRT for RTX is not installed.
+        LpsrError: there is no GPU, or the plan is missing, damaged, stale or for other GPUs.
+    """
+
+    runtime: PlanRuntime = "tensorrt-rtx"
+
+    def __init__(self, path: Path, source: str | None = None) -> None:
+        super().__init__(path, source)
+        self._config: Any = None
+        self._cache: Any = None
+
+    def keep(self) -> None:
+        """Writes what was compiled for this GPU, for the next start; the CUDA context must be current."""
+        if self._cache is None:
+            return
+        data = bytes(self._cache.serialize())
+        path = self.cache_file
+        with contextlib.suppress(OSError):  # a cache is no reason to fail
+            if not path.is_file() or path.read_bytes() != data:
+                write_whole(path, data)
+
+    @property
+    def cache_file(self) -> Path:
+        """Where it is kept; one for each engine, version and GPU."""
+        base = os.environ.get("XDG_CACHE_HOME")
+        folder = (Path(base) if base else Path.home() / ".cache") / "lpsr" / "rtx"
+        return folder / f"{self.card.sha256[:16]}-{self._gpu.sm}-{self._gpu.multiprocessors}.cache"
+
+    def _module(self) -> Any:
+        return import_tensorrt_rtx()
+
+    def _context(self) -> Any:
+        if self._config is None:
+            trt = self._trt
+            self._config = self._engine.create_runtime_config()
+            self._config.set_execution_context_allocation_strategy(trt.ExecutionContextAllocationStrategy.USER_MANAGED)
+            self._cache = self._config.create_runtime_cache()
+            with contextlib.suppress(OSError):
+                self._cache.deserialize(self.cache_file.read_bytes())  # refuses what another GPU or driver left
+            self._config.set_runtime_cache(self._cache)
+        return self._engine.create_execution_context(self._config)

@@ -1,0 +1,1 @@
+"""What a run tells of itself: its state, status file, event log and summary."""

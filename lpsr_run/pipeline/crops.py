@@ -1,0 +1,119 @@
+"""Pictures that are plates already: each read alone, or several of one vehicle read together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lpsr_core.decode import MIN_PLATE, alternatives, decode, plate_score
+from lpsr_core.geometry import Box, Image, Quad
+from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
+from lpsr_run.pipeline.plate_reader import PlateReader
+from lpsr_run.pipeline.stream import SMALLEST, PlateEvent
+from lpsr_run.pipeline.track import FusedRead, Observation, Track
+from lpsr_run.sources.base import Frame, Report
+from lpsr_run.sources.merge import Ended, Quiet
+
+COLLECT = 64
+"""Images of plates that are collected before the networks run."""
+TWO_ROWS = 0.6
+"""Height of a crop, as a share of its width, from which its plate may have two rows."""
+
+
+def read_crops(
+    frames: Iterable[Frame | Quiet | Ended],
+    reader: PlateReader,
+    report: Report,
+    layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
+    collect: int = COLLECT,
+    min_plate: float = MIN_PLATE,
+) -> Iterator[PlateEvent]:
+    """Read images that are plates already: one read an image, in order, whatever its confidence.
+
+    Args:
+        frames: the images.
+        reader: reads them.
+        report: takes the line about an image that is skipped: it is too small to hold a plate, or shows none.
+        layouts: that texts may follow.
+        collect: images that are collected before the networks run, in batches of the reader's.
+        min_plate: plate score from which an image shows a plate, 0..1 (see `decode.plate_score`).
+    """
+    waiting: list[Frame] = []
+
+    def flush() -> Iterator[PlateEvent]:
+        batch_of = reader.read([frame.image for frame in waiting])
+        for frame, log_probs, sr in zip(waiting, batch_of.log_probs, batch_of.sr, strict=True):
+            height, width = frame.image.shape[:2]
+            with reader.clock.stage("decode"):
+                plate = plate_score(log_probs, layouts)
+            if plate < min_plate:
+                hint = "; two-row plates are not read" if height > TWO_ROWS * width else ""
+                report(f"{frame.source}: shows no plate that can be read (score {plate:.2f}){hint}")
+                continue
+            with reader.clock.stage("decode"):
+                reading, others = decode(log_probs, layouts), alternatives(log_probs, layouts)
+            seen = _observation(frame, log_probs, sr)
+            read = FusedRead(0, reading, 1, 1, seen, frame.milliseconds, frame.milliseconds, others, plate)
+            yield PlateEvent(frame.source, read, frame.stream)
+
+    for frame in _large_enough(frames, report):
+        waiting.append(frame)
+        if len(waiting) >= collect:
+            yield from flush()
+            waiting.clear()
+    if waiting:
+        yield from flush()
+
+
+def fuse_crops(
+    frames: Iterable[Frame],
+    reader: PlateReader,
+    report: Report,
+    layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
+    power: float = 0.5,
+) -> PlateEvent | None:
+    """Read several images of one plate together, as a track reads its frames.
+
+    Args:
+        frames: the images; they are all kept in memory.
+        reader: reads them.
+        report: takes the line about an image that is too small to hold a plate, and is skipped.
+        layouts: that the text may follow.
+        power: of the number of images that the sum of their log-probabilities is divided by (see `Calibration`).
+
+    Returns:
+        The read, under the name of the image that agrees best with it; None where no image was large enough.
+    """
+    kept = list(_large_enough(frames, report))
+    if not kept:
+        return None
+    batch_of = reader.read([frame.image for frame in kept])
+    track = Track(0, layouts, power)
+    with reader.clock.stage("decode"):
+        for frame, log_probs, sr in zip(kept, batch_of.log_probs, batch_of.sr, strict=True):
+            track.add(_observation(frame, log_probs, sr))
+        read = track.read()
+    best = next(frame for frame in kept if frame.index == read.best.frame)
+    return PlateEvent(best.source, read, best.stream)
+
+
+def _large_enough(frames: Iterable[Frame | Quiet | Ended], report: Report) -> Iterator[Frame]:
+    """The images that can hold a plate; the others are reported."""
+    for frame in frames:
+        if not isinstance(frame, Frame):
+            continue
+        height, width = frame.image.shape[:2]
+        if width < SMALLEST[0] or height < SMALLEST[1]:
+            least = f"{SMALLEST[0]}x{SMALLEST[1]}"
+            report(f"{frame.source}: {width}x{height} pixels are too few for a plate; at least {least}")
+            continue
+        yield frame
+
+
+def _observation(frame: Frame, log_probs: NDArray[np.float32], sr: Image | None) -> Observation:
+    """The whole image as a plate."""
+    height, width = frame.image.shape[:2]
+    quad = Quad.from_box(Box(0, 0, width, height))
+    return Observation(frame.index, frame.milliseconds, quad, frame.image, sr, np.asarray(log_probs))

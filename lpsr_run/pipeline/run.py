@@ -1,0 +1,253 @@
+"""One run from its configuration: opens models, sources and sinks, moves the data, and says what happened."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from lpsr_core.layouts import parse_layouts
+from lpsr_core.reads import Read, read_key
+from lpsr_run.config import RunConfig
+from lpsr_run.monitor.event_log import EventLog
+from lpsr_run.monitor.messages import Messages
+from lpsr_run.monitor.status import StatusFile
+from lpsr_run.monitor.summary import Summary
+from lpsr_run.pipeline.clock import StageClock
+from lpsr_run.pipeline.configured import open_sources, open_stream, raise_or_report
+from lpsr_run.pipeline.crops import read_crops
+from lpsr_run.pipeline.open_sinks import open_outbox
+from lpsr_run.pipeline.outputs import refuse_overwriting
+from lpsr_run.pipeline.privacy import WatchList, load_watch_list
+from lpsr_run.pipeline.stream import PlateEvent
+from lpsr_run.pipeline.tools import Tools, open_tools
+from lpsr_run.process import StopRequest
+from lpsr_run.sinks import PictureStore, Result, TableSink, make_folder
+from lpsr_run.sinks.annotate import VideoSink
+from lpsr_run.sinks.base import write_failed
+from lpsr_run.sinks.lock import FolderLock
+from lpsr_run.sources import Frame, Source
+from lpsr_run.sources.merge import Ended, Merged, Quiet
+
+Report = Callable[[str], None]
+
+
+def run(config: RunConfig, quiet: bool = False) -> Summary:
+    """Runs to the end of its sources, or until the user interrupts.
+
+    Writes `reads.jsonl`, `run.json` and the folder `pictures` into the output folder, and prints a table of the
+    reads on standard output. What fails and is skipped is said on standard error.
+
+    Args:
+        config: checked.
+        quiet: without progress bar and table.
+
+    Returns:
+        What happened; `stopped_by`, `failures` and `unwritten` decide the exit code.
+
+    Raises:
+        UsageError: the configuration names something that is not there.
+        LpsrError: the only source cannot be decoded, a model cannot run, or the output cannot be written.
+    """
+    summary = Summary()
+    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    say = Messages(errors)
+    state, done = summary.state, threading.Event()
+
+    def report(line: str) -> None:
+        summary.failures.append(line)
+        state.tell("skipped", line=line)
+        say(f"skipped: {line}")
+
+    def note(line: str) -> None:
+        state.tell("note", line=line)
+        say(line)
+
+    def fault(line: str) -> None:  # not to the log, which may be what failed
+        summary.unwritten.append(line)
+        say(f"error: {line}")
+
+    def left_out(event: PlateEvent, why: str) -> None:
+        source = state.sources[event.stream]
+        source.left_out += 1
+        if config.explain:
+            read = event.read
+            shown = read.reading.text if watched is None else watched.shown(read.reading.text)
+            note(f"left out: {event.where}: {shown}: {why}")
+
+    def finish(kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None) -> None:
+        summary.seconds = time.perf_counter() - start
+        try:
+            summary.write(out / "run.json", config)
+        except OSError as error:
+            if failure is None:  # which on a full disk is the same one
+                fault(str(write_failed(out / "run.json", error)))
+
+    refuse_overwriting(config)
+    # The sources first: a mistyped path should be told before a model is loaded.
+    sources = open_sources(config, state, report, note, done)
+    watched = load_watch_list(Path(config.watch_list), Path(config.watch_list + ".key")) if config.watch_list else None
+    tools = open_tools(config)
+    tools.reader.warm_up()
+    summary.models, summary.engines, summary.why = tools.models, tools.engines, tools.why
+    if tools.why and not quiet:
+        told: dict[str, str] = {}
+        for role, why in tools.why.items():  # a line a runtime, not a network
+            told.setdefault(tools.engines[role].rpartition("(")[2].rstrip(")"), why)
+        for runtime, why in told.items():
+            say(f"runtime: {runtime}; {why}")
+    state.stages = lambda: {str(name): value for name, value in tools.reader.clock.seconds.items()}
+    out = Path(config.out)
+    make_folder(out)
+    lock = FolderLock(out, summary.run)
+    start, number = time.perf_counter(), 0
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(lock)
+            if config.log is not None:
+                state.listeners.append(stack.enter_context(EventLog(Path(config.log), fault)))
+            table = None if quiet else stack.enter_context(TableSink(Console(soft_wrap=False, highlight=False), out))
+            outbox = open_outbox(config, summary, note, fault, stack)
+            if config.status is not None:
+                stack.enter_context(StatusFile(Path(config.status), state, fault))
+            store = PictureStore(out / "pictures", out) if config.pictures else None
+            stack.push(finish)
+            state.tell("started", sources=[source.name for source in state.sources])
+            with _progress(errors, quiet) as progress, StopRequest() as stop:
+                merged = stack.enter_context(closing(Merged(sources, state, done, lambda: stop.signal is not None)))
+                frames = _counted(tools.reader.clock, merged, sources, summary, progress, stop, report, outbox.tick)
+                for event in _events(
+                    config, tools, frames, any(source.live for source in sources), report, stack, left_out
+                ):
+                    with tools.reader.clock.stage("write"):
+                        number += 1
+                        result = _result(event, summary.run, number, store, watched, config.certain)
+                        outbox.write(result)
+                        if table is not None:
+                            table.write(result)
+                    if event.event == "final":
+                        state.reads += 1
+                        state.sources[event.stream].reads += 1
+            state.tell("ended", reads=state.reads, frames=state.frames)
+    finally:
+        done.set()
+    if not quiet:
+        summary.print_sources(Console(soft_wrap=False, highlight=False))
+    return summary
+
+
+def _events(
+    config: RunConfig,
+    tools: Tools,
+    frames: Iterable[Frame | Quiet | Ended],
+    live: bool,
+    report: Report,
+    stack: ExitStack,
+    left_out: Callable[[PlateEvent, str], None],
+) -> Iterator[PlateEvent]:
+    if tools.locator is None:
+        layouts = parse_layouts(config.layouts)
+        return read_crops(frames, tools.reader, report, layouts, min_plate=config.min_plate)
+    stream = open_stream(config, tools, tools.locator, live, left_out)
+    if config.annotate is not None:
+        video = stack.enter_context(VideoSink(Path(config.annotate)))
+        stream.show = lambda frame, marks: video.show(frame.image, marks, frame.milliseconds)
+    return stream.reads(frames)
+
+
+def _counted(
+    clock: StageClock,
+    merged: Iterable[Frame | Quiet | Ended],
+    sources: list[Source],
+    summary: Summary,
+    progress: Progress,
+    stop: StopRequest,
+    report: Report,
+    tick: Callable[[], None],
+) -> Iterator[Frame | Quiet | Ended]:
+    """The frames until all sources end or somebody asks to stop; the reads of what came so far still follow."""
+    task = progress.add_task("frames", total=None, reads=0)
+    state = summary.state
+    coming = iter(merged)
+    while True:
+        with clock.stage("receive"):
+            item = next(coming, None)
+        if item is None:
+            break
+        tick()
+        if isinstance(item, Ended):
+            state.tell("source ended", source=state.sources[item.stream].name, why=state.sources[item.stream].error)
+            raise_or_report(item, len(sources), report)
+        elif isinstance(item, Frame):
+            totals = [source.total for source in sources]
+            total = None if None in totals else sum(total or 0 for total in totals)
+            progress.update(task, completed=state.frames, total=total, reads=state.reads)
+        yield item
+        if stop.signal is not None:
+            break
+    summary.stopped_by = stop.signal
+
+
+def _result(
+    event: PlateEvent, run: str, number: int, store: PictureStore | None, watched: WatchList | None, certain: float
+) -> Result:
+    fused = event.read
+    best, reading = fused.best, fused.reading
+    hidden = watched is not None and not watched.holds(reading.text)
+    lr: str | None = None
+    sr: str | None = None
+    if store is not None and not hidden:
+        lr, sr = store.save(read_key(run, number), event.source, best.crop, best.sr)
+    read = Read(
+        source=event.source,
+        frame=best.frame,
+        milliseconds=best.milliseconds,
+        box=best.quad.box,
+        text=reading.text,
+        layout=reading.layout.name,
+        confidence=reading.confidence,
+        characters=reading.characters,
+        frames=fused.frames,
+        agreeing=fused.agreeing,
+        super_resolved=best.sr is not None,
+        lr_image=lr,
+        sr_image=sr,
+        track=fused.track,
+        alternatives=fused.alternatives,
+        time=None if best.taken is None else _utc(best.taken),
+        certain=reading.certain(certain),
+        plate=fused.plate,
+        event=event.event,
+        run=run,
+        number=number,
+    )
+    if watched is not None and hidden:
+        shown = watched.shown(reading.text)
+        read = replace(read, text=shown, certain=shown, characters=(), alternatives=())
+    return Result(read, fused.first, fused.last, best.crop, best.sr, best.quad, best.picture, hidden, fused.history)
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
+
+
+def _progress(console: Console, quiet: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[reads]} reads"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+    )

@@ -1,0 +1,321 @@
+"""The way of the data: frames to locations to crops to networks to tracks to reads."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from lpsr_core.decode import MIN_PLATE, Reading
+from lpsr_core.errors import LpsrError
+from lpsr_core.geometry import Image, Quad, rectify
+from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
+from lpsr_core.reads import Event
+from lpsr_run.locate.base import Location, Locator
+from lpsr_run.pipeline.clock import StageClock
+from lpsr_run.pipeline.plate_reader import PlateReader
+from lpsr_run.pipeline.tracking import FusedRead, Observation, Track, Tracker, TrackSettings
+from lpsr_run.sinks.annotate import Mark
+from lpsr_run.sources.base import Frame
+from lpsr_run.sources.merge import Ended, Quiet
+
+MARGIN = 0.03
+"""Surroundings that a crop keeps, as a share of the plate's width and height on every side."""
+SMALLEST = (8, 4)
+"""Width and height in pixels below which a crop cannot hold seven characters."""
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """Which tracks become reads.
+
+    Attributes:
+        min_confidence: lowest confidence, 0..1.
+        min_frames: frames that a moving picture's track needs: a false box seldom comes back.
+        sure: confidence from which one frame suffices, 0..1.
+        min_plate: lowest plate score, 0..1 (see `decode.plate_score`).
+    """
+
+    min_confidence: float = 0.3
+    min_frames: int = 2
+    sure: float = 0.9
+    min_plate: float = MIN_PLATE
+
+    def accepts(self, read: FusedRead, alone: bool) -> bool:
+        """Whether a track becomes a read."""
+        return self.refusal(read, alone) is None
+
+    def refusal(self, read: FusedRead, alone: bool) -> str | None:
+        """Why a track does not become a read; None where it does.
+
+        Args:
+            read: what the track says.
+            alone: whether its frames stand alone, so that a plate need not come back.
+        """
+        confidence = read.reading.confidence
+        if read.plate < self.min_plate:
+            return f"it shows no plate that can be read (score {read.plate:.2f}, --min-plate {self.min_plate:g})"
+        if confidence < self.min_confidence:
+            return f"its confidence {confidence:.2f} is below {self.min_confidence:g} (--min-confidence)"
+        if alone or read.frames >= self.min_frames or confidence >= self.sure:
+            return None
+        few = "one frame" if read.frames == 1 else f"{read.frames} frames"
+        return (
+            f"it was seen in {few}, fewer than {self.min_frames} (--min-frames), "
+            f"and its confidence {confidence:.2f} is below {self.sure:g}"
+        )
+
+
+_PENDING_BYTES = 256 << 20
+"""Of frames that wait for their crops to be read."""
+_LATEST = 5
+"""Frames whose times tell how often frames come."""
+_SELDOM = 800.0
+"""Milliseconds between frames from which a plate may pass in one of them."""
+_WAIT = 1000.0
+"""Milliseconds after which a plate that is still seen is told though its read is not sure."""
+
+EVERYTHING = Acceptance(min_confidence=0.0, min_frames=1, min_plate=0.0)
+
+
+@dataclass(frozen=True)
+class PlateEvent:
+    """A plate that was read.
+
+    Attributes:
+        source: that it comes from.
+        read: what its track says.
+        stream: number of the source within the run.
+        event: whether the track is over, or is told while its plate is still seen.
+    """
+
+    source: str
+    read: FusedRead
+    stream: int = 0
+    event: Event = "final"
+
+    @property
+    def where(self) -> str:
+        """The source, and the frame whose pictures the read shows."""
+        best = self.read.best
+        return f"{self.source}: frame {best.frame}, {best.milliseconds / 1000:.1f} s"
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A frame whose crops wait for the networks."""
+
+    frame: Frame
+    quads: tuple[Quad, ...]
+    crops: tuple[Image, ...]
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """What is followed in one source: a video, or one still picture after the other.
+
+    Attributes:
+        source, still: of its frames.
+        tracker: follows its plates.
+        told: what was told of plates that are still seen, by number of their track.
+        times: of its latest frames, in milliseconds.
+    """
+
+    source: str
+    still: bool
+    tracker: Tracker
+    told: dict[int, Reading] = field(default_factory=dict)
+    times: deque[float] = field(default_factory=lambda: deque(maxlen=_LATEST))
+
+    @property
+    def alone(self) -> bool:
+        """Whether frames stand alone, or come so seldom that a plate cannot be expected to come back."""
+        gaps = [after - before for before, after in itertools.pairwise(self.times)]
+        return self.still or (bool(gaps) and min(gaps) >= _SELDOM)
+
+
+@dataclass
+class PlateStream:
+    """Reads the plates of a sequence of frames.
+
+    Attributes:
+        locator: finds them.
+        reader: reads them.
+        layouts: that they may follow.
+        acceptance: which tracks become reads.
+        tracking: how observations are joined.
+        batch: crops that are collected over frames before the networks run; 1 for live sources.
+        show: takes each frame with what to draw into it, in order; None when nobody looks.
+        clock: counts the stages locate, rectify and decode; the reader's clock counts the others.
+        early: tells plates of live sources as soon as their read is sure, again when it has improved, and once more
+            when they are gone.
+        left_out: takes each track that does not become a read, with the reason; None when nobody asks.
+        keep_frames: whether observations keep the whole frame; it takes memory.
+    """
+
+    locator: Locator
+    reader: PlateReader
+    layouts: Sequence[Layout] = DEFAULT_LAYOUTS
+    acceptance: Acceptance = field(default_factory=Acceptance)
+    tracking: TrackSettings = field(default_factory=TrackSettings)
+    batch: int = 16
+    show: Callable[[Frame, list[Mark]], None] | None = None
+    clock: StageClock | None = None
+    early: bool = True
+    left_out: Callable[[PlateEvent, str], None] | None = None
+    keep_frames: bool = False
+
+    def __post_init__(self) -> None:
+        self._clock = self.reader.clock if self.clock is None else self.clock
+        self._pending: list[_Pending] = []
+        self._scenes: dict[int, _Scene] = {}
+
+    def reads(self, frames: Iterable[Frame | Quiet | Ended]) -> Iterator[PlateEvent]:
+        """The accepted reads, each as soon as its track ends.
+
+        When the frames fail, what came before is still read before the error goes on.
+
+        Args:
+            frames: of any number of sources by turns, and for each that falls quiet or ends that it did.
+        """
+        source = iter(frames)
+        failure: LpsrError | None = None
+        while True:
+            try:
+                item = next(source)
+            except StopIteration:
+                break
+            except LpsrError as error:
+                failure = error
+                break
+            if isinstance(item, Ended):
+                yield from self._flush()
+                yield from self._end(item.stream)
+            elif isinstance(item, Quiet):
+                yield from self._flush()
+                if (scene := self._scenes.get(item.stream)) is not None:
+                    yield from self._accepted(item.stream, scene, scene.tracker.finish())
+            else:
+                yield from self._take(item)
+        yield from self._flush()
+        for stream in list(self._scenes):
+            yield from self._end(stream)
+        if failure is not None:
+            raise failure
+
+    def _take(self, frame: Frame) -> Iterator[PlateEvent]:
+        with self._clock.stage("locate"):
+            locations = self.locator.locate(frame.image)
+        quads = tuple(location.quad for location in locations if _large_enough(location))
+        with self._clock.stage("rectify"):
+            crops = tuple(rectify(frame.image, quad, MARGIN) for quad in quads)
+        # Large frames that nobody will look at again need not wait with their crops.
+        kept = (
+            frame if self.show is not None or self.keep_frames else replace(frame, image=np.empty((0, 0, 3), np.uint8))
+        )
+        self._pending.append(_Pending(kept, quads, crops))
+        # The second bound keeps the memory of waiting frames small where there are no plates.
+        crops_waiting = sum(len(entry.crops) for entry in self._pending)
+        bytes_waiting = sum(entry.frame.image.nbytes for entry in self._pending)
+        if crops_waiting >= self.batch or len(self._pending) >= self.batch or bytes_waiting >= _PENDING_BYTES:
+            yield from self._flush()
+
+    def _flush(self) -> Iterator[PlateEvent]:
+        pending, self._pending = self._pending, []
+        if not pending:
+            return
+        crops = [crop for entry in pending for crop in entry.crops]
+        result = self.reader.read(crops) if crops else None
+        position = 0
+        for entry in pending:
+            observations = []
+            for quad, crop in zip(entry.quads, entry.crops, strict=True):
+                assert result is not None
+                observations.append(
+                    Observation(
+                        entry.frame.index,
+                        entry.frame.milliseconds,
+                        quad,
+                        crop,
+                        result.sr[position],
+                        result.log_probs[position],
+                        entry.frame.taken,
+                        entry.frame.image if self.keep_frames else None,
+                    )
+                )
+                position += 1
+            yield from self._track(entry.frame, observations)
+
+    def _track(self, frame: Frame, observations: list[Observation]) -> Iterator[PlateEvent]:
+        scene = self._scenes.get(frame.stream)
+        if scene is None or frame.still or frame.gap or frame.source != scene.source:
+            yield from self._end(frame.stream)
+            # Numbers go on through the gaps of one source: they tell its plates apart.
+            first = scene.tracker.next if scene is not None and frame.source == scene.source else 0
+            scene = _Scene(frame.source, frame.still, Tracker(self.layouts, self.tracking, first))
+            self._scenes[frame.stream] = scene
+        with self._clock.stage("decode"):
+            scene.times.append(frame.milliseconds)
+            ended = scene.tracker.update(frame.milliseconds, observations)
+        if self.show is not None:
+            self.show(frame, self._marks(frame, scene))
+        yield from self._accepted(frame.stream, scene, ended)
+        if self.early and frame.taken is not None:
+            yield from self._early(frame, scene)
+        if frame.still:
+            yield from self._end(frame.stream)
+
+    def _marks(self, frame: Frame, scene: _Scene) -> list[Mark]:
+        marks = []
+        for track in scene.tracker.open:
+            if track.seen == frame.index:
+                read = track.read()
+                accepted = self.acceptance.accepts(read, scene.alone)
+                marks.append(Mark(track.quad, read.reading.text, read.reading.confidence, accepted))
+        return marks
+
+    def _early(self, frame: Frame, scene: _Scene) -> Iterator[PlateEvent]:
+        """What is to be told of plates that this frame shows, before they are gone."""
+        for track in scene.tracker.open:
+            if track.seen != frame.index:
+                continue
+            with self._clock.stage("decode"):
+                reading, sure = track.reading, track.reading.confidence >= self.acceptance.sure
+                told = scene.told.get(track.number)
+                if told is None:
+                    due = sure or track.lasted >= _WAIT
+                else:
+                    improved = reading.text != told.text or told.confidence < self.acceptance.sure
+                    due = sure and improved
+                if not due:
+                    continue
+                read = track.read()
+            enough = scene.alone or read.frames >= self.acceptance.min_frames
+            if enough and self.acceptance.accepts(read, scene.alone):
+                scene.told[track.number] = reading
+                yield PlateEvent(scene.source, read, frame.stream, "first" if told is None else "update")
+
+    def _end(self, stream: int) -> Iterator[PlateEvent]:
+        """What is followed in a source is followed no longer."""
+        scene = self._scenes.pop(stream, None)
+        if scene is not None:
+            yield from self._accepted(stream, scene, scene.tracker.finish())
+
+    def _accepted(self, stream: int, scene: _Scene, tracks: Sequence[Track]) -> Iterator[PlateEvent]:
+        for track in tracks:
+            with self._clock.stage("decode"):
+                read = track.read()
+            event = PlateEvent(scene.source, read, stream)
+            refusal = self.acceptance.refusal(read, scene.alone)
+            # What was told is brought to its end, also where later frames made it doubtful.
+            if scene.told.pop(track.number, None) is not None or refusal is None:
+                yield event
+            elif self.left_out is not None:
+                self.left_out(event, refusal)
+
+
+def _large_enough(location: Location) -> bool:
+    return location.quad.width >= SMALLEST[0] and location.quad.height >= SMALLEST[1]

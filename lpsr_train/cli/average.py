@@ -1,0 +1,39 @@
+"""`lpsr-train average`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lpsr_train.terminal import Debug, need_torch
+
+
+def average(
+    runs: Annotated[list[Path], typer.Argument(help="Runs of one preset, one begun with another's weights.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run that holds the means.")],
+    debug: Debug = False,
+) -> None:
+    """Takes the mean of several runs' weights: better than either where one went on from the other."""
+    need_torch()
+    from lpsr_core.errors import UsageError
+    from lpsr_train.training import state
+
+    if len(runs) < 2:
+        raise UsageError("name two runs or more")
+    if (out / state.CHECKPOINT).exists():
+        raise UsageError(f"{out}: holds a run; choose another --out")
+    locators = [state.load(run).get("task") == "locator" for run in runs]
+    if any(locators) and not all(locators):
+        raise UsageError("name runs of one kind: some of these find plates, others read them")
+    if all(locators):
+        from lpsr_train.locating.fit import mean_locator
+
+        made = mean_locator(runs)
+    else:
+        made = state.mean(runs)
+    out.mkdir(parents=True, exist_ok=True)
+    state.save(out, made)
+    judge = f"lpsr-export locator --weights {out}" if all(locators) else f"lpsr-train evaluate --weights {out}"
+    typer.echo(f"weights: {out}; say what they are worth with: {judge}")

@@ -1,0 +1,25 @@
+"""`lpsr-train describe`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lpsr_train.terminal import Debug, need_torch
+
+
+def describe(
+    preset: Annotated[
+        str, typer.Argument(help="lite, base, paper, sr3 or sr3-lite; or a reader: lite, gp_lpr, multi-task.")
+    ],
+    reader: Annotated[bool, typer.Option("--reader", help="The reader of that name, not the generator.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Parameters and arithmetic of a preset's network, part by part."""
+    need_torch()
+    from rich.console import Console
+
+    from lpsr_train.networks.describe import describe_preset
+
+    Console().print(describe_preset(preset, reader))

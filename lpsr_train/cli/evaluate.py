@@ -1,0 +1,118 @@
+"""`lpsr-train evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional, get_args
+
+import typer
+
+from lpsr_core.choices import choice
+from lpsr_core.errors import UsageError
+from lpsr_train.terminal import Debug, need_torch, progress_bar
+
+
+def evaluate(
+    weights: Annotated[list[str], typer.Option(help="Folder of a run, or NAME=FOLDER; give it for each run.")],
+    data: Annotated[Optional[str], typer.Option(help="A folder of labelled plates [synthetic].")] = None,  # noqa: UP045
+    degradation: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="blur (the paper's), noise, camera, hard, or none [blur]."),
+    ] = None,
+    count: Annotated[Optional[int], typer.Option(help="Synthetic plates [2000].", min=1)] = None,  # noqa: UP045
+    rectified: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Share of synthetic plates cut out rectified and tight, as the paper's [1].", min=0, max=1),
+    ] = None,
+    pair_list: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--list", help="List of pairs (HR;LR;split) to take instead."),
+    ] = None,
+    split: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Of the list: training, validation or testing [testing]."),
+    ] = None,
+    lr_weights: Annotated[Optional[Path], typer.Option(help="Run of a reader trained on LR.")] = None,  # noqa: UP045
+    reader: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Run whose reader judges all pictures [the first run's own, which guided it]."),
+    ] = None,
+    sampling_steps: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Passes for a picture of SR3; 0 for all, as in the paper [each run's own].", min=0),
+    ] = None,
+    timed: Annotated[int, typer.Option("--time", help="Plates to time each generator on, one by one.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of synthetic plates and of noise.", min=0)] = 7_000_004,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    table: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Of the paper, to show beside: I (degraded plates) or III (real LR) [III for a list]."),
+    ] = None,
+    sheet: Annotated[Optional[Path], typer.Option(help="PNG with LR / SR / HR of the first plates.")] = None,  # noqa: UP045
+    worst: Annotated[Path | None, typer.Option(help="PNG with the first run's ten worst plates.")] = None,
+    confusion: Annotated[Optional[Path], typer.Option(help="PNG of the first run's confused characters.")] = None,  # noqa: UP045
+    json_out: Annotated[Optional[Path], typer.Option("--json", help="File for the figures.")] = None,  # noqa: UP045
+    debug: Debug = False,
+) -> None:
+    """The paper's tables for your runs and plates: recognition rates with intervals, picture quality, and time."""
+    from lpsr_core.degradation import METHODS
+    from lpsr_train.data.sources import SPLITS
+    from lpsr_train.evaluation.paper import Name
+
+    made = {"--data": data, "--degradation": degradation, "--count": count, "--rectified": rectified}
+    if pair_list and (clash := [option for option, value in made.items() if value is not None]):
+        raise UsageError(f"--list brings its own plates; leave {', '.join(clash)} out")
+    if split and not pair_list:
+        raise UsageError("--split is of a list; name one with --list, or leave it out")
+    method, part = choice(degradation or "blur", METHODS, "degradation"), choice(split or "testing", SPLITS, "split")
+    beside: Name = choice(table or ("III" if pair_list else "I"), get_args(Name), "table")
+    need_torch()
+    import torch
+
+    from lpsr_train.evaluation.contenders import load_contenders, load_lr_reader, measure
+    from lpsr_train.evaluation.plates import SYNTHETIC, DegradedPlates, ListedPlates
+    from lpsr_train.evaluation.report import Comparison
+    from lpsr_train.training.trainer import choose_device, load_trained
+
+    chosen = choose_device(device)
+    contenders = load_contenders(weights, sampling_steps, chosen)
+    judging = load_trained(reader) if reader else contenders[0].run
+    judge, run = judging.reader.to(chosen), judging.config
+    lr_reader = load_lr_reader(lr_weights, chosen) if lr_weights else None
+    plates: ListedPlates | DegradedPlates
+    if pair_list:
+        plates = ListedPlates(pair_list, part)
+    else:
+        share = 1.0 if rectified is None else rectified
+        plates = DegradedPlates(data or SYNTHETIC, method, count or 2000, seed, share, run.patterns)
+    with progress_bar() as bar:
+        gathering = bar.add_task("plates", total=None, note="")
+        samples = plates.gather(lambda done, total: bar.update(gathering, completed=done, total=total))
+        bars = {entry.name: bar.add_task(entry.name, total=len(samples), note="") for entry in contenders}
+        rows = measure(
+            contenders,
+            judge,
+            samples,
+            timed,
+            run.plate_layouts,
+            lr_reader,
+            lambda name, done, total: bar.update(bars[name], completed=done),
+        )
+    machine = (
+        torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else f"cpu (threads: {torch.get_num_threads()})"
+    )
+    judged = f"read by {reader}" if reader else "read by the reader that guided the first run"
+    if judging.config.shown_run:
+        judged += f", which learned to read the pictures of {judging.config.shown_run}"
+    report = Comparison(f"{plates}, {judged}", samples, min(timed, len(samples)), machine, rows, beside)
+    report.print()
+    written = (
+        (sheet, report.write_sheet, "contact sheet"),
+        (worst, report.write_worst, "plates read worst"),
+        (confusion, report.write_confusion, "confused characters"),
+        (json_out, report.write_json, "figures"),
+    )
+    for path, write, what in written:
+        if path:
+            write(path)
+            typer.echo(f"{what}: {path}")

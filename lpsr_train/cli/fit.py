@@ -1,0 +1,145 @@
+"""`lpsr-train fit`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from lpsr_core.choices import choice
+from lpsr_core.errors import UsageError
+from lpsr_train.terminal import Debug, need_torch
+
+if TYPE_CHECKING:
+    from lpsr_train.data.pool import Records
+    from lpsr_train.evaluation.rates import Sample
+
+_LARGE_BATCH = 128
+"""Plates from which on a GPU degrades a batch in less time than its networks take."""
+
+
+def fit(
+    out: Annotated[Path, typer.Option(help="Folder of the run; run again to resume.")],
+    preset: Annotated[
+        str,
+        typer.Option(
+            help="cameras (released), lite, base, paper, sr3, sr3-lite, reader-lr (LR baseline), second or judge."
+        ),
+    ] = "lite",
+    config: Annotated[Optional[Path], typer.Option(help="TOML file with training options.")] = None,  # noqa: UP045
+    steps: Annotated[Optional[int], typer.Option(help="Batches to train on.", min=1)] = None,  # noqa: UP045
+    batch: Annotated[Optional[int], typer.Option(help="Plates a batch.", min=2)] = None,  # noqa: UP045
+    pairs: Annotated[Optional[int], typer.Option(help="Pairs to render.", min=1)] = None,  # noqa: UP045
+    pool: Annotated[Optional[Path], typer.Option(help="Folder of rendered pairs [OUT/pool].")] = None,  # noqa: UP045
+    fresh: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option("--fresh/--no-fresh", help="Degrade plates anew whenever they are drawn [large batches on CUDA]."),
+    ] = None,
+    growing: Annotated[
+        bool, typer.Option(help="Another process renders the pool: begin with little, and take up what comes.")
+    ] = False,
+    pair_list: Annotated[Optional[Path], typer.Option("--list", help="Train on a list of HR;LR;split.")] = None,  # noqa: UP045
+    layouts: Annotated[str, typer.Option(help="Layouts of the plates, such as argentina,LLDDDLL.")] = "",
+    init: Annotated[Optional[Path], typer.Option(help="Run whose weights to begin with.")] = None,  # noqa: UP045
+    guide: Annotated[Optional[Path], typer.Option(help="Run whose reader guides, unchanged.")] = None,  # noqa: UP045
+    second: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Run whose reader has a say beside the guide, so that others can read what is made."),
+    ] = None,
+    shown: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Run whose super-resolved pictures the reader (second, judge) learns to read too."),
+    ] = None,
+    seconds: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Training time after which the run ends, learning rate and all.", min=0),
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 2,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    debug: Debug = False,
+) -> None:
+    """Trains a preset to averaged weights, on rendered plates or a list of pairs; resumes when run again."""
+    need_torch()
+    from lpsr_core.layouts import parse_layouts
+    from lpsr_train.config import PRESETS, from_dict, read
+    from lpsr_train.data.lists import describe_list
+    from lpsr_train.data.records import PairPool
+    from lpsr_train.data.samples import list_samples
+    from lpsr_train.training.fitting import growing_pool, rendered_pool, train
+    from lpsr_train.training.state import identify
+    from lpsr_train.training.trainer import Trainer, choose_device, load_trained
+
+    run = PRESETS[choice(preset, PRESETS, "preset")]
+    stated = read(config) if config else {}
+    run = from_dict(stated, run)
+    run = replace(run, steps=steps or run.steps, batch=batch or run.batch, pairs=pairs or run.pairs)
+    run = replace(run, seconds=run.seconds if seconds is None else seconds)
+    words = [word for word in (layouts or run.layouts).split(",") if word.strip()]
+    # Patterns, so that the run means the same wherever it is read from.
+    patterns = ",".join(layout.pattern for layout in parse_layouts(words)) if words else ""
+    where = choose_device(device)
+    run = replace(run, layouts=patterns, data=describe_list(pair_list) if pair_list else "")
+    if not pair_list and not run.shots:
+        wanted = stated.get("fresh") if fresh is None else fresh
+        begun = _begun_fresh(out, pool or out / "pool") if wanted is None else wanted
+        large = where.type == "cuda" and run.batch >= _LARGE_BATCH
+        run = replace(run, fresh=large if begun is None else begun)
+    if growing and (pair_list or run.focus):
+        raise UsageError("--growing is for pools that are being rendered; leave --list out, and focus")
+    if pair_list and (pool or pairs or fresh):
+        raise UsageError("--list brings its own pairs; leave --pool, --pairs and --fresh out")
+    if guide:
+        run = replace(run, guide="fixed", guide_run=identify(guide), reader=load_trained(guide).config.reader)
+    elif run.guide == "fixed":
+        raise UsageError("a fixed guide comes from another run; name it with --guide")
+    if second:
+        reader = load_trained(second).config.reader
+        run = replace(run, second_run=identify(second), second_reader=reader)
+    elif run.second_run:
+        raise UsageError("the second reader comes from another run; name it with --second")
+    if shown:
+        other = load_trained(shown).config
+        if other.task != "sr":
+            raise UsageError(f"--shown {shown}: a run of the task {other.task}; name one that trained a generator")
+        run = replace(run, shown_run=identify(shown), shown_generator=other.generator, shown_archmod=other.archmod)
+    elif run.shown_run:
+        raise UsageError("the pictures to read come from another run; name it with --shown")
+    run.check()
+    out.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(run, out, where)
+    if not trainer.resume():
+        if init:
+            trainer.start_from(init)
+        if guide:
+            trainer.take(guide, "reader", "reader")
+        if second:
+            trainer.take(second, "reader", "second")
+        if shown:
+            trainer.take(shown, "generator", "shown")
+    samples: dict[str, list[Sample]] | None = None
+    records: Records
+    if pair_list:
+        records = PairPool.from_list(pair_list, "training")
+        samples = {"validation": list_samples(pair_list, "validation")[: run.validation]}
+    elif growing:
+        records, trainer.typefaces = growing_pool(run, pool or out / "pool")
+    else:
+        records, trainer.typefaces = rendered_pool(run, pool or out / "pool", workers)
+    stopped = train(trainer, records, samples)
+    if stopped:
+        typer.echo(f"stopped after step {trainer.step}; run the same command again to go on", err=True)
+        raise typer.Exit(128 + stopped)
+    typer.echo(f"weights, curves and sample sheets: {out}")
+
+
+def _begun_fresh(out: Path, pool: Path) -> bool | None:
+    """Whether LR pictures are made when plates are drawn, as the run or its pool was begun; None of a new one."""
+    from lpsr_train.config import from_dict
+    from lpsr_train.data.pool import holds_crops
+    from lpsr_train.training.state import CHECKPOINT, load
+
+    if (out / CHECKPOINT).is_file():
+        return from_dict(load(out)["config"]).fresh
+    return holds_crops(pool)

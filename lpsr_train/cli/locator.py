@@ -1,0 +1,120 @@
+"""`lpsr-train locator`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from lpsr_core.errors import UsageError
+from lpsr_train.terminal import Debug, need_torch, progress_bar, stop_request
+
+if TYPE_CHECKING:
+    from lpsr_train.scenes.scene import SceneSource
+
+
+def locator(
+    out: Annotated[Path, typer.Option(help="Folder of the run; run again to resume.")],
+    steps: Annotated[Optional[int], typer.Option(help="Batches to train on.", min=1)] = None,  # noqa: UP045
+    seconds: Annotated[Optional[float], typer.Option(help="Seconds to train, if steps do not end it.", min=1)] = None,  # noqa: UP045
+    weights_every: Annotated[
+        float | None, typer.Option(help="Seconds between half-precision weights in OUT/weights.", min=1)
+    ] = None,
+    validate_every: Annotated[Optional[int], typer.Option(help="Steps between validations.", min=1)] = None,  # noqa: UP045
+    ema: Annotated[Optional[float], typer.Option(help="Decay of the averaged weights.", min=0, max=0.99999)] = None,  # noqa: UP045
+    bf16: Annotated[Optional[bool], typer.Option(help="Half-precision arithmetic.")] = None,  # noqa: UP045
+    batch: Annotated[Optional[int], typer.Option(help="Windows of scenes a batch.", min=1)] = None,  # noqa: UP045
+    window: Annotated[int | None, typer.Option(help="Sides of the views in pixels, a multiple of 32.", min=64)] = None,
+    scenes: Annotated[Optional[int], typer.Option(help="Scenes to render.", min=1)] = None,  # noqa: UP045
+    rate: Annotated[Optional[float], typer.Option(help="Peak learning rate.", min=1e-6)] = None,  # noqa: UP045
+    seed: Annotated[Optional[int], typer.Option(help="Of the scenes and their order.", min=0)] = None,  # noqa: UP045
+    init: Annotated[Optional[Path], typer.Option(help="Run whose weights to begin with.")] = None,  # noqa: UP045
+    pool: Annotated[Optional[Path], typer.Option(help="Folder of rendered scenes [OUT/pool].")] = None,  # noqa: UP045
+    validation: Annotated[Optional[int], typer.Option(help="Scenes to measure on.", min=1)] = None,  # noqa: UP045
+    workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 2,
+    grow: Annotated[
+        bool, typer.Option("--grow", help="Render nothing: take the scenes in --pool, and those that are added to it.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    debug: Debug = False,
+) -> None:
+    """Trains the network that finds plates in frames, on made-up scenes; resumes when run again."""
+    need_torch(plots=False)
+    from lpsr_train.locating.fit import LocatorTrainer, LocatorTraining, validation_scenes
+    from lpsr_train.locating.pool import ScenePool
+    from lpsr_train.plates.typefaces import open_typefaces
+    from lpsr_train.scenes.scene import SceneSource
+    from lpsr_train.training.state import identify
+    from lpsr_train.training.trainer import choose_device
+
+    given: dict[str, object] = {
+        "steps": steps,
+        "seconds": seconds,
+        "weights_every": weights_every,
+        "validate_every": validate_every,
+        "ema": ema,
+        "bf16": bf16,
+        "batch": batch,
+        "window": window,
+        "scenes": scenes,
+        "validation": validation,
+        "rate": rate,
+        "seed": seed,
+    }
+    given["begun_from"] = identify(init) if init else None
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    config = replace(LocatorTraining(), **chosen)
+    if config.window % 32:
+        raise UsageError(f"--window is a multiple of 32, not {config.window}")
+    out.mkdir(parents=True, exist_ok=True)
+    trainer = LocatorTrainer(config, out, choose_device(device))
+    if not trainer.resume() and init:
+        trainer.start_from(init)
+    source = SceneSource(open_typefaces=open_typefaces(), open_share=config.open_share)
+    if not grow:
+        _render(pool or out / "pool", source, config.seed, config.scenes, workers)
+    records = ScenePool(pool or out / "pool", source, config.scenes, trainer.device)
+    with progress_bar() as bar, stop_request() as stop:
+        task = bar.add_task("locator", total=config.steps, completed=trainer.step, note="")
+        samples = validation_scenes(config.validation, source)
+
+        def listen(step: int, losses: dict[str, float]) -> None:
+            note = "  ".join(f"{name} {value:.4g}" for name, value in losses.items())
+            if trainer.history:
+                note += f"  |  {trainer.history[-1]['found']}"
+            bar.update(task, completed=step, note=note)
+            if not bar.console.is_terminal and step % 100 == 0:  # a bar leaves no trace in a log
+                bar.console.print(f"step {step}/{config.steps}  {note}", soft_wrap=True)
+
+        trainer.run(records, samples, listen, lambda: bool(stop), grow)
+    if stop:
+        typer.echo(f"stopped after step {trainer.step}; run the same command again to go on", err=True)
+        raise typer.Exit(128 + stop[0])
+    typer.echo(f"{trainer.history[-1]['found']}; weights: {out}")
+
+
+def scenes(
+    out: Annotated[Path, typer.Option(help="Folder of the scenes; run again to go on.")],
+    scenes: Annotated[int, typer.Option(help="Scenes to render.", min=1)] = 16384,
+    seed: Annotated[int, typer.Option(help="Of the scenes.", min=0)] = 20261201,
+    open_share: Annotated[float, typer.Option(help="How often an open typeface replaces our own.", min=0, max=1)] = 0.3,
+    workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 2,
+    debug: Debug = False,
+) -> None:
+    """Renders scenes for `lpsr-train locator --pool`; what is complete stays when it is interrupted."""
+    need_torch(plots=False)
+    from lpsr_train.plates.typefaces import open_typefaces
+    from lpsr_train.scenes.scene import SceneSource
+
+    _render(out, SceneSource(open_typefaces=open_typefaces(), open_share=open_share), seed, scenes, workers)
+
+
+def _render(folder: Path, source: SceneSource, seed: int, scenes: int, workers: int) -> None:
+    from lpsr_train.locating.pool import SHARD, render_scenes
+
+    with progress_bar() as bar:
+        task = bar.add_task("scenes", total=-(-scenes // SHARD) * SHARD, note="")
+        for done in render_scenes(folder, source, seed, scenes, workers):
+            bar.update(task, completed=done)

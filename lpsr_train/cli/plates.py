@@ -1,0 +1,89 @@
+"""`lpsr-train render`, `preview`, `crops` and `video`: what can be made of rendered plates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lpsr_train.terminal import Debug
+
+
+def render(
+    out: Annotated[Path, typer.Option(help="Folder of the pool.")],
+    pairs: Annotated[int, typer.Option(help="Pairs to render.", min=1)] = 163840,
+    seed: Annotated[int, typer.Option(help="Seed of the pool.", min=0)] = 20261123,
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+    open_share: Annotated[float, typer.Option(help="Share of plates in installed open typefaces.")] = 0.15,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Plates without LR pictures, for fit --fresh; 83 kB each instead of 12.")
+    ] = False,
+    shots: Annotated[
+        bool, typer.Option("--shots", help="What surveillance cameras deliver, for fit --preset cameras.")
+    ] = False,
+    without: Annotated[str, typer.Option(help="Steps of the camera that --shots leave out, such as codec,haze.")] = "",
+    debug: Debug = False,
+) -> None:
+    """Renders HR-LR pairs to disk; run again to go on."""
+    from lpsr_core.errors import UsageError
+    from lpsr_train.cameras import steps_left_out
+    from lpsr_train.cameras.shots import SHOT_RECORD
+    from lpsr_train.data.pool import CROP_RECORD, RECORD
+    from lpsr_train.training import fitting
+
+    if shots and fresh:
+        raise UsageError("--shots and --fresh are two kinds of pool; leave one of them out")
+    source = fitting.training_source(open_share, shots=shots, left_out=steps_left_out(without))
+    record = SHOT_RECORD if shots else CROP_RECORD if fresh else RECORD
+    fitting.render(out, source, seed, pairs, workers, record)
+
+
+def preview(
+    out: Annotated[Path, typer.Option(help="PNG to write.")] = Path("preview.png"),
+    count: Annotated[int, typer.Option(help="Pairs to draw.", min=1, max=400)] = 24,
+    seed: Annotated[int, typer.Option(help="Seed of the pairs.", min=0)] = 1,
+    motorcycles: Annotated[float, typer.Option(help="Share of two-row plates.", min=0, max=1)] = 0.0,
+    layouts: Annotated[str, typer.Option(help="Layouts of the plates [each country's own].")] = "",
+    debug: Debug = False,
+) -> None:
+    """Draws a contact sheet of LR / HR pairs with their texts."""
+    from lpsr_core.layouts import parse_layouts
+    from lpsr_train.evaluation import pictures
+    from lpsr_train.plates.pairs import PlateSource, render_pair
+
+    patterns = tuple(layout.pattern for layout in parse_layouts(layouts.split(","))) if layouts else ()
+    source = PlateSource(motorcycles=motorcycles, patterns=patterns)
+    tiles = []
+    for index in range(count):
+        pair = render_pair(source, seed, index)
+        tiles.append([pictures.tile(pair.lr, f"LR, {pair.method}"), pictures.tile(pair.crop, f"HR  {pair.text}")])
+    rows = [[image for pair in tiles[start : start + 2] for image in pair] for start in range(0, count, 2)]
+    pictures.write_png(out, pictures.sheet(rows))
+    typer.echo(f"{count} pairs: {out}")
+
+
+def crops(
+    out: Annotated[Path, typer.Option(help="Folder of the pictures; each is named after its plate.")],
+    count: Annotated[int, typer.Option(help="Plates.", min=1)] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of the plates.", min=0)] = 7_000_005,
+    debug: Debug = False,
+) -> None:
+    """Writes photographs of rendered plates as JPEG files, to test readers with."""
+    from lpsr_train.plates.pairs import write_crops
+
+    write_crops(out, count, seed)
+    typer.echo(f"{count} plates: {out}")
+
+
+def video(
+    out: Annotated[Path, typer.Option(help="MP4 to write; a CSV of the truth goes beside it.")],
+    cars: Annotated[int, typer.Option(help="Cars that drive up.", min=1)] = 8,
+    seed: Annotated[int, typer.Option(help="Seed of the video.", min=0)] = 1,
+    debug: Debug = False,
+) -> None:
+    """Makes up a street video with plates whose texts and places are known."""
+    from lpsr_train.plates.street import StreetConfig, write_street
+
+    frames = write_street(out, StreetConfig(cars=cars, seed=seed))
+    typer.echo(f"{frames} frames, {cars} plates: {out}; truth: {out.with_suffix('.csv')}")

@@ -1,0 +1,1 @@
+"""What a trained network is worth: rates, comparison with other networks and the paper, fusion of frames, ablation."""

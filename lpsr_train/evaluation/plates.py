@@ -1,0 +1,94 @@
+"""The plates that runs are judged on: rendered, photographs degraded here, or pairs that somebody else made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lpsr_core.degradation import Method, degrade
+from lpsr_core.geometry import to_hr, to_lr
+from lpsr_core.labelled import load_labelled
+from lpsr_train.data.samples import list_samples, rendered_samples
+from lpsr_train.data.sources import Split
+from lpsr_train.evaluation.rates import Sample
+
+SYNTHETIC = "synthetic"
+Tell = Callable[[int, int], None]
+"""Told how many of how many plates are there."""
+
+
+@dataclass(frozen=True)
+class ListedPlates:
+    """Pairs of a list (see `data.lists`).
+
+    Attributes:
+        path: of the list.
+        split: which of its pairs.
+    """
+
+    path: Path
+    split: Split
+
+    def __str__(self) -> str:
+        return f"{self.path}, {self.split}"
+
+    def gather(self, tell: Tell) -> list[Sample]:
+        """Read the pairs, padded to 3:1 as the paper's are.
+
+        Raises:
+            LpsrError: the list or its pictures cannot be read, or the split is empty.
+        """
+        samples = list_samples(self.path, self.split, padded=True)
+        tell(len(samples), len(samples))
+        return samples
+
+
+@dataclass(frozen=True)
+class DegradedPlates:
+    """Sharp plates, and what a degradation makes of them.
+
+    Attributes:
+        data: SYNTHETIC, or a folder of labelled plates.
+        degradation: how LR pictures are made.
+        count: of rendered plates.
+        seed: of rendered plates and of noise.
+        rectified: share of rendered plates that are cut out rectified and tight, as the paper's are.
+        patterns: of rendered texts; each country's own when there are none.
+    """
+
+    data: str
+    degradation: Method
+    count: int
+    seed: int
+    rectified: float = 1.0
+    patterns: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        rectified = f", {100 * self.rectified:.0f} % rectified" if self.data == SYNTHETIC else ""
+        return f"{self.data}{rectified}, {self.degradation}"
+
+    def gather(self, tell: Tell) -> list[Sample]:
+        """The plates.
+
+        Raises:
+            LpsrError: the folder holds no labelled plates.
+        """
+        found = []
+        total, plates = self._plates()
+        for sample in plates:
+            found.append(sample)
+            tell(len(found), total)
+        return found
+
+    def _plates(self) -> tuple[int, Iterator[Sample]]:
+        if self.data != SYNTHETIC:
+            plates = load_labelled(Path(self.data))
+            rngs = (np.random.default_rng([self.seed, index]) for index in range(len(plates)))
+            return len(plates), (
+                Sample(to_lr(degrade(plate.crop, self.degradation, rng)), to_hr(plate.crop), plate.text)
+                for plate, rng in zip(plates, rngs, strict=True)
+            )
+        return self.count, rendered_samples(self.degradation, self.count, self.seed, self.patterns, self.rectified)

@@ -1,0 +1,139 @@
+"""Rendering and training on the terminal, with bars, for every command that does them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lpsr_train.cameras.camera import STEPS
+from lpsr_train.cameras.framing import CHOICES
+from lpsr_train.cameras.shots import SHOT_RECORD, ShotSource
+from lpsr_train.data.growing import GrowingPool
+from lpsr_train.data.pool import CROP_RECORD, RECORD, Pool, Records, render_pool, shard_size
+from lpsr_train.plates.pairs import PlateSource
+from lpsr_train.plates.typefaces import open_typefaces
+from lpsr_train.terminal import progress_bar, stop_request
+from lpsr_train.training.utilisation import GpuWatch, driver_name
+
+if TYPE_CHECKING:
+    from lpsr_train.config import TrainConfig
+    from lpsr_train.evaluation.rates import Sample
+    from lpsr_train.training.trainer import Progress, Trainer
+
+_BEGINNING = 32
+"""Batches that a growing pool holds at least when training begins."""
+_LOGGED = 100
+"""Steps between lines where there is no terminal to show a bar."""
+
+
+def training_source(
+    open_share: float, patterns: tuple[str, ...] = (), shots: bool = False, left_out: tuple[str, ...] = ()
+) -> PlateSource | ShotSource:
+    """Plates to train on, some of them in the open typefaces of this machine.
+
+    Args:
+        open_share: how many.
+        patterns: of texts; each country's own when there are none.
+        shots: by surveillance cameras.
+        left_out: steps of these cameras and parts of their framing that are left out.
+    """
+    typefaces = open_typefaces() if open_share else ()
+    if not shots:
+        return PlateSource(open_typefaces=typefaces, open_share=open_share, patterns=patterns)
+    return ShotSource(
+        open_typefaces=typefaces,
+        open_share=open_share,
+        patterns=patterns,
+        without=tuple(step for step in STEPS if step in left_out),
+        framed_without=tuple(part for part in CHOICES if part in left_out),
+    )
+
+
+def render(
+    folder: Path, source: PlateSource | ShotSource, seed: int, pairs: int, workers: int, record: np.dtype = RECORD
+) -> None:
+    """Renders what a pool lacks.
+
+    Raises:
+        LpsrError: the folder holds another pool.
+    """
+    size = shard_size(record)
+    with progress_bar() as bar:
+        task = bar.add_task("render", total=-(-pairs // size) * size, note="")
+        for done in render_pool(folder, source, seed, pairs, workers, record):
+            bar.update(task, completed=done)
+
+
+def rendered_pool(config: TrainConfig, folder: Path, workers: int) -> tuple[Pool, tuple[str, ...]]:
+    """The pool of a run, rendered as far as it is missing, and names of the open typefaces that it was drawn with.
+
+    Raises:
+        LpsrError: the folder holds another pool.
+    """
+    record, source = _form(config)
+    render(folder, source, config.seed, config.pairs, workers, record)
+    return Pool(folder, config.pairs, record), tuple(Path(path).name for path in source.open_typefaces)
+
+
+def growing_pool(config: TrainConfig, folder: Path) -> tuple[GrowingPool, tuple[str, ...]]:
+    """The pool that another process renders, as `rendered_pool`, once it holds enough to begin with.
+
+    Raises:
+        LpsrError: a shard is of another form.
+    """
+    record, source = _form(config)
+    pool = GrowingPool(folder, record, config.pairs)
+    least = min(_BEGINNING * config.batch, config.pairs)
+    with progress_bar() as bar, stop_request() as stop:
+        task = bar.add_task("wait for the pool", total=least, note="")
+        pool.wait(least, lambda: bool(stop), lambda count: bar.update(task, completed=count))
+    if len(pool) < least:
+        raise KeyboardInterrupt
+    return pool, tuple(Path(path).name for path in source.open_typefaces)
+
+
+def _form(config: TrainConfig) -> tuple[np.dtype, PlateSource | ShotSource]:
+    """What a run's pool holds, and of what it is made."""
+    record = SHOT_RECORD if config.shots else CROP_RECORD if config.fresh else RECORD
+    return record, training_source(config.open_share, config.patterns, config.shots, config.left_out)
+
+
+def train(
+    trainer: Trainer, records: Records, samples: Mapping[str, Sequence[Sample]] | None = None, name: str = "train"
+) -> int:
+    """Trains to the end of the run, or until Ctrl-C or SIGTERM.
+
+    Args:
+        trainer: at any step.
+        records: to train on.
+        samples: to validate on; rendered plates when None.
+        name: shown before the bar.
+
+    Returns:
+        0, or the number of the signal that stopped it.
+    """
+    steps, batch = trainer.config.steps, trainer.config.batch
+    first, start = trainer.step, time.monotonic()
+    with progress_bar() as bar, GpuWatch(driver_name(trainer.device)) as watch:
+        task = bar.add_task(name, total=steps, completed=first, note="")
+
+        def listen(step: Progress) -> None:
+            speed = (step.step - first) * batch / (time.monotonic() - start)
+            busy = "" if watch.busy is None else f"GPU busy {watch.busy:.0f} %  "
+            note = f"{speed:.0f} plates/s  {busy}" + "  ".join(
+                f"{term} {value:.3f}" for term, value in step.losses.items()
+            )
+            if trainer.history:
+                rates = trainer.history[-1]["rates"]
+                note += "  |  " + "  ".join(f"{what} {value:.1f} %" for what, value in rates.items())
+            bar.update(task, completed=step.step, note=note)
+            if not bar.console.is_terminal and step.step % _LOGGED == 0:  # a bar leaves no trace in a log
+                bar.console.print(f"step {step.step}/{steps}  {note}", soft_wrap=True)
+
+        with stop_request() as stop:
+            trainer.run(records, listen, lambda: bool(stop), samples)
+    return stop[0] if stop else 0
