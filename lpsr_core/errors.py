@@ -7,6 +7,8 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
+from lpsr_core.extras import install_command, is_installed
+
 _INTERRUPTED = "interrupted; what was written so far is kept"
 
 
@@ -31,7 +33,22 @@ class MissingExtraError(LpsrError):
     """
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"{package} is not installed; install it with: pip install 'lpsr[{extra}]'")
+        super().__init__(f"{package} is not installed; install it with: {install_command(extra)}")
+
+
+def need(module: str, package: str, extra: str) -> None:
+    """Make sure that an optional package is installed, before long work that ends with it begins.
+
+    Args:
+        module: top-level name of its import.
+        package: as a user would name it.
+        extra: the extra of the `lpsr` distribution that brings it.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    if not is_installed(module):
+        raise MissingExtraError(package, extra)
 
 
 def describe(error: BaseException) -> str:

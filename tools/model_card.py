@@ -25,7 +25,9 @@ def model_card() -> str:
 def released_table() -> str:
     """Return a Markdown table with a row for each released graph."""
     cards = [ModelCard.load(path) for path in sorted((ROOT / "engines" / "models").glob("*.json"))]
-    cards = sorted((card for card in cards if card.precision == "fp32"), key=lambda card: (card.name, ROLES.index(card.role)))
+    cards = sorted(
+        (card for card in cards if card.precision == "fp32"), key=lambda card: (card.name, ROLES.index(card.role))
+    )
     rows = [_row(card) for card in cards]
     heading = "| Model | Parameters | File | Opset | Steps | Earlier trainings | Seed | sha256 |"
     return "\n".join([heading, "|---|---|---|---|---|---|---|---|", *rows])

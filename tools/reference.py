@@ -1,7 +1,7 @@
 """Writes docs/reference, a page for each command from its own parser, and the table of docs/model-card.md.
 
-    python -m tools.reference            # writes the pages
-    python -m tools.reference --check    # says which are not current; exit code 1 if there is one
+python -m tools.reference            # writes the pages
+python -m tools.reference --check    # says which are not current; exit code 1 if there is one
 """
 
 from __future__ import annotations

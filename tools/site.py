@@ -47,7 +47,7 @@ def rewrite_links(markdown: str, page: str, file: str) -> str:
 
 
 def without_missing(nav: list[Any], docs: Path) -> list[Any]:
-    """Return a navigation without the planned pages that docs/ does not hold, and without sections that become empty."""
+    """Return a navigation without the planned pages that docs/ does not hold and without empty sections."""
     kept: list[Any] = []
     for entry in nav:
         title, target = next(iter(entry.items()))

@@ -12,7 +12,7 @@ from rich.table import Table
 from lpsr_core.cards import Precision
 from lpsr_core.choices import choice
 from lpsr_core.errors import UsageError
-from lpsr_export.cli.options import Compiler, Debug, Headers, Sms
+from lpsr_export.cli.options import Compiler, Debug, Headers, Models, Out, Sms, need_export
 
 
 def build(
@@ -25,8 +25,8 @@ def build(
         str, typer.Option(help="onnxruntime, tensorrt, tensorrt-rtx, or auto: the first two where TensorRT is.")
     ] = "auto",
     name: Annotated[str, typer.Option(help="Name of the released models.")] = "lite",
-    models: Annotated[Optional[Path], typer.Option(help="Folder of the FP32 graphs [the released ones].")] = None,  # noqa: UP045
-    out: Annotated[Optional[Path], typer.Option(help="Folder to write to [where the FP32 graphs lie].")] = None,  # noqa: UP045
+    models: Models = None,
+    out: Out = None,
     calibration: Annotated[Optional[Path], typer.Option(help="Plate crops for INT8 [rendered ones].")] = None,  # noqa: UP045
     crops: Annotated[int, typer.Option(help="Crops of the comparison with FP32.", min=1)] = 256,
     strings: Annotated[
@@ -60,7 +60,7 @@ def build(
     debug: Debug = False,
 ) -> None:
     """Derives FP16 or INT8 graphs and TensorRT engines from the FP32 graphs, and holds them to those."""
-    from lpsr_core.cards import released_folder
+    from lpsr_core.model_folders import folder_of, output_folder, user_folder
     from lpsr_export.build import TARGETS, BuildConfig
     from lpsr_export.build import build as run_build
     from lpsr_export.tensorrt.build import BuilderOptions
@@ -69,13 +69,17 @@ def build(
     chosen: list[Precision] = [name for name, on in (("fp32", fp32), ("fp16", fp16), ("int8", int8)) if on]  # type: ignore[misc]
     if len(chosen) != 1:
         raise UsageError("give one of --fp32, --fp16 and --int8")
-    folder = models or released_folder()
+    folder = models or folder_of(name)
+    target_folder = output_folder(out)
+    if fp32 and lower_deform_conv and out is None:
+        raise UsageError("lowered FP32 graphs have the names of those that they come from; give a folder with --out")
+    need_export(fp16=not fp32)
     config = BuildConfig(
         name=name,
         precision=chosen[0],
         target=choice(target, TARGETS, "target"),
         models=folder,
-        out=out or folder,
+        out=target_folder,
         calibration=calibration,
         check_crops=crops,
         strings=None if strings is None else strings / 100,
@@ -101,8 +105,9 @@ def build(
     if built.engines:
         backend = built.engines[0][1].config.runtime
         typer.echo(f"run the engines with: lpsr-run --backend {backend} --precision {chosen[0]}")
-    if built.graphs and config.out.resolve() == released_folder().resolve():
-        typer.echo(f"run the graphs with: lpsr-run --precision {chosen[0]}")
+    if built.graphs and config.out.resolve() == user_folder().resolve():
+        named = "" if name == "lite" else f" --generator {name} --reader {name}"
+        typer.echo(f"run the graphs with: lpsr-run --precision {chosen[0]}{named}")
     elif built.graphs:
         generator, reader = (entry.path for entry in built.graphs)
         typer.echo(f"run the graphs with: lpsr-run --generator {generator} --reader {reader}")

@@ -1,4 +1,4 @@
-"""Options that commands share."""
+"""What commands share: options, checks of what they need, the words by which a model is used."""
 
 from __future__ import annotations
 
@@ -7,6 +7,18 @@ from typing import Annotated, Optional
 
 import typer
 
+from lpsr_core.cards import Role, graph_name
+from lpsr_core.errors import need
+from lpsr_core.model_folders import user_folder
+
+Models = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(help="Folder of the FP32 graphs (default: where the model of that name is)."),
+]
+Out = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(help="Output folder (default: LPSR_MODELS, or ~/.local/share/lpsr)."),
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Sms = Annotated[
     Optional[list[int]],  # noqa: UP045
@@ -20,3 +32,34 @@ Compiler = Annotated[Optional[Path], typer.Option(help="CUDA compiler [nvcc].")]
 Store = Annotated[
     str, typer.Option(help="How the file holds weights: float32, float16 or int8; they are FP32 again when loaded.")
 ]
+
+
+def need_export(*, fp16: bool = False) -> None:
+    """Make sure of the packages that graphs are derived and checked with.
+
+    Args:
+        fp16: half precision is made, too.
+
+    Raises:
+        MissingExtraError: one is not installed.
+    """
+    need("onnx", "onnx", "export")
+    if fp16:
+        need("onnxconverter_common", "onnxconverter-common", "export")
+    need("onnxruntime", "onnxruntime", "cpu")
+
+
+def need_training() -> None:
+    """Make sure of the packages that weights become graphs with.
+
+    Raises:
+        MissingExtraError: one is not installed.
+    """
+    need("torch", "PyTorch", "train")
+    need("onnxscript", "onnxscript", "train")
+    need_export()
+
+
+def chosen(name: str, role: Role | str, folder: Path) -> str:
+    """Return what names a model on the command line of `lpsr-run`: its name in the user's folder, its path elsewhere."""
+    return name if folder.resolve() == user_folder().resolve() else str(folder / graph_name(name, role))  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 import typer
 from rich.console import Console
 
+from lpsr_core.errors import need
 from lpsr_export.cli.options import Debug
 
 
@@ -22,6 +23,7 @@ def verify(
     """Compares two graphs or engines of one role, and shows the crops that they differ on."""
     from lpsr_export.checks.verify import verify as run_verify
 
+    need("onnxruntime", "onnxruntime", "cpu")
     with Console(stderr=True).status("comparing"):
         found = run_verify(first, second, crops, reader)
     typer.echo(f"{second} against {first}: {found.agreement}, largest difference {found.agreement.difference:.2g}")

@@ -27,7 +27,7 @@ def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
     try:
         from onnxconverter_common import float16
     except ImportError:
-        raise MissingExtraError("onnxconverter-common", "train") from None
+        raise MissingExtraError("onnxconverter-common", "export") from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it reports every value that underflows
         converted: onnx.ModelProto = float16.convert_float_to_float16(

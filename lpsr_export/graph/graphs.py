@@ -32,7 +32,7 @@ def import_onnx() -> Any:
     try:
         import onnx
     except ImportError:
-        raise MissingExtraError("onnx", "train") from None
+        raise MissingExtraError("onnx", "export") from None
     return onnx
 
 

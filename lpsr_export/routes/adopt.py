@@ -27,16 +27,18 @@ def adopt(
     precision: Precision,
     plugin: Path | None,
     models: Path,
+    out: Path,
     name: str,
     say: Callable[[str], None] = lambda _: None,
 ) -> tuple[Path, PlanCard]:
-    """Holds an engine to the released graph, and writes it and its card into the folder of that.
+    """Compare an engine with the FP32 graph, and write it and its card where the runtime finds them.
 
     Args:
         plan: the file.
         role, precision: of it.
         plugin: the library that it needs; None where it needs none or carries it.
         models: folder of the FP32 graphs.
+        out: folder to write to.
         name: of those.
         say: told what is being done.
 
@@ -80,17 +82,17 @@ def adopt(
         profile=profile.as_dict(),
         options=ADOPTED,
     )
-    path = models / plan_name(name, role, precision)
+    path = out / plan_name(name, role, precision)
     card = PlanCard(
         config=config,
         key=config.key,
         sha256=hashlib.sha256(data).hexdigest(),
-        plugin_file=beside(library, models) if library else "",
+        plugin_file=beside(library, out) if library else "",
         types=types,
         seconds=0.0,
         size=len(data),
         metrics={"against_fp32": agreement.as_dict(), **({"types_note": note} if note else {})},
     )
     write_whole(path, data)
-    card.save(models)
+    card.save(out)
     return path, card

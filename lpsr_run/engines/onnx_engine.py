@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_core.extras import install_command
 from lpsr_run.engines.base import Engine, TensorSpec
 from lpsr_run.engines.batching import shared_out
 from lpsr_run.engines.onnx_chain import OnnxChain
@@ -62,7 +63,9 @@ class OnnxRuntimeEngine:
             raise LpsrError(f"{path}: no such model file")
         available = ort.get_available_providers()
         if device == "cuda" and _CUDA not in available:
-            raise LpsrError("this ONNX Runtime has no CUDA; install it with: pip install 'lpsr[gpu]'")
+            raise LpsrError(
+                f"this ONNX Runtime has no CUDA; run: pip uninstall onnxruntime, then: {install_command('gpu')}"
+            )
         # cuDNN's exhaustive search, the default, takes seconds at every new shape.
         cuda = (_CUDA, {"cudnn_conv_algo_search": "HEURISTIC"})
         providers = [cuda, _CPU] if device != "cpu" and _CUDA in available else [_CPU]

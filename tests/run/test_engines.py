@@ -11,9 +11,10 @@ from conftest import ROOT, make_generator, make_reader
 
 from lpsr_core.cards import ModelCard, sha256
 from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
+from lpsr_core.model_folders import named_graphs
 from lpsr_run.engines.backends import open_engine
 from lpsr_run.engines.base import CONTRACTS, TensorSpec, check_contract
-from lpsr_run.engines.models import find_model, released
+from lpsr_run.engines.models import find_model
 from lpsr_run.engines.onnx_engine import OnnxRuntimeEngine, filled_up
 from lpsr_run.pipeline.plate_reader import PlateReader
 
@@ -109,7 +110,7 @@ def test_models_are_found_by_name_and_checked(models: Path, tmp_path: Path) -> N
         ModelCard("tiny", role, "fp32", path.name, sha256(path), 1, 19).save(tmp_path)  # type: ignore[arg-type]
     model = find_model("tiny", "reader", folder=tmp_path)
     assert model.name == "tiny fp32"
-    assert released("reader", tmp_path) == [("tiny", "fp32")]
+    assert list(named_graphs("reader", tmp_path)) == [("tiny", "fp32")]
     with pytest.raises(UsageError, match="'tiny' is not here at fp16; make it with: lpsr-export build --fp16"):
         find_model("tiny", "reader", "fp16", folder=tmp_path)
     with pytest.raises(UsageError, match=r"no released reader 'other' at fp16; released: tiny \(fp32\)"):
