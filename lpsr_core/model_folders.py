@@ -67,7 +67,7 @@ def output_folder(given: Path | None = None) -> Path:
     folder = user_folder() if given is None else given
     if folder.resolve() == released_folder().resolve():
         raise UsageError(
-            f"{folder}: holds the released models, which are not replaced; give another folder (default {user_folder()})"
+            f"{folder}: holds the released models, which are not replaced; give another folder, such as {user_folder()}"
         )
     return folder
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from lpsr_core.cards import PRECISIONS, Precision
 from lpsr_core.decode import CERTAIN, MIN_PLATE
-from lpsr_core.errors import UsageError
+from lpsr_core.errors import UsageError, need
 from lpsr_core.layouts import parse_layouts
 from lpsr_core.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
 from lpsr_run.engines.backends import BACKENDS, Backend
@@ -133,14 +133,19 @@ class RunConfig:
     silence: float = 30.0
 
     def check(self) -> None:
-        """Makes sure that the values can be meant.
+        """Validate the values, and make sure of the packages that they need.
 
         Raises:
             UsageError: with the option and what it takes.
+            MissingExtraError: an optional package is not installed.
         """
         if bool(self.video) == (self.crops is not None):
             raise UsageError("give exactly one of --video and --crops")
         self.check_values()
+        if self.mqtt is not None:
+            need("paho", "paho-mqtt", "mqtt")
+        if self.sign is not None:
+            need("cryptography", "cryptography", "evidence")
 
     def check_values(self) -> None:
         """Validate everything but the presence of a source.

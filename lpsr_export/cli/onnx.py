@@ -49,8 +49,8 @@ def onnx(
             f"{100 * agreement.strings:.1f} % of {agreement.crops}",
         )
     Console().print(table)
-    readers = [str(entry.card.role) for entry in exported]
-    typer.echo("run them with: lpsr-run " + " ".join(f"--{role} {chosen(name, role, folder)}" for role in readers))
+    roles = [entry.card.role for entry in exported]
+    typer.echo("run them with: lpsr-run " + " ".join(f"--{role} {chosen(name, role, folder)}" for role in roles))
 
 
 def locator(

@@ -60,6 +60,6 @@ def need_training() -> None:
     need_export()
 
 
-def chosen(name: str, role: Role | str, folder: Path) -> str:
-    """Return what names a model on the command line of `lpsr-run`: its name in the user's folder, its path elsewhere."""
-    return name if folder.resolve() == user_folder().resolve() else str(folder / graph_name(name, role))  # type: ignore[arg-type]
+def chosen(name: str, role: Role, folder: Path) -> str:
+    """Return what names a model for `lpsr-run`: its name when it is in the user's folder, or else its path."""
+    return name if folder.resolve() == user_folder().resolve() else str(folder / graph_name(name, role))

@@ -62,7 +62,7 @@ def test_names_of_graphs() -> None:
     [
         (LpsrError("it broke"), 1, "it broke"),
         (UsageError("say it differently"), 2, "say it differently"),
-        (MissingExtraError("PyTorch", "train"), 1, "pip install 'lpsr[train]'"),
+        (MissingExtraError("PyTorch", "train"), 1, "[train]"),
         (OSError(28, "No space left on device", "/full"), 1, "No space left on device: /full"),
         (ZeroDivisionError("division\nby zero"), 1, "ZeroDivisionError: division by zero"),
     ],
