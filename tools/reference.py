@@ -13,6 +13,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 from typer.main import get_command
 
 from tools.model_card import PAGE as MODEL_CARD
@@ -27,10 +32,6 @@ _DEFAULT = re.compile(r"\s*[(\[]default:? ([^()\[\]]*)[)\]]\.?$|\s*\[([^\[\]]*)\
 
 def scripts() -> dict[str, str]:
     """Return the entry point of each command, `module:function` by name, as pyproject.toml has them."""
-    try:
-        import tomllib
-    except ModuleNotFoundError:  # Python 3.10
-        import tomli as tomllib
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return dict(sorted(project["scripts"].items()))
 
