@@ -17,6 +17,8 @@ CERTAIN = 0.6
 """Probability below which a character is not certain."""
 MIN_PLATE = 0.3
 """Plate score (see `plate_score`) below which a picture shows no plate that can be read."""
+TELLING = 0.6
+"""Mean probability of the best characters from which on a plate score is the layouts' mass alone."""
 UNKNOWN = "?"
 """Stands for a character that is not certain."""
 
@@ -174,10 +176,12 @@ def log_mass(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAUL
 
 
 def plate_score(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS) -> float:
-    """The probability that the reader gives to all texts of the layouts together, 0..1.
+    """How surely a picture shows a plate of the layouts that can be read, 0..1.
 
-    It is near 1 for plates. Where a picture shows none, the reader spreads its mass over all classes, of which the
-    layouts leave less than a hundredth.
+    The probability that the reader gives to all texts of the layouts together, times how much it tells of the
+    characters: the mean probability of each position's best character over `TELLING`, at most 1. It is near 1 for
+    plates. Where a picture shows none, the reader spreads its mass over all classes, or over the letters and digits
+    that a plate would have there.
 
     Args:
         log_probs: float[7, 36], of one look, or the mean of several.
@@ -186,7 +190,9 @@ def plate_score(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEF
     Raises:
         ValueError: the array has another shape or holds NaN.
     """
-    return min(exp(log_mass(log_probs, layouts)), 1.0)
+    mass = min(exp(log_mass(log_probs, layouts)), 1.0)
+    best = float(np.exp(_scores(log_probs).max(axis=-1)).mean())
+    return mass * min(best / TELLING, 1.0)
 
 
 def log_softmax(scores: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -16,50 +16,59 @@ from lpsr_export.cli.options import Compiler, Debug, Headers, Models, Out, Sms, 
 
 
 def build(
-    fp32: Annotated[
-        bool, typer.Option("--fp32", help="The FP32 graphs as they are: checked, and copied to --out.")
-    ] = False,
-    fp16: Annotated[bool, typer.Option("--fp16", help="Half precision.")] = False,
-    int8: Annotated[bool, typer.Option("--int8", help="8-bit integers, with quantise and dequantise nodes.")] = False,
+    fp32: Annotated[bool, typer.Option("--fp32", help="Copy the FP32 graphs to --out after a check.")] = False,
+    fp16: Annotated[bool, typer.Option("--fp16", help="Build FP16 graphs.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Build INT8 graphs with Q/DQ nodes.")] = False,
     target: Annotated[
-        str, typer.Option(help="onnxruntime, tensorrt, tensorrt-rtx, or auto: the first two where TensorRT is.")
+        str,
+        typer.Option(
+            help="onnxruntime, tensorrt, tensorrt-rtx, or auto: portable graphs, and engines where "
+            "TensorRT is installed."
+        ),
     ] = "auto",
-    name: Annotated[str, typer.Option(help="Name of the released models.")] = "lite",
+    name: Annotated[str, typer.Option(help="Name of the models.")] = "lite",
     models: Models = None,
     out: Out = None,
-    calibration: Annotated[Optional[Path], typer.Option(help="Plate crops for INT8 [rendered ones].")] = None,  # noqa: UP045
-    crops: Annotated[int, typer.Option(help="Crops of the comparison with FP32.", min=1)] = 256,
+    calibration: Annotated[
+        Path | None, typer.Option(help="Folder of plate crops for INT8 calibration (default: rendered crops)")
+    ] = None,
+    crops: Annotated[int, typer.Option(help="Number of crops for the comparison with FP32.", min=1)] = 256,
     strings: Annotated[
         Optional[float],  # noqa: UP045
         typer.Option(
-            help="Least percentage of the crops that must read as in FP32; less lets more of INT8 in "
-            "[98 for INT8, 99.5 otherwise].",
+            help="Minimum percentage of crops whose text agrees with FP32. A lower value quantises more "
+            "layers (default: 98 for INT8, 99.5 otherwise)",
             min=0,
             max=100,
         ),
     ] = None,
-    profile: Annotated[str, typer.Option(help="Of the engines: a name or a TOML file [the GPU's own].")] = "",
+    profile: Annotated[str, typer.Option(help="Engine profile: a name or a TOML file (default: the GPU's own)")] = "",
     lower_deform_conv: Annotated[
         bool,
         typer.Option(
             "--lower-deform-conv",
-            help="GridSample for DeformConv: no plugin needed, nor a new ONNX Runtime.",
+            help="Replace DeformConv by native operators, for runtimes without it and engines without the plugin.",
         ),
     ] = False,
     version_compatible: Annotated[
-        bool, typer.Option("--version-compatible", help="Engines for other TensorRT versions of the same major.")
+        bool,
+        typer.Option(
+            "--version-compatible", help="Build engines for other TensorRT versions of the same major version."
+        ),
     ] = False,
-    embed_plugin: Annotated[bool, typer.Option("--embed-plugin", help="Engines that carry the plugin.")] = False,
+    embed_plugin: Annotated[
+        bool, typer.Option("--embed-plugin", help="Embed the plugin library in the engines.")
+    ] = False,
     plugin: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="The plugin's library [one built before, or a new one]."),
+        typer.Option(help="Plugin library (default: an earlier build, or a new one)"),
     ] = None,
     sm: Sms = None,
     tensorrt: Headers = None,
     compiler: Compiler = None,
     debug: Debug = False,
 ) -> None:
-    """Derives FP16 or INT8 graphs and TensorRT engines from the FP32 graphs, and holds them to those."""
+    """Build FP16 or INT8 graphs and TensorRT engines, each checked against the FP32 graphs."""
     from lpsr_core.model_folders import folder_of, output_folder, user_folder
     from lpsr_export.build import TARGETS, BuildConfig
     from lpsr_export.build import build as run_build

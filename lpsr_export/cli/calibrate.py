@@ -13,12 +13,14 @@ from lpsr_export.cli.options import Debug, Models
 
 
 def calibrate(
-    name: Annotated[str, typer.Option(help="Name of the released models.")] = "lite",
+    name: Annotated[str, typer.Option(help="Name of the models.")] = "lite",
     models: Models = None,
-    plates: Annotated[int, typer.Option(help="Rendered plates to fit on, and as many to measure on.", min=20)] = 1000,
+    plates: Annotated[
+        int, typer.Option(help="Number of rendered plates to fit on; as many others are used to measure.", min=20)
+    ] = 1000,
     debug: Debug = False,
 ) -> None:
-    """Fits what makes a reader's confidences the shares of plates that are right, and writes it into its card."""
+    """Calibrate the confidences of a reader on rendered plates, and write the result to its card."""
     from lpsr_core.model_folders import folder_of, output_folder
     from lpsr_export.calibration import calibrate as run_calibrate
 

@@ -18,15 +18,17 @@ def onnx(
     weights: Annotated[Path, typer.Option(help="Folder of a training run.")],
     out: Out = None,
     name: Annotated[str, typer.Option(help="Name of the models (default: name of the run's folder).")] = "",
-    plates: Annotated[int, typer.Option(help="Unseen plates that the card's rates rest on; 0 for none.", min=0)] = 500,
+    plates: Annotated[
+        int, typer.Option(help="Number of unseen plates for the recognition rates on the card; 0 omits them.", min=0)
+    ] = 500,
     reader: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="Run whose reader judges the pictures for the card [the run's own]."),
+        typer.Option(help="Run whose reader evaluates the pictures for the card (default: the run's own)"),
     ] = None,
     store: Store = "float32",
     debug: Debug = False,
 ) -> None:
-    """Exports the networks of a run as ONNX graphs with cards, checked against PyTorch on 64 crops (4 if large)."""
+    """Export generator and reader of a run to ONNX, checked against PyTorch on 64 crops (4 if large)."""
     from lpsr_core.model_folders import output_folder, own_name
     from lpsr_export.graph.stored_weights import STORAGES
     from lpsr_export.weights.export import export_run
@@ -57,11 +59,11 @@ def locator(
     weights: Annotated[Path, typer.Option(help="Folder of a run of lpsr-train locator.")],
     out: Out = None,
     name: Annotated[str, typer.Option(help="Name of the model (default: name of the run's folder).")] = "",
-    scenes: Annotated[int, typer.Option(help="Unseen scenes that the card's figures rest on.", min=1)] = 1000,
+    scenes: Annotated[int, typer.Option(help="Number of unseen scenes for the figures on the card.", min=1)] = 1000,
     store: Store = "float32",
     debug: Debug = False,
 ) -> None:
-    """Exports the network that finds plates as an ONNX graph with a card, checked against PyTorch."""
+    """Export a locator to ONNX, checked against PyTorch."""
     from lpsr_core.model_folders import output_folder, own_name
     from lpsr_export.graph.stored_weights import STORAGES
     from lpsr_export.weights.export_locator import export_locator

@@ -22,15 +22,19 @@ Out = Annotated[
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Sms = Annotated[
     Optional[list[int]],  # noqa: UP045
-    typer.Option(help="Compute capability to build for, as 87 for 8.7; repeatable [this machine's GPUs; for RTX all]."),
+    typer.Option(
+        help="Compute capability to build for, such as 87 for 8.7. Repeatable (default: this machine's "
+        "GPUs; all for tensorrt-rtx)"
+    ),
 ]
 Headers = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option(help="Folder of TensorRT, or of its headers alone [the usual places]."),
+    typer.Option(help="Folder of TensorRT or of its headers (default: the usual system folders)"),
 ]
-Compiler = Annotated[Optional[Path], typer.Option(help="CUDA compiler [nvcc].")]  # noqa: UP045
+Compiler = Annotated[Optional[Path], typer.Option(help="CUDA compiler (default: nvcc)")]  # noqa: UP045
 Store = Annotated[
-    str, typer.Option(help="How the file holds weights: float32, float16 or int8; they are FP32 again when loaded.")
+    str,
+    typer.Option(help="Storage type of the weights: float32, float16 or int8. They are converted to FP32 when loaded."),
 ]
 
 

@@ -13,15 +13,15 @@ from lpsr_export.cli.options import Debug, Models, need_export
 
 
 def restore(
-    out: Annotated[Path, typer.Option(help="Folder of the run.")],
-    name: Annotated[str, typer.Option(help="Name of the released models.")] = "lite",
+    out: Annotated[Path, typer.Option(help="Output folder of the run.")],
+    name: Annotated[str, typer.Option(help="Name of the models.")] = "lite",
     models: Models = None,
     locator: Annotated[
-        bool, typer.Option("--locator", help="The network that finds plates, not those that read.")
+        bool, typer.Option("--locator", help="Restore the locator instead of generator and reader.")
     ] = False,
     debug: Debug = False,
 ) -> None:
-    """Makes a training run of released graphs again, for lpsr-train fit to begin with on plates of your own."""
+    """Restore a training run from graphs, as a starting point for lpsr-train fit --init."""
     from lpsr_core.model_folders import folder_of, output_folder
 
     folder = models or folder_of(name)

@@ -15,22 +15,26 @@ from lpsr_export.cli.options import Debug, Models, Out, need_export
 
 
 def graph(
-    route: Annotated[str, typer.Option("--for", metavar="NAME", help="tensorrt (trtexec), triton or deepstream.")],
-    out: Annotated[Path, typer.Option(help="Folder to write to.")],
-    fp32: Annotated[bool, typer.Option("--fp32", help="Single precision [half].")] = False,
+    route: Annotated[
+        str, typer.Option("--for", metavar="NAME", help="Target tool: tensorrt (trtexec), triton or deepstream.")
+    ],
+    out: Annotated[Path, typer.Option(help="Output folder.")],
+    fp32: Annotated[bool, typer.Option("--fp32", help="Write FP32 graphs (default: FP16)")] = False,
     plans: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="Folder of engines of lpsr-export build that Triton serves in place of graphs."),
+        typer.Option(help="Folder of engines made by lpsr-export build, for Triton to serve instead of graphs."),
     ] = None,
     lower_deform_conv: Annotated[
-        bool, typer.Option("--lower-deform-conv", help="Native operators for trtexec too: no plugin needed.")
+        bool, typer.Option("--lower-deform-conv", help="Write native operators instead of plugin nodes for trtexec.")
     ] = False,
-    name: Annotated[str, typer.Option(help="Name of the released models.")] = "lite",
+    name: Annotated[str, typer.Option(help="Name of the models.")] = "lite",
     models: Models = None,
-    profile: Annotated[str, typer.Option(help="Batches of the engines: a name or a TOML file.")] = "generic",
+    profile: Annotated[
+        str, typer.Option(help="Profile with the batch sizes of the engines: a name or a TOML file.")
+    ] = "generic",
     debug: Debug = False,
 ) -> None:
-    """Writes graphs and files for other tools that build or serve engines."""
+    """Write graphs and configuration for trtexec, Triton or DeepStream."""
     from lpsr_core.model_folders import folder_of, output_folder
     from lpsr_export.routes import deepstream, triton, trtexec
     from lpsr_export.routes.source import RouteConfig
@@ -56,15 +60,15 @@ def graph(
 
 def adopt(
     plan: Annotated[Path, typer.Argument(help="Engine that another tool built from a graph of lpsr-export graph.")],
-    role: Annotated[str, typer.Option(help="generator or reader.")],
-    fp32: Annotated[bool, typer.Option("--fp32", help="It is of single precision [half].")] = False,
-    plugin: Annotated[Optional[Path], typer.Option(help="The plugin's library that it needs.")] = None,  # noqa: UP045
-    name: Annotated[str, typer.Option(help="Name of the released models.")] = "lite",
+    role: Annotated[str, typer.Option(help="Role of the engine: generator or reader.")],
+    fp32: Annotated[bool, typer.Option("--fp32", help="The engine has FP32 precision (default: FP16)")] = False,
+    plugin: Annotated[Optional[Path], typer.Option(help="Plugin library that the engine needs.")] = None,  # noqa: UP045
+    name: Annotated[str, typer.Option(help="Name of the models.")] = "lite",
     models: Models = None,
     out: Out = None,
     debug: Debug = False,
 ) -> None:
-    """Holds an engine that another tool built to the FP32 graph, and gives it a card, so that lpsr-run takes it."""
+    """Check an engine that another tool built against the FP32 graph, and add its card for lpsr-run."""
     from lpsr_core.cards import PLATE_ROLES
     from lpsr_core.model_folders import folder_of, output_folder
     from lpsr_export.routes.adopt import adopt as run_adopt

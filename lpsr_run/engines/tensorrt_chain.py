@@ -20,7 +20,7 @@ from lpsr_core.errors import LpsrError
 from lpsr_run.engines.base import Passed, Pending
 from lpsr_run.engines.cuda import current
 from lpsr_run.engines.cuda_graph import CudaGraph
-from lpsr_run.engines.tensorrt_engine import Execution, TensorRtEngine
+from lpsr_run.engines.tensorrt_execution import Execution, Plan
 
 Pictures = NDArray[np.float32]
 LogProbs = NDArray[np.float32]
@@ -41,7 +41,7 @@ class TensorRtChain:
         replayed: numbers of crops whose passes are replayed as CUDA graphs, once `warm_up` has found that it gains.
     """
 
-    def __init__(self, generator: TensorRtEngine, reader: TensorRtEngine) -> None:
+    def __init__(self, generator: Plan, reader: Plan) -> None:
         self._generator, self._reader = generator, reader
         self.largest = min(generator.largest, reader.largest)
         self._lock = threading.RLock()
@@ -206,7 +206,7 @@ class _Part:
 class _Slot:
     """Memory for one batch, the passes through it, and the events that order the work on it."""
 
-    def __init__(self, cuda: Driver, generator: TensorRtEngine, reader: TensorRtEngine, activations: int) -> None:
+    def __init__(self, cuda: Driver, generator: Plan, reader: Plan, activations: int) -> None:
         (lr,), (sr,) = generator.inputs, generator.outputs
         (image,), (log_probs,) = reader.inputs, reader.outputs
         self.lr, self.sr = (generator.buffer(cuda, spec.name) for spec in (lr, sr))
@@ -222,7 +222,7 @@ class _Slot:
         self.graphs: dict[int, CudaGraph] = {}
         self.bound: dict[int, _Passes] = {}
 
-    def another(self, generator: TensorRtEngine, reader: TensorRtEngine, activations: int) -> _Passes:
+    def another(self, generator: Plan, reader: Plan, activations: int) -> _Passes:
         """Execution contexts of their own for this memory."""
         generate, read = generator.execution(self._generated, activations), reader.execution(self._read, activations)
         return _Passes(generate, read, self._lr, self._image)

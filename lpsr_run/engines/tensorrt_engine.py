@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,8 @@ from lpsr_core.tensorrt import import_tensorrt, load_plugin
 from lpsr_run.engines.base import Engine, TensorSpec
 from lpsr_run.engines.batching import empty, joined
 from lpsr_run.engines.cuda import Buffer, current
-
-if TYPE_CHECKING:
-    from lpsr_run.engines.tensorrt_chain import TensorRtChain
+from lpsr_run.engines.tensorrt_chain import TensorRtChain
+from lpsr_run.engines.tensorrt_execution import Execution, Log
 
 
 class TensorRtEngine:
@@ -52,7 +51,7 @@ class TensorRtEngine:
         self._gpu = current_gpu()
         self.card = load_runnable(path, str(trt.__version__), self._gpu, source, self.runtime)
         self._lock = threading.Lock()
-        self._log = _Log(trt)
+        self._log = Log(trt)
         with current():
             if self.card.plugin_file:
                 load_plugin(path.parent / self.card.plugin_file, self.card.config.plugin)
@@ -94,8 +93,6 @@ class TensorRtEngine:
 
     def then(self, reader: Engine) -> TensorRtChain | None:
         """This generator and a reader with the pictures left on the device; None for a reader of another runtime."""
-        from lpsr_run.engines.tensorrt_chain import TensorRtChain
-
         return TensorRtChain(self, reader) if isinstance(reader, TensorRtEngine) else None
 
     @property
@@ -114,24 +111,15 @@ class TensorRtEngine:
         return Buffer(cuda, spec, largest)
 
     def execution(self, addresses: Mapping[str, int], activations: int) -> Execution:
-        """Another way to run it; the CUDA context must be current.
-
-        Args:
-            addresses: on the device, of every input and output by name; they stay the same from pass to pass.
-            activations: address of as many bytes as `activations` says. Passes that share them run one after the
-                other, on one stream.
-
-        Raises:
-            LpsrError: TensorRT refuses.
-        """
+        """See `Plan.execution`."""
         context = self._context()
         if context is None:
             raise LpsrError(f"{self._path}: no memory on the GPU for this engine: {self._log.reason}")
         context.set_device_memory(activations, self.activations)
-        return Execution(self, context, self._log, addresses)
+        return Execution(self.name, context, self._log, addresses)
 
     def keep(self) -> None:
-        """Keeps what the first passes on a machine have cost, for its next start; nothing where there is no such."""
+        """See `Plan.keep`."""
 
     def _module(self) -> Any:
         """TensorRT's."""
@@ -151,55 +139,6 @@ class TensorRtEngine:
     def _spec(self, name: str) -> TensorSpec:
         shape = tuple(int(size) if size >= 0 else None for size in self._engine.get_tensor_shape(name))
         return TensorSpec(name, shape, np.dtype(self._trt.nptype(self._engine.get_tensor_dtype(name))).name)
-
-
-class Execution:
-    """An engine's execution context: one pass at a time, on one stream, always with the same memory.
-
-    Args:
-        engine: that it runs.
-        context: TensorRT's.
-        log: TensorRT's errors.
-        addresses: of every input and output.
-
-    Raises:
-        LpsrError: TensorRT does not take an address.
-    """
-
-    def __init__(self, engine: TensorRtEngine, context: Any, log: _Log, addresses: Mapping[str, int]) -> None:
-        self._of, self._context, self._log = engine, context, log
-        self._shapes: dict[str, tuple[int, ...]] = {}
-        for name, address in addresses.items():
-            if not self._context.set_tensor_address(name, address):
-                raise LpsrError(f"{engine.name}: TensorRT does not take the memory of {name}: {log.reason}")
-
-    def enqueue(self, shapes: Mapping[str, tuple[int, ...]], stream: int) -> None:
-        """Puts one pass on a stream; the CUDA context must be current.
-
-        Args:
-            shapes: of the inputs.
-            stream: its handle.
-
-        Raises:
-            LpsrError: TensorRT refuses it.
-        """
-        for name, shape in shapes.items():
-            if self._shapes.get(name) == shape:
-                continue
-            self._shapes.pop(name, None)
-            if not self._context.set_input_shape(name, shape):
-                raise LpsrError(f"{self._of.name}: the engine does not take {name} of {shape}: {self._log.last}")
-            self._shapes[name] = shape
-        self.again(stream)
-
-    def again(self, stream: int) -> None:
-        """Puts the last pass on a stream once more.
-
-        Raises:
-            LpsrError: TensorRT refuses it.
-        """
-        if not self._context.execute_async_v3(stream):
-            raise LpsrError(f"{self._of.name}: the engine failed: {self._log.reason}")
 
 
 class _Alone:
@@ -223,26 +162,3 @@ class _Alone:
             self._buffers[name].fetch(shape, self._stream)
         cuda.synchronize(self._stream)
         return {name: self._buffers[name].host(shape).copy() for name, shape in shapes.items()}
-
-
-class _Log:
-    """TensorRT's errors, of which the last is told."""
-
-    def __init__(self, trt: Any) -> None:
-        self.last = ""
-        log = self
-
-        class Logger(trt.ILogger):  # type: ignore[misc]
-            def __init__(self) -> None:
-                trt.ILogger.__init__(self)
-
-            def log(self, severity: Any, msg: str) -> None:
-                if severity in (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR):
-                    log.last = msg.strip().splitlines()[0] if msg.strip() else ""
-
-        self.logger = Logger()
-
-    @property
-    def reason(self) -> str:
-        """The last error, or that none was given."""
-        return self.last or "no reason given"

@@ -17,6 +17,7 @@ from lpsr_core.alphabet import PLATE_LENGTH, encode
 from lpsr_core.codec import encode_together, transcode
 from lpsr_core.geometry import HR_SIZE, LR_SIZE, READ_SIZE, Image, resize
 from lpsr_core.metrics import gray
+from lpsr_train.cameras.absent import absent_scene
 from lpsr_train.cameras.camera import NARROWEST, WIDEST, Encoding, Step, Surveillance, random_camera
 from lpsr_train.cameras.chain import LOWEST, Scene, Track, film, ideal
 from lpsr_train.cameras.cover import COVERED, character_boxes, cover, known
@@ -26,7 +27,6 @@ from lpsr_train.plates.face import draw_face, plate_size
 from lpsr_train.plates.pairs import PlateSource
 from lpsr_train.plates.photograph import light
 from lpsr_train.plates.style import Country, PlateStyle, random_style, style_of
-from lpsr_train.scenes.surroundings import surroundings
 
 GROUP = 64
 """Shots that are made, and encoded, together."""
@@ -76,7 +76,7 @@ class ShotSource:
     patterns: tuple[str, ...] = ()
     open_typefaces: Sequence[str] = ()
     open_share: float = 0.0
-    absent: float = 0.07
+    absent: float = 0.12
     without: tuple[Step, ...] = ()
     framed_without: tuple[Choice, ...] = ()
     covered: float = COVERED
@@ -264,7 +264,7 @@ def _nothing(source: ShotSource, rng: np.random.Generator) -> tuple[Scene, Plate
         return Scene.of(_linear(light(face.picture, rng)), face.corners), style
     style = random_style(rng)
     size = (int(rng.integers(160, 420)), int(rng.integers(60, 200)))
-    picture = surroundings((size[0] + 60, size[1] + 40), rng)
+    picture = absent_scene((size[0] + 60, size[1] + 40), rng, source.open_typefaces)
     corners = np.array([[30, 20], [30 + size[0], 20], [30 + size[0], 20 + size[1]], [30, 20 + size[1]]], np.float32)
     return Scene.of(_linear(light(picture, rng)), corners), style
 

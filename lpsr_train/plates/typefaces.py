@@ -21,7 +21,7 @@ from lpsr_train.plates.strokes import Glyph, Pen, rasterise
 
 Typeface = Literal["mandatory", "fe"]
 SKELETONS = {"mandatory": mandatory.GLYPHS, "fe": fe.GLYPHS}
-VARIANTS: dict[Typeface, dict[str, tuple[Glyph, ...]]] = {"mandatory": mandatory.VARIANTS, "fe": {}}
+VARIANTS: dict[Typeface, dict[str, tuple[Glyph, ...]]] = {"mandatory": mandatory.VARIANTS, "fe": fe.VARIANTS}
 """Other forms of some characters; a pen draws always the same one."""
 RASTER_HEIGHT = 80
 """Pixels; a plate's characters are at most this high in a photograph 500 pixels wide."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Picture = NDArray[np.float32]
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdefghijklmnopqrstuvwxyz.-:&!/"
-_FONTS = (
+FONTS = (
     cv2.FONT_HERSHEY_SIMPLEX,
     cv2.FONT_HERSHEY_DUPLEX,
     cv2.FONT_HERSHEY_COMPLEX,
@@ -59,7 +59,7 @@ def lettering(picture: Picture, rng: np.random.Generator) -> None:
     text = "".join(LETTERS[i] for i in rng.integers(0, len(LETTERS), count))
     scale = float(np.exp(rng.uniform(np.log(0.25), np.log(1.8))))
     thick = max(1, round(scale * rng.uniform(1, 3)))
-    font = int(rng.choice(_FONTS))
+    font = int(rng.choice(FONTS))
     (wide, tall), _ = cv2.getTextSize(text, font, scale, thick)
     x, y = int(rng.integers(-wide // 2, width)), int(rng.integers(0, height + tall))
     if board:

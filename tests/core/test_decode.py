@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lpsr_core.alphabet import ALPHABET, CLASSES, IS_DIGIT, PLATE_LENGTH, decode_indices, encode
-from lpsr_core.decode import alternatives, confidences, decode, log_mass, log_softmax
+from lpsr_core.decode import MIN_PLATE, alternatives, confidences, decode, log_mass, log_softmax, plate_score
 from lpsr_core.layouts import BRAZILIAN, DEFAULT_LAYOUTS, KNOWN_LAYOUTS, MERCOSUR, Layout, layout_of
 
 
@@ -169,3 +169,15 @@ def test_a_character_is_as_certain_as_its_layout() -> None:
 def test_the_mass_of_plates_tells_them_from_other_pictures() -> None:
     assert np.exp(log_mass(spelled("ABC1D23"))) > 0.9
     assert np.exp(log_mass(np.zeros((7, 36)))) < 0.01
+
+
+def test_a_plate_score_wants_characters_that_are_told() -> None:
+    nothing_but_kinds = np.full((7, 36), -1e4)
+    nothing_but_kinds[:3, 10:] = np.log(1 / 26)
+    nothing_but_kinds[3:, :10] = np.log(1 / 10)
+    assert np.exp(log_mass(nothing_but_kinds)) > 0.99  # all of it lies on texts that plates have
+    assert plate_score(nothing_but_kinds) < MIN_PLATE
+    half_covered = np.where(np.arange(7)[:, None] < 4, spelled("ABC1D23"), nothing_but_kinds)
+    assert plate_score(half_covered) > 0.9
+    assert plate_score(spelled("ABC1D23")) == pytest.approx(min(np.exp(log_mass(spelled("ABC1D23"))), 1.0))
+    assert plate_score(np.zeros((7, 36))) < 0.01

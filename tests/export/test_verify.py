@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from lpsr_core.cards import ModelCard, sha256
 from lpsr_core.errors import LpsrError, UsageError
-from lpsr_export.checks.verify import verify
 from lpsr_export.cli import app
 from lpsr_export.graph.fp16 import to_fp16
 from lpsr_export.graph.graphs import load_graph, save_graph
+from lpsr_export.verify import verify
 
 
 @pytest.fixture

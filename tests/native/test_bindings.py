@@ -26,6 +26,7 @@ SOURCES = (
     "lpsr_export/tensorrt/inspection.py",
     "lpsr_export/tensorrt/engines.py",
     "lpsr_run/engines/tensorrt_engine.py",
+    "lpsr_run/engines/tensorrt_execution.py",
 )
 OBJECTS = {
     # What the code calls its objects -> the binding's class.

@@ -1,12 +1,18 @@
-"""Who may import whom."""
+"""Import rules: which package and which room may import which, and that nothing imports in a circle."""
 
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
+
+sys.path.insert(0, str(ROOT))
+from tools import packages
 
 ALLOWED = {
     "lpsr_core": set(),
@@ -20,6 +26,19 @@ FORBIDDEN = {
     "lpsr_core": {"torch", "onnx", "onnxruntime"},
     "lpsr_run": {"torch", "onnx"},
     "lpsr": {"torch", "onnx", "onnxruntime"},
+}
+ROOMS = {
+    # Rooms of a package, and the rooms and modules of it that they may import; whoever is not named may import all.
+    "lpsr_run.engines": {"lpsr_run.process"},
+    "lpsr_run.locate": {"lpsr_run.engines"},
+    "lpsr_run.sources": {"lpsr_run.monitor", "lpsr_run.process", "lpsr_run.redact"},
+    "lpsr_export.graph": set(),
+    "lpsr_export.int8": {"lpsr_export.checks", "lpsr_export.graph"},
+    "lpsr_export.checks": {"lpsr_export.graph"},
+    "lpsr_export.tensorrt": {"lpsr_export.checks", "lpsr_export.graph"},
+    "lpsr_train.plates": set(),
+    "lpsr_train.networks": set(),
+    "lpsr_train.degradation": set(),
 }
 
 
@@ -44,3 +63,31 @@ def test_packages_import_only_whom_they_may(package: str) -> None:
         strangers = (names & set(ALLOWED)) - ALLOWED[package] - {package}
         assert not strangers, f"{path} imports {strangers}"
         assert not names & FORBIDDEN.get(package, set()), f"{path} imports {names & FORBIDDEN[package]}"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_import_only_whom_they_may(room: str) -> None:
+    found = packages.rooms(packages.package(room))
+    assert found[room] - ROOMS[room] == set()
+
+
+def test_no_module_imports_in_a_circle() -> None:
+    graph = packages.imports()
+    assert len(graph) > 200, "all packages are looked at"
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' -> '.join(reversed(error.args[1]))}")
+
+
+def test_imports_are_found_wherever_they_stand() -> None:
+    graph = packages.imports()
+    assert "lpsr_run.pipeline.run" in graph["lpsr_run.cli.run"], "an import under a function"
+    assert "lpsr_train.training.state" in graph["lpsr_train.training.trainer"], "a module taken from its package"
+    assert packages.room("lpsr_run.sinks.base") == packages.room("lpsr_run.sinks") == "lpsr_run.sinks"
+    assert packages.room("lpsr_run.config") == "lpsr_run.config"
+
+
+def test_the_diagrams_of_the_design_page_are_current() -> None:
+    done = subprocess.run([sys.executable, "-m", "tools.packages", "--check"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -9,10 +9,11 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("av")
 
-from lpsr_core.alphabet import decode_indices
+from lpsr_core.alphabet import PLATE_LENGTH, decode_indices
 from lpsr_core.codec import encode_together, lay_out, transcode
 from lpsr_core.geometry import HR_SIZE, READ_SIZE, resize
 from lpsr_core.metrics import psnr
+from lpsr_train.cameras.absent import COUNTS, absent_scene
 from lpsr_train.cameras.camera import _NEUTRAL, STEPS, Encoding, Surveillance, random_camera
 from lpsr_train.cameras.chain import Scene, crop_size, film, ideal
 from lpsr_train.cameras.cover import character_boxes, cover, known
@@ -29,6 +30,7 @@ from lpsr_train.cameras.shots import (
 )
 from lpsr_train.plates.face import draw_face
 from lpsr_train.plates.style import random_style
+from lpsr_train.plates.typefaces import open_typefaces
 
 PERFECT = Surveillance(width=192, optics=0.0, shot_noise=0.0, read_noise=0.0, level=0.25)
 
@@ -232,3 +234,14 @@ def test_no_codec_and_jpeg_take_frames_alone(shots):
     assert transcode([frame], "none", 0)[0] is frame
     assert Encoding().codec == "none"
     assert 15 < psnr(transcode([frame], "jpeg", 60)[0], frame) < 60
+
+
+def test_scenes_without_a_plate_are_of_many_kinds() -> None:
+    scenes = [absent_scene((240, 100), np.random.default_rng(k), open_typefaces()) for k in range(60)]
+    assert all(s.shape == (100, 240, 3) and s.dtype == np.float32 and s.min() >= 0 and s.max() <= 1 for s in scenes)
+    contrast = np.array([s.std(axis=(0, 1)).mean() for s in scenes])
+    assert contrast.min() < 0.05  # bare paint
+    assert contrast.max() > 0.15  # lettering or stripes
+    assert PLATE_LENGTH not in COUNTS
+    again = absent_scene((240, 100), np.random.default_rng(7), open_typefaces())
+    assert np.array_equal(again, scenes[7])
