@@ -29,8 +29,8 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="What to measure; may be repeated: reference, throughput, latency, stages, accuracy, precision, "
-            "kernel, energy (default all of these), cameras, scaling, peers; all for everything.",
+            help="Suite to run: reference, throughput, latency, stages, accuracy, precision, kernel, energy, cameras, "
+            "scaling, peers or all. Repeatable (default: the first eight)",
         ),
     ] = None,
     out: Annotated[
@@ -117,8 +117,8 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="PEER",
-            help="What runs beside, suite peers; may be repeated: bicubic, rapidocr, fast-plate-ocr=FILE, paper, "
-            "lite-torch, sr3-20-steps, LABEL=FILE.onnx (default all that are installed).",
+            help="Suite peers: what to compare with: bicubic, rapidocr, fast-plate-ocr=FILE, paper, lite-torch, "
+            "sr3-20-steps or LABEL=FILE.onnx. Repeatable (default: all that are installed)",
         ),
     ] = None,
     seconds: Annotated[
@@ -204,7 +204,7 @@ def compare(
 @app.command()
 def history(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder of JSON results.")] = "benchmarks/results",
-    out: Annotated[str, typer.Option(metavar="FILE", help="Output HTML file (default: history.html)")] = "history.html",
+    out: Annotated[str, typer.Option(metavar="FILE", help="Output HTML file.")] = "history.html",
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Plot the results of a folder over time, by machine and precision."""
