@@ -52,17 +52,19 @@ def need(module: str, package: str, extra: str) -> None:
 
 
 def describe(error: BaseException) -> str:
-    """The one line that a user reads for any exception."""
+    """Return the one-line message for any exception."""
     if isinstance(error, LpsrError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         where = f": {error.filename}" if error.filename else ""
         return f"{error.strerror}{where}"
+    if isinstance(error, ImportError) and "libGL.so" in str(error):
+        return f"{error}; OpenCV needs it: apt-get install -y libgl1, or install opencv-python-headless instead"
     return f"unexpected {type(error).__name__}: {' '.join(str(error).split()) or 'no message'} (run again with --debug)"
 
 
 def run_command(command: Callable[[], object], argv: Sequence[str] | None = None) -> None:
-    """Runs a command line program and turns every exception into one line on stderr and an exit code.
+    """Run a command-line program and turn every exception into one line on stderr and an exit code.
 
     Exit codes: 0 done, 1 failure, 2 usage, 130 interrupted. `--debug` anywhere on the command line, or
     `LPSR_DEBUG=1`, shows the traceback as well.

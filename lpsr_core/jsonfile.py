@@ -8,7 +8,7 @@ from typing import Any
 
 
 def write_json(path: Path, values: Any) -> None:
-    """Writes plain values as indented JSON, whole or not at all, making the folder when it is missing."""
+    """Write values as indented JSON, atomically; missing folders are created."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     try:

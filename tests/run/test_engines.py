@@ -113,7 +113,7 @@ def test_models_are_found_by_name_and_checked(models: Path, tmp_path: Path) -> N
     assert list(named_graphs("reader", tmp_path)) == [("tiny", "fp32")]
     with pytest.raises(UsageError, match="'tiny' is not here at fp16; make it with: lpsr-export build --fp16"):
         find_model("tiny", "reader", "fp16", folder=tmp_path)
-    with pytest.raises(UsageError, match=r"no released reader 'other' at fp16; released: tiny \(fp32\)"):
+    with pytest.raises(UsageError, match=r"no reader 'other' at fp16; available: tiny \(fp32\)"):
         find_model("other", "reader", "fp16", tmp_path)
     with pytest.raises(LpsrError, match="a generator, not a reader"):
         find_model(str(tmp_path / "tiny-generator.onnx"), "reader")
