@@ -101,14 +101,15 @@ def build(
     console = Console(stderr=True)
     with console.status("loading") as status:
         built = run_build(config, status.update)
-    table = Table("graph or engine", "bytes", "against FP32")
+    table = Table("graph or engine", "bytes", "compared with FP32")
     for entry in built.graphs:
-        table.add_row(str(entry.path), f"{entry.path.stat().st_size:,}", str(entry.agreement))
+        table.add_row(entry.path.name, f"{entry.path.stat().st_size:,}", str(entry.agreement))
     for path, card in built.engines:
         against = card.metrics["against_fp32"]
         psnr = "" if against["psnr_db"] is None else f"PSNR {against['psnr_db']} dB, "
-        table.add_row(str(path), f"{card.size:,}", f"{psnr}strings agree on {against['strings_agree_percent']} %")
+        table.add_row(path.name, f"{card.size:,}", f"{psnr}strings agree on {against['strings_agree_percent']} %")
     Console().print(table)
+    typer.echo(f"written to {config.out}")
     if built.note:
         typer.echo(built.note)
     if built.engines:

@@ -45,12 +45,13 @@ def onnx(
     for entry in exported:
         agreement = entry.agreement
         table.add_row(
-            str(entry.path),
+            entry.path.name,
             f"{entry.card.parameters:,}",
             f"{agreement.difference:.2g}",
             f"{100 * agreement.strings:.1f} % of {agreement.crops}",
         )
     Console().print(table)
+    typer.echo(f"written to {folder}")
     roles = [entry.card.role for entry in exported]
     typer.echo("run them with: lpsr-run " + " ".join(f"--{role} {chosen(name, role, folder)}" for role in roles))
 

@@ -54,7 +54,8 @@ class TableSink:
         table.add_column("confidence", justify="right")
         table.add_column("frames", justify="right")
         table.add_column("source" if stills else "seen", overflow="fold")
-        table.add_column("picture", overflow="fold")
+        # One line per read also on 80 columns: names without the run that they share, cut where they do not fit.
+        table.add_column("picture", overflow="ellipsis", no_wrap=True)
         for row in self._rows:
             table.add_row(*row.cells, row.source if stills else row.seen, row.picture)
         if self._total > len(self._rows):
@@ -73,7 +74,7 @@ class TableSink:
             read.milliseconds == 0 and result.last == 0,
             Path(read.source).name,
             f"{_clock(result.first)}-{_clock(result.last)}",
-            Path(picture).name if picture else "",
+            Path(picture).name.removeprefix(f"{read.run}-") if picture else "",
         )
         self._rows.append(row)
         del self._rows[: -self._most]
