@@ -67,7 +67,7 @@ def find_model(choice: str, role: Role, precision: Precision = "fp32", folder: P
     if named is None or not named.is_file():
         there = list(named_graphs(role, folder))
         if (choice, "fp32") in there:
-            how = f"lpsr-export build --{precision}" + ("" if choice == DEFAULT_MODEL else f" --name {choice}")
+            how = _build_command(choice, precision)
             raise UsageError(f"the {role} {choice!r} is not here at {precision}; make it with: {how}")
         known = ", ".join(f"{name} ({kind})" for name, kind in there) or "none"
         raise UsageError(f"no {role} {choice!r} at {precision}; available: {known}; or give the path of an .onnx file")
@@ -84,8 +84,12 @@ def _check_source(model: Model, name: str, role: Role, precision: Precision) -> 
     if source is not None and made_from and made_from.get("sha256") != load_verified(source).sha256:
         raise LpsrError(
             f"{model.path}: made from another {role} {name!r} than {source}; "
-            f"make it again with: lpsr-export build --{precision}"
+            f"make it again with: {_build_command(name, precision)}"
         )
+
+
+def _build_command(name: str, precision: Precision) -> str:
+    return f"lpsr-export build --{precision}" + ("" if name == DEFAULT_MODEL else f" --name {name}")
 
 
 def _checked(path: Path, role: Role, card_needed: bool = False) -> Model:
