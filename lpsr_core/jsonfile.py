@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from lpsr_core.files import replace_file
+
 
 def write_json(path: Path, values: Any) -> None:
-    """Write values as indented JSON, atomically; missing folders are created."""
+    """Write plain values as indented JSON, whole or not at all; makes the folder when it is missing.
+
+    Raises:
+        OSError: it could not be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    replace_file(path, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode())

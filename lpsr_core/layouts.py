@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -13,11 +12,7 @@ from numpy.typing import NDArray
 
 from lpsr_core.alphabet import DIGITS, IS_DIGIT, LETTERS, PLATE_LENGTH
 from lpsr_core.errors import UsageError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from lpsr_core.tomlfile import read_toml
 
 
 @dataclass(frozen=True)
@@ -108,13 +103,7 @@ def load_layouts(path: Path) -> tuple[Layout, ...]:
     Raises:
         UsageError: the file cannot be read or holds something else.
     """
-    try:
-        with path.open("rb") as stream:
-            values = tomllib.load(stream)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not TOML: {error}") from None
+    values = read_toml(path)
     tables = values.get("layout")
     if set(values) != {"layout"} or not isinstance(tables, list) or not tables:
         raise UsageError(f"{path}: holds no layouts; write [[layout]] with a name and a pattern for each")

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from lpsr_core.cards import PRECISIONS, ROLES, Precision, Role, graph_name, sha256
 from lpsr_core.cuda import Gpu, driver
 from lpsr_core.errors import LpsrError
+from lpsr_core.files import replace_file
 from lpsr_core.jsonfile import write_json
 
 PlanRuntime = Literal["tensorrt", "tensorrt-rtx"]
@@ -118,7 +119,8 @@ class PlanCard:
 
     def write(self, path: Path, plan: bytes) -> None:
         """Write a plan and its card, each whole or not at all."""
-        write_whole(path, plan)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, plan)
         self.save(path.parent)
 
     @classmethod
@@ -161,17 +163,6 @@ class PlanCard:
             return cls(made, **{name: value for name, value in values.items() if name in known})
         except (KeyError, TypeError, ValueError):
             raise LpsrError(f"{path}: not a plan's card of schema {SCHEMA}; build the engine again") from None
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file atomically; missing folders are created."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def plan_card_path(plan: Path) -> Path:

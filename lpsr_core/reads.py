@@ -18,6 +18,35 @@ def read_key(run: str, number: int) -> str:
     return f"{run}-{number:08d}"
 
 
+Way = Literal["exact", "fuzzy", "likelihood"]
+"""How a read hits an entry of a watch list: it is that text, is few edits from it, or is likely enough that text."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A plate of a watch list that a read is, or may be.
+
+    Attributes:
+        list: name of the watch list.
+        text: the plate that is looked for.
+        way: how the read hits it.
+        edits: how far the read's text is from it; a character that is easily taken for the other counts half.
+        probability: that the read's plate has that text, among all texts of the layouts, 0..1.
+        note: of the entry.
+    """
+
+    list: str
+    text: str
+    way: Way
+    edits: float
+    probability: float
+    note: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the hit as JSON holds it."""
+        return {**vars(self), "probability": float(f"{self.probability:.3g}")}
+
+
 @dataclass(frozen=True)
 class Read:
     """A plate that was read, from one frame or fused over a track.
@@ -45,6 +74,9 @@ class Read:
             `update` when their read has improved. All reads of a track share its number.
         run: identifier of the run, a ULID.
         number: of the read within its run, from 1; with `run` it names the read for ever.
+        zone: name of the part of the camera's picture that the plate is in; None without such parts.
+        hit: the plate of a watch list that it is, or may be; None where it hits none.
+        log_probs: log-probabilities of all characters, packed (see `lpsr_core.compact`); empty where they are not told.
     """
 
     source: str
@@ -68,11 +100,15 @@ class Read:
     event: Event = "final"
     run: str = ""
     number: int = 0
+    zone: str | None = None
+    hit: Hit | None = None
+    log_probs: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the read as JSON holds it; numbers rounded to what they can mean."""
         return {
             "source": self.source,
+            "zone": self.zone,
             "frame": self.frame,
             "milliseconds": round(self.milliseconds, 1),
             "box": {name: round(getattr(self.box, name), 1) for name in ("x", "y", "width", "height")},
@@ -96,6 +132,8 @@ class Read:
             "event": self.event,
             "run": self.run,
             "number": self.number,
+            "hit": None if self.hit is None else self.hit.as_dict(),
+            "log_probs": self.log_probs,
         }
 
     @property

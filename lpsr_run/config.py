@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from lpsr_core.cards import PRECISIONS, Precision
 from lpsr_core.decode import CERTAIN, MIN_PLATE
 from lpsr_core.errors import UsageError, need
 from lpsr_core.layouts import parse_layouts
+from lpsr_core.tomlfile import read_toml
 from lpsr_core.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
 from lpsr_run.engines.backends import BACKENDS, Backend
 from lpsr_run.locate.region import parse_region
@@ -20,13 +20,18 @@ from lpsr_run.sources.decoding import PIXEL_ASPECTS
 from lpsr_run.sources.options import DECODERS
 from lpsr_run.sources.raw import parse_raw
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-
 _DAY = 86400.0
+_OF_CAMERAS = {
+    "name": "cameras have theirs in the cameras file",
+    "region": "give the camera a [[camera.zone]] and zones_only in the cameras file",
+    "raw": "standard input is no camera",
+    "annotate": "it shows one source; give that as --video",
+    **dict.fromkeys(
+        ("stream", "stride", "pixel_aspect", "decode", "give_up", "silence"),
+        "cameras have theirs in the cameras file, or all of them in its [defaults]",
+    ),
+}
+"""Options of single sources, and where a cameras file has them."""
 _KINDS: dict[str, type] = {"stream": int, "pixel_aspect": float}
 """Types of those that are no strings and None by default."""
 
@@ -37,6 +42,7 @@ class RunConfig:
 
     Attributes:
         video: frames: files, folders of images, globs, URLs or camera numbers. Either this or `crops`.
+        cameras: TOML file of cameras, in place of `video`.
         name: names of the sources, one for each of `video`; without any they are named by their paths and addresses.
         crops: images that are plates already: a file, folder or glob.
         out: folder for reads.jsonl, run.json and pictures.
@@ -70,13 +76,14 @@ class RunConfig:
         overwrite: whether an existing video may be replaced by the annotated one.
         pictures: whether to keep the pictures of each read.
         csv: file that reads are appended to as a table; None for none.
-        store: SQLite database that reads are added to; None for none.
+        store: SQLite database, or `postgresql://` address of one, that reads are added to; None for none.
         keep_days, keep_reads: what the store keeps; 0 for all.
         webhook: http or https address that each read is posted to; None for none.
         mqtt: `mqtt://host/topic` that each read is published to; None for none.
         evidence: folder of a folder a read with pictures, full frame and digests; None for none.
         sign: file of the Ed25519 key that signs the evidence, made where it is missing; None for none.
         blur: blurs everything outside the plate in the full frames of the evidence.
+        alerts: TOML file of watch lists and alert sinks; None for none.
         watch_list: file of texts; all others are told as digests, without pictures. None tells all.
         status: file that holds the run's state, replaced every second; None for none.
         log: file that events are appended to as JSON lines; None for none.
@@ -87,6 +94,7 @@ class RunConfig:
     video: tuple[str, ...] = ()
     name: tuple[str, ...] = ()
     crops: str | None = None
+    cameras: str | None = None
     out: str = "runs/latest"
     super_resolve: SuperResolve = "auto"
     views: Views = "auto"
@@ -126,6 +134,7 @@ class RunConfig:
     evidence: str | None = None
     sign: str | None = None
     blur: bool = False
+    alerts: str | None = None
     watch_list: str | None = None
     status: str | None = None
     log: str | None = None
@@ -139,8 +148,12 @@ class RunConfig:
             UsageError: with the option and what it takes.
             MissingExtraError: an optional package is not installed.
         """
-        if bool(self.video) == (self.crops is not None):
-            raise UsageError("give exactly one of --video and --crops")
+        if [bool(self.video), self.crops is not None, self.cameras is not None].count(True) != 1:
+            raise UsageError("give exactly one of --video, --cameras and --crops")
+        if self.cameras is not None:
+            for name, where in _OF_CAMERAS.items():
+                if getattr(self, name) != getattr(RunConfig(), name):
+                    raise UsageError(f"{_option(name)} is for --video; {where}")
         self.check_values()
         if self.mqtt is not None:
             need("paho", "paho-mqtt", "mqtt")
@@ -223,14 +236,14 @@ class RunConfig:
         return replace(self, **{name: value for name, value in values.items() if value is not None})
 
     def without_source(self) -> RunConfig:
-        """A copy that names neither video nor crops."""
-        return replace(self, video=(), name=(), crops=None)
+        """A copy that names no source."""
+        return replace(self, video=(), name=(), crops=None, cameras=None)
 
     def as_dict(self) -> dict[str, Any]:
         """For run.json, without credentials."""
         values = {name: shown(value) if isinstance(value, str) else value for name, value in asdict(self).items()}
         values["video"] = [redact(source) for source in self.video]
-        for name in ("webhook", "mqtt"):
+        for name in ("store", "webhook", "mqtt"):
             if values[name] is not None:
                 values[name] = redact(values[name])
         return values
@@ -242,12 +255,7 @@ def load_config(path: Path) -> RunConfig:
     Raises:
         UsageError: it is missing, not TOML, or holds a key or a type that the configuration has not.
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except ValueError as error:  # both decoders' errors are ValueErrors
-        raise UsageError(f"{path}: not TOML: {error}") from None
+    values = read_toml(path)
     defaults = RunConfig()
     known = {entry.name for entry in fields(RunConfig)}
     unknown = sorted(values.keys() - known)

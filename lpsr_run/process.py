@@ -1,52 +1,18 @@
-"""The process itself: its signals, its memory, the cores it may use, and the messages of the libraries in it."""
+"""The process itself: requests to stop, its memory, the cores it may use, and the messages of the libraries in it."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-import signal
 import sys
-import threading
-from types import FrameType, TracebackType
-from typing import Any
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from lpsr_core.interrupt import StopRequest
+
+__all__ = ["StopRequest", "few_arenas", "silence_opencv", "usable_cores"]
+
 _M_ARENA_MAX = -8
 """Number of the setting in glibc's malloc.h."""
 _ARENAS = 2
-
-
-class StopRequest:
-    """While its context lasts, the first interrupt or termination is noted and the second one takes effect.
-
-    Outside the main thread, where Python allows no handlers, it notes nothing.
-
-    Attributes:
-        signal: number of the signal that asked to stop; None when none did.
-    """
-
-    def __init__(self) -> None:
-        self.signal: int | None = None
-        self._before: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> StopRequest:
-        if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in _SIGNALS}
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._restore()
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.signal = number
-        self._restore()
-
-    def _restore(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._before = {}
 
 
 def few_arenas() -> None:

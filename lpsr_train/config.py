@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict, dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from lpsr_core.choices import choice
@@ -12,11 +10,6 @@ from lpsr_core.errors import UsageError
 from lpsr_core.layouts import Layout, parse_layouts
 from lpsr_train.cameras import steps_left_out
 from lpsr_train.plates import DRAWING
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 Task = Literal["sr", "sr3", "reader-lr", "reader-any"]
 Schedule = Literal["alternate", "together"]
@@ -330,17 +323,3 @@ def from_dict(values: dict[str, Any], base: TrainConfig | None = None) -> TrainC
             raise UsageError(f"training option {key!r} takes a {type(current).__name__}, not {value!r}")
         config = replace(config, **{key: value})
     return config
-
-
-def read(path: Path) -> dict[str, Any]:
-    """What a TOML file states, for `from_dict`.
-
-    Raises:
-        UsageError: the file is missing or not TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such configuration file") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path}: not a readable TOML file: {error}") from None

@@ -1,11 +1,8 @@
-"""What the training commands share on the terminal: the bar, the way to stop, the common option."""
+"""What the training commands share on the terminal: the bar and the common option."""
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import signal
-from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -40,21 +37,3 @@ def progress_bar() -> Progress:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-
-
-@contextlib.contextmanager
-def stop_request() -> Iterator[list[int]]:
-    """Collects Ctrl-C and a scheduler's SIGTERM, so that work ends between two steps; a second one is immediate."""
-    caught: list[int] = []
-
-    def interrupt(number: int, frame: object) -> None:
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(number)
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

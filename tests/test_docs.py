@@ -11,7 +11,7 @@ import pytest
 
 from lpsr_core.decode import Alternative, Candidate
 from lpsr_core.geometry import Box
-from lpsr_core.reads import Read
+from lpsr_core.reads import Hit, Read
 from tools import reference
 from tools.site import rewrite_links, without_missing
 
@@ -57,6 +57,7 @@ def problems(line: dict[str, Any]) -> list[str]:
     "changes",
     [
         {},
+        {"zone": "gate", "hit": Hit("stolen", "VKY5G31", "fuzzy", 0.5, 0.98, "blue"), "log_probs": "AP//"},
         {"time": None, "lr_image": None, "sr_image": None, "event": "final", "super_resolved": False},
         {"text": "#0123456789abcdef", "certain": "#0123456789abcdef", "characters": (), "alternatives": ()},
     ],

@@ -19,8 +19,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "design.md"
-DETAILED = ("lpsr_run", "lpsr_train", "lpsr_export")
-"""Packages whose rooms have a diagram of their own."""
 _BLOCK = re.compile(r"(<!-- imports of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 Graph = dict[str, set[str]]
@@ -95,10 +93,9 @@ def rooms(of: str) -> Graph:
 def mermaid(graph: Graph) -> str:
     """Return a graph as a Mermaid diagram, its nodes by their last names."""
     lines = ["```mermaid", "flowchart TD"]
-    names = {node: node.rpartition(".")[2] for node in sorted(graph)}
-    lines += [f"    {name}[{name}]" for name in names.values()]
     for node, targets in sorted(graph.items()):
-        lines += [f"    {names[node]} --> {names[target]}" for target in sorted(targets)]
+        names = " & ".join(target.rpartition(".")[2] for target in sorted(targets))
+        lines.append(f"    {node.rpartition('.')[2]}{' --> ' if names else ''}{names}")
     return "\n".join([*lines, "```", ""])
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lpsr_bench.comparison import rates_differ
-from lpsr_bench.reference import PAPER_PLATES, PAPER_SECONDS, SR3_SECONDS
 from lpsr_bench.report.findings import (
     WHOLE,
     Point,
@@ -21,6 +20,7 @@ from lpsr_bench.report.findings import (
     whole_way,
 )
 from lpsr_bench.report.tables import MIB, counted, duration, number, rate
+from lpsr_core.paper import PAPER_PLATES, PAPER_SECONDS, SR3_SECONDS
 
 WAYS = {WHOLE: "from decoded crop to text", "networks": "through the networks alone"}
 _MISREAD = 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError
-from lpsr_run.sinks.files import replace_file
+from lpsr_core.files import replace_file
 
 
 def write_text(path: Path, text: str) -> Path:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lpsr_bench.comparison import rates_differ, rounds_apart
-from lpsr_bench.reference import PAPER_PLATES
 from lpsr_bench.report.drawing import Plot, figure, legend_above, plain, series, tidy_numbers
 from lpsr_bench.report.files import write_text
 from lpsr_bench.report.findings import WHOLE, Row, by_batch, degraded, whole_way
@@ -21,6 +20,7 @@ from lpsr_bench.report.tables import Table, counted, duration, number, rate
 from lpsr_bench.report.words import notes
 from lpsr_bench.results import Document, check_writable, load_results
 from lpsr_core.errors import LpsrError, UsageError
+from lpsr_core.paper import PAPER_PLATES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lpsr_bench.reference import PAPER_PLATES, PAPER_SECONDS, SR3_SECONDS, TABLE_I
 from lpsr_bench.report.findings import Rows, levels
 from lpsr_bench.results import Document
+from lpsr_core.paper import PAPER_PLATES, PAPER_SECONDS, SR3_SECONDS, TABLES
 
 MIB = 1 << 20
 FORMS = {"hr": "HR", "bicubic": "LR, bicubic", "sr": "LR + SR", "lr direct": "LR, own reader"}
@@ -178,7 +178,7 @@ def _accuracy(rows: Rows, document: Document) -> Iterator[Table]:
     ]
     paper = [
         (f"paper, {label}", f"{row.all:.1f}", f"{row.six:.1f}", f"{row.five:.1f}")
-        for row, label in zip(TABLE_I, _PAPER_ROWS, strict=True)
+        for row, label in zip(TABLES["I"], _PAPER_ROWS, strict=True)
     ]
     quality = main["quality"]
     lines = [

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lpsr_bench.reference import PAPER_HARDWARE, SOURCE
 from lpsr_bench.results import Document
+from lpsr_core.paper import HARDWARE, SOURCE
 
 PROVISO = (
-    f"paper: {PAPER_HARDWARE}; a much larger generator and no reader, on a GPU; what else its time holds, such as "
+    f"paper: {HARDWARE}; a much larger generator and no reader, on a GPU; what else its time holds, such as "
     "reading and writing picture files, it does not say. Different work on different hardware: the quotient is of "
     f"waiting times, not of methods. {SOURCE}"
 )

@@ -10,8 +10,8 @@ from typing import Any
 from lpsr_bench.context import Context
 from lpsr_bench.machine import peak_resident_bytes
 from lpsr_bench.networks import Way
-from lpsr_bench.reference import PAPER_PLATES, PAPER_SECONDS, SR3_SECONDS
 from lpsr_core.geometry import to_lr, to_tensor
+from lpsr_core.paper import PAPER_PLATES, PAPER_SECONDS, SR3_SECONDS
 
 _WARM_UP = 8
 _AT_ONCE = 250

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS, direct_size
 from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_core.files import replace_file
 from lpsr_export.graph import stored_weights
 from lpsr_export.graph.deform import lower
 
@@ -56,12 +57,7 @@ def load_graph(path: Path) -> onnx.ModelProto:
 def save_graph(model: onnx.ModelProto, path: Path) -> None:
     """Writes a graph, replacing an older one only when the new one is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(model.SerializeToString())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    replace_file(path, model.SerializeToString())
 
 
 _STAGED = ".staged-"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from lpsr_core.cards import PLATE_ROLES, Precision, Role, graph_name, load_verified
 from lpsr_core.errors import UsageError
-from lpsr_core.plans import PlanCard, PlanConfig, plan_name, write_whole
+from lpsr_core.files import replace_file
+from lpsr_core.plans import PlanCard, PlanConfig, plan_name
 from lpsr_core.plugin_library import PluginLibrary
 from lpsr_core.tensorrt import load_plugin
 from lpsr_export.checks.crops import CHECK_SEED, rendered_crops
@@ -93,6 +94,7 @@ def adopt(
         size=len(data),
         metrics={"against_fp32": agreement.as_dict(), **({"types_note": note} if note else {})},
     )
-    write_whole(path, data)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, data)
     card.save(out)
     return path, card

@@ -16,7 +16,8 @@ from lpsr_core.cards import ModelCard, Precision, Role, sha256
 from lpsr_core.contracts import CONTRACTS, direct_size
 from lpsr_core.cuda import Gpu
 from lpsr_core.errors import LpsrError, MissingExtraError
-from lpsr_core.plans import PlanCard, PlanConfig, current_gpu, write_whole
+from lpsr_core.files import replace_file
+from lpsr_core.plans import PlanCard, PlanConfig, current_gpu
 from lpsr_core.plugin_library import PluginLibrary
 from lpsr_core.tensorrt import import_tensorrt, load_plugin
 from lpsr_export.checks.compare import Agreement
@@ -213,7 +214,8 @@ def beside(plugin: PluginLibrary, folder: Path) -> str:
     """Copies the plugin's library to where the plan will lie, so that the two travel together; its name there."""
     path = folder / f"lpsr-plugin-{plugin.sha256[:16]}.so"
     if not path.is_file() or sha256(path) != plugin.sha256:
-        write_whole(path, plugin.path.read_bytes())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, plugin.path.read_bytes())
     return path.name
 
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from lpsr_core.cuda import Gpu
 from lpsr_core.errors import LpsrError, UsageError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
+from lpsr_core.tomlfile import read_toml
 
 GENERIC = "generic"
 """Profile of GPUs that have none of their own."""
@@ -86,11 +80,7 @@ def load_profile(choice: str) -> Profile:
     if not choice.endswith(".toml") and choice not in profile_names():
         known = ", ".join(profile_names())
         raise UsageError(f"unknown profile {choice!r}; give one of {known}, or a TOML file like theirs")
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path}: not a readable profile: {error}") from None
-    return _profile(path, values)
+    return _profile(path, read_toml(path))
 
 
 def _profile(path: Path, values: dict[str, Any]) -> Profile:

@@ -36,6 +36,13 @@ def read_plates(
             metavar="NAME", help="Name of the source in reads, state and logs. One per --video, in the same order."
         ),
     ] = None,
+    cameras: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="TOML file of cameras, with zones, masks and hours; SIGHUP reloads it. Not with --video.",
+        ),
+    ] = None,
     crops: Annotated[
         str | None,
         typer.Option(
@@ -186,7 +193,13 @@ def read_plates(
         typer.Option("--pictures/--no-pictures", help="Save the crops of reads (default: yes)", show_default=False),
     ] = None,
     csv: Annotated[str | None, typer.Option(metavar="FILE", help="Append reads to a CSV file.")] = None,
-    store: Annotated[str | None, typer.Option(metavar="FILE", help="Insert reads into an SQLite database.")] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Insert reads into an SQLite database (a file) or a PostgreSQL database (postgresql://).",
+        ),
+    ] = None,
     keep_days: Annotated[
         float | None, typer.Option(metavar="N", help="Delete reads from --store after N days (default: never)")
     ] = None,
@@ -218,6 +231,10 @@ def read_plates(
         typer.Option(metavar="KEY", help="Ed25519 key that signs the evidence chain. Created if it does not exist."),
     ] = None,
     blur: Annotated[bool, typer.Option("--blur", help="Blur everything outside the plate in evidence frames.")] = False,
+    alerts: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="TOML file of watch lists and alert sinks; SIGHUP reloads lists and rules."),
+    ] = None,
     watch_list: Annotated[
         str | None,
         typer.Option(
@@ -256,6 +273,7 @@ def read_plates(
     given: dict[str, Any] = {
         "video": tuple(video) if video else None,
         "name": tuple(name) if name else None,
+        "cameras": cameras,
         "crops": crops,
         "out": out,
         "super_resolve": super_resolve,
@@ -295,6 +313,7 @@ def read_plates(
         "evidence": evidence,
         "sign": sign,
         "blur": blur or None,
+        "alerts": alerts,
         "watch_list": watch_list,
         "status": status,
         "log": log,
@@ -316,7 +335,7 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
 
     config = RunConfig() if config_file is None else load_config(config_file)
     # A source on the command line replaces the file's, of whichever kind that is.
-    if given["video"] is not None or given["crops"] is not None:
+    if any(given[name] is not None for name in ("video", "crops", "cameras")):
         config = config.without_source()
     config = config.changed(given)
     config.check()

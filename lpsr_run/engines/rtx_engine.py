@@ -10,7 +10,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from lpsr_core.plans import PlanRuntime, write_whole
+from lpsr_core.files import replace_file
+from lpsr_core.plans import PlanRuntime
 from lpsr_core.tensorrt import import_tensorrt_rtx
 from lpsr_run.engines.tensorrt_engine import TensorRtEngine
 
@@ -42,7 +43,8 @@ class TensorRtRtxEngine(TensorRtEngine):
         path = self.cache_file
         with contextlib.suppress(OSError):  # a cache is no reason to fail
             if not path.is_file() or path.read_bytes() != data:
-                write_whole(path, data)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                replace_file(path, data)
 
     @property
     def cache_file(self) -> Path:

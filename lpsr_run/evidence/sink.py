@@ -11,11 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from lpsr_core.files import sync_folder
 from lpsr_run.evidence.chain import Chain
 from lpsr_run.evidence.contents import MANIFEST, files_of, manifest_of
 from lpsr_run.evidence.signing import Signer
 from lpsr_run.sinks.base import DurableSink, Fault, Record, Result, write_failed
-from lpsr_run.sinks.files import sync_folder
 from lpsr_run.sinks.folder import make_folder
 
 _PART = ".part-"

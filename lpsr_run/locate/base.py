@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from lpsr_core.errors import UsageError
 from lpsr_core.geometry import Image, Quad
 
 
@@ -18,10 +19,12 @@ class Location:
     Attributes:
         quad: its corners, in pixels of the frame.
         score: how sure the locator is, 0..1; only comparable within one locator.
+        zone: name of the part of the picture that it lies in, where there are such parts.
     """
 
     quad: Quad
     score: float
+    zone: str | None = None
 
 
 class Locator(Protocol):
@@ -34,6 +37,26 @@ class Locator(Protocol):
             frame: uint8[H, W, 3], RGB.
         """
         ...
+
+
+@runtime_checkable
+class HasThreshold(Locator, Protocol):
+    """A locator whose plates have scores."""
+
+    def at_threshold(self, threshold: float) -> Locator:
+        """The same locator with another least score, 0..1."""
+        ...
+
+
+def at_threshold(locator: Locator, threshold: float) -> Locator:
+    """The same locator with another least score.
+
+    Raises:
+        UsageError: it has no scores.
+    """
+    if not isinstance(locator, HasThreshold):
+        raise UsageError("the classical locator has no scores to compare; a threshold is for networks")
+    return locator.at_threshold(threshold)
 
 
 def suppress(

@@ -51,6 +51,10 @@ class DetectorLocator:
             )
         self._notes = Notes.of(getattr(engine, "metadata", {}))
 
+    def at_threshold(self, threshold: float) -> DetectorLocator:
+        """The same detector with another least score, 0..1."""
+        return DetectorLocator(self._engine, threshold, self._overlap)
+
     def locate(self, frame: Image) -> list[Location]:
         """The plates of one frame, best first.
 

@@ -66,6 +66,10 @@ class NetworkLocator:
             raise LpsrError(f"{engine.name}: not a locator: expected one uint8 picture and one grid of nine values")
         self._engine, self._threshold = engine, threshold
 
+    def at_threshold(self, threshold: float) -> NetworkLocator:
+        """The same network with another least score, 0..1."""
+        return NetworkLocator(self._engine, threshold)
+
     def locate(self, frame: Image) -> list[Location]:
         """The plates of one frame, best first.
 

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from lpsr_core import __version__
+from lpsr_core.files import replace_file
 from lpsr_run.config import RunConfig
 from lpsr_run.engines.models import Model
 from lpsr_run.monitor.state import RunState
-from lpsr_run.sinks.files import replace_file
 from lpsr_run.sinks.identity import new_run_id
 
 

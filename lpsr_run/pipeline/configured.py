@@ -49,7 +49,7 @@ def open_sources(
     for spec, name in zip(config.video, config.source_names, strict=True):
         one = SourceState(name)
         state.sources.append(one)
-        notice = _noticed(one, state, note, config.give_up > 0)
+        notice = noticed(one, state, note, config.give_up > 0)
         source = open_source(spec, report, config.stride, retry, notice, stop, raw, note, options)
         one.live = source.live
         sources.append(NamedSource(source, name) if config.name else source)
@@ -100,7 +100,7 @@ def raise_or_report(ended: Ended, sources: int, report: Report) -> None:
     report(str(ended.failure))
 
 
-def _noticed(source: SourceState, state: RunState, note: Report, ends: bool) -> Notice:
+def noticed(source: SourceState, state: RunState, note: Report, ends: bool) -> Notice:
     """Keeps a live source's state, and says so when its connection is lost or back.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ def read_crops(
                 reading, others = decode(log_probs, layouts), alternatives(log_probs, layouts)
             seen = _observation(frame, log_probs, sr)
             read = FusedRead(0, reading, 1, 1, seen, frame.milliseconds, frame.milliseconds, others, plate)
-            yield PlateEvent(frame.source, read, frame.stream)
+            yield PlateEvent(frame.source, replace(read, log_probs=log_probs), frame.stream)
 
     for frame in _large_enough(frames, report):
         waiting.append(frame)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 from lpsr_core.errors import UsageError
 from lpsr_run.config import RunConfig
 from lpsr_run.redact import shown
+from lpsr_run.sinks.postgres import is_postgres
 from lpsr_run.sources.choose import files_named
 
 _FILES = ("annotate", "status", "log", "csv", "store")
-_INPUTS = ("generator", "reader", "locator", "detector", "watch_list")
+_INPUTS = ("cameras", "alerts", "generator", "reader", "locator", "detector", "watch_list")
 
 
 def refuse_overwriting(config: RunConfig) -> None:
@@ -23,7 +25,7 @@ def refuse_overwriting(config: RunConfig) -> None:
     """
     out = Path(config.out)
     inputs = dict(_identified(_inputs(config)))
-    outputs = [(f"--{name}", Path(path)) for name in _FILES if (path := getattr(config, name)) is not None]
+    outputs = [(f"--{name}", Path(path)) for name in _FILES if _is_file(path := getattr(config, name))]
     outputs += [("--out", out / name) for name in ("reads.jsonl", "run.json")]
     video = Path(config.annotate) if config.annotate is not None and not config.overwrite else None
     if video is not None and video.is_file() and video.stat().st_size and _identity(video) not in inputs:
@@ -41,6 +43,10 @@ def refuse_overwriting(config: RunConfig) -> None:
         raise UsageError(
             f"--out {shown(out)} holds the pictures that are read and would move them; give another folder"
         )
+
+
+def _is_file(path: str | None) -> TypeGuard[str]:
+    return path is not None and not is_postgres(path)
 
 
 def _inputs(config: RunConfig) -> Iterator[Path]:

@@ -8,8 +8,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from lpsr_core.alphabet import ALPHABET, PLATE_LENGTH
-from lpsr_core.errors import LpsrError, UsageError
+from lpsr_core.errors import LpsrError
+from lpsr_run.alerts.entries import load_entries
 
 _DIGITS = 16
 
@@ -38,23 +38,13 @@ class WatchList:
 
 
 def load_watch_list(path: Path, key_file: Path) -> WatchList:
-    """Reads a list of one text a line, `#` beginning a comment, and the key beside it; a missing key is made.
+    """Reads a watch list (see `load_entries`), and the key beside it; a missing key is made.
 
     Raises:
         UsageError: the list cannot be read or holds nothing.
         LpsrError: the key cannot be made or read.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: not a readable watch list: {error}") from None
-    words = [line.split("#")[0].upper().replace(" ", "").replace("-", "") for line in lines]
-    for number, word in enumerate(words, start=1):
-        if word and (len(word) != PLATE_LENGTH or set(word) - set(ALPHABET)):
-            raise UsageError(f"{path}, line {number}: {word!r} is not a plate of {PLATE_LENGTH} letters and digits")
-    texts = frozenset(word for word in words if word)
-    if not texts:
-        raise UsageError(f"{path}: the watch list is empty; give one plate a line")
+    texts = frozenset(entry.text for entry in load_entries(path))
     try:
         if not key_file.exists():
             handle = os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -7,15 +7,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from lpsr_core.layouts import parse_layouts
-from lpsr_core.reads import Read, read_key
+from lpsr_core.layouts import Layout, parse_layouts
+from lpsr_run.alerts import open_alerts
+from lpsr_run.cameras.hangup import ReloadRequest
+from lpsr_run.cameras.running import CameraSet, with_cameras
 from lpsr_run.config import RunConfig
 from lpsr_run.monitor.event_log import EventLog
 from lpsr_run.monitor.messages import Messages
@@ -26,11 +27,12 @@ from lpsr_run.pipeline.configured import open_sources, open_stream, raise_or_rep
 from lpsr_run.pipeline.crops import read_crops
 from lpsr_run.pipeline.open_sinks import open_outbox
 from lpsr_run.pipeline.outputs import refuse_overwriting
-from lpsr_run.pipeline.privacy import WatchList, load_watch_list
+from lpsr_run.pipeline.privacy import load_watch_list
+from lpsr_run.pipeline.results import result_of
 from lpsr_run.pipeline.stream import PlateEvent
 from lpsr_run.pipeline.tools import Tools, open_tools
 from lpsr_run.process import StopRequest
-from lpsr_run.sinks import PictureStore, Result, TableSink, make_folder
+from lpsr_run.sinks import PictureStore, TableSink, make_folder
 from lpsr_run.sinks.annotate import VideoSink
 from lpsr_run.sinks.base import write_failed
 from lpsr_run.sinks.lock import FolderLock
@@ -91,11 +93,24 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
             if failure is None:  # which on a full disk is the same one
                 fault(str(write_failed(out / "run.json", error)))
 
+    def stopped() -> bool:
+        if reload.taken():
+            for source in cameras.reload() if cameras is not None else ():
+                sources.append(source)
+                merged.add(source)
+            if alerts is not None:
+                alerts.reload(note)
+        return stop.signal is not None
+
+    config, file = with_cameras(config)
     refuse_overwriting(config)
     # The sources first: a mistyped path should be told before a model is loaded.
-    sources = open_sources(config, state, report, note, done)
+    cameras = None if file is None else CameraSet(file, config, state, report, note, done)
+    sources: list[Source] = open_sources(config, state, report, note, done) if cameras is None else [*cameras.sources]
     watched = load_watch_list(Path(config.watch_list), Path(config.watch_list + ".key")) if config.watch_list else None
-    tools = open_tools(config)
+    alerts = open_alerts(config, file, cameras.find if cameras is not None else None)
+    again = cameras is not None or alerts is not None
+    tools = open_tools(config if cameras is None else replace(config, layouts=_patterns(cameras.layouts)))
     tools.reader.warm_up()
     summary.models, summary.engines, summary.why = tools.models, tools.engines, tools.why
     if tools.why and not quiet:
@@ -115,21 +130,25 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
             if config.log is not None:
                 state.listeners.append(stack.enter_context(EventLog(Path(config.log), fault)))
             table = None if quiet else stack.enter_context(TableSink(Console(soft_wrap=False, highlight=False), out))
-            outbox = open_outbox(config, summary, note, fault, stack)
+            outbox = open_outbox(config, summary, note, fault, stack, alerts)
             if config.status is not None:
                 stack.enter_context(StatusFile(Path(config.status), state, fault))
             store = PictureStore(out / "pictures", out) if config.pictures else None
             stack.push(finish)
             state.tell("started", sources=[source.name for source in state.sources])
-            with _progress(errors, quiet) as progress, StopRequest() as stop:
-                merged = stack.enter_context(closing(Merged(sources, state, done, lambda: stop.signal is not None)))
+            with (
+                _progress(errors, quiet) as progress,
+                StopRequest() as stop,
+                ReloadRequest(again) as reload,
+            ):
+                merged = stack.enter_context(closing(Merged(sources, state, done, stopped)))
                 frames = _counted(tools.reader.clock, merged, sources, summary, progress, stop, report, outbox.tick)
                 for event in _events(
-                    config, tools, frames, any(source.live for source in sources), report, stack, left_out
+                    config, tools, frames, any(source.live for source in sources), report, stack, left_out, cameras
                 ):
                     with tools.reader.clock.stage("write"):
                         number += 1
-                        result = _result(event, summary.run, number, store, watched, config.certain)
+                        result = result_of(event, summary.run, number, store, watched, config.certain, alerts)
                         outbox.write(result)
                         if table is not None:
                             table.write(result)
@@ -152,11 +171,14 @@ def _events(
     report: Report,
     stack: ExitStack,
     left_out: Callable[[PlateEvent, str], None],
+    cameras: CameraSet | None,
 ) -> Iterator[PlateEvent]:
     if tools.locator is None:
         layouts = parse_layouts(config.layouts)
         return read_crops(frames, tools.reader, report, layouts, min_plate=config.min_plate)
     stream = open_stream(config, tools, tools.locator, live, left_out)
+    if cameras is not None:
+        stream.settings = cameras.settings(tools.locator)
     if config.annotate is not None:
         video = stack.enter_context(VideoSink(Path(config.annotate)))
         stream.show = lambda frame, marks: video.show(frame.image, marks, frame.milliseconds)
@@ -196,47 +218,8 @@ def _counted(
     summary.stopped_by = stop.signal
 
 
-def _result(
-    event: PlateEvent, run: str, number: int, store: PictureStore | None, watched: WatchList | None, certain: float
-) -> Result:
-    fused = event.read
-    best, reading = fused.best, fused.reading
-    hidden = watched is not None and not watched.holds(reading.text)
-    lr: str | None = None
-    sr: str | None = None
-    if store is not None and not hidden:
-        lr, sr = store.save(read_key(run, number), event.source, best.crop, best.sr)
-    read = Read(
-        source=event.source,
-        frame=best.frame,
-        milliseconds=best.milliseconds,
-        box=best.quad.box,
-        text=reading.text,
-        layout=reading.layout.name,
-        confidence=reading.confidence,
-        characters=reading.characters,
-        frames=fused.frames,
-        agreeing=fused.agreeing,
-        super_resolved=best.sr is not None,
-        lr_image=lr,
-        sr_image=sr,
-        track=fused.track,
-        alternatives=fused.alternatives,
-        time=None if best.taken is None else _utc(best.taken),
-        certain=reading.certain(certain),
-        plate=fused.plate,
-        event=event.event,
-        run=run,
-        number=number,
-    )
-    if watched is not None and hidden:
-        shown = watched.shown(reading.text)
-        read = replace(read, text=shown, certain=shown, characters=(), alternatives=())
-    return Result(read, fused.first, fused.last, best.crop, best.sr, best.quad, best.picture, hidden, fused.history)
-
-
-def _utc(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
+def _patterns(layouts: Iterable[Layout]) -> tuple[str, ...]:
+    return tuple(layout.pattern for layout in layouts)
 
 
 def _progress(console: Console, quiet: bool) -> Progress:

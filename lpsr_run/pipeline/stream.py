@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+import cv2
 import numpy as np
 
 from lpsr_core.decode import MIN_PLATE, Reading
@@ -105,11 +106,27 @@ class PlateEvent:
 
 
 @dataclass(frozen=True)
+class StreamSettings:
+    """What reads the plates of one stream.
+
+    Attributes:
+        locator: finds them.
+        layouts: that they may follow.
+        acceptance: which tracks become reads.
+    """
+
+    locator: Locator
+    layouts: Sequence[Layout]
+    acceptance: Acceptance
+
+
+@dataclass(frozen=True)
 class _Pending:
     """A frame whose crops wait for the networks."""
 
     frame: Frame
     quads: tuple[Quad, ...]
+    zones: tuple[str | None, ...]
     crops: tuple[Image, ...]
 
 
@@ -154,6 +171,8 @@ class PlateStream:
             when they are gone.
         left_out: takes each track that does not become a read, with the reason; None when nobody asks.
         keep_frames: whether observations keep the whole frame; it takes memory.
+        kept_side: longest side in pixels of the frames that are kept or shown; 0 leaves their size.
+        settings: of each stream by its number, in place of `locator`, `layouts` and `acceptance`; None for those.
     """
 
     locator: Locator
@@ -167,11 +186,18 @@ class PlateStream:
     early: bool = True
     left_out: Callable[[PlateEvent, str], None] | None = None
     keep_frames: bool = False
+    kept_side: int = 0
+    settings: Callable[[int], StreamSettings] | None = None
 
     def __post_init__(self) -> None:
         self._clock = self.reader.clock if self.clock is None else self.clock
         self._pending: list[_Pending] = []
         self._scenes: dict[int, _Scene] = {}
+
+    @property
+    def open_tracks(self) -> int:
+        """Number of plates that are being followed; other threads may ask."""
+        return sum(len(scene.tracker.open) for scene in list(self._scenes.values()))
 
     def reads(self, frames: Iterable[Frame | Quiet | Ended]) -> Iterator[PlateEvent]:
         """The accepted reads, each as soon as its track ends.
@@ -206,22 +232,37 @@ class PlateStream:
         if failure is not None:
             raise failure
 
+    def _of(self, stream: int) -> StreamSettings:
+        if self.settings is not None:
+            return self.settings(stream)
+        return StreamSettings(self.locator, self.layouts, self.acceptance)
+
     def _take(self, frame: Frame) -> Iterator[PlateEvent]:
         with self._clock.stage("locate"):
-            locations = self.locator.locate(frame.image)
-        quads = tuple(location.quad for location in locations if _large_enough(location))
+            locations = self._of(frame.stream).locator.locate(frame.image)
+        locations = [location for location in locations if _large_enough(location)]
+        quads = tuple(location.quad for location in locations)
         with self._clock.stage("rectify"):
             crops = tuple(rectify(frame.image, quad, MARGIN) for quad in quads)
-        # Large frames that nobody will look at again need not wait with their crops.
-        kept = (
-            frame if self.show is not None or self.keep_frames else replace(frame, image=np.empty((0, 0, 3), np.uint8))
-        )
-        self._pending.append(_Pending(kept, quads, crops))
+        zones = tuple(location.zone for location in locations)
+        self._pending.append(_Pending(self._kept(frame), quads, zones, crops))
         # The second bound keeps the memory of waiting frames small where there are no plates.
         crops_waiting = sum(len(entry.crops) for entry in self._pending)
         bytes_waiting = sum(entry.frame.image.nbytes for entry in self._pending)
         if crops_waiting >= self.batch or len(self._pending) >= self.batch or bytes_waiting >= _PENDING_BYTES:
             yield from self._flush()
+
+    def _kept(self, frame: Frame) -> Frame:
+        """The frame as it waits for its crops: large ones that nobody will look at again leave their picture behind."""
+        if self.show is None and not self.keep_frames:
+            return replace(frame, image=np.empty((0, 0, 3), np.uint8))
+        height, width = frame.image.shape[:2]
+        scale = self.kept_side / max(height, width)
+        if not 0 < scale < 1:
+            return frame
+        size = max(round(width * scale), 1), max(round(height * scale), 1)
+        image = np.asarray(cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        return replace(frame, image=image, scale=scale)
 
     def _flush(self) -> Iterator[PlateEvent]:
         pending, self._pending = self._pending, []
@@ -232,7 +273,7 @@ class PlateStream:
         position = 0
         for entry in pending:
             observations = []
-            for quad, crop in zip(entry.quads, entry.crops, strict=True):
+            for quad, zone, crop in zip(entry.quads, entry.zones, entry.crops, strict=True):
                 assert result is not None
                 observations.append(
                     Observation(
@@ -244,6 +285,8 @@ class PlateStream:
                         result.log_probs[position],
                         entry.frame.taken,
                         entry.frame.image if self.keep_frames else None,
+                        zone,
+                        entry.frame.scale,
                     )
                 )
                 position += 1
@@ -255,7 +298,7 @@ class PlateStream:
             yield from self._end(frame.stream)
             # Numbers go on through the gaps of one source: they tell its plates apart.
             first = scene.tracker.next if scene is not None and frame.source == scene.source else 0
-            scene = _Scene(frame.source, frame.still, Tracker(self.layouts, self.tracking, first))
+            scene = _Scene(frame.source, frame.still, Tracker(self._of(frame.stream).layouts, self.tracking, first))
             self._scenes[frame.stream] = scene
         with self._clock.stage("decode"):
             scene.times.append(frame.milliseconds)
@@ -273,28 +316,29 @@ class PlateStream:
         for track in scene.tracker.open:
             if track.seen == frame.index:
                 read = track.read()
-                accepted = self.acceptance.accepts(read, scene.alone)
+                accepted = self._of(frame.stream).acceptance.accepts(read, scene.alone)
                 marks.append(Mark(track.quad, read.reading.text, read.reading.confidence, accepted))
         return marks
 
     def _early(self, frame: Frame, scene: _Scene) -> Iterator[PlateEvent]:
         """What is to be told of plates that this frame shows, before they are gone."""
+        acceptance = self._of(frame.stream).acceptance
         for track in scene.tracker.open:
             if track.seen != frame.index:
                 continue
             with self._clock.stage("decode"):
-                reading, sure = track.reading, track.reading.confidence >= self.acceptance.sure
+                reading, sure = track.reading, track.reading.confidence >= acceptance.sure
                 told = scene.told.get(track.number)
                 if told is None:
                     due = sure or track.lasted >= _WAIT
                 else:
-                    improved = reading.text != told.text or told.confidence < self.acceptance.sure
+                    improved = reading.text != told.text or told.confidence < acceptance.sure
                     due = sure and improved
                 if not due:
                     continue
                 read = track.read()
-            enough = scene.alone or read.frames >= self.acceptance.min_frames
-            if enough and self.acceptance.accepts(read, scene.alone):
+            enough = scene.alone or read.frames >= acceptance.min_frames
+            if enough and acceptance.accepts(read, scene.alone):
                 scene.told[track.number] = reading
                 yield PlateEvent(scene.source, read, frame.stream, "first" if told is None else "update")
 
@@ -309,7 +353,7 @@ class PlateStream:
             with self._clock.stage("decode"):
                 read = track.read()
             event = PlateEvent(scene.source, read, stream)
-            refusal = self.acceptance.refusal(read, scene.alone)
+            refusal = self._of(stream).acceptance.refusal(read, scene.alone)
             # What was told is brought to its end, also where later frames made it doubtful.
             if scene.told.pop(track.number, None) is not None or refusal is None:
                 yield event

@@ -36,6 +36,8 @@ class Observation:
         log_probs: float32[7, 36].
         taken: when a live source gave the frame, in seconds since 1970; None for recordings.
         picture: the whole frame, uint8[H, W, 3], where it is kept; None elsewhere.
+        zone: name of the part of the picture that it lies in; None without such parts, and outside them.
+        scale: size of `picture` relative to the frame.
     """
 
     frame: int
@@ -46,6 +48,8 @@ class Observation:
     log_probs: NDArray[np.float32]
     taken: float | None = None
     picture: Image | None = None
+    zone: str | None = None
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,7 @@ class FusedRead:
         alternatives: the likeliest texts, best first; the first is the reading's.
         plate: how surely a plate was seen at all, 0..1: of the frames' mean (see `decode.plate_score`).
         history: what each frame said, where it is kept; None elsewhere.
+        log_probs: what was decoded, float[7, 36]; None where nobody kept it.
     """
 
     track: int
@@ -110,6 +115,7 @@ class FusedRead:
     alternatives: tuple[Alternative, ...] = ()
     plate: float = 1.0
     history: History | None = None
+    log_probs: NDArray[np.floating] | None = None
 
 
 def tempered(total: NDArray[np.float64], frames: int, power: float) -> NDArray[np.float64]:
@@ -341,6 +347,7 @@ class Track:
             alternatives(said, self._layouts),
             plate_score(whole.log_probs / whole.frames, self._layouts),
             self._told_history(whole),
+            said,
         )
 
     def _told_history(self, whole: _Totals) -> History | None:

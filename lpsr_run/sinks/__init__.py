@@ -6,8 +6,9 @@ from lpsr_run.sinks.folder import make_folder, set_aside
 from lpsr_run.sinks.jsonl import JsonLinesSink
 from lpsr_run.sinks.mqtt import publisher
 from lpsr_run.sinks.pictures import PictureStore
+from lpsr_run.sinks.retention import Retention
 from lpsr_run.sinks.spool import SpooledSink
-from lpsr_run.sinks.sqlite_store import Retention, SqliteSink
+from lpsr_run.sinks.sqlite_store import SqliteSink
 from lpsr_run.sinks.table import TableSink
 from lpsr_run.sinks.webhook import poster
 

@@ -98,7 +98,7 @@ class VideoSink:
         self._look_for_room()
         canvas = np.ascontiguousarray(image[..., ::-1])
         for mark in marks:
-            _draw(canvas, mark)
+            draw_mark(canvas, mark)
         if self._writer is None:
             if not self._waiting:
                 self._make()
@@ -159,7 +159,13 @@ class VideoSink:
             raise LpsrError(f"{self._path}: cannot be written: {why(error)}") from None
 
 
-def _draw(canvas: Image, mark: Mark) -> None:
+def draw_mark(canvas: Image, mark: Mark) -> None:
+    """Draw a plate's box and text.
+
+    Args:
+        canvas: uint8[H, W, 3], BGR, contiguous; drawn into.
+        mark: in pixels of the canvas.
+    """
     colour = (_SURE if mark.accepted else _UNSURE)[::-1]
     thickness = max(1, round(canvas.shape[1] / 500))
     points = np.rint(mark.quad.array).astype(np.int32)

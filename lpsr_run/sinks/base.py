@@ -36,6 +36,7 @@ class Result:
         sr: the generator's picture of it, uint8[32, 96, 3], or None.
         quad: the plate's corners in that frame.
         frame: that frame, uint8[H, W, 3], where a sink wants frames.
+        scale: size of `frame` relative to the picture that the quad lies in.
         hidden: whether nobody looks for the plate, so that its pictures must not be kept.
         history: what each of its frames said, where a sink wants that.
     """
@@ -49,6 +50,7 @@ class Result:
     frame: Image | None = None
     hidden: bool = False
     history: History | None = None
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TypeVar
 
+from lpsr_core.files import replace_file, sync_folder
+
+__all__ = ["ClosesItself", "append_line", "end_line", "is_at", "replace_file", "sync_folder"]
+
 Closing = TypeVar("Closing", bound="ClosesItself")
 
 
@@ -72,43 +76,3 @@ def end_line(path: Path) -> None:
             stream.seek(-1, os.SEEK_END)
             if stream.read(1) != b"\n":
                 stream.write(b"\n")
-
-
-def sync_folder(path: Path) -> None:
-    """Brings the names in a folder to the disk: a file that was synced there could be lost with its name.
-
-    Raises:
-        OSError: the disk did not take them.
-    """
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def replace_file(path: Path, data: bytes, synced: bool = False) -> None:
-    """Makes a file or replaces one: whoever looks sees the old one or the new one, also when the disk is full.
-
-    Args:
-        path: of the file; beside it the new one grows as `.NAME.part`.
-        data: what it will hold.
-        synced: whether it is on the disk, and not only on its way there, when this returns.
-
-    Raises:
-        OSError: it could not be written.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as stream:
-            stream.write(data)
-            if synced:
-                stream.flush()
-                os.fsync(stream.fileno())
-        part.replace(path)
-        if synced:
-            sync_folder(path.parent)
-    except OSError:
-        with suppress(OSError):  # a file system that became read-only refuses this as well
-            part.unlink(missing_ok=True)
-        raise

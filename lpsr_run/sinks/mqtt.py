@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -12,6 +13,47 @@ from lpsr_run.sinks.spool import NotTakenError, Send
 
 _TIMEOUT = 10.0
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Where messages are published.
+
+    Attributes:
+        host, port: of the broker.
+        topic: of the messages, or what their topics begin with.
+        user, password: percent-encoded; empty without.
+        tls: whether the connection is encrypted.
+    """
+
+    host: str
+    port: int
+    topic: str
+    user: str = field(repr=False)
+    password: str = field(repr=False)
+    tls: bool
+
+
+def parse_broker(url: str, what: str = "--mqtt") -> Broker:
+    """A broker from `mqtt://[user:password@]host[:port]/topic`, or `mqtts://` for TLS.
+
+    Args:
+        url: the address.
+        what: takes it, for the message.
+
+    Raises:
+        UsageError: the URL is none.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme.lower(), 0)
+    except ValueError:
+        parts, port = urlsplit(""), 0
+    topic = parts.path.strip("/")
+    if not port or not parts.hostname or not topic or set(url) & set("#+?"):
+        raise UsageError(f"{what} takes mqtt://host/topic or mqtts://host:port/topic, not {redact(url)!r}")
+    tls = parts.scheme.lower() == "mqtts"
+    return Broker(parts.hostname, port, topic, parts.username or "", parts.password or "", tls)
 
 
 def publisher(url: str) -> Send:
@@ -24,28 +66,20 @@ def publisher(url: str) -> Send:
         UsageError: the URL is none.
         MissingExtraError: paho-mqtt is not installed.
     """
-    try:
-        parts = urlsplit(url)
-        port = parts.port or _PORTS.get(parts.scheme.lower(), 0)
-    except ValueError:
-        parts, port = urlsplit(""), 0
-    topic = parts.path.strip("/")
-    if not port or not parts.hostname or not topic or set(url) & set("#+?"):
-        raise UsageError(f"--mqtt takes mqtt://host/topic or mqtts://host:port/topic, not {redact(url)!r}")
+    broker = parse_broker(url)
     try:
         from paho.mqtt import client as mqtt
         from paho.mqtt.enums import CallbackAPIVersion
     except ImportError:
         raise MissingExtraError("paho-mqtt", "mqtt") from None
-    host = parts.hostname
     connected: list[Any] = []
 
     def connect() -> Any:
         """A client that the broker has let in. Each is new: what an old one could not deliver it would send again."""
         client: Any = mqtt.Client(CallbackAPIVersion.VERSION2)
-        if parts.username:
-            client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
-        if parts.scheme.lower() == "mqtts":
+        if broker.user:
+            client.username_pw_set(unquote(broker.user), unquote(broker.password))
+        if broker.tls:
             client.tls_set()
         answered, reasons = threading.Event(), list[Any]()
 
@@ -54,7 +88,7 @@ def publisher(url: str) -> Send:
             answered.set()
 
         client.on_connect = answer
-        client.connect(host, port, keepalive=60)
+        client.connect(broker.host, broker.port, keepalive=60)
         client.loop_start()
         if not answered.wait(_TIMEOUT) or reasons[0].is_failure:
             leave(client)
@@ -71,7 +105,7 @@ def publisher(url: str) -> Send:
                 for old in connected:
                     leave(old)
                 connected[:] = [connect()]
-            message = connected[0].publish(topic, body, qos=1)
+            message = connected[0].publish(broker.topic, body, qos=1)
             message.wait_for_publish(_TIMEOUT)
             taken = message.is_published()
         except (OSError, ValueError, RuntimeError) as error:

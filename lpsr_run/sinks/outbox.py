@@ -15,9 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from lpsr_core.files import replace_file
 from lpsr_run.redact import redact
 from lpsr_run.sinks.base import DurableSink, Fault, NotNowError, Record, Result, write_failed
-from lpsr_run.sinks.files import replace_file
 from lpsr_run.sinks.folder import DELIVERED, EARLIER_READS
 from lpsr_run.sinks.jsonl import JsonLinesSink
 

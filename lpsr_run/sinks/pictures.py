@@ -7,9 +7,9 @@ from pathlib import Path
 
 import cv2
 
+from lpsr_core.files import replace_file
 from lpsr_core.geometry import Image
 from lpsr_run.sinks.base import write_failed
-from lpsr_run.sinks.files import replace_file
 
 
 class PictureStore:

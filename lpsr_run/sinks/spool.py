@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lpsr_core.files import replace_file
 from lpsr_run.sinks.base import DurableSink, Record, write_failed
-from lpsr_run.sinks.files import replace_file
 from lpsr_run.sinks.folder import make_folder
 from lpsr_run.sources.live import Retry
 

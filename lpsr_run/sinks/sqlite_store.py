@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from lpsr_core.errors import LpsrError
 from lpsr_run.sinks.base import ELSEWHERE, MAKE_ROOM, DurableSink, Fault, NotNowError, Record, vanished, why
+from lpsr_run.sinks.retention import PRUNED_READS, PRUNED_SECONDS, Retention
+from lpsr_run.sinks.rows import COLUMNS, row_of
 
-SCHEMA = 3
+SCHEMA = 4
 _TABLE = """
 CREATE TABLE reads (
     id INTEGER PRIMARY KEY,
@@ -25,46 +29,40 @@ CREATE TABLE reads (
     confidence REAL NOT NULL,
     frames INTEGER NOT NULL,
     agreeing INTEGER NOT NULL,
-    json TEXT NOT NULL,            -- the line of reads.jsonl
+    json TEXT NOT NULL,            -- the line of reads.jsonl without log_probs
     certain TEXT,                  -- NULL in rows of schema 1, as is plate
     plate REAL,
     event TEXT,                    -- NULL in rows of schema 2, as are run and number
     run TEXT,
-    number INTEGER
+    number INTEGER,
+    zone TEXT,                     -- NULL in rows of schema 3, as is hit
+    hit TEXT                       -- JSON, or NULL
 );
 CREATE INDEX reads_text ON reads (text);
 CREATE INDEX reads_stored ON reads (stored);
 CREATE UNIQUE INDEX reads_key ON reads (run, number)
 """
+# A table of its own: beside the JSON, SQLite's pages of 4 KiB would hold one read in place of two.
+_LOG_PROBS = """
+CREATE TABLE log_probs (
+    read INTEGER PRIMARY KEY,      -- id of the read; reads whose log-probabilities are not told are missing
+    levels BLOB NOT NULL           -- 252 bytes, see lpsr_core.compact
+);
+CREATE TRIGGER reads_deleted AFTER DELETE ON reads BEGIN DELETE FROM log_probs WHERE read = old.id; END
+"""
 _UPGRADES = {
-    0: _TABLE,
+    0: f"{_TABLE};{_LOG_PROBS}",
     1: "ALTER TABLE reads ADD COLUMN certain TEXT;\nALTER TABLE reads ADD COLUMN plate REAL",
     2: "ALTER TABLE reads ADD COLUMN event TEXT;\nALTER TABLE reads ADD COLUMN run TEXT;\n"
     "ALTER TABLE reads ADD COLUMN number INTEGER;\nCREATE UNIQUE INDEX reads_key ON reads (run, number)",
+    3: f"ALTER TABLE reads ADD COLUMN zone TEXT;\nALTER TABLE reads ADD COLUMN hit TEXT;{_LOG_PROBS}",
 }
 """What leads from each schema on; from none to this one at once."""
-_COLUMNS = (
-    *("stored", "source", "time", "milliseconds", "frame", "track", "text", "layout", "confidence", "frames"),
-    *("agreeing", "json", "certain", "plate", "event", "run", "number"),
-)
-_INSERT = f"INSERT OR IGNORE INTO reads ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+_ROW = COLUMNS[:-1]
+_INSERT = f"INSERT OR IGNORE INTO reads ({', '.join(_ROW)}) VALUES ({', '.join('?' * len(_ROW))})"
+_INSERT_LOG_PROBS = "INSERT OR IGNORE INTO log_probs SELECT id, ? FROM reads WHERE run = ? AND number = ?"
 _BUSY_MILLISECONDS = 200
 """That a read waits for a lock of somebody else before it is put off."""
-_PRUNED, _PRUNED_SECONDS = 100, 3600.0
-"""Reads, and seconds, between two looks at what is too old or too many."""
-
-
-@dataclass(frozen=True)
-class Retention:
-    """How long reads are kept.
-
-    Attributes:
-        days: older ones are deleted; None keeps them.
-        reads: beyond so many the oldest are deleted; None keeps them.
-    """
-
-    days: float | None = None
-    reads: int | None = None
 
 
 class SqliteSink(DurableSink):
@@ -104,17 +102,16 @@ class SqliteSink(DurableSink):
 
     def deliver(self, record: Record, again: bool = False) -> None:
         """As the base class says; while others lock the database, this raises `NotNowError`."""
-        read = record.fields
-        values = [record.line if name == "json" else read[name] for name in _COLUMNS[1:]]
+        values = row_of(record)
         try:
             if _identity(self._path) != self._identity:
                 self._fault(vanished(self._path))
                 self._database.close()
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._open()
-            self._database.execute(_INSERT, (time.time(), *values))
+            self._insert(values, record)
             self._count += 1
-            if self._count % _PRUNED == 0 or time.monotonic() - self._pruned > _PRUNED_SECONDS:
+            if self._count % PRUNED_READS == 0 or time.monotonic() - self._pruned > PRUNED_SECONDS:
                 self._prune()
         except (sqlite3.Error, OSError) as error:
             if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
@@ -123,9 +120,25 @@ class SqliteSink(DurableSink):
                 f"{self._path}: cannot be written: {_why(error)}; what was written before is kept"
             ) from None
 
-    def _prepare(self) -> None:
+    def _insert(self, values: tuple[Any, ...], record: Record) -> None:
+        with self._transaction():
+            self._database.execute(_INSERT, values[:-1])
+            if values[-1] is not None:
+                self._database.execute(_INSERT_LOG_PROBS, (values[-1], record.run, record.number))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
         self._database.execute("BEGIN IMMEDIATE")
         try:
+            yield
+        except BaseException:
+            with suppress(sqlite3.Error):  # a full disk has ended it
+                self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+    def _prepare(self) -> None:
+        with self._transaction():
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
             (tables,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
             if (version == 0 and tables == 0) or 0 < version < SCHEMA:
@@ -135,10 +148,6 @@ class SqliteSink(DurableSink):
                 self._database.execute(f"PRAGMA user_version = {SCHEMA}")
             elif version != SCHEMA:
                 raise sqlite3.DatabaseError(f"schema {version} is not {SCHEMA}, the store's of this version")
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
 
     def _prune(self) -> None:
         self._pruned = time.monotonic()

@@ -25,6 +25,7 @@ class Frame:
         gap: whether frames were lost before it, so that nothing can be followed into it.
         taken: when a live source gave it, in seconds since 1970; None for recordings.
         stream: number of its source within the run.
+        scale: size of the image relative to the picture that was read; below 1 where a smaller copy is kept.
     """
 
     source: str
@@ -35,6 +36,7 @@ class Frame:
     gap: bool = False
     taken: float | None = None
     stream: int = 0
+    scale: float = 1.0
 
 
 class Source(Protocol):

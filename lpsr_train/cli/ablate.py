@@ -8,7 +8,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from lpsr_train.terminal import Debug, need_torch, progress_bar, stop_request
+from lpsr_core.interrupt import StopRequest
+from lpsr_train.terminal import Debug, need_torch, progress_bar
 
 
 def ablate(
@@ -42,7 +43,7 @@ def ablate(
     budget = Budget(generator, steps, batch, reader_steps, tuple(range(first, first + seeds)), pairs, plates)
     records, typefaces = rendered_pool(run, pool or out / "pool", workers)
     results = []
-    with progress_bar() as bar, stop_request() as stop:
+    with progress_bar() as bar, StopRequest() as stop:
         task = bar.add_task("test plates", total=None, note="")
         samples = validation_samples("blur", plates, TEST_SEED, rectified=1.0)
 
@@ -56,5 +57,5 @@ def ablate(
         Console().print(table(results))
     if stop:
         typer.echo("stopped; run the same command again to go on", err=True)
-        raise typer.Exit(128 + stop[0])
+        raise typer.Exit(stop.exit_code)
     typer.echo(f"figures: {out / 'results.json'}")

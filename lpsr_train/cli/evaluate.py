@@ -65,8 +65,8 @@ def evaluate(
 ) -> None:
     """Evaluate runs as in the paper's tables: recognition rates with intervals, image quality, time."""
     from lpsr_core.degradation import METHODS
+    from lpsr_core.paper import TableName
     from lpsr_train.data.sources import SPLITS
-    from lpsr_train.evaluation.paper import Name
 
     made = {"--data": data, "--degradation": degradation, "--count": count, "--rectified": rectified}
     if pair_list and (clash := [option for option, value in made.items() if value is not None]):
@@ -74,7 +74,7 @@ def evaluate(
     if split and not pair_list:
         raise UsageError("--split is of a list; name one with --list, or leave it out")
     method, part = choice(degradation or "blur", METHODS, "degradation"), choice(split or "testing", SPLITS, "split")
-    beside: Name = choice(table or ("III" if pair_list else "I"), get_args(Name), "table")
+    beside: TableName = choice(table or ("III" if pair_list else "I"), get_args(TableName), "table")
     need_torch()
     import torch
 

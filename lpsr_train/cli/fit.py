@@ -10,6 +10,7 @@ import typer
 
 from lpsr_core.choices import choice
 from lpsr_core.errors import UsageError
+from lpsr_core.tomlfile import read_toml
 from lpsr_train.terminal import Debug, need_torch
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def fit(
     """Train a preset on rendered plates or a list of pairs; run again to resume."""
     need_torch()
     from lpsr_core.layouts import parse_layouts
-    from lpsr_train.config import PRESETS, from_dict, read
+    from lpsr_train.config import PRESETS, from_dict
     from lpsr_train.data.lists import describe_list
     from lpsr_train.data.records import PairPool
     from lpsr_train.data.samples import list_samples
@@ -80,7 +81,7 @@ def fit(
     from lpsr_train.training.trainer import Trainer, choose_device, load_trained
 
     run = PRESETS[choice(preset, PRESETS, "preset")]
-    stated = read(config) if config else {}
+    stated = read_toml(config) if config else {}
     run = from_dict(stated, run)
     run = replace(run, steps=steps or run.steps, batch=batch or run.batch, pairs=pairs or run.pairs)
     run = replace(run, seconds=run.seconds if seconds is None else seconds)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from lpsr_core.errors import UsageError
-from lpsr_train.terminal import Debug, need_torch, progress_bar, stop_request
+from lpsr_core.interrupt import StopRequest
+from lpsr_train.terminal import Debug, need_torch, progress_bar
 
 if TYPE_CHECKING:
     from lpsr_train.scenes.scene import SceneSource
@@ -84,7 +85,7 @@ def locator(
     if not grow:
         _render(pool or out / "pool", source, config.seed, config.scenes, workers)
     records = ScenePool(pool or out / "pool", source, config.scenes, trainer.device)
-    with progress_bar() as bar, stop_request() as stop:
+    with progress_bar() as bar, StopRequest() as stop:
         task = bar.add_task("locator", total=config.steps, completed=trainer.step, note="")
         samples = validation_scenes(config.validation, source)
 
@@ -99,7 +100,7 @@ def locator(
         trainer.run(records, samples, listen, lambda: bool(stop), grow)
     if stop:
         typer.echo(f"stopped after step {trainer.step}; run the same command again to go on", err=True)
-        raise typer.Exit(128 + stop[0])
+        raise typer.Exit(stop.exit_code)
     typer.echo(f"{trainer.history[-1]['found']}; weights: {out}")
 
 

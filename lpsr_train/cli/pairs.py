@@ -10,7 +10,8 @@ import typer
 
 from lpsr_core.choices import choice
 from lpsr_core.errors import UsageError
-from lpsr_train.terminal import Debug, progress_bar, stop_request
+from lpsr_core.interrupt import StopRequest
+from lpsr_train.terminal import Debug, progress_bar
 
 
 def pairs(
@@ -52,7 +53,7 @@ def pairs(
 
     failed: dict[str, str] = {}
     done = 0
-    with stop_request() as stop, progress_bar() as bar:
+    with StopRequest() as stop, progress_bar() as bar:
         task = bar.add_task("pairs", total=len(plates), note="")
         for made in make_pairs(out, plates, settings, workers):
             done += 1
@@ -65,7 +66,7 @@ def pairs(
         typer.echo(f"error: {problem}", err=True)
     if stop:
         typer.echo(f"stopped after {done} of {len(plates)} pairs; run the same command again to go on", err=True)
-        raise typer.Exit(128 + stop[0])
+        raise typer.Exit(stop.exit_code)
     good = [plate for plate in plates if plate.name not in failed]
     if good:
         counts = Counter(plate.split for plate in good)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError, UsageError
+from lpsr_core.files import replace_file
 from lpsr_core.geometry import Image
 from lpsr_core.labelled import read_picture
 from lpsr_train.data.labels import LABEL, read_fields, text_of
@@ -89,9 +90,7 @@ def write_list(path: Path, entries: Sequence[Entry], absolute: bool = False) -> 
             if set(name) & set(";\r\n"):
                 raise LpsrError(f"{name!r}: a list cannot hold a path with a semicolon or a line break; rename it")
         lines.append(";".join((*paths, entry.split)) + "\n")
-    part = path.with_name(path.name + ".part")
-    part.write_text("".join(lines), encoding="utf-8")
-    part.replace(path)
+    replace_file(path, "".join(lines).encode())
 
 
 def read_list(path: Path, split: Split | None = None) -> list[ListedPair]:

@@ -20,6 +20,7 @@ import numpy as np
 
 from lpsr_core.degradation import SSIM_TARGET, Method, degrade
 from lpsr_core.errors import LpsrError
+from lpsr_core.files import replace_file, replacing
 from lpsr_train.data.claims import claim
 from lpsr_train.data.labels import LABEL, label_text
 from lpsr_train.data.lists import Entry, write_list
@@ -130,10 +131,7 @@ def _make_pair(job: tuple[Path, SourcePlate, PairSettings]) -> Made:
     low = degrade(crop, settings.degradation, np.random.default_rng([settings.seed, own]), settings.target)
     hr, label, lr = _files(folder, plate)
     for path, image in ((hr, crop), (lr, low)):
-        part = path.with_name(path.name + ".part")
-        write_png(part, image)
-        part.replace(path)
-    part = label.with_name(label.name + ".part")
-    part.write_text(label_text(plate.text, plate.fields), encoding="utf-8")
-    part.replace(label)
+        with replacing(path) as part:
+            write_png(part, image)
+    replace_file(label, label_text(plate.text, plate.fields).encode())
     return Made(plate)

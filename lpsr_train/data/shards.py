@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError
+from lpsr_core.files import replacing
 from lpsr_train.data.claims import claim
 from lpsr_train.data.parallel import in_processes
 
@@ -105,7 +106,5 @@ def _write(job: tuple[Path, Draw, int]) -> None:
     cv2.setNumThreads(1)
     shard = draw(number)
     path = shard_path(folder, number)
-    part = path.with_suffix(".part")
-    with part.open("wb") as stream:
+    with replacing(path) as part, part.open("wb") as stream:
         np.save(stream, shard)
-    part.replace(path)

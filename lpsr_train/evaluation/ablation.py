@@ -14,23 +14,13 @@ from rich.table import Table
 
 from lpsr_core.jsonfile import write_json
 from lpsr_core.metrics import RecognitionRate, recognition_rate
+from lpsr_core.paper import ABLATION
 from lpsr_train.config import PRESETS, TrainConfig
 from lpsr_train.data.claims import claim
 from lpsr_train.data.pool import Records
 from lpsr_train.evaluation.rates import Sample, evaluate
 from lpsr_train.training.trainer import Progress, Trainer, load_trained
 
-PAPER = {
-    (False, False, False): 39.0,
-    (True, True, False): 45.9,
-    (False, True, False): 47.6,
-    (True, False, False): 47.7,
-    (False, False, True): 48.2,
-    (False, True, True): 49.2,
-    (True, False, True): 49.4,
-    (True, True, True): 49.8,
-}
-"""Recognition rate, %, on the paper's 4,000 test plates, by (ArchMod, GAN-style, LCOFL)."""
 GUIDE_SEED, JUDGE_SEED = 20261125, 20261126
 TEST_SEED = 7_000_006
 """Of the plates that rows are judged on: no pool is rendered with it."""
@@ -126,7 +116,7 @@ class Row:
 ROWS = tuple(
     sorted(
         (Row(*switches) for switches in itertools.product((False, True), repeat=3)),
-        key=lambda row: PAPER[row.archmod, row.gan, row.lcofl],
+        key=lambda row: ABLATION[row.archmod, row.gan, row.lcofl],
     )
 )
 
@@ -172,7 +162,7 @@ class Result:
         return {
             "row": self.row.name,
             **asdict(self.row),
-            "paper_percent": PAPER[self.row.archmod, self.row.gan, self.row.lcofl],
+            "paper_percent": ABLATION[self.row.archmod, self.row.gan, self.row.lcofl],
             "percent": round(self.percent, 2),
             "interval": [round(end, 2) for end in self.interval],
             "spread": None if self.spread is None else round(self.spread, 2),
@@ -257,7 +247,7 @@ def table(results: Sequence[Result]) -> Table:
         low, high = result.interval
         seeds = ", ".join(f"{rate.all.percent:.1f}" for rate in result.seeds.values())
         spread = "" if result.spread is None else f" (sd {result.spread:.1f})"
-        paper = PAPER[row.archmod, row.gan, row.lcofl]
+        paper = ABLATION[row.archmod, row.gan, row.lcofl]
         shown.add_row(row.name, f"{paper:.1f}", f"{result.percent:.1f} [{low:.1f}, {high:.1f}]", seeds + spread)
     return shown
 

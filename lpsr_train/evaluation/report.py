@@ -12,9 +12,9 @@ from rich.table import Table
 
 from lpsr_core.jsonfile import write_json
 from lpsr_core.metrics import characters_right
+from lpsr_core.paper import GPU, PAPER_PLATES, TABLE_PLATES, TABLES, TableName
 from lpsr_train.evaluation import pictures
 from lpsr_train.evaluation.contenders import Row
-from lpsr_train.evaluation.paper import HARDWARE, PLATES, TABLES, Name
 from lpsr_train.evaluation.rates import Sample
 
 _SHEET = 24
@@ -40,7 +40,7 @@ class Comparison:
     timed: int
     machine: str
     rows: Sequence[Row]
-    table: Name
+    table: TableName
 
     @property
     def contenders(self) -> list[Row]:
@@ -55,20 +55,20 @@ class Comparison:
         console.print(self.as_table())
         clock = (
             f"Time: the generator alone in PyTorch at batch 1 on {self.machine}, median of {self.timed} plates; "
-            f"{PLATES:,} plates by proportion. "
+            f"{PAPER_PLATES:,} plates by proportion. "
             if self.timed
             else ""
         )
         console.print(
             f"{len(self.samples)} plates, intervals of 95 %. {clock}The paper's plates are photographs, "
-            f"its time was taken on an {HARDWARE}.",
+            f"its time was taken on an {GPU}.",
             soft_wrap=True,
         )
 
     def as_table(self) -> Table:
         """Ours, then the paper's."""
         table = Table(title=self.title)
-        timed = ("a plate", f"{PLATES:,} plates") if self.timed else ()
+        timed = ("a plate", f"{PAPER_PLATES:,} plates") if self.timed else ()
         for name in ("test images", "all 7, %", ">= 6, %", ">= 5, %", "PSNR, dB", "SSIM", *timed):
             table.add_column(name)
         for row in self.rows:
@@ -78,7 +78,7 @@ class Comparison:
         table.add_section()
         table.add_row(f"the paper, Table {self.table}")
         for paper in TABLES[self.table]:
-            one = paper.seconds / PLATES if paper.seconds else None
+            one = paper.seconds / PAPER_PLATES if paper.seconds else None
             times = (_duration(one), _duration(paper.seconds)) if timed else ()
             rates = (f"{paper.all:.1f}", f"{paper.six:.1f}", f"{paper.five:.1f}")
             table.add_row(paper.name, *rates, "", "", *times)
@@ -99,7 +99,7 @@ class Comparison:
                     "psnr_db": row.psnr,
                     "ssim": row.ssim,
                     "seconds_a_plate": row.seconds,
-                    f"seconds_{PLATES}_plates": _scaled(row.seconds),
+                    f"seconds_{PAPER_PLATES}_plates": _scaled(row.seconds),
                     "parameters": row.contender.parameters if row.contender else None,
                     "passes": row.contender.passes if row.contender else None,
                 }
@@ -107,8 +107,8 @@ class Comparison:
             ],
             "paper": {
                 "table": self.table,
-                "plates": PLATES,
-                "hardware": HARDWARE,
+                "plates": TABLE_PLATES[self.table],
+                "hardware": GPU,
                 "rows": [asdict(row) for row in TABLES[self.table]],
             },
         }
@@ -157,7 +157,7 @@ def _label(row: Row) -> str:
 
 
 def _scaled(seconds: float | None) -> float | None:
-    return None if seconds is None else seconds * PLATES
+    return None if seconds is None else seconds * PAPER_PLATES
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lpsr_core.interrupt import StopRequest
 from lpsr_train.cameras.camera import STEPS
 from lpsr_train.cameras.framing import CHOICES
 from lpsr_train.cameras.shots import SHOT_RECORD, ShotSource
@@ -16,7 +17,7 @@ from lpsr_train.data.growing import GrowingPool
 from lpsr_train.data.pool import CROP_RECORD, RECORD, Pool, Records, render_pool, shard_size
 from lpsr_train.plates.pairs import PlateSource
 from lpsr_train.plates.typefaces import open_typefaces
-from lpsr_train.terminal import progress_bar, stop_request
+from lpsr_train.terminal import progress_bar
 from lpsr_train.training.utilisation import GpuWatch, driver_name
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def growing_pool(config: TrainConfig, folder: Path) -> tuple[GrowingPool, tuple[
     record, source = _form(config)
     pool = GrowingPool(folder, record, config.pairs)
     least = min(_BEGINNING * config.batch, config.pairs)
-    with progress_bar() as bar, stop_request() as stop:
+    with progress_bar() as bar, StopRequest() as stop:
         task = bar.add_task("wait for the pool", total=least, note="")
         pool.wait(least, lambda: bool(stop), lambda count: bar.update(task, completed=count))
     if len(pool) < least:
@@ -134,6 +135,6 @@ def train(
             if not bar.console.is_terminal and step.step % _LOGGED == 0:  # a bar leaves no trace in a log
                 bar.console.print(f"step {step.step}/{steps}  {note}", soft_wrap=True)
 
-        with stop_request() as stop:
+        with StopRequest() as stop:
             trainer.run(records, listen, lambda: bool(stop), samples)
-    return stop[0] if stop else 0
+    return stop.signal or 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from lpsr_core.errors import LpsrError
+from lpsr_core.files import replacing
 
 CHECKPOINT = "checkpoint.pt"
 SCHEMA = 2
@@ -43,15 +43,8 @@ class MovingAverage:
 def save(folder: Path, state: dict[str, Any]) -> Path:
     """Writes the checkpoint of a run, replacing the last one only when the new one is complete on disk."""
     path = folder / CHECKPOINT
-    part = path.with_suffix(".part")
-    try:
-        with part.open("wb") as stream:
-            torch.save({"schema": SCHEMA, **state}, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path, synced=True) as part, part.open("wb") as stream:
+        torch.save({"schema": SCHEMA, **state}, stream)
     return path
 
 
@@ -136,7 +129,8 @@ def mean(folders: Sequence[Path]) -> dict[str, Any]:
     states = [load(folder) for folder in folders]
     last = states[-1]
     means: dict[str, dict[str, Tensor]] = dict(last["averages"])
-    for name in last["optimisers"]:
+    # Files of weights alone (`weights/`) hold the networks that learned, and no optimisers.
+    for name in last.get("optimisers", last["averages"]):
         weights = last["averages"][name]
         others = [saved["averages"].get(name, {}) for saved in states]
         for folder, other in zip(folders, others, strict=True):

@@ -58,7 +58,7 @@ def test_a_users_own(tmp_path: Path) -> None:
         ("colour = 1\n" + GOOD, "unknown key 'colour'"),
         (GOOD.replace("[87]", "87"), "positive whole numbers"),
         (GOOD.replace("64", "0"), "positive whole numbers"),
-        ("batch = [", "not a readable profile"),
+        ("batch = [", "not TOML"),
     ],
 )
 def test_a_bad_file_is_one_line(tmp_path: Path, text: str, words: str) -> None:
@@ -72,5 +72,5 @@ def test_a_bad_file_is_one_line(tmp_path: Path, text: str, words: str) -> None:
 def test_unknown_names_list_the_known(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="jetson-thor"):
         load_profile("h300")
-    with pytest.raises(UsageError, match="not a readable profile"):
+    with pytest.raises(UsageError, match="cannot be read"):
         load_profile(str(tmp_path / "missing.toml"))

@@ -19,6 +19,7 @@ ALLOWED = {
     "lpsr_run": {"lpsr_core"},
     "lpsr": {"lpsr_core", "lpsr_run"},
     "lpsr_bench": {"lpsr_core", "lpsr_run"},
+    "lpsr_serve": {"lpsr", "lpsr_core", "lpsr_run"},
     "lpsr_train": {"lpsr_core"},
     "lpsr_export": {"lpsr_core", "lpsr_train"},
 }
@@ -26,6 +27,7 @@ FORBIDDEN = {
     "lpsr_core": {"torch", "onnx", "onnxruntime"},
     "lpsr_run": {"torch", "onnx"},
     "lpsr": {"torch", "onnx", "onnxruntime"},
+    "lpsr_serve": {"torch", "onnx", "onnxruntime"},
 }
 ROOMS = {
     # Rooms of a package, and the rooms and modules of it that they may import; whoever is not named may import all.

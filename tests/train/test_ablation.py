@@ -12,9 +12,10 @@ import pytest
 pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
 
 from lpsr_core.errors import LpsrError
+from lpsr_core.paper import ABLATION
 from lpsr_train.data import pool as pools
 from lpsr_train.data.pool import render_pool
-from lpsr_train.evaluation.ablation import PAPER, ROWS, Budget, Result, ablate, table
+from lpsr_train.evaluation.ablation import ROWS, Budget, Result, ablate, table
 from lpsr_train.networks.presets import generator_config
 from lpsr_train.plates.pairs import PlateSource
 from lpsr_train.training.trainer import load_trained, validation_samples
@@ -35,7 +36,7 @@ BUDGET = Budget(
 
 def test_rows_differ_in_their_components_alone() -> None:
     assert len(ROWS) == 8
-    assert [PAPER[row.archmod, row.gan, row.lcofl] for row in ROWS] == sorted(PAPER.values())
+    assert [ABLATION[row.archmod, row.gan, row.lcofl] for row in ROWS] == sorted(ABLATION.values())
     assert ROWS[0].name == "Proposed (w/o ArchMod, GAN-style, LCOFL)"
     assert ROWS[-1].name == "Proposed"
     budget = replace(BUDGET, batch=48)

@@ -58,3 +58,12 @@ def test_fixed_networks_are_the_last_ones(tmp_path: Path) -> None:
     assert set(made["averages"]) == {"reader", "shown"}
     assert all(torch.equal(value, last["averages"]["shown"][key]) for key, value in made["averages"]["shown"].items())
     assert not torch.equal(made["averages"]["reader"]["classify"], last["averages"]["reader"]["classify"])
+
+
+def test_files_of_weights_alone_are_averaged_too(tmp_path: Path) -> None:
+    one, other = run(tmp_path / "one"), run(tmp_path / "other", replace(RUN, seed=7))
+    saved = state.load(other)
+    state.save(other, {key: value for key, value in saved.items() if key != "optimisers"})
+    made = state.mean([one, other])["averages"]["reader"]["classify"]
+    halves = [state.load(folder)["averages"]["reader"]["classify"] for folder in (one, other)]
+    assert torch.allclose(made, (halves[0] + halves[1]) / 2)

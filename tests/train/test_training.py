@@ -13,7 +13,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
 
 from lpsr_core.errors import LpsrError, UsageError  # noqa: E402
-from lpsr_train.config import PRESETS, Schedule, TrainConfig, from_dict, read  # noqa: E402
+from lpsr_core.tomlfile import read_toml  # noqa: E402
+from lpsr_train.config import PRESETS, Schedule, TrainConfig, from_dict  # noqa: E402
 from lpsr_train.data import pool as pools  # noqa: E402
 from lpsr_train.data.pool import RECORD, Pool, render_pool  # noqa: E402
 from lpsr_train.evaluation.rates import evaluate  # noqa: E402
@@ -332,7 +333,7 @@ def test_augmentation_changes_pictures_and_not_texts(pool: Pool) -> None:
 def test_configurations_from_toml(tmp_path: Path) -> None:
     path = tmp_path / "run.toml"
     path.write_text("steps = 7\ngenerator_rate = 1\n[losses]\nbeta = 0.25\n")
-    config = from_dict(read(path), PRESETS["lite"])
+    config = from_dict(read_toml(path), PRESETS["lite"])
     assert (config.steps, config.generator_rate, config.losses.beta) == (7, 1.0, 0.25)
     assert config.losses.pixel == PRESETS["lite"].losses.pixel
     assert from_dict(config.as_dict()) == config
@@ -346,7 +347,7 @@ def test_configurations_from_toml(tmp_path: Path) -> None:
     ):
         path.write_text(text)
         with pytest.raises(UsageError):
-            from_dict(read(path), PRESETS["lite"])
+            from_dict(read_toml(path), PRESETS["lite"])
 
 
 @pytest.mark.parametrize(
@@ -380,7 +381,7 @@ def test_a_pool_smaller_than_a_batch_is_one_line(pool: Pool) -> None:
         (["fit", "--out", "x", "--preset", "huge"], 2, "unknown preset 'huge'"),
         (["evaluate", "--weights", "nowhere"], 1, "no checkpoint"),
         (["evaluate", "--weights", "x", "--degradation", "rain"], 2, "unknown degradation"),
-        (["fit", "--out", "x", "--config", "nowhere.toml"], 2, "no such configuration"),
+        (["fit", "--out", "x", "--config", "nowhere.toml"], 2, "cannot be read"),
     ],
 )
 def test_bad_calls_are_one_line(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:

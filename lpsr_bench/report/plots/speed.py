@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from lpsr_bench.reference import PAPER_PLATES, PAPER_SECONDS, SR3_SECONDS
 from lpsr_bench.report import captions
 from lpsr_bench.report.drawing import (
     SERIES,
@@ -21,6 +20,7 @@ from lpsr_bench.report.drawing import (
 from lpsr_bench.report.findings import WHOLE, Row, Rows, by_batch, several_callers
 from lpsr_bench.report.tables import duration, number
 from lpsr_bench.results import Document
+from lpsr_core.paper import PAPER_PLATES, PAPER_SECONDS, SR3_SECONDS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

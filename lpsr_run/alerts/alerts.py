@@ -1,0 +1,152 @@
+"""The alerts of a run: hits of its reads, its alert sinks, and changes of the alerts file while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lpsr_core.errors import UsageError
+from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout, parse_layouts
+from lpsr_core.reads import Hit
+from lpsr_run.alerts.hits import best_hit
+from lpsr_run.alerts.load import load_alerts
+from lpsr_run.alerts.settings import AlertsFile
+from lpsr_run.alerts.sink import AlertSink
+from lpsr_run.cameras.settings import Camera, CamerasFile
+from lpsr_run.config import RunConfig
+from lpsr_run.tomlfile.table import nearest
+
+Cameras = Callable[[str], "Camera | None"]
+"""The camera of a name, as the cameras file says now."""
+
+
+class Alerts:
+    """What a run does with an alerts file.
+
+    Args:
+        file: as it was loaded.
+        layouts: that plates may follow.
+        camera: finds cameras by name; without a cameras file it finds none.
+    """
+
+    def __init__(
+        self, file: AlertsFile, layouts: Sequence[Layout] = DEFAULT_LAYOUTS, camera: Cameras | None = None
+    ) -> None:
+        self._file, self._layouts, self._camera = file, tuple(layouts), camera or _nowhere
+        self._sinks: list[AlertSink] = []
+
+    def hit(self, text: str, log_probs: NDArray[np.floating] | None, layouts: Sequence[Layout] = ()) -> Hit | None:
+        """The plate of a watch list that a read is, or may be.
+
+        Args:
+            text: of the read.
+            log_probs: float[7, 36], what it was decoded from; None where that is not known.
+            layouts: that the plate may follow; those of the run when empty.
+        """
+        return best_hit(self._file.lists, text, log_probs, tuple(layouts) or self._layouts)
+
+    def layouts_of(self, source: str) -> tuple[Layout, ...]:
+        """The layouts that a source's plates may follow."""
+        camera = self._camera(source)
+        return (camera.layouts if camera is not None else None) or self._layouts
+
+    def open(
+        self, out: Path, cameras: Iterable[str], notice: Callable[[str], None], stack: ExitStack
+    ) -> list[AlertSink]:
+        """Open the sinks.
+
+        Args:
+            out: output folder of the run.
+            cameras: names of its sources.
+            notice: takes a line about a sink.
+            stack: closes them.
+
+        Raises:
+            UsageError: an address is none.
+            LpsrError: a spool cannot be made or written, or a package is missing.
+        """
+        names = tuple(cameras)
+        for settings in self._file.sinks:
+            name = settings.name
+
+            def may(source: str, name: str = name) -> bool:
+                camera = self._camera(source)
+                return camera is None or camera.sinks is None or name in camera.sinks
+
+            self._sinks.append(stack.enter_context(AlertSink(settings, out, names, may, notice)))
+        return list(self._sinks)
+
+    def reload(self, note: Callable[[str], None]) -> None:
+        """Read the file and its watch lists again; where that fails, they stay as they were.
+
+        Lists and rules change at once. A sink that was added, removed or has another address needs a new run.
+
+        Args:
+            note: takes a line.
+        """
+        try:
+            file = load_alerts(self._file.path)
+        except UsageError as error:
+            note(f"{error}; watch lists and rules stay as they were")
+            return
+        told = {sink.name: sink for sink in file.sinks}
+        stale = sorted(told.keys() ^ {sink.settings.name for sink in self._sinks})
+        for sink in self._sinks:
+            settings = told.get(sink.settings.name)
+            if settings is None:
+                continue
+            sink.change(settings.rule)
+            before = sink.settings
+            if (before.kind, before.address, before.mail, before.home) != (
+                *(settings.kind, settings.address),
+                *(settings.mail, settings.home),
+            ):
+                stale.append(before.name)
+        self._file = file
+        count = sum(len(one.entries) for one in file.lists)
+        later = f"; the next run takes over: {', '.join(stale)}" if stale else ""
+        note(f"{file.path}: read again; {count} plates are looked for{later}")
+
+
+def open_alerts(config: RunConfig, cameras: CamerasFile | None, camera: Cameras | None = None) -> Alerts | None:
+    """The alerts that a configuration names; None where it names none.
+
+    Args:
+        config: names the file.
+        cameras: of the run; their alert sinks must be in that file.
+        camera: finds cameras by name as they are now; those of `cameras` when None.
+
+    Raises:
+        UsageError: a file cannot be read, or says something that cannot be meant.
+    """
+    file = None if config.alerts is None else load_alerts(Path(config.alerts))
+    if cameras is not None:
+        check_sinks(cameras, file)
+    if file is None:
+        return None
+    find = camera or (cameras.find if cameras is not None else _nowhere)
+    return Alerts(file, parse_layouts(config.layouts), find)
+
+
+def _nowhere(name: str) -> Camera | None:
+    return None
+
+
+def check_sinks(cameras: CamerasFile, alerts: AlertsFile | None) -> None:
+    """Refuse cameras that name an alert sink that there is not.
+
+    Raises:
+        UsageError: with the camera and the sink.
+    """
+    known = [sink.name for sink in alerts.sinks] if alerts is not None else []
+    for camera in cameras.enabled:
+        for name in camera.sinks or ():
+            if name not in known:
+                where = f"{cameras.path}: camera {camera.name!r}: sinks"
+                if alerts is None:
+                    raise UsageError(f"{where}: {name!r} is an alert sink; name its file with --alerts")
+                raise UsageError(f"{where}: there is no alert sink {name!r}{nearest(name, known)}")

@@ -1,0 +1,100 @@
+"""Watch lists as files: text, CSV or TOML."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lpsr_core.alphabet import ALPHABET, PLATE_LENGTH, normalise
+from lpsr_core.errors import UsageError
+from lpsr_run.tomlfile import read_toml
+
+_FORM = "give one plate a line"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A plate that is looked for.
+
+    Attributes:
+        text: seven letters and digits.
+        note: what the list says about it.
+    """
+
+    text: str
+    note: str = ""
+
+
+def load_entries(path: Path) -> tuple[Entry, ...]:
+    """Read a watch list, each plate once.
+
+    A `.csv` file has a column `plate` and may have a column `note`; a `.toml` file has `[[plate]]` with `text` and
+    `note`; any other file has a plate a line, `#` beginning a comment, which becomes the note.
+
+    Raises:
+        UsageError: the file cannot be read, holds something else than plates, or holds none.
+    """
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".toml":
+            entries = list(_of_toml(path))
+        else:
+            with path.open(encoding="utf-8-sig", newline="") as stream:
+                text = stream.read()
+            entries = list(_of_csv(path, text) if suffix == ".csv" else _of_lines(path, text))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{path}: not a readable watch list: {reason}") from None
+    if not entries:
+        raise UsageError(f"{path}: the watch list is empty; {_FORM}")
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        first.setdefault(entry.text, entry)
+    return tuple(first.values())
+
+
+def _of_lines(path: Path, text: str) -> Iterator[Entry]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        word, _, note = line.partition("#")
+        if word.strip():
+            yield Entry(_plate(f"{path}, line {number}", word.strip()), note.strip())
+
+
+def _of_csv(path: Path, text: str) -> Iterator[Entry]:
+    lines = text.splitlines()
+    delimiter = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
+    rows = csv.DictReader(lines, delimiter=delimiter)
+    names = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
+    if "plate" not in names:
+        raise UsageError(f"{path}, line 1: has no column called plate")
+    for row in rows:
+        word = (row[names["plate"]] or "").strip()
+        if word:
+            note = (row[names["note"]] or "").strip() if "note" in names else ""
+            yield Entry(_plate(f"{path}, line {rows.line_num}", word), note)
+
+
+def _of_toml(path: Path) -> Iterator[Entry]:
+    root = read_toml(path).root
+    root.only("plate")
+    for table in root.tables("plate"):
+        table.only("text", "note")
+        try:
+            yield Entry(_plate("", table.text("text")), table.text("note", ""))
+        except _PlateError as error:
+            raise table.error("text", error.what) from None
+
+
+class _PlateError(UsageError):
+    def __init__(self, where: str, what: str) -> None:
+        super().__init__(f"{where}: {what}")
+        self.what = what
+
+
+def _plate(where: str, word: str) -> str:
+    text = normalise(word)
+    if len(text) != PLATE_LENGTH or set(text) - set(ALPHABET):
+        raise _PlateError(where, f"{text!r} is not a plate of {PLATE_LENGTH} letters and digits")
+    return text

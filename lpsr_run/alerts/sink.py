@@ -1,0 +1,87 @@
+"""An alert sink: a rule before a spooled sender."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from lpsr_run.alerts.mail import mailer
+from lpsr_run.alerts.rules import Gate, Rule
+from lpsr_run.alerts.settings import SinkSettings
+from lpsr_run.sinks.base import DurableSink, Record
+from lpsr_run.sinks.mqtt_home import HomePublisher
+from lpsr_run.sinks.spool import Send, SpooledSink
+from lpsr_run.sinks.webhook import poster
+
+Notice = Callable[[str], None]
+
+
+class AlertSink(DurableSink):
+    """Tells a webhook, a broker or a mailbox the reads that its rule lets pass; they wait on disk while it is away.
+
+    Args:
+        settings: of the sink.
+        out: output folder of the run: of the spool, and what the paths of pictures are relative to.
+        cameras: names that a broker is told before their first read.
+        may: whether the sink may get the reads of a source.
+        notice: takes a line when the server begins to fail, when it is back, and of reads that it refuses.
+
+    Attributes:
+        settings: as given.
+        rule: which reads pass; may be changed.
+
+    Raises:
+        UsageError: the address is none.
+        MissingExtraError: a package is missing.
+        LpsrError: the spool cannot be made or written.
+    """
+
+    def __init__(
+        self,
+        settings: SinkSettings,
+        out: Path,
+        cameras: Iterable[str],
+        may: Callable[[str], bool],
+        notice: Notice,
+    ) -> None:
+        self.settings, self.rule = settings, settings.rule
+        self._may, self._gate = may, Gate()
+        self._close: Callable[[], None] | None = None
+        send = self._sender(out, cameras)
+        self._spooled = SpooledSink(send, settings.shown, out / f"spool-{_folder(settings.name)}", notice)
+        self.name = f"alert:{settings.name}:{self._spooled.name}"
+        self.state = self._spooled.state
+
+    def deliver(self, record: Record, again: bool = False) -> None:
+        """As the base class says; a read that the rule stops counts as taken."""
+        read = record.fields
+        if not self._may(str(read["source"])) or not self._gate.passes(self.rule, read):
+            return
+        told = {name: value for name, value in read.items() if name != "log_probs"}
+        self._spooled.deliver(Record(json.dumps(told, ensure_ascii=False), told), again)
+
+    def close(self) -> None:
+        """Closes it."""
+        self._spooled.close()
+        if self._close is not None:
+            self._close()
+
+    def change(self, rule: Rule) -> None:
+        """Go on with another rule."""
+        self.rule = rule
+
+    def _sender(self, out: Path, cameras: Iterable[str]) -> Send:
+        settings = self.settings
+        if settings.mail is not None:
+            return mailer(settings.address, settings.mail, out)
+        if settings.home is not None:
+            pictures = out if settings.home.pictures else None
+            publisher = HomePublisher(settings.address, pictures, settings.home.discovery, cameras)
+            self._close = publisher.close
+            return publisher
+        return poster(settings.address)
+
+
+def _folder(name: str) -> str:
+    return "".join(one if one.isalnum() or one in "-_" else "_" for one in name)

@@ -1,0 +1,73 @@
+"""Polygons in a frame of any size: zones and masks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lpsr_core.geometry import Image
+
+
+@dataclass(frozen=True)
+class Polygon:
+    """A polygon.
+
+    Attributes:
+        points: at least three (x, y); fractions of the frame's sides when none is larger than 1, pixels otherwise.
+    """
+
+    points: tuple[tuple[float, float], ...]
+
+    @property
+    def relative(self) -> bool:
+        """Whether it is given in fractions."""
+        return all(max(point) <= 1 for point in self.points)
+
+    def pixels(self, frame: Image) -> NDArray[np.float32]:
+        """float32[N, 2], the corners in pixels of a frame."""
+        height, width = frame.shape[:2]
+        corners = np.array(self.points, np.float32)
+        return corners * np.array([width, height], np.float32) if self.relative else corners
+
+    def holds(self, frame: Image, x: float, y: float) -> bool:
+        """Whether a point, in pixels of a frame, lies inside or on the edge."""
+        return cv2.pointPolygonTest(self.pixels(frame), (x, y), False) >= 0
+
+
+def parse_polygon(value: object) -> Polygon:
+    """A polygon from a list of [x, y], or from numbers in one string as Frigate writes them, `x,y,x,y,x,y`.
+
+    Raises:
+        ValueError: it is something else, lies outside every frame, or has no area.
+    """
+    try:
+        points = _pairs(value)
+    except (TypeError, ValueError):
+        raise ValueError("is a list of at least three [x, y], in pixels or in fractions of the frame") from None
+    if any(not math.isfinite(one) or one < 0 for point in points for one in point):
+        raise ValueError("has coordinates of 0 and more: pixels, or fractions of the frame")
+    x, y = np.array(points).T
+    if not abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) > 0:
+        raise ValueError("has no area; its points lie on a line")
+    return Polygon(points)
+
+
+def _pairs(value: object) -> tuple[tuple[float, float], ...]:
+    if isinstance(value, str):
+        numbers = [float(part) for part in value.split(",")]
+        if len(numbers) % 2:
+            raise ValueError("an odd number of coordinates")
+        value = [numbers[index : index + 2] for index in range(0, len(numbers), 2)]
+    if not isinstance(value, Sequence) or len(value) < 3:
+        raise ValueError("fewer than three points")
+    points = []
+    for x, y in value:
+        if isinstance(x, bool) or isinstance(y, bool):
+            raise ValueError("not numbers")
+        points.append((float(x), float(y)))
+    return tuple(points)

@@ -1,0 +1,118 @@
+"""Reads in a PostgreSQL database: the same table as the SQLite store's."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_run.redact import redact
+from lpsr_run.sinks.base import Record
+from lpsr_run.sinks.retention import PRUNED_READS, PRUNED_SECONDS, Retention
+from lpsr_run.sinks.rows import COLUMNS, row_of
+from lpsr_run.sinks.spool import NotTakenError, RefusedError, Send
+
+SCHEMES = ("postgresql://", "postgres://")
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS reads (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    stored DOUBLE PRECISION NOT NULL, source TEXT NOT NULL, time TEXT, milliseconds DOUBLE PRECISION NOT NULL,
+    frame BIGINT NOT NULL, track BIGINT NOT NULL, text TEXT NOT NULL, layout TEXT NOT NULL,
+    confidence DOUBLE PRECISION NOT NULL, frames BIGINT NOT NULL, agreeing BIGINT NOT NULL, json TEXT NOT NULL,
+    certain TEXT, plate DOUBLE PRECISION, event TEXT, run TEXT NOT NULL, number BIGINT NOT NULL, zone TEXT, hit TEXT,
+    log_probs BYTEA,
+    UNIQUE (run, number)
+);
+CREATE INDEX IF NOT EXISTS reads_text ON reads (text);
+CREATE INDEX IF NOT EXISTS reads_stored ON reads (stored)
+"""
+_INSERT = f"""INSERT INTO reads ({", ".join(COLUMNS)}) VALUES ({", ".join(["%s"] * len(COLUMNS))})
+ON CONFLICT (run, number) DO NOTHING"""
+_ORDER = "SELECT pg_advisory_xact_lock(4919)"
+"""Writers take turns, so that identifiers become visible in their order and whoever follows them misses none."""
+_CONNECT_SECONDS = 5
+
+
+def is_postgres(store: str) -> bool:
+    """Whether a store's name is the address of a PostgreSQL database."""
+    return store.lower().startswith(SCHEMES)
+
+
+def connect(url: str, read_only: bool = False) -> Any:
+    """Open a connection that commits every statement.
+
+    Args:
+        url: `postgresql://user@host/database`; what it leaves open is libpq's (PGPASSWORD, ~/.pgpass).
+        read_only: whether nothing is to be written.
+
+    Raises:
+        MissingExtraError: psycopg is not installed.
+        LpsrError: the server cannot be reached, or does not let us in.
+    """
+    try:
+        import psycopg
+    except ImportError:
+        raise MissingExtraError("psycopg", "postgres") from None
+    try:
+        connection = psycopg.connect(url, autocommit=True, connect_timeout=_CONNECT_SECONDS)
+        connection.read_only = read_only
+    except (psycopg.Error, ValueError) as error:
+        raise LpsrError(f"{redact(url)}: cannot be reached: {_line(error)}") from None
+    return connection
+
+
+def inserter(url: str, retention: Retention | None = None) -> Send:
+    """Insert reads; the table is made where it is missing, and a read that is there already is left alone.
+
+    Args:
+        url: see `connect`.
+        retention: what is deleted.
+
+    Raises:
+        MissingExtraError: psycopg is not installed.
+    """
+    try:
+        import psycopg
+    except ImportError:
+        raise MissingExtraError("psycopg", "postgres") from None
+    kept = retention or Retention()
+    open_: list[Any] = []
+    pruned, count = 0.0, 0
+
+    def insert(body: bytes, key: str) -> None:
+        nonlocal pruned, count
+        record = Record.parse(body.decode())
+        try:
+            if not open_:
+                open_.append(connect(url))
+                with open_[0].transaction():
+                    open_[0].execute(_ORDER)
+                    open_[0].execute(_SCHEMA)
+            with open_[0].transaction():
+                open_[0].execute(_ORDER)
+                open_[0].execute(_INSERT, row_of(record))
+            count += 1
+            if count % PRUNED_READS == 0 or time.monotonic() - pruned > PRUNED_SECONDS:
+                pruned = time.monotonic()
+                _prune(open_[0], kept)
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            raise RefusedError(f"was refused: {_line(error)}") from None
+        except (psycopg.Error, LpsrError) as error:
+            for connection in open_:
+                connection.close()
+            open_.clear()
+            raise NotTakenError(_line(error)) from None
+
+    return insert
+
+
+def _prune(connection: Any, kept: Retention) -> None:
+    if kept.days is not None:
+        connection.execute("DELETE FROM reads WHERE stored < %s", (time.time() - 86400 * kept.days,))
+    if kept.reads is not None:
+        newest = "SELECT id FROM reads ORDER BY id DESC LIMIT 1 OFFSET %s"
+        connection.execute(f"DELETE FROM reads WHERE id <= ({newest})", (kept.reads,))
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

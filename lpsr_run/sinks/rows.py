@@ -1,0 +1,28 @@
+"""A read as a row of a database, the same in every kind of database."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from lpsr_core.compact import unpack
+from lpsr_run.sinks.base import Record
+
+COLUMNS = (
+    *("stored", "source", "time", "milliseconds", "frame", "track", "text", "layout", "confidence", "frames"),
+    *("agreeing", "json", "certain", "plate", "event", "run", "number", "zone", "hit", "log_probs"),
+)
+"""Names of the columns, without the identifier that the database gives."""
+
+
+def row_of(record: Record) -> tuple[Any, ...]:
+    """The values of `COLUMNS` for a read that is stored now."""
+    read = record.fields
+    told = {**read, "stored": time.time()}
+    told["json"] = json.dumps({name: value for name, value in read.items() if name != "log_probs"}, ensure_ascii=False)
+    hit = read.get("hit")
+    told["hit"] = None if hit is None else json.dumps(hit, ensure_ascii=False)
+    told["log_probs"] = unpack(read["log_probs"]) if read.get("log_probs") else None
+    told.setdefault("zone", None)  # journals of earlier versions have none
+    return tuple(told[name] for name in COLUMNS)

@@ -1,0 +1,267 @@
+"""Tables of a TOML file, read with their types checked."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lpsr_core.errors import UsageError
+from lpsr_run.tomlfile.lines import Key, key_lines, line_of
+from lpsr_run.tomlfile.secrets import expand, literal_password, read_secret
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_KINDS = {str: "a string", bool: "true or false", int: "a whole number", float: "a number", list: "a list"}
+
+
+@dataclass(frozen=True)
+class Document:
+    """A TOML file with the lines of its keys.
+
+    Attributes:
+        path: of the file.
+        values: as tomllib gives them.
+        lines: of tables and keys, from 1.
+    """
+
+    path: Path
+    values: dict[str, Any]
+    lines: dict[Key, int]
+
+    @property
+    def root(self) -> Table:
+        """The table of the whole file."""
+        return Table(self, (), self.values)
+
+    def error(self, key: Key, message: str) -> UsageError:
+        """The error about a key: file, line, key and message."""
+        name = ".".join(part for part in key if isinstance(part, str))
+        return UsageError(f"{self.path}, line {line_of(self.lines, key)}: {name}{': ' if name else ''}{message}")
+
+    def beside(self, name: str) -> Path:
+        """A path of the file; relative ones are taken from the folder of the file."""
+        return self.path.parent / Path(name).expanduser()
+
+
+def read_toml(path: Path) -> Document:
+    """Read a TOML file.
+
+    Raises:
+        UsageError: it cannot be read or is not TOML.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        values = tomllib.loads(text)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except ValueError as error:  # both decoders' errors are ValueErrors
+        raise UsageError(f"{path}: not TOML: {error}") from None
+    return Document(path, values, key_lines(text.replace("\r\n", "\n")))
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, or the known words where none is near."""
+    names = list(known)
+    near = difflib.get_close_matches(word.lower(), names, 1, 0.6)
+    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(names)}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table.
+
+    Attributes:
+        document: that it stands in.
+        key: where.
+        values: of its keys.
+        defaults: values of keys that it lacks, with the key of the table that they come from.
+    """
+
+    document: Document
+    key: Key
+    values: dict[str, Any]
+    defaults: Table | None = None
+
+    def error(self, name: str, message: str) -> UsageError:
+        """The error about one of its keys."""
+        if name not in self.values and self.defaults is not None and name in self.defaults.values:
+            return self.defaults.error(name, message)
+        return self.document.error((*self.key, name) if name else self.key, message)
+
+    def only(self, *known: str) -> None:
+        """Refuse other keys than these.
+
+        Raises:
+            UsageError: with the nearest known key.
+        """
+        for name in self.values:
+            if name not in known:
+                raise self.error(name, f"unknown key{nearest(name, known)}")
+
+    def has(self, name: str) -> bool:
+        """Whether a key is given."""
+        return self.get(name) is not None
+
+    def get(self, name: str) -> Any:
+        """The value of a key, or of the defaults, or None."""
+        if name in self.values or self.defaults is None:
+            return self.values.get(name)
+        return self.defaults.values.get(name)
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A string that is not empty.
+
+        Raises:
+            UsageError: it is missing without a default, or something else.
+        """
+        if not self.has(name):
+            if default is None:
+                raise self.error("", f"{name} is missing")
+            return default
+        value = self._of(name, str)
+        if not value.strip():
+            raise self.error(name, "is empty")
+        return str(value)
+
+    def texts(self, name: str) -> tuple[str, ...] | None:
+        """Strings, given as a list or as one string; None where the key is missing.
+
+        Raises:
+            UsageError: it is something else, or an empty list.
+        """
+        value = self.get(name)
+        if value is None:
+            return None
+        entries = [value] if isinstance(value, str) else value
+        if not isinstance(entries, list) or not entries or not all(isinstance(one, str) and one for one in entries):
+            raise self.error(name, f"is a list of strings, not {value!r}")
+        return tuple(entries)
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """A truth value.
+
+        Raises:
+            UsageError: it is something else.
+        """
+        return bool(self._of(name, bool)) if self.has(name) else default
+
+    def whole(self, name: str, default: int, low: int, high: int) -> int:
+        """A whole number within bounds.
+
+        Raises:
+            UsageError: it is something else.
+        """
+        value = int(self._of(name, int)) if self.has(name) else default
+        return int(self._bounded(name, value, low, high))
+
+    def number(self, name: str, default: float, low: float, high: float) -> float:
+        """A number within bounds.
+
+        Raises:
+            UsageError: it is something else.
+        """
+        value = float(self._of(name, float)) if self.has(name) else default
+        return float(self._bounded(name, value, low, high))
+
+    def choice(self, name: str, choices: Sequence[str], default: str | None = None) -> str:
+        """One of some words.
+
+        Raises:
+            UsageError: it is something else; with the nearest word.
+        """
+        word = self.text(name, default)
+        if word not in choices:
+            raise self.error(name, f"{word!r} is unknown{nearest(word, choices)}")
+        return word
+
+    def secret(self, name: str) -> str | None:
+        """A secret: `name` with `${VARIABLE}`, or `name_file`, the path of a file; None where neither is given.
+
+        Raises:
+            UsageError: the secret stands in the file itself, or cannot be found.
+        """
+        by_file = f"{name}_file"
+        if self.has(by_file):
+            if self.has(name):
+                raise self.error(by_file, f"give {name} or {by_file}, not both")
+            try:
+                return read_secret(self.document.beside(expand(self.text(by_file))))
+            except UsageError as error:
+                raise self.error(by_file, str(error)) from None
+        if not self.has(name):
+            return None
+        value = self.text(name)
+        if "${" not in value:
+            raise self.error(
+                name, f"is a secret and does not belong here; write ${{NAME}} for a variable, or {by_file}"
+            )
+        return self.expanded(name, value)
+
+    def expanded(self, name: str, value: str) -> str:
+        """A string with its `${VARIABLE}` replaced.
+
+        Raises:
+            UsageError: a variable is not set.
+        """
+        try:
+            return expand(value)
+        except UsageError as error:
+            raise self.error(name, str(error)) from None
+
+    def refuse_password(self, name: str, address: str) -> None:
+        """Refuse a URL with a password in it.
+
+        Raises:
+            UsageError: there is one.
+        """
+        if literal_password(address):
+            raise self.error(name, "holds a password; write ${NAME} for a variable, or give password_file")
+
+    def table(self, name: str) -> Table | None:
+        """A table of this table, or of the defaults; None where it is missing.
+
+        Raises:
+            UsageError: it is something else.
+        """
+        if name not in self.values and self.defaults is not None:
+            return self.defaults.table(name)
+        if (value := self.values.get(name)) is None:
+            return None
+        if not isinstance(value, dict):
+            raise self.error(name, f"is a table, not {value!r}")
+        return Table(self.document, (*self.key, name), value)
+
+    def tables(self, name: str) -> list[Table]:
+        """The elements of an array of tables, `[[name]]`; none where it is missing.
+
+        Raises:
+            UsageError: it is something else.
+        """
+        value = self.values.get(name, [])
+        if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+            raise self.error(name, f"is written as [[{'.'.join([*filter(_is_text, self.key), name])}]] for each")  # type: ignore[list-item]
+        return [Table(self.document, (*self.key, name, index), one) for index, one in enumerate(value)]
+
+    def _of(self, name: str, kind: type) -> Any:
+        value = self.get(name)
+        if type(value) is kind or (kind is float and type(value) is int):
+            return value
+        raise self.error(name, f"is {_KINDS[kind]}, not {value!r}")
+
+    def _bounded(self, name: str, value: float, low: float, high: float) -> float:
+        if low <= value <= high:
+            return value
+        limits = f"at least {low:g}" if math.isinf(high) else f"between {low:g} and {high:g}"
+        raise self.error(name, f"is {limits}, not {value:g}")
+
+
+def _is_text(part: str | int) -> bool:
+    return isinstance(part, str)

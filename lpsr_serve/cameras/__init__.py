@@ -1,0 +1,1 @@
+"""Cameras that come and go while the server runs."""

@@ -1,0 +1,77 @@
+"""The last picture of a camera, with boxes around its plates."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from lpsr_core.geometry import Image, Quad
+from lpsr_run.sinks.annotate import Mark, draw_mark
+from lpsr_run.sources.base import Frame
+
+SIDE = 960
+"""Longest side in pixels of pictures that are kept to be shown."""
+JPEG_QUALITY = 80
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A frame and the plates in it.
+
+    Attributes:
+        image: uint8[H, W, 3], RGB.
+        marks: in pixels of that image.
+        frame: number of the frame within its source.
+    """
+
+    image: Image
+    marks: tuple[Mark, ...]
+    frame: int
+
+
+class LastPicture:
+    """Keeps the newest frame; it is encoded when somebody asks for it, once for all who do."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._snapshot: Snapshot | None = None
+        self._encoded: tuple[Snapshot, bytes] | None = None
+
+    def show(self, frame: Frame, marks: Sequence[Mark]) -> None:
+        """Take a frame as `PlateStream.show` gives it."""
+        placed = tuple(replace(mark, quad=scaled(mark.quad, frame.scale)) for mark in marks)
+        self._snapshot = Snapshot(frame.image, placed, frame.index)
+
+    @property
+    def frame(self) -> int | None:
+        """Number of the frame that is shown; None before the first."""
+        return None if self._snapshot is None else self._snapshot.frame
+
+    def jpeg(self) -> bytes | None:
+        """Return the picture with its boxes; None before the first frame."""
+        snapshot = self._snapshot
+        if snapshot is None:
+            return None
+        with self._lock:
+            if self._encoded is None or self._encoded[0] is not snapshot:
+                canvas = np.ascontiguousarray(snapshot.image[..., ::-1])
+                for mark in snapshot.marks:
+                    draw_mark(canvas, mark)
+                self._encoded = snapshot, encode_jpeg(canvas)
+            return self._encoded[1]
+
+
+def encode_jpeg(canvas: Image) -> bytes:
+    """Return a JPEG file of uint8[H, W, 3], BGR."""
+    _, data = cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return data.tobytes()
+
+
+def scaled(quad: Quad, scale: float) -> Quad:
+    """Return a quad in a picture of another size."""
+    first, second, third, fourth = ((x * scale, y * scale) for x, y in quad.corners)
+    return Quad((first, second, third, fourth))

@@ -1,0 +1,205 @@
+"""The queue of videos: bounded, read by one thread."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import shutil
+import threading
+import time
+from collections import OrderedDict
+from contextlib import closing
+from pathlib import Path
+
+from lpsr_core.errors import LpsrError
+from lpsr_run.monitor.state import RunState
+from lpsr_run.pipeline.configured import open_sources, open_stream, raise_or_report
+from lpsr_run.sinks import make_folder
+from lpsr_run.sinks.base import Record, write_failed
+from lpsr_run.sinks.identity import new_run_id
+from lpsr_run.sources.base import Frame
+from lpsr_run.sources.merge import Ended, Merged, Quiet
+from lpsr_serve.cameras.snapshot import SIDE
+from lpsr_serve.inference.networks import Networks
+from lpsr_serve.inference.pool import BusyError
+from lpsr_serve.jobs.job import Job, Status
+from lpsr_serve.store.recorder import Recorder
+
+_log = logging.getLogger("lpsr.serve")
+_KEPT_SECONDS, _KEPT = 24 * 3600.0, 1000
+"""Jobs that are over are forgotten after so long, and when there are more; their reads stay in the store."""
+_MOST_SKIPPED = 100
+Item = Frame | Quiet | Ended
+
+
+class UnknownJobError(LpsrError):
+    """No job has that identifier."""
+
+
+class JobQueue:
+    """Videos that wait, the one that is read, and those that are over.
+
+    Args:
+        folder: of the jobs; what an earlier process left there is deleted.
+        networks: shared with all others.
+        recorder: takes the reads.
+        most: videos that wait or are read.
+        keep_frames: whether a small copy of each read's frame is kept.
+    """
+
+    def __init__(self, folder: Path, networks: Networks, recorder: Recorder, most: int, keep_frames: bool) -> None:
+        self._folder, self._networks, self._recorder, self._most = folder, networks, recorder, most
+        self._keep_frames = keep_frames and networks.watched is None
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._lock = threading.Lock()
+        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="videos", daemon=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        make_folder(folder)
+
+    def start(self) -> None:
+        """Begin with the first video."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop reading; what is not finished has failed."""
+        self._closing.set()
+        with self._lock:
+            for job in self._jobs.values():
+                job.cancel()
+        self._queue.put(None)
+        self._thread.join(10.0)
+
+    @property
+    def active(self) -> int:
+        """Number of videos that wait or are read."""
+        with self._lock:
+            return sum(not job.over for job in self._jobs.values())
+
+    def list(self) -> list[Job]:
+        """Return all jobs, the newest first."""
+        with self._lock:
+            return list(reversed(self._jobs.values()))
+
+    def check_room(self) -> None:
+        """Make sure that one more video may come.
+
+        Raises:
+            BusyError: as many as may are waiting.
+        """
+        if self.active >= self._most or self._closing.is_set():
+            raise BusyError(f"{self._most} videos are waiting already; come again later")
+
+    def add(self, upload: Path, name: str, stride: int) -> Job:
+        """Take a video; the file is moved.
+
+        Raises:
+            BusyError: as many as may are waiting.
+            LpsrError: its folder cannot be made.
+        """
+        self.check_room()
+        identifier = new_run_id()
+        job = Job(identifier, name, self._folder / identifier, stride)
+        make_folder(job.folder)
+        try:
+            upload.replace(job.video)
+        except OSError as error:
+            raise write_failed(job.video, error) from None
+        with self._lock:
+            self._jobs[job.id] = job
+        self._forget()
+        self._queue.put(job)
+        return job
+
+    def find(self, identifier: str) -> Job:
+        """Return a job.
+
+        Raises:
+            UnknownJobError: there is none.
+        """
+        with self._lock:
+            if identifier not in self._jobs:
+                raise UnknownJobError(f"no job is called {identifier!r}; jobs are kept for a day after their end")
+            return self._jobs[identifier]
+
+    def delete(self, identifier: str) -> Job:
+        """Cancel a job that waits or is read; forget one that is over. Its reads stay in the store.
+
+        Raises:
+            UnknownJobError: there is none.
+        """
+        job = self.find(identifier)
+        job.cancel()
+        with self._lock:
+            if job.status == "queued":
+                self._end(job, "cancelled")
+            elif job.over:
+                self._jobs.pop(identifier, None)
+                shutil.rmtree(job.folder, ignore_errors=True)
+        return job
+
+    def _run(self) -> None:
+        while (job := self._queue.get()) is not None:
+            with self._lock:
+                if job.over:
+                    continue
+                job.status, job.started = "running", time.time()
+            try:
+                self._read(job)
+            except Exception as error:
+                job.error = str(error)
+                if not isinstance(error, LpsrError):
+                    _log.exception("job %s failed", job.id)
+            with self._lock:
+                if self._closing.is_set() and job.cancelled:
+                    job.error = "the server was stopped; send the video again"
+                self._end(job, "failed" if job.error else "cancelled" if job.cancelled else "done")
+
+    def _read(self, job: Job) -> None:
+        networks, state = self._networks, RunState()
+        assert networks.tools.locator is not None, "only a configuration of crops has no locator"
+        config = networks.config.changed({"video": (str(job.video),), "name": (job.source,), "stride": job.stride})
+
+        def skipped(line: str) -> None:
+            if len(job.skipped) < _MOST_SKIPPED:
+                job.skipped.append(line.replace(str(job.video), job.name))
+
+        def counted(item: Item) -> Item:
+            if isinstance(item, Frame):
+                job.frames += 1
+                job.total = source.total
+            elif isinstance(item, Ended):
+                raise_or_report(item, 1, skipped)
+            return item
+
+        def recorded(record: Record) -> None:
+            job.reads += 1
+            with job.journal.open("a", encoding="utf-8") as stream:
+                stream.write(record.line + "\n")
+
+        (source,) = open_sources(config, state, skipped, lambda line: None, job.stop)
+        job.total = source.total
+        stream = open_stream(config, networks.tools, networks.tools.locator, source.live, lambda *_: None)
+        stream.keep_frames = stream.keep_frames or self._keep_frames
+        if config.evidence is None:
+            stream.kept_side = SIDE
+        try:
+            with closing(Merged([source], state, job.stop, job.stop.is_set)) as merged:
+                for event in stream.reads(networks.by_turns(counted(item) for item in merged)):
+                    self._recorder.put(event, recorded)
+        except LpsrError as error:
+            raise LpsrError(str(error).replace(str(job.video), job.name)) from None
+
+    def _end(self, job: Job, status: Status) -> None:
+        job.status, job.ended = status, time.time()
+        job.video.unlink(missing_ok=True)
+
+    def _forget(self) -> None:
+        with self._lock:
+            over = [job for job in self._jobs.values() if job.over]
+            late = time.time() - _KEPT_SECONDS
+            for index, job in enumerate(over):
+                if index < len(over) - _KEPT or (job.ended or 0.0) < late:
+                    del self._jobs[job.id]
+                    shutil.rmtree(job.folder, ignore_errors=True)

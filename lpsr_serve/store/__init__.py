@@ -1,0 +1,1 @@
+"""What was read: recorded by one thread, found again by many."""

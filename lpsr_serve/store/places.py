@@ -1,0 +1,87 @@
+"""Where things lie in the server's folder."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timezone
+from pathlib import Path
+
+from lpsr_run.sinks import make_folder
+
+
+@dataclass(frozen=True)
+class Places:
+    """Paths within the folder of `--store`.
+
+    Attributes:
+        root: the folder itself; `reads.jsonl` and the outputs' spools lie in it.
+    """
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        """SQLite database of reads."""
+        return self.root / "reads.sqlite"
+
+    @property
+    def pictures(self) -> Path:
+        """Pictures of reads, in a folder for each day (UTC)."""
+        return self.root / "plates"
+
+    @property
+    def search(self) -> Path:
+        """The search index, which can be deleted and is then made anew."""
+        return self.root / "search"
+
+    @property
+    def uploads(self) -> Path:
+        """Bodies of requests while they are being served."""
+        return self.root / "uploads"
+
+    @property
+    def jobs(self) -> Path:
+        """A folder for each video that was sent."""
+        return self.root / "jobs"
+
+    @property
+    def sources(self) -> Path:
+        """Sources that were added through the API, with their passwords, and which are paused."""
+        return self.root / "private" / "sources.json"
+
+    def make(self) -> None:
+        """Make the folders, and delete uploads that an earlier process left behind.
+
+        Raises:
+            LpsrError: one cannot be made or written.
+        """
+        shutil.rmtree(self.uploads, ignore_errors=True)
+        for folder in (self.root, self.pictures, self.uploads, self.jobs):
+            make_folder(folder)
+        make_folder(self.sources.parent)
+        with suppress(OSError):  # a file system without modes
+            self.sources.parent.chmod(0o700)
+
+    def day(self, seconds: float) -> Path:
+        """The folder of pictures of a moment, in seconds since 1970."""
+        return self.pictures / datetime.fromtimestamp(seconds, timezone.utc).date().isoformat()
+
+    def prune(self, oldest: float) -> None:
+        """Delete the pictures of the days before a moment, in seconds since 1970."""
+        first = datetime.fromtimestamp(oldest, timezone.utc).date()
+        for folder in self.pictures.iterdir():
+            with suppress(ValueError):
+                if date.fromisoformat(folder.name) < first:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def picture(self, relative: str) -> Path | None:
+        """The file of a picture that a read names; None for one that is gone, or lies elsewhere."""
+        path = (self.root / relative).resolve()
+        return path if path.is_relative_to(self.root.resolve()) and path.is_file() else None
+
+
+def frame_beside(lr_image: str, key: str) -> str:
+    """The name of a read's frame, which lies beside its other pictures."""
+    return (Path(lr_image).parent / f"{key}-frame.jpg").as_posix()

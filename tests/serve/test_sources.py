@@ -1,0 +1,107 @@
+"""Cameras that are added, paused, resumed and removed while the server runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from served import Make
+from waiting import until
+
+
+def status(client: TestClient, name: str) -> str:
+    return str(client.get(f"/api/v1/sources/{name}").json()["status"])
+
+
+def test_a_source_is_added_read_and_removed(make_client: Make, video: Path) -> None:
+    client = make_client(media=video.parent)
+    added = client.post("/api/v1/sources", json={"name": "gate", "address": video.name})
+    assert added.status_code == 201
+    assert added.json()["name"] == "gate"
+    until(lambda: status(client, "gate") == "ended")
+    until(lambda: len(client.get("/api/v1/reads", params={"camera": "gate"}).json()["reads"]) == 2)
+    (told,) = client.get("/api/v1/sources").json()["sources"]
+    assert (told["frames"], told["reads"], told["dropped"]) == (16, 2, 0)
+    picture = client.get(told["picture"])
+    assert picture.headers["content-type"] == "image/jpeg"
+    assert picture.content.startswith(b"\xff\xd8")
+    metrics = client.get("/metrics").text
+    assert 'lpsr_reads_total{camera="gate"} 2.0' in metrics
+    assert 'lpsr_frames_total{camera="gate"} 16.0' in metrics
+    assert 'lpsr_camera_up{camera="gate"} 0.0' in metrics
+    assert 'lpsr_http_requests_total{method="POST",route="/api/v1/sources",status="201"} 1.0' in metrics
+    assert client.delete("/api/v1/sources/gate").status_code == 204
+    assert client.get("/api/v1/sources").json() == {"sources": []}
+    assert client.get("/api/v1/sources/gate").status_code == 404
+    assert client.patch("/api/v1/sources/gate", json={"paused": True}).status_code == 404
+
+
+def test_a_paused_source_stays_so_over_a_restart_and_goes_on(make_client: Make, video: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    first = make_client(media=video.parent, store=folder)
+    new = {"name": "gate", "address": video.name, "stride": 2, "layouts": ["mercosur"]}
+    first.post("/api/v1/sources", json=new)
+    assert first.patch("/api/v1/sources/gate", json={"paused": True}).json()["status"] == "paused"
+    first.__exit__(None, None, None)
+    second = make_client(media=video.parent, store=folder)
+    assert status(second, "gate") == "paused"
+    assert second.get("/api/v1/sources/gate").json()["frames"] == 0
+    second.patch("/api/v1/sources/gate", json={"paused": False})
+    until(lambda: status(second, "gate") == "ended")
+    assert second.get("/api/v1/sources/gate").json()["frames"] == 8
+    first.__enter__ = None  # type: ignore[method-assign, assignment]
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "line"),
+    [
+        ({"address": "/etc/hostname"}, 400, "no such file in the folder of --media"),
+        ({"address": "../scene.png"}, 400, "no such file in the folder of --media"),
+        ({"address": "gst:filesrc location=/etc/passwd ! appsink"}, 400, "camera numbers"),
+        ({"address": "file:///etc/passwd"}, 400, "camera numbers"),
+        ({"address": "rtsp://a\n.example/"}, 400, "printed"),
+        ({"layouts": ["/etc/passwd.toml"]}, 400, "cameras file"),
+        ({"layouts": ["nonsense!"]}, 400, "nonsense!"),
+        ({"name": "../x"}, 422, "name"),
+        ({"stride": 0}, 422, "stride"),
+        ({"other": 1}, 422, "other"),
+    ],
+)
+def test_sources_that_may_not_be_are_refused(
+    make_client: Make, tmp_path: Path, changed: dict[str, Any], code: int, line: str
+) -> None:
+    media = tmp_path / "media"
+    media.mkdir()
+    client = make_client(media=media)
+    answer = client.post("/api/v1/sources", json={"name": "gate", "address": "rtsp://127.0.0.1:9/", **changed})
+    assert answer.status_code == code, answer.text
+    assert line in answer.json()["error"]
+    assert client.get("/api/v1/sources").json() == {"sources": []}
+
+
+def test_a_camera_that_is_away_is_told_without_its_password(make_client: Make) -> None:
+    client = make_client(max_sources=1)
+    address = "rtsp://viewer:hunter2@127.0.0.1:9/live"
+    assert client.post("/api/v1/sources", json={"name": "yard", "address": address}).status_code == 201
+    assert client.post("/api/v1/sources", json={"name": "yard", "address": address}).status_code == 409
+    assert client.post("/api/v1/sources", json={"name": "other", "address": address}).status_code == 409
+    told = until(lambda: (one := client.get("/api/v1/sources/yard").json())["status"] == "waiting" and one)
+    assert told["error"]
+    assert "hunter2" not in str(told)
+    assert told["address"] == "rtsp://***@127.0.0.1:9/live"
+    assert "yard" in client.get("/").text
+    assert "hunter2" not in client.get("/").text
+    assert client.get("/api/v1/sources/yard/picture.jpg").status_code == 404
+    kept = client.app_state["server"].places.sources  # type: ignore[attr-defined]
+    assert "hunter2" in kept.read_text()
+    assert kept.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_store_is_held_by_one_server(make_client: Make, tmp_path: Path) -> None:
+    from lpsr_core.errors import UsageError
+
+    make_client()
+    with pytest.raises(UsageError, match="--store"):
+        make_client()
