@@ -53,7 +53,10 @@ class TableSink:
         table.add_column("layout")
         table.add_column("confidence", justify="right")
         table.add_column("frames", justify="right")
-        table.add_column("source" if stills else "seen", overflow="fold")
+        if stills:
+            table.add_column("source", overflow="fold")
+        else:
+            table.add_column("seen", no_wrap=True, min_width=len("0:00.0-0:00.0"))
         # One line per read also on 80 columns: names without the run that they share, cut where they do not fit.
         table.add_column("picture", overflow="ellipsis", no_wrap=True)
         for row in self._rows:
