@@ -38,7 +38,7 @@ wheel:
 	build/wheel/venv/bin/python -m pip install --quiet "$$(ls $(CURDIR)/build/wheel/lpsr-*.whl)[cpu]"
 	cd build/wheel && $(CURDIR)/tests/wheel.sh venv/bin $(CURDIR)/examples/gate.mp4
 
-# A quarter of an hour of training on this machine's GPU, with its own Python: see the script.
+# Nine minutes on this machine's GPU, with its own Python: the kernels' proof, and both trainings; see the script.
 gpu:
 	benchmarks/gpu.sh runs/gpu
 

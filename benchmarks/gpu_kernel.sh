@@ -4,26 +4,21 @@
 #   benchmarks/gpu_kernel.sh OUT [SECONDS]
 #
 # Needs this checkout, nvcc, CMake and a Python with PyTorch, NumPy, OpenCV, onnx and pytest; compute-sanitizer, cuobjdump,
-# torchvision and cuda-bindings are used where they are. No TensorRT, nothing is installed. Every step has a limit of its
+# torchvision and cuda-bindings are used where they are. Of TensorRT the headers alone, where
+# TENSORRT_INCLUDE_DIR names them: then the plugin's enqueue runs too. Nothing is installed. Every step has a limit of its
 # own and is cut to what is left of SECONDS (100); what it found is in OUT at once. A step that fails is told and the next
 # begins; the exit status is 1 when any failed. Set by environment:
-#   PYTHON (python3), DEVICE (cuda; cpu rehearses), BEFORE (a checkout or an unpacked engines/plugin of an earlier state, to
+#   what gpu_common.sh names, BEFORE (a checkout or an unpacked engines/plugin of an earlier state, to
 #   time beside this one), READER ("32 96", height and width of the reader's input), CUDACXX (nvcc)
 #
 # In OUT: steps.txt (what each step took and gave), log.txt, code.txt (registers and instructions of each kernel),
 # kernel.json and kernel.md, networks.json, driver.json.
 set -uo pipefail
-out=${1:?usage: benchmarks/gpu_kernel.sh OUT [SECONDS]}
-total=${2:-100}
-python=${PYTHON:-python3} device=${DEVICE:-cuda} before=${BEFORE:-}
+source "$(dirname "$0")/gpu_common.sh"
+before=${BEFORE:-}
 read -r -a reader <<<"${READER:-32 96}"
-mkdir -p "$out"
-out=$(cd "$out" && pwd)
 if [ -n "$before" ]; then before=$(cd "$before" && pwd) || exit 2; fi
-cd "$(dirname "$0")/.."
-export PYTHONUNBUFFERED=1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+begin "${1:?usage: benchmarks/gpu_kernel.sh OUT [SECONDS]}" "${2:-100}"
 failed=0
 patience=1
 if [ "$device" = cpu ]; then patience=3; fi
@@ -119,6 +114,11 @@ library=$work/after
 if [ "$device" = cuda ]; then
     step "kernels against the reference, C++" 10 "$work/after/device_check" 200
     # The timings need the GPU to themselves; these two do not.
+    if [ -n "${TENSORRT_INCLUDE_DIR:-}" ]; then
+        step "plugin's enqueue" 20 bash -c 'cmake --build "$work/after" --target plugin_enqueue && "$work/after/plugin_enqueue"'
+    else
+        echo "plugin's enqueue: left out, TENSORRT_INCLUDE_DIR names no headers" | tee -a "$out/steps.txt"
+    fi
     step sanitizer 25 bash -c 'sanitize 6' &
     sanitizing=$!
     LPSR_KERNELS=$library step "kernels against the reference, Python" 25 "$python" -m pytest -q -p no:cacheprovider \

@@ -67,7 +67,7 @@ def train(without: str, init: Path, work: Path, steps: int, pairs: int) -> Path:
         "open_share = 0.12\nseed = 20261201\nreader_rate = 7e-4\nwarmup = 50\n"
     )
     options = ["--steps", steps, "--pairs", pairs, "--config", config, "--init", init, "--out", folder]
-    command = [sys.executable, "-m", "lpsr_train", "fit", "--preset", "second", *map(str, options)]
+    command = [sys.executable, "-m", "lpsr_train", "fit", "--preset", "auxiliary", *map(str, options)]
     if subprocess.run(command, check=False).returncode:
         raise LpsrError(f"{folder}: the training failed; run again to go on")
     for shard in (folder / "pool").glob("shard-*.npy"):  # hundreds of megabytes that nothing needs again

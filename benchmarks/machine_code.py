@@ -22,7 +22,7 @@ KINDS = {
     "FFMA": r"FFMA|FMUL|FADD",
     "integer": r"IMAD|IADD3|IADD|LEA|LOP3|SHF|ISETP|VIADD|IABS|PRMT|SEL",
 }
-_TILE = re.compile(r"tile_kernelINS_4TileILi(\d+)ELi(\d+)ELi(\d+)EEENS_4Half")
+_TILE = re.compile(r"tile_kernelINS_4TileILi(\d+)ELi(\d+)ELi(\d+)(?:ELi(\d+))?EEENS_4Half")
 
 
 def functions(sass: str) -> Iterator[tuple[str, list[tuple[int, str]]]]:
@@ -66,7 +66,8 @@ def registers(usage: str) -> dict[str, int]:
 
 def report(name: str, usage: str, sass: str) -> Iterator[str]:
     """The table, line by line."""
-    yield f"{name}: tile (warps of pixels, of channels, tiles a warp): registers, instructions, main loop: its kinds"
+    tile_of = "warps of pixels, of channels, tiles a warp, gangs"
+    yield f"{name}: tile ({tile_of}): registers, instructions, main loop: its kinds"
     held = registers(usage)
     for function, code in functions(sass):
         tile = _TILE.search(function)
@@ -74,7 +75,8 @@ def report(name: str, usage: str, sass: str) -> Iterator[str]:
             continue
         main = loop(code)
         kinds = ", ".join(f"{kind} {count(main, kind)}" for kind in KINDS)
-        yield f"{name}: {' x '.join(tile.groups())}: {held.get(function, 0)}, {len(code)}, {len(main)}: {kinds}"
+        of = " x ".join(filter(None, tile.groups()))
+        yield f"{name}: {of}: {held.get(function, 0)}, {len(code)}, {len(main)}: {kinds}"
 
 
 if __name__ == "__main__":

@@ -203,7 +203,7 @@ def distributions(random: np.random.Generator, count: int) -> NDArray[np.float32
 def confused(random: np.random.Generator) -> NDArray[np.int64]:
     """int64[36]: a character that each is easily taken for, or any other one."""
     others = (np.arange(CLASSES) + random.integers(1, CLASSES, CLASSES)) % CLASSES
-    for first, second in CONFUSABLE:
+    for first, second in map(tuple, CONFUSABLE):
         others[ALPHABET.index(first)] = ALPHABET.index(second)
         others[ALPHABET.index(second)] = ALPHABET.index(first)
     return others

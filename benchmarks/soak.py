@@ -1,15 +1,19 @@
 """Runs lpsr-run at full speed for as long as is wanted, and looks whether it grows or loses anything.
 
-    python -m benchmarks.soak --minutes 30 --out runs/soak
+    python -m benchmarks.soak --minutes 30 --out runs/soak                  # at full speed
+    python -m benchmarks.soak --minutes 30 --everything --rate 1            # all sinks, outages, retention, little load
 
 The example video is fed in again and again as raw frames through a pipe, so that the reader sets the pace. Memory, file
-descriptors and threads are taken every second; every plate that was shown must have been read.
+descriptors and threads are taken every second; every plate that was shown must have been read. With `--everything`
+there are a camera, a webhook and a broker that come and go, all sinks, and retention (`soak_world.py`); then every read
+must have reached the webhook, and the disk must stay within what is kept.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +25,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from scipy.stats import theilslopes
+
+from benchmarks.soak_world import World, disk_bytes
 
 ROOT = Path(__file__).resolve().parents[1]
 _WARM_UP = 120.0
@@ -130,6 +136,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--out", type=Path, default=Path("runs/soak"))
+    parser.add_argument("--rate", type=float, default=0.0, help="frames a second that are fed in; 0 for full speed")
+    parser.add_argument("--everything", action="store_true", help="all sinks, outages and retention")
     parser.add_argument("options", nargs="*", help="more options of lpsr-run, after --")
     options = parser.parse_args()
     video, table = ROOT / "examples" / "gate.mp4", ROOT / "examples" / "gate.csv"
@@ -145,15 +153,25 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "lpsr_run", "--video", "-", "--raw", f"{width}x{height}@{_RATE}"]
     command += ["--out", str(options.out / "run"), "--store", str(options.out / "reads.sqlite"), "--keep-reads", "1000"]
-    command += ["--status", str(options.out / "status.json"), "--quiet", "--no-pictures", *options.options]
+    command += ["--status", str(options.out / "status.json"), "--quiet", *options.options]
+    pictures = [np.frombuffer(data, np.uint8).reshape(height, width, 3) for data in frames]
+    world = World(pictures, options.rate or 2.0) if options.everything else None
+    if world is not None:
+        command = [part for part in command if part not in ("--keep-reads", "1000")] + world.options(options.out)
+        world.__enter__()
+    else:
+        command.append("--no-pictures")
     process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT)
     assert process.stdin is not None
     start, samples, sent, rounds = time.monotonic(), list[Sample](), 0, 0
+    disk = list[int]()
     stop = threading.Event()
 
     def watch() -> None:
         while not stop.wait(1.0) and process.poll() is None:
             samples.append(sample(process.pid, start, sent))
+            if len(samples) % 30 == 0:
+                disk.append(disk_bytes(options.out))
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -162,18 +180,38 @@ def main() -> None:
             for data in frames:
                 process.stdin.write(data)
                 sent += 1
-            rounds += 1
+                if options.rate:
+                    time.sleep(max(start + sent / options.rate - time.monotonic(), 0.0))
+                if options.rate and time.monotonic() - start >= 60 * options.minutes:
+                    break
+            else:
+                rounds += 1
     except BrokenPipeError:
         sys.exit(f"error: lpsr-run ended by itself after {sent} frames")
     finally:
         stop.set()
         watcher.join()
+        if world is not None:
+            world.calm()
+            process.send_signal(signal.SIGTERM)  # the camera would go on for ever
         process.stdin.close()
-    code = process.wait(timeout=120)
+    code = process.wait(timeout=300)
     seconds = time.monotonic() - start
-    lines = (options.out / "run" / "reads.jsonl").read_text().splitlines()
-    read = Counter(json.loads(line)["text"] for line in lines)
-    lost = {text: rounds - read[text] for text in texts if read[text] < rounds}
+    if world is None:
+        lines = (options.out / "run" / "reads.jsonl").read_text().splitlines()
+        read = Counter(json.loads(line)["text"] for line in lines)
+        lost = {text: rounds - read[text] for text in texts if read[text] < rounds}
+    else:  # retention leaves the last ones: what was read is what the webhook got, and what still waits for it
+        code = 0 if code == 128 + signal.SIGTERM else code
+        spool = options.out / "run" / "spool"
+        keys = {key for _, key in world.receiver.got} | {path.stem.partition("-")[2] for path in spool.glob("*.json")}
+        last = max((int(key.rpartition("-")[2]) for key in keys), default=0)
+        read, lost = (
+            Counter(text for text, _ in world.receiver.got),
+            {"reads": last - len(keys)} if last else {"reads": 1},
+        )
+        lost = {name: count for name, count in lost.items() if count}
+        world.__exit__(None, None, None)
     late = [each for each in samples if each.seconds >= _WARM_UP] or samples
     whole = minutes(samples)
     growth = Growth.of(whole)
@@ -198,9 +236,18 @@ def main() -> None:
         "threads": threads,
         "exit_code": code,
     }
+    if world is not None:
+        result |= {
+            "outages": world.losses,
+            "reads": last,
+            "delivered": world.delivered(),
+            "disk_mb": [round(each / 1e6, 1) for each in disk[:: max(len(disk) // 20, 1)]],
+        }
     (options.out / "soak.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     plot(samples, options.out / "soak.png", f"{sent} frames in {seconds / 60:.0f} minutes")
     print(json.dumps(result, indent=2))
+    if world is not None:  # connections come and go, and so do their files and threads
+        sys.exit(1 if code or lost else 0)
     if code or lost or (growth and growth.slope > 1) or max(len(files), len(threads)) > 1:
         sys.exit(1)
 

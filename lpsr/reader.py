@@ -48,7 +48,8 @@ class Reader:
             is not sure; `always`; `never`, which does not load a generator.
         layouts: names or patterns that plates may follow, such as `brazilian` or `LLDDDLL`, as a list or separated by
             commas.
-        backend: `onnxruntime`, `cuda`, `tensorrt`, `tensorrt-rtx`, `openvino`, or `auto`: the fastest that works.
+        backend: `onnxruntime`, `cuda`, `tensorrt`, `tensorrt-rtx`, `openvino`, `triton://HOST:PORT`, or
+            `auto`: the fastest that works.
         precision: variant of the released networks: `fp32`, `fp16` or `int8`.
         device: OpenVINO device: `CPU`, `GPU`, `NPU` or `AUTO`; empty for its CPU.
         threads: CPU threads of the networks; 0 for as many as there are cores.

@@ -32,7 +32,8 @@ class SuperResolver:
     Args:
         generator: name of a released generator, or path of an .onnx file.
         precision: variant of a released generator: `fp32`, `fp16` or `int8`.
-        backend: `onnxruntime`, `cuda`, `tensorrt`, `tensorrt-rtx`, `openvino`, or `auto`: the fastest that works.
+        backend: `onnxruntime`, `cuda`, `tensorrt`, `tensorrt-rtx`, `openvino`, `triton://HOST:PORT`, or
+            `auto`: the fastest that works.
         device: OpenVINO device: `CPU`, `GPU`, `NPU` or `AUTO`; empty for its CPU.
         threads: CPU threads; 0 for as many as there are cores.
         batch: largest number of pictures in one forward pass.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lpsr_core.errors import LpsrError
-from lpsr_run.engines.onnx_engine import import_onnxruntime
+from lpsr_core.onnx_session import import_onnxruntime
 
 Shape = list[int]
 

@@ -45,3 +45,8 @@ def direct_size(input_shape: Sequence[int | str | None]) -> tuple[int, int]:
     """
     fixed = all(isinstance(size, int) and size > 0 for size in input_shape[-2:])
     return HR_SIZE if fixed else READ_SIZE
+
+
+def triton_model(role: Role) -> str:
+    """Name of a network in a Triton server's model repository."""
+    return f"lpsr_{role}"

@@ -117,6 +117,30 @@ class PlanCard:
     floating_point_layers: dict[str, float] = field(default_factory=dict)
     schema: int = SCHEMA
 
+    @classmethod
+    def of(
+        cls,
+        config: PlanConfig,
+        plan: bytes,
+        types: dict[str, int],
+        metrics: dict[str, Any],
+        plugin_file: str = "",
+        seconds: float = 0.0,
+        floating_point_layers: dict[str, float] | None = None,
+    ) -> PlanCard:
+        """Describe a plan that was built from a configuration; fields as above."""
+        return cls(
+            config=config,
+            key=config.key,
+            sha256=hashlib.sha256(plan).hexdigest(),
+            plugin_file=plugin_file,
+            types=types,
+            seconds=round(seconds, 1),
+            size=len(plan),
+            metrics=metrics,
+            floating_point_layers=floating_point_layers or {},
+        )
+
     def write(self, path: Path, plan: bytes) -> None:
         """Write a plan and its card, each whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)

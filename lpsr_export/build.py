@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -19,6 +18,7 @@ from lpsr_export.graph.deform import lower
 from lpsr_export.graph.fp16 import to_fp16
 from lpsr_export.graph.graphs import GraphSession, load_graph, opset, save_graph, staged
 from lpsr_export.int8.search import quantise
+from lpsr_export.progress import Report, parts, silent
 from lpsr_export.tensorrt.build import BuilderOptions
 from lpsr_export.tensorrt.engines import (
     Derived,
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 Target = Literal["auto", "onnxruntime", "tensorrt", "tensorrt-rtx"]
 TARGETS: tuple[Target, ...] = get_args(Target)
+_PREPARED = 0.1
+"""Fraction of a build that rendering crops and running the FP32 graphs over them takes, for the bar."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +111,12 @@ class Built:
     note: str = ""
 
 
-def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> Built:
+def build(config: BuildConfig, say: Report = silent) -> Built:
     """Makes generator and reader in one precision, and holds them to the FP32 graphs.
 
     Args:
         config: the build.
-        say: told what is being done.
+        say: told what is being done, and what fraction of the build is done.
 
     Raises:
         UsageError: there are no released graphs of that name.
@@ -132,7 +134,10 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> B
     cards = {role: load_verified(path) for role, path in sources.items()}
     machine, wanted, note = _engines(config, say)
     rtx = prepare_rtx(config.profile, config.plugin_config.sms) if config.target == "tensorrt-rtx" else None
-    say("preparing crops")
+    portable = config.target in ("auto", "onnxruntime")
+    count = len(PLATE_ROLES) * sum((portable, wanted is not None, rtx is not None))
+    stages = iter(parts(say, count, begin=_PREPARED))
+    say("preparing crops", 0.0)
     patterns = trained_patterns(cards["generator"])
     crops = rendered_crops(config.check_crops, CHECK_SEED, patterns)
     reference = Reference(sources, crops)
@@ -145,14 +150,14 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> B
         )
         calibration = Reference(sources, chosen)
     graphs: list[CheckedGraph] = []
-    if config.target in ("auto", "onnxruntime"):
+    if portable:
         with staged(config.out) as folder:
             for role in PLATE_ROLES:
                 source, card = sources[role], cards[role]
                 if config.precision == "fp32" and not config.lower_deform_conv:
                     graphs.append(_copy(config, role, source, card, reference, folder))
                 else:
-                    graphs.append(_build_one(config, role, source, card, reference, calibration, folder, say))
+                    graphs.append(_build_one(config, role, source, card, reference, calibration, folder, next(stages)))
     engines = []
     if machine is not None and wanted is not None:
 
@@ -160,8 +165,9 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> B
             return config.gate.check(reference.compare(session, role), session.name)
 
         for role in PLATE_ROLES:
-            derived = _derive(config, role, sources[role], calibration, True, say)
-            engines.append(build_engine(wanted, machine, derived, cards[role], config.out, judge, say))
+            stage = next(stages)
+            derived = _derive(config, role, sources[role], calibration, True, stage)
+            engines.append(build_engine(wanted, machine, derived, cards[role], config.out, judge, stage))
     if rtx is not None:
 
         def judge_graph(model: onnx.ModelProto, role: Role) -> Agreement:
@@ -171,12 +177,13 @@ def build(config: BuildConfig, say: Callable[[str], None] = lambda _: None) -> B
                 return config.gate.check(reference.compare(GraphSession(path, role), role), f"the {role}'s graph")
 
         for role in PLATE_ROLES:
-            derived = _derive(config, role, sources[role], calibration, True, say)
-            engines.append(build_rtx_engine(rtx, derived, cards[role], config.out, judge_graph, say))
+            stage = next(stages)
+            derived = _derive(config, role, sources[role], calibration, True, stage)
+            engines.append(build_rtx_engine(rtx, derived, cards[role], config.out, judge_graph, stage))
     return Built(graphs, engines, note)
 
 
-def _engines(config: BuildConfig, say: Callable[[str], None]) -> tuple[Machine | None, EngineConfig | None, str]:
+def _engines(config: BuildConfig, say: Report) -> tuple[Machine | None, EngineConfig | None, str]:
     """What engines are built on and with, or why there are none; nothing that takes long comes before it."""
     if config.target in ("onnxruntime", "tensorrt-rtx"):
         return None, None, ""
@@ -218,7 +225,7 @@ def _derive(
     source: Path,
     calibration: Reference | None,
     for_tensorrt: bool,
-    say: Callable[[str], None],
+    say: Report,
 ) -> Derived:
     """The graph at the build's precision; TensorRT's INT8 graph is FP16 between its Q/DQ pairs."""
     if calibration is None:
@@ -238,10 +245,10 @@ def _build_one(
     reference: Reference,
     calibration: Reference | None,
     folder: Path,
-    say: Callable[[str], None],
+    say: Report,
 ) -> CheckedGraph:
     path = folder / graph_name(config.name, role, config.precision)
-    say(f"{config.precision} {role}")
+    say(f"{config.precision} {role}", 0.0)
     made_by: dict[str, Any] = {"from": {"file": source.name, "sha256": card.sha256}, "build": config.as_dict()}
     made = _derive(config, role, source, calibration, False, say)
     if config.precision == "int8":

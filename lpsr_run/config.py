@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
 
 from lpsr_core.cards import PRECISIONS, Precision
 from lpsr_core.decode import CERTAIN, MIN_PLATE
@@ -13,13 +14,17 @@ from lpsr_core.errors import UsageError, need
 from lpsr_core.layouts import parse_layouts
 from lpsr_core.tomlfile import read_toml
 from lpsr_core.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
-from lpsr_run.engines.backends import BACKENDS, Backend
+from lpsr_run.engines.backends import BACKENDS, Backend, is_triton
 from lpsr_run.locate.region import parse_region
-from lpsr_run.redact import redact, shown
+from lpsr_run.redact import redact, redact_address, shown
+from lpsr_run.retention.policy import WHEN_FULL, Retention, parse_bytes
+from lpsr_run.secrets import Scrubber, header, is_reference, redact_header, redact_option, resolve
 from lpsr_run.sources.decoding import PIXEL_ASPECTS
 from lpsr_run.sources.options import DECODERS
 from lpsr_run.sources.raw import parse_raw
 
+LogFormat = Literal["text", "json"]
+LOG_FORMATS: tuple[LogFormat, ...] = get_args(LogFormat)
 _DAY = 86400.0
 _OF_CAMERAS = {
     "name": "cameras have theirs in the cameras file",
@@ -50,7 +55,7 @@ class RunConfig:
         views: `auto` reads crops in further views where the first look is not sure, `one` takes one look at each.
         generator, reader: a released model's name or the path of an .onnx file.
         precision: variant of a released model.
-        backend: what runs the models.
+        backend: what runs the models: a runtime, or the URL of a Triton server.
         device: of the OpenVINO backend: CPU, GPU, NPU or AUTO; its CPU when empty.
         threads: CPU threads of the models; 0 lets the runtime choose.
         batch: most crops in one forward pass.
@@ -77,9 +82,14 @@ class RunConfig:
         pictures: whether to keep the pictures of each read.
         csv: file that reads are appended to as a table; None for none.
         store: SQLite database, or `postgresql://` address of one, that reads are added to; None for none.
-        keep_days, keep_reads: what the store keeps; 0 for all.
-        webhook: http or https address that each read is posted to; None for none.
-        mqtt: `mqtt://host/topic` that each read is published to; None for none.
+        keep_days, keep_reads, keep_bytes: what each of the outputs keeps (reads, table, store, pictures, evidence,
+            spools): reads not older than so many days, the newest so many, and a size such as `20G`; 0 for all.
+        webhook: http or https address that each read is posted to, or `@FILE` or `env:NAME` that holds it; None for
+            none.
+        webhook_header: `Name: value`, whose words may be `@FILE` or `env:NAME`.
+        mqtt: `mqtt://host/topic` that each read is published to, or where that is; None for none.
+        spool_limit: size such as `500M` that each spool may grow to; 0 for any.
+        spool_full: `drop` removes the oldest reads of a full spool, `stop` ends the run.
         evidence: folder of a folder a read with pictures, full frame and digests; None for none.
         sign: file of the Ed25519 key that signs the evidence, made where it is missing; None for none.
         blur: blurs everything outside the plate in the full frames of the evidence.
@@ -87,8 +97,10 @@ class RunConfig:
         watch_list: file of texts; all others are told as digests, without pictures. None tells all.
         status: file that holds the run's state, replaced every second; None for none.
         log: file that events are appended to as JSON lines; None for none.
+        log_format: `json` prints events and reads as JSON lines on standard output in place of messages and table.
         give_up: seconds without a frame after which a live source fails; 0 never does.
         silence: seconds without a frame after which a live source is connected anew, unless it has shown to be slow.
+        watchdog: seconds that the work on one frame may take before the run ends with exit code 75; 0 for any time.
     """
 
     video: tuple[str, ...] = ()
@@ -129,8 +141,12 @@ class RunConfig:
     store: str | None = None
     keep_days: float = 0.0
     keep_reads: int = 0
+    keep_bytes: str = "0"
     webhook: str | None = None
+    webhook_header: tuple[str, ...] = ()
     mqtt: str | None = None
+    spool_limit: str = "0"
+    spool_full: str = "drop"
     evidence: str | None = None
     sign: str | None = None
     blur: bool = False
@@ -138,8 +154,10 @@ class RunConfig:
     watch_list: str | None = None
     status: str | None = None
     log: str | None = None
+    log_format: LogFormat = "text"
     give_up: float = 0.0
     silence: float = 30.0
+    watchdog: float = 0.0
 
     def check(self) -> None:
         """Validate the values, and make sure of the packages that they need.
@@ -198,8 +216,10 @@ class RunConfig:
             ("super_resolve", SUPER_RESOLVE),
             ("views", VIEWS),
             ("precision", PRECISIONS),
-            ("backend", BACKENDS),
+            ("backend", (self.backend,) if is_triton(self.backend) else (*BACKENDS, "triton://HOST:PORT")),
             ("decode", DECODERS),
+            ("spool_full", WHEN_FULL),
+            ("log_format", LOG_FORMATS),
         ):
             if getattr(self, name) not in choices:
                 raise UsageError(f"{_option(name)} is one of {', '.join(choices)}, not {getattr(self, name)!r}")
@@ -213,7 +233,7 @@ class RunConfig:
                 raise UsageError(f"{_option(name)} is between 0 and 1, not {getattr(self, name)}")
         if not 0 <= self.locator_threshold < 1:
             raise UsageError(f"--locator-threshold is at least 0 and less than 1, not {self.locator_threshold}")
-        for name in ("keep_days", "give_up"):
+        for name in ("keep_days", "give_up", "watchdog"):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{_option(name)} is at least 0, not {getattr(self, name)}")
         if self.stream is not None and self.stream < 0:
@@ -225,11 +245,39 @@ class RunConfig:
         if not 0 < self.silence <= _DAY:
             raise UsageError(f"--silence is more than 0 seconds and at most a day, not {self.silence}")
         parse_layouts(self.layouts)
+        for name in ("keep_bytes", "spool_limit"):
+            parse_bytes(getattr(self, name), _option(name))
+        if self.webhook_header and self.webhook is None:
+            raise UsageError("--webhook-header is for --webhook; give one")
+        for value in (*self.video, self.webhook, self.mqtt):
+            resolve(value or "")
+        for text in self.webhook_header:
+            header(text)
+
+    @property
+    def retention(self) -> Retention:
+        """What each output keeps."""
+        return Retention(
+            self.keep_days or None, self.keep_reads or None, parse_bytes(self.keep_bytes, "--keep-bytes") or None
+        )
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The videos themselves, where some say where they are (`@FILE`, `env:NAME`)."""
+        return tuple(map(resolve, self.video))
+
+    @property
+    def scrubber(self) -> Scrubber:
+        """Takes the secrets of this configuration out of texts."""
+        headers = [word for text in self.webhook_header for word in header(text)[1]().split()]
+        hooks = [resolve(value) for value in (self.webhook, self.mqtt) if value is not None]
+        paths = [part for hook in hooks for part in urlsplit(hook).path.split("/")[2:]]
+        return Scrubber((*self.addresses, *hooks), (*headers, *paths))
 
     @property
     def source_names(self) -> tuple[str, ...]:
         """What the videos are called in reads, states and logs."""
-        return self.name or tuple(map(redact, self.video))
+        return self.name or tuple(map(redact_option, self.video))
 
     def changed(self, values: Mapping[str, Any]) -> RunConfig:
         """A copy with other values; None leaves a value as it is."""
@@ -242,10 +290,11 @@ class RunConfig:
     def as_dict(self) -> dict[str, Any]:
         """For run.json, without credentials."""
         values = {name: shown(value) if isinstance(value, str) else value for name, value in asdict(self).items()}
-        values["video"] = [redact(source) for source in self.video]
+        values["video"] = [redact_option(source) for source in self.video]
+        values["webhook_header"] = [redact_header(text) for text in self.webhook_header]
         for name in ("store", "webhook", "mqtt"):
-            if values[name] is not None:
-                values[name] = redact(values[name])
+            if values[name] is not None and not is_reference(values[name]):
+                values[name] = redact(values[name]) if name == "store" else redact_address(values[name])
         return values
 
 

@@ -1,4 +1,4 @@
-"""The configuration of a server: one frozen object, from the command line."""
+"""The configuration of a server: one frozen object, whose fields are the options of `lpsr-serve`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lpsr_core.errors import UsageError
+from lpsr_serve.options import check_bounds, option
 
 MEBIBYTE = 1 << 20
 
@@ -14,55 +15,39 @@ MEBIBYTE = 1 << 20
 class ServeConfig:
     """Everything that decides what a server does, beside how plates are read (`RunConfig`).
 
-    Attributes:
-        store: folder of reads, pictures, uploads and jobs.
-        host: address to listen on.
-        port: TCP port; 0 takes a free one.
-        cameras: TOML file of cameras; None starts without any.
-        run: TOML file of `lpsr-run` options: networks, acceptance, webhook, MQTT, evidence; None takes the defaults.
-        api_key_file: file of API keys; None leaves `LPSR_API_KEYS`.
-        media: folder whose files may be added as sources through the API; None allows streams and devices alone.
-        open_metrics: whether `/metrics` needs no key.
-        workers: threads that decode and read uploaded pictures.
-        queue: requests that wait for a worker.
-        timeout: seconds that a request waits for its reads.
-        rate: requests per second and key; `burst` may come at once.
-        burst: requests of a key that may come at once.
-        max_image_mb: largest body of a request with pictures, in MiB.
-        max_video_mb: largest video, in MiB.
-        max_pixels: largest picture, in millions of pixels.
-        max_crops: most pictures in one request of crops.
-        max_jobs: videos that wait or are being read.
-        max_events: clients that follow events at a time.
-        max_sources: cameras at a time.
-        keep_days: days after which reads and their pictures are deleted; 0 keeps them.
-        keep_reads: newest reads that are kept; 0 keeps all.
-        frames: whether a small copy of each read's frame is kept.
+    The help of each option says what its field means.
     """
 
-    store: Path
-    host: str = "127.0.0.1"
-    port: int = 8080
-    cameras: Path | None = None
-    run: Path | None = None
-    api_key_file: Path | None = None
-    media: Path | None = None
-    open_metrics: bool = False
-    workers: int = 2
-    queue: int = 32
-    timeout: float = 30.0
-    rate: float = 20.0
-    burst: int = 40
-    max_image_mb: int = 32
-    max_video_mb: int = 2048
-    max_pixels: float = 50.0
-    max_crops: int = 64
-    max_jobs: int = 16
-    max_events: int = 64
-    max_sources: int = 64
-    keep_days: float = 0.0
-    keep_reads: int = 0
-    frames: bool = True
+    store: Path = option("Folder of reads, pictures, uploads and jobs.", "DIR")
+    host: str = option("Address to listen on.", "ADDRESS", "127.0.0.1")
+    port: int = option("TCP port; 0 takes a free one.", "N", 8080, least=0, most=65535)
+    cameras: Path | None = option("TOML file of cameras; SIGHUP reads it again.", "FILE", None, "--config")
+    run: Path | None = option(
+        "TOML file of lpsr-run options: networks, acceptance, webhook, MQTT, evidence, alerts.", "FILE", None
+    )
+    api_key_file: Path | None = option(
+        "File of API keys, one a line; made with a new key where it is missing. Keys in LPSR_API_KEYS, separated by "
+        "commas, are accepted too.",
+        "FILE",
+        None,
+    )
+    media: Path | None = option("Folder whose files may be added as sources through the API.", "DIR", None)
+    open_metrics: bool = option("Serve /metrics without a key.", None, False, "--open-metrics")
+    workers: int = option("Threads that read uploaded pictures.", "N", 2, least=1)
+    queue: int = option("Requests that wait for a worker; more get 503.", "N", 32, least=1)
+    timeout: float = option("Seconds that a request waits for its reads.", "S", 30.0, more_than=0)
+    rate: float = option("Requests per second and key; more get 429.", "R", 20.0, more_than=0)
+    burst: int = option("Requests of a key that may come at once.", "N", 40, least=1)
+    max_image_mb: int = option("Largest body with pictures, in MiB.", "N", 32, least=1)
+    max_video_mb: int = option("Largest video, in MiB.", "N", 2048, least=1)
+    max_pixels: float = option("Largest picture, in millions of pixels.", "N", 50.0, more_than=0)
+    max_crops: int = option("Most pictures in one request of crops.", "N", 64, least=1)
+    max_jobs: int = option("Videos that wait or are read; more get 503.", "N", 16, least=1)
+    max_events: int = option("Clients that follow events at a time.", "N", 64, least=1)
+    max_sources: int = option("Cameras at a time.", "N", 64, least=1)
+    keep_days: float = option("Delete reads and pictures after so many days; 0 keeps them.", "N", 0.0, least=0)
+    keep_reads: int = option("Keep the newest N reads; 0 keeps all.", "N", 0, least=0)
+    frames: bool = option("Keep a small copy of each read's frame.", None, True, "--frames/--no-frames")
 
     def check(self) -> None:
         """Validate the values.
@@ -70,22 +55,6 @@ class ServeConfig:
         Raises:
             UsageError: with the option and what it takes.
         """
-        for name, least in (
-            *(("workers", 1), ("queue", 1), ("burst", 1), ("max_image_mb", 1), ("max_video_mb", 1), ("max_crops", 1)),
-            *(("max_jobs", 1), ("max_events", 1), ("max_sources", 1), ("keep_reads", 0)),
-        ):
-            if getattr(self, name) < least:
-                raise UsageError(f"{_option(name)} is at least {least}, not {getattr(self, name)}")
-        for name in ("timeout", "rate", "max_pixels"):
-            if not getattr(self, name) > 0:
-                raise UsageError(f"{_option(name)} is more than 0, not {getattr(self, name)}")
-        if not self.keep_days >= 0:
-            raise UsageError(f"--keep-days is at least 0, not {self.keep_days}")
-        if not 0 <= self.port <= 65535:
-            raise UsageError(f"--port is between 0 and 65535, not {self.port}")
+        check_bounds(self)
         if self.media is not None and not self.media.is_dir():
             raise UsageError(f"--media {self.media}: no such folder")
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")

@@ -11,7 +11,8 @@ import threading
 import uvicorn
 
 from lpsr_core.errors import LpsrError
-from lpsr_run.process import StopRequest
+from lpsr_core.interrupt import StopRequest
+from lpsr_run.monitor.systemd import Supervisor
 from lpsr_serve.api.events import Newsroom
 from lpsr_serve.app import create_app
 from lpsr_serve.config import ServeConfig
@@ -24,13 +25,22 @@ _LEAVE_SECONDS = 10
 
 
 class _Listener(uvicorn.Server):
-    """Ends event streams as soon as somebody asks to stop: they would never end by themselves."""
+    """Tells systemd that it listens and lives, and ends event streams, which never end by themselves, at a stop."""
 
     def __init__(self, config: uvicorn.Config, newsroom: Newsroom) -> None:
         super().__init__(config)
-        self._newsroom = newsroom
+        self._newsroom, self._supervisor = newsroom, Supervisor()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._supervisor.ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        self._supervisor.alive()  # ten times a second, from the loop that answers requests
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._supervisor.stopping()
         self._newsroom.close()
         await super().shutdown(sockets)
 

@@ -56,10 +56,10 @@ class TrainConfig:
         shown: share of a batch that is shown so.
         guide: `gan` trains the reader along; `fixed` takes another run's reader as it is.
         guide_run: which run that was; empty without one.
-        second_run: run whose reader, unchanged, has a say in what the generator makes, so that others than the guide
+        auxiliary_run: run whose reader, unchanged, has a say in what the generator makes, so that others than the guide
             can read it; empty without one.
-        second_reader: preset of that reader.
-        second: its share of LCOFL's first two terms, beside the guide.
+        auxiliary_reader: preset of that reader.
+        auxiliary: its fraction of LCOFL's first two terms, beside the guide.
         loss: `lcofl`, or `logits`, the loss of the network that the paper builds on.
         schedule: `alternate` updates the generator through the frozen reader and then the reader on detached SR, as
             the paper does; `together` updates both from one pass, which takes three quarters of the time.
@@ -98,8 +98,8 @@ class TrainConfig:
             commas.
         weights_every: seconds between two writings of the averaged weights alone, as half precision, for runs whose
             machine may be taken away; 0 for none.
-        focus: plates are drawn as often as they were likely to be misread the last time (see `focus`), in place of all
-            alike.
+        hard_sampling: plates are drawn as often as they were likely to be misread the last time, in place of all
+            equally often (see `training.hard_sampling`).
         open_share: share of plates drawn with open typefaces, where the machine has them.
         seed: of the pool, the order, and the networks' first weights.
         clahe: equalises the HR pictures' contrast (limit 4, 2x2 tiles), as the authors' code does.
@@ -109,9 +109,9 @@ class TrainConfig:
     task: Task = "sr"
     guide: Guide = "gan"
     guide_run: str = ""
-    second_run: str = ""
-    second_reader: str = ""
-    second: float = 0.5
+    auxiliary_run: str = ""
+    auxiliary_reader: str = ""
+    auxiliary: float = 0.5
     shown_run: str = ""
     shown_generator: str = ""
     shown_archmod: bool = True
@@ -147,7 +147,7 @@ class TrainConfig:
     seconds: float = 0.0
     without: str = ""
     weights_every: float = 0.0
-    focus: bool = False
+    hard_sampling: bool = False
     open_share: float = 0.15
     seed: int = 20261123
     clahe: bool = False
@@ -198,22 +198,24 @@ class TrainConfig:
             raise UsageError("the loss 'logits' needs the schedule 'alternate', or a fixed guide")
         if self.guide == "fixed" and self.task != "sr":
             raise UsageError(f"a fixed guide is for the task sr, not for {self.task}")
-        if self.second_run and (self.task, self.loss) != ("sr", "lcofl"):
-            raise UsageError("a second reader is for the task sr and the loss lcofl")
+        if self.auxiliary_run and (self.task, self.loss) != ("sr", "lcofl"):
+            raise UsageError("an auxiliary reader is for the task sr and the loss lcofl")
         if self.shown_run and self.task != "reader-any":
             raise UsageError(f"another run's pictures are for the task reader-any, not for {self.task}")
-        if self.shots and (self.fresh or self.focus or self.shown_run or self.data):
-            raise UsageError("shots go with rendered plates alone, without fresh, focus or another run's pictures")
+        if self.shots and (self.fresh or self.hard_sampling or self.shown_run or self.data):
+            raise UsageError(
+                "shots go with rendered plates alone; leave fresh, hard_sampling and other runs' pictures out"
+            )
         if self.left_out and not self.shots:
             raise UsageError("steps of a camera are left out of shots alone; set shots = true")
         for name in ("seconds", "weights_every"):
             if getattr(self, name) < 0:
                 raise UsageError(f"training option {name!r} is at least 0, not {getattr(self, name)}")
-        if self.focus and self.task != "sr":
-            raise UsageError(f"a focus on plates that were misread is for the task sr, not for {self.task}")
-        for name in ("second", "shown"):
+        if self.hard_sampling and self.task != "sr":
+            raise UsageError(f"hard_sampling is for the task sr, not for {self.task}")
+        for name in ("auxiliary", "shown"):
             if not 0 <= getattr(self, name) <= 1:
-                raise UsageError(f"training option {name!r} is a share of 0..1, not {getattr(self, name)}")
+                raise UsageError(f"training option {name!r} is a fraction of 0..1, not {getattr(self, name)}")
         if self.task == "sr" and self.guide == "gan" and not 0 < round(self.real * self.batch) < self.batch:
             raise UsageError(f"training option 'real' must leave a batch of {self.batch} some pictures of both kinds")
         if self.sampling_steps < 0:
@@ -284,9 +286,19 @@ PRESETS: dict[str, TrainConfig] = {
         bf16=False,
     ),
     "reader-lr": TrainConfig(task="reader-lr", steps=3000),
-    "second": TrainConfig(task="reader-any", steps=2600, seed=20261125),
+    "auxiliary": TrainConfig(task="reader-any", steps=2600, seed=20261125),
     "judge": TrainConfig(task="reader-any", reader="multi-task", steps=4000, seed=20261124),
 }
+
+
+RENAMED = {
+    "focus": "hard_sampling",
+    "second": "auxiliary",
+    "second_run": "auxiliary_run",
+    "second_reader": "auxiliary_reader",
+}
+"""Training options by their earlier names, which older configurations, checkpoints and cards have."""
+PRESETS["second"] = PRESETS["auxiliary"]
 
 
 def from_dict(values: dict[str, Any], base: TrainConfig | None = None) -> TrainConfig:
@@ -297,9 +309,12 @@ def from_dict(values: dict[str, Any], base: TrainConfig | None = None) -> TrainC
     """
     config = base or TrainConfig()
     known = {entry.name for entry in fields(config)}
-    for key, value in values.items():
+    for given, value in values.items():
+        key = RENAMED.get(given, given)
+        if key != given and key in values:
+            raise UsageError(f"training option {key!r} is given twice, also by its earlier name {given!r}")
         if key not in known:
-            raise UsageError(f"unknown training option {key!r}; there are: {', '.join(sorted(known))}")
+            raise UsageError(f"unknown training option {given!r}; there are: {', '.join(sorted(known))}")
         current = getattr(config, key)
         if key == "losses":
             names = {entry.name for entry in fields(LcoflConfig)}

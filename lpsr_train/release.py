@@ -39,14 +39,14 @@ class Recipe:
     def commands(self) -> Iterator[list[str]]:
         """Each command as module and arguments; those that train go on where they were stopped.
 
-        The second reader and the judge are trained on plates of their own, so that they share nothing with the guide.
-        Then the judge learns to read what `lite` makes, as somebody's own reader would, and reads the plates again.
+        The auxiliary reader and the judge are trained on plates of their own, so that they share nothing with the
+        guide. Then the judge learns to read what `lite` makes, as a reader of your own would, and reads them again.
         """
         names = ("second", "lite", "lr", "judge", "accustomed", "locator")
         second, lite, lr, judge, accustomed, locator = (self.out / name for name in names)
-        yield self._fit("second", second, self.out / "pool-second")
+        yield self._fit("auxiliary", second, self.out / "pool-second")
         begun = ("--init", str(self.init)) if self.init else ()
-        yield [*self._fit("lite", lite, self.out / "pool"), "--second", str(second), *begun]
+        yield [*self._fit("lite", lite, self.out / "pool"), "--auxiliary", str(second), *begun]
         yield self._fit("reader-lr", lr, self.out / "pool")
         yield self._fit("judge", judge, self.out / "pool-judge")
         shown = ("--init", str(judge), "--shown", str(lite))

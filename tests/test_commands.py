@@ -100,7 +100,7 @@ def test_the_benchmark_writes_its_figures(tmp_path: Path) -> None:
 
 
 def test_half_precision_graphs_are_built_and_run(tmp_path: Path) -> None:
-    pytest.importorskip("onnxconverter_common", reason="FP16 graphs need onnxconverter-common (the train extra)")
+    pytest.importorskip("onnxconverter_common", reason="FP16 graphs need onnxconverter-common (the export extra)")
     done = command("lpsr-export", "build", "--fp16", "--out", "graphs", "--crops", "32", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     crops = tmp_path / "crops"

@@ -24,34 +24,45 @@ __global__ void __launch_bounds__(T::kThreads) tile_kernel(const LpsrProblem pro
     const int32_t block_x = static_cast<int32_t>(blockIdx.x), block_y = static_cast<int32_t>(blockIdx.y);
     T::template locate_all<Offset>(problem, shared, block_x, thread);
     __syncthreads();
+    const int32_t gang = T::kSplits == 1 ? 0 : thread / T::kGang;
+    const int own = T::kSplits == 1 ? thread : thread % T::kGang;
     typename T::Fetched fetched;
-    typename T::Step step{0, 0, 0}, ahead{0, 0, 0};
-    T::fetch(problem, shared, step, thread, 0, fetched);
-    T::put(problem, shared, step, thread, fetched);
+    typename T::Step step = T::first_step(gang), ahead = step;
+    if (step.real(problem.shape)) {
+        T::fetch(problem, shared, step, own, 0, fetched);
+        T::put(problem, shared, step, own, fetched);
+    }
     ahead.next(problem.shape);
     __syncthreads();
     typename T::Sums sums = {};
     const int32_t steps = T::steps(problem.shape), outputs = rounded_up(problem.shape.out_channels, 8);
     const int32_t rows = rounded_up(problem.shape.channels, 16) / 2;
-    const uint32_t* weights = T::weights(problem, block_y, thread);
-    const int32_t first = block_y * T::kColumns + 8 * T::kTiles * (thread / 32 % T::kWarpsN);
+    const uint32_t* weights = T::weights(problem, block_y, own);
+    const int32_t first = block_y * T::kColumns + 8 * T::kTiles * (own / 32 % T::kWarpsN);
     for (int32_t left = steps; left > 0; --left) {
-        if (left > 1) T::fetch(problem, shared, ahead, thread, 0, fetched);
-        const int products = T::products(problem.shape, step);
+        const bool more = left > 1 && ahead.real(problem.shape);
+        if (more) T::fetch(problem, shared, ahead, own, 0, fetched);
+        const int products = step.real(problem.shape) ? T::products(problem.shape, step) : 0;
         const int32_t row = step.tap * rows + step.base / 2;
         for (int product = 0; product < products; ++product) {
-            const FragmentA a = T::load_a(shared, step, product, thread);
+            const FragmentA a = T::load_a(shared, step, product, own);
 #pragma unroll
             for (int tile = 0; tile < T::kTiles; ++tile) {
                 multiply(sums.part[tile], a, T::load_b(weights, row + 8 * product, outputs, first, tile));
             }
         }
-        if (left > 1) T::put(problem, shared, ahead, thread, fetched);
+        if (more) T::put(problem, shared, ahead, own, fetched);
         step = ahead;
         ahead.next(problem.shape);
         __syncthreads();
     }
-    T::store(problem, block_x, block_y, thread, sums);
+    if constexpr (T::kSplits > 1) {
+        if (gang > 0) T::leave(shared, gang, own, sums);
+        __syncthreads();
+        if (gang > 0) return;
+        T::collect(shared, own, sums);
+    }
+    T::store(problem, block_x, block_y, own, sums);
 #endif
 }
 

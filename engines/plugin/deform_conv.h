@@ -32,6 +32,7 @@ typedef struct LpsrShape {
     int32_t stride_y, stride_x, pad_top, pad_left, dilation_y, dilation_x;
     int32_t groups, offset_groups;
     int32_t relu;  /* not 0: max(y, 0) */
+    int32_t raw;   /* not 0: the mask is the sigmoid of what stands behind the offsets in their tensor */
 } LpsrShape;
 
 typedef struct LpsrProblem {
@@ -41,8 +42,9 @@ typedef struct LpsrProblem {
     LpsrLayout layout;     /* of x and y; packed ones are FP16 */
     const void* x;
     const void* weight;  /* packed: see lpsrPackWeights */
-    const void* offset;  /* [N, offset_groups * taps * 2, out_height, out_width], y before x */
-    const void* mask;    /* [N, offset_groups * taps, out_height, out_width], or NULL for ones */
+    const void* offset;  /* [N, offset_groups * taps * 2, out_height, out_width], y before x; when raw, followed by
+                          * offset_groups * taps channels before the sigmoid, as the layer that predicts both gives them */
+    const void* mask;    /* [N, offset_groups * taps, out_height, out_width], or NULL for ones; NULL when raw */
     const float* bias;   /* [out_channels], or NULL for zeros */
     void* y;
 } LpsrProblem;

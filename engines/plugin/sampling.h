@@ -44,6 +44,9 @@ LPSR_HD Place locate(const LpsrShape& shape, int32_t image, float y, float x, fl
 
 LPSR_HD int32_t taps(const LpsrShape& shape) { return shape.kernel_height * shape.kernel_width; }
 
+// Channels of the tensor that holds the offsets.
+LPSR_HD int32_t offset_channels(const LpsrShape& shape) { return (shape.raw ? 3 : 2) * shape.offset_groups * taps(shape); }
+
 LPSR_HD int32_t pixels(const LpsrShape& shape) { return shape.batch * shape.out_height * shape.out_width; }
 
 // The place of output pixel `pixel` (in [N, OH, OW]) for one tap and offset group.
@@ -54,12 +57,19 @@ LPSR_HD Place locate(const LpsrProblem& problem, int32_t pixel, int32_t tap, int
     const int32_t image = pixel / plane, at = pixel - image * plane;
     const int32_t out_y = at / shape.out_width, out_x = at - out_y * shape.out_width;
     const int32_t tap_y = tap / shape.kernel_width, tap_x = tap - tap_y * shape.kernel_width;
-    const size_t channel = (static_cast<size_t>(image) * shape.offset_groups + offset_group) * taps(shape) + tap;
-    const Offset* offset = static_cast<const Offset*>(problem.offset) + 2 * channel * plane + at;
+    const int32_t samples = shape.offset_groups * taps(shape), sample = offset_group * taps(shape) + tap;
+    const Offset* predicted = static_cast<const Offset*>(problem.offset) + static_cast<size_t>(image) * offset_channels(shape) * plane + at;
+    const Offset* offset = predicted + static_cast<size_t>(2 * sample) * plane;
     const Offset* mask = static_cast<const Offset*>(problem.mask);
+    float gate = 1.0f;
+    if (shape.raw) {
+        gate = 1.0f / (1.0f + expf(-to_float(predicted[static_cast<size_t>(2 * samples + sample) * plane])));
+    } else if (mask) {
+        gate = to_float(mask[(static_cast<size_t>(image) * samples + sample) * plane + at]);
+    }
     const float y = static_cast<float>(out_y * shape.stride_y - shape.pad_top + tap_y * shape.dilation_y) + to_float(offset[0]);
     const float x = static_cast<float>(out_x * shape.stride_x - shape.pad_left + tap_x * shape.dilation_x) + to_float(offset[plane]);
-    return locate(shape, image, y, x, mask ? to_float(mask[channel * plane + at]) : 1.0f);
+    return locate(shape, image, y, x, gate);
 }
 
 // NaN stays NaN, as in ONNX.

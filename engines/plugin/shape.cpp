@@ -31,7 +31,7 @@ LpsrStatus lpsrCheckShape(const LpsrShape* shape) {
     const double out = static_cast<double>(shape->batch) * shape->out_height * shape->out_width;
     const double taps = static_cast<double>(shape->kernel_height) * shape->kernel_width;
     const double weights = static_cast<double>(shape->channels + 16) * (shape->out_channels + 8.0 * shape->groups) * taps;
-    const bool countable = below(in) && below(out * taps * 2 * shape->offset_groups) && below(weights);
+    const bool countable = below(in) && below(out * taps * 3 * shape->offset_groups) && below(weights);
     return countable ? LPSR_OK : LPSR_BAD_SHAPE;
 }
 
@@ -39,6 +39,7 @@ LpsrStatus lpsrCheckProblem(const LpsrProblem* problem) {
     const bool half = problem->type == LPSR_FLOAT16;
     if (problem->layout == LPSR_PACKED8 && !half) return LPSR_BAD_SHAPE;
     if (problem->offset_type != LPSR_FLOAT32 && problem->offset_type != problem->type) return LPSR_BAD_SHAPE;
+    if (problem->shape.raw && problem->mask) return LPSR_BAD_SHAPE;
     return lpsrCheckShape(&problem->shape);
 }
 
@@ -83,7 +84,13 @@ int32_t lpsrChooseTactic(const LpsrProblem* problem, int32_t sm) {
             const bool narrow = tile.kColumns <= rounded_up(packed_outputs(problem->shape), 32);
             return narrow && tile.blocks_x(problem->shape) * tile.blocks_y(problem->shape) >= kBlocks;
         });
-        if (enough) break;
+        if (enough) return chosen;
+    }
+    // Too few blocks whatever the tile: a few plates, whose taps are shared out among warps.
+    const int32_t by_taps[] = {9, 8};
+    for (const int32_t tactic : by_taps) {
+        const int32_t splits = with_tile(tactic, [](auto tile) { return tile.kSplits; });
+        if (taps(problem->shape) >= splits && fits(*problem, tactic)) return tactic;
     }
     return chosen;
 }

@@ -7,6 +7,9 @@
 //   3. B comes straight from the packed weights, two channels to a register; blocks share them through the caches.
 //   4. Bias and ReLU on the FP32 sums, and halves out, two channels to a store.
 //
+// Where there are too few pixels for the GPU, a block's taps are shared out among `splits` gangs of warps, each with tiles
+// A of its own; their sums meet in shared memory, in the gangs' order.
+//
 // No im2col: a gathered value lives in shared memory for one step. Tile A's rows are 8 halves apart from a multiple of
 // 16, so that the 32 lanes of a fragment's load meet 32 banks.
 //
@@ -18,12 +21,15 @@
 
 namespace lpsr {
 
-// warps_m x warps_n warps, each with 16 pixels and `tiles` times 8 output channels.
-template <int warps_m, int warps_n, int tiles>
+// `splits` gangs of warps_m x warps_n warps, each warp with 16 pixels and `tiles` times 8 output channels. Functions that
+// take a number `thread` but for locate_all mean the number within its gang.
+template <int warps_m, int warps_n, int tiles, int splits = 1>
 struct Tile {
+    static constexpr int kSplits = splits;
     static constexpr int kWarpsN = warps_n;
     static constexpr int kTiles = tiles;
-    static constexpr int kThreads = 32 * warps_m * warps_n;
+    static constexpr int kGang = 32 * warps_m * warps_n;
+    static constexpr int kThreads = kGang * splits;
     static constexpr int kRows = 16 * warps_m;
     static constexpr int kColumns = 8 * tiles * warps_n;
     static constexpr int kChunk = 16 * warps_n;  // channels a step: eight for each thread
@@ -38,25 +44,33 @@ struct Tile {
         FragmentD part[tiles];
     };
 
-    // Bytes of shared memory: tile A twice, and the places.
-    static LPSR_HD size_t shared_bytes(const LpsrShape& shape) {
-        return 2 * sizeof(Half) * kRows * kPitch + sizeof(Place) * kRows * taps(shape) * shape.offset_groups;
-    }
-    static LPSR_HD Half* tile_a(void* shared, int32_t parity) {
-        return static_cast<Half*>(shared) + parity * kRows * kPitch;
-    }
-    static LPSR_HD Place* places(void* shared) { return reinterpret_cast<Place*>(tile_a(shared, 0) + 2 * kRows * kPitch); }
-
     struct Step {
-        int32_t tap, base, parity;
+        int32_t gang, tap, base, parity;
         LPSR_HD void next(const LpsrShape& shape) {
             base += kChunk;
             parity ^= 1;
-            if (base >= shape.channels) { base = 0; ++tap; }
+            if (base >= shape.channels) { base = 0; tap += splits; }
         }
+        // Gangs take as many steps as the one with the most taps, and do nothing in those that they do not have.
+        LPSR_HD bool real(const LpsrShape& shape) const { return splits == 1 || tap < taps(shape); }
     };
+    static LPSR_HD Step first_step(int32_t gang) { return Step{gang, gang, 0, 0}; }
+
+    // Bytes of shared memory: two tiles A a gang and the places; and when those are done with, the gangs' sums.
+    static LPSR_HD size_t shared_bytes(const LpsrShape& shape) {
+        const size_t work = splits * 2 * sizeof(Half) * kRows * kPitch + sizeof(Place) * kRows * taps(shape) * shape.offset_groups;
+        const size_t sums = (splits - 1) * kGang * sizeof(Sums);
+        return work > sums ? work : sums;
+    }
+    static LPSR_HD Half* tile_a(void* shared, Step step) {
+        return static_cast<Half*>(shared) + (2 * step.gang + step.parity) * kRows * kPitch;
+    }
+    static LPSR_HD Place* places(void* shared) {
+        return reinterpret_cast<Place*>(static_cast<Half*>(shared) + 2 * splits * kRows * kPitch);
+    }
+
     static LPSR_HD int32_t chunks(const LpsrShape& shape) { return (shape.channels + kChunk - 1) / kChunk; }
-    static LPSR_HD int32_t steps(const LpsrShape& shape) { return taps(shape) * chunks(shape); }
+    static LPSR_HD int32_t steps(const LpsrShape& shape) { return (taps(shape) + splits - 1) / splits * chunks(shape); }
     static LPSR_HD int32_t blocks_x(const LpsrShape& shape) { return (pixels(shape) + kRows - 1) / kRows; }
     static LPSR_HD int32_t blocks_y(const LpsrShape& shape) { return (packed_outputs(shape) + kColumns - 1) / kColumns; }
 
@@ -104,7 +118,7 @@ struct Tile {
             // Padding between the last channel and a multiple of 8 may hold anything.
             from_float(channel + each < shape.channels ? value : 0.0f, blended.value[each]);
         }
-        *reinterpret_cast<Half8*>(tile_a(shared, step.parity) + row * kPitch + first) = blended;
+        *reinterpret_cast<Half8*>(tile_a(shared, step) + row * kPitch + first) = blended;
     }
 
     // Products of 16 channels that a step has; the last chunk may be short.
@@ -115,7 +129,7 @@ struct Tile {
 
     static LPSR_HD FragmentA load_a(void* shared, Step step, int product, int thread) {
         const int lane = thread % 32, warp_m = thread / 32 / warps_n;
-        const Half* corner = tile_a(shared, step.parity) + (16 * warp_m + lane / 4) * kPitch + 16 * product + 2 * (lane % 4);
+        const Half* corner = tile_a(shared, step) + (16 * warp_m + lane / 4) * kPitch + 16 * product + 2 * (lane % 4);
         FragmentA a;
         for (int part = 0; part < 4; ++part) {
             memcpy(&a.pair[part], corner + 8 * (part % 2) * kPitch + 8 * (part / 2), sizeof a.pair[part]);
@@ -137,6 +151,18 @@ struct Tile {
         b.pair[0] = weights[row * outputs + 8 * tile];
         b.pair[1] = weights[(row + 4) * outputs + 8 * tile];
         return b;
+    }
+
+    // The sums of a gang but the first, for `collect`; lanes side by side.
+    static LPSR_HD void leave(void* shared, int32_t gang, int thread, const Sums& sums) {
+        float* there = static_cast<float*>(shared) + (gang - 1) * kGang * tiles * 4 + thread;
+        for (int each = 0; each < tiles * 4; ++each) there[each * kGang] = sums.part[each / 4].value[each % 4];
+    }
+    static LPSR_HD void collect(const void* shared, int thread, Sums& sums) {
+        const float* there = static_cast<const float*>(shared) + thread;
+        for (int each = 0; each < (splits - 1) * tiles * 4; ++each) {
+            sums.part[each / 4 % tiles].value[each % 4] += there[each * kGang];
+        }
     }
 
     static LPSR_HD void store(const LpsrProblem& problem, int32_t block_x, int32_t block_y, int thread, const Sums& sums) {
@@ -170,9 +196,11 @@ using Tile4 = Tile<2, 2, 4>;  // 32 x 64
 using Tile5 = Tile<4, 1, 4>;  // 64 x 32
 using Tile6 = Tile<4, 1, 8>;  // 64 x 64
 using Tile7 = Tile<4, 2, 8>;  // 64 x 128
-constexpr int32_t kTactics = 8;
+using Tile8 = Tile<1, 1, 4, 3>;  // 16 x 32, three gangs of a warp: three taps each of 3x3
+using Tile9 = Tile<1, 1, 4, 9>;  // 16 x 32, nine gangs of a warp: a tap each
+constexpr int32_t kTactics = 10;
 
-// Calls `run` with the tile of a tactic of 1 .. 7, and returns what it returns.
+// Calls `run` with the tile of a tactic of 1 .. 9, and returns what it returns.
 template <class Run>
 auto with_tile(int32_t tactic, Run run) {
     switch (tactic) {
@@ -182,7 +210,9 @@ auto with_tile(int32_t tactic, Run run) {
         case 4: return run(Tile4());
         case 5: return run(Tile5());
         case 6: return run(Tile6());
-        default: return run(Tile7());
+        case 7: return run(Tile7());
+        case 8: return run(Tile8());
+        default: return run(Tile9());
     }
 }
 

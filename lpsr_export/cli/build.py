@@ -72,6 +72,7 @@ def build(
     from lpsr_core.model_folders import folder_of, output_folder, user_folder
     from lpsr_export.build import TARGETS, BuildConfig
     from lpsr_export.build import build as run_build
+    from lpsr_export.progress import shown
     from lpsr_export.tensorrt.build import BuilderOptions
     from lpsr_export.tensorrt.plugin import plugin_config
 
@@ -98,9 +99,8 @@ def build(
         plugin=plugin,
         plugin_config=plugin_config(sm, tensorrt, compiler),
     )
-    console = Console(stderr=True)
-    with console.status("loading") as status:
-        built = run_build(config, status.update)
+    with shown(Console(stderr=True)) as report:
+        built = run_build(config, report)
     table = Table("graph or engine", "bytes", "compared with FP32")
     for entry in built.graphs:
         table.add_row(entry.path.name, f"{entry.path.stat().st_size:,}", str(entry.agreement))

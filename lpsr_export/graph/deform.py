@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.tensorrt import PLUGIN_NAME, PLUGIN_NAMESPACE, PLUGIN_VERSION
-from lpsr_export.graph.editing import replace, uses_of
+from lpsr_export.graph.editing import makers_of, replace, uses_of
+from lpsr_export.graph.predicted import predicted_together, without_unread
 
 if TYPE_CHECKING:
     import onnx
@@ -74,6 +75,8 @@ def pack_weights(weight: NDArray, group: int) -> NDArray:
 def to_plugin(model: onnx.ModelProto) -> onnx.ModelProto:
     """The graph with LpsrDeformConv nodes: weights packed, bias in FP32, and a ReLU that follows taken in.
 
+    Where one layer predicts offsets and masks together, the node takes its output whole, sigmoid and all.
+
     Raises:
         LpsrError: a DeformConv's weights are not constants.
     """
@@ -82,7 +85,7 @@ def to_plugin(model: onnx.ModelProto) -> onnx.ModelProto:
     made = _copy(model)
     graph = made.graph
     weights = {entry.name: entry for entry in graph.initializer}
-    uses = uses_of(graph)
+    uses, makers = uses_of(graph), makers_of(graph)
     nodes: list[Any] = []
     dropped: set[str] = set()
     for proto in graph.node:
@@ -92,7 +95,9 @@ def to_plugin(model: onnx.ModelProto) -> onnx.ModelProto:
             continue
         node = _read(proto, weights)
         packed = pack_weights(numpy_helper.to_array(weights[node.weight]), node.group)
-        names = [node.x, f"{node.output}_weight", node.offset, *([node.mask] if node.mask else [])]
+        raw = predicted_together(node.offset, node.mask, node.taps * node.offset_group, makers, weights)
+        masks = [node.mask] if node.mask and not raw else []
+        names = [node.x, f"{node.output}_weight", raw or node.offset, *masks]
         graph.initializer.append(numpy_helper.from_array(packed, names[1]))
         if node.bias:
             bias = numpy_helper.to_array(_constant(weights, node.bias)).astype(np.float32)
@@ -118,11 +123,12 @@ def to_plugin(model: onnx.ModelProto) -> onnx.ModelProto:
             offset_group=node.offset_group,
             out_channels=weights[node.weight].dims[0],
             relu=int(relu),
-            has_mask=int(bool(node.mask)),
+            has_mask=len(masks),
             has_bias=int(bool(node.bias)),
+            raw=int(bool(raw)),
         )
         nodes.append(plugin)
-    replace(graph, nodes)
+    replace(graph, without_unread(nodes, [value.name for value in graph.output]))
     made.opset_import.append(helper.make_opsetid(PLUGIN_NAMESPACE, 1))
     return made
 

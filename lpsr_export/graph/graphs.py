@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,7 @@ from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS, direct_size
 from lpsr_core.errors import LpsrError, MissingExtraError
 from lpsr_core.files import replace_file
+from lpsr_core.onnx_session import import_onnxruntime, open_session
 from lpsr_export.graph import stored_weights
 from lpsr_export.graph.deform import lower
 
@@ -73,11 +76,28 @@ def staged(out: Path) -> Iterator[Path]:
     """
     out.mkdir(parents=True, exist_ok=True)
     _sweep(out)
-    with tempfile.TemporaryDirectory(prefix=f"{_STAGED}{os.getpid()}-", dir=out) as folder:
+    with _ended_by_terminate(), tempfile.TemporaryDirectory(prefix=f"{_STAGED}{os.getpid()}-", dir=out) as folder:
         yield Path(folder)
         # Cards last: a graph without its card is told apart, a card without its graph is not.
         for path in sorted(Path(folder).iterdir(), key=lambda path: (path.suffix == ".json", path.name)):
             path.replace(out / path.name)
+
+
+@contextlib.contextmanager
+def _ended_by_terminate() -> Iterator[None]:
+    """Makes SIGTERM end the block as Ctrl-C does, with its clean-up; in the main thread, which alone gets signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _sweep(out: Path) -> None:
@@ -110,24 +130,15 @@ class GraphSession:
     """
 
     def __init__(self, path: Path, role: Role) -> None:
-        try:
-            import onnxruntime
-        except ImportError:
-            raise MissingExtraError("onnxruntime", "cpu") from None
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-
-        def load(graph: str | bytes) -> Any:
-            return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-
+        import_onnxruntime()
         try:
             try:
-                self._session = load(str(path))
+                self._session = open_session(path)
             except Exception as error:
                 if "DeformConv" not in str(error):
                     raise
                 # Older than 1.25, as on JetPack 6, whose Python 3.10 gets no newer one.
-                self._session = load(lower(load_graph(path)).SerializeToString())
+                self._session = open_session(lower(load_graph(path)).SerializeToString())
         except Exception as error:
             raise LpsrError(f"{path}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from None
         self._contract = CONTRACTS[role]

@@ -22,11 +22,13 @@ from numpy.typing import NDArray
 from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_core.onnx_session import open_session
 from lpsr_export.graph.editing import makers_of, uses_of
 from lpsr_export.graph.graphs import import_onnx, load_graph, save_graph
 from lpsr_export.graph.rearranging import rearrange
 from lpsr_export.int8.qdq import place, weights, written
 from lpsr_export.int8.rounding import Rounding, fit
+from lpsr_export.progress import Report, silent
 
 if TYPE_CHECKING:
     import onnx
@@ -128,7 +130,7 @@ def choose_layers(
     quantiser: Quantiser,
     error: Callable[[onnx.ModelProto], float],
     good: Callable[[onnx.ModelProto], bool],
-    say: Callable[[str], None] = lambda _: None,
+    say: Report = silent,
 ) -> Choice:
     """Leaves out as little arithmetic as it takes for the graph to be good, by the harm that a layer does for its work.
 
@@ -136,7 +138,7 @@ def choose_layers(
         quantiser: of the graph.
         error: how far a graph is from FP32.
         good: whether a graph is near enough; with nothing quantised it is not asked.
-        say: told what is being done.
+        say: told what is being done, and what fraction of it is done.
 
     Raises:
         LpsrError: nothing can be quantised.
@@ -150,7 +152,7 @@ def choose_layers(
 
     def told(what: str) -> None:
         nonlocal done
-        say(f"{what} ({min(99, 100 * done // steps)} %)")
+        say(what, done / steps)
         done += 1
 
     harm: dict[str, float] = {}
@@ -207,7 +209,6 @@ def _values(
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Tensors of a graph by name, over all inputs."""
     import onnx
-    import onnxruntime
 
     ordered = sorted(names)
     for start in range(0, len(ordered), _AT_ONCE):
@@ -216,7 +217,7 @@ def _values(
         seen.CopyFrom(model)
         given = {value.name for value in (*model.graph.input, *model.graph.output)}
         seen.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in wanted if name not in given)
-        session = onnxruntime.InferenceSession(seen.SerializeToString(), providers=["CPUExecutionProvider"])
+        session = open_session(seen.SerializeToString())
         asked = [name for name in wanted if name != entry]
         parts = [session.run(asked, {entry: inputs[at : at + _BATCH]}) for at in range(0, len(inputs), _BATCH)]
         for name in wanted:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from lpsr_export.checks.gate import Gate, Reference
 from lpsr_export.graph.graphs import GraphSession, save_graph
 from lpsr_export.int8.cache import found_before_or, key
 from lpsr_export.int8.quantise import Choice, Quantiser, choose_layers
+from lpsr_export.progress import Report, silent
 
 if TYPE_CHECKING:
     import onnx
@@ -31,7 +31,7 @@ def quantise(
     gate: Gate,
     calibration: Reference,
     symmetric: bool = False,
-    say: Callable[[str], None] = lambda _: None,
+    say: Report = silent,
 ) -> Choice:
     """Quantises a graph, and leaves out the layers that do the most harm until it passes; or finds it done before.
 
@@ -50,11 +50,10 @@ def quantise(
     return found_before_or(lambda: _quantise(source, role, gate, calibration, symmetric, say), key(*what))
 
 
-def _quantise(
-    source: Path, role: Role, gate: Gate, calibration: Reference, symmetric: bool, say: Callable[[str], None]
-) -> Choice:
+def _quantise(source: Path, role: Role, gate: Gate, calibration: Reference, symmetric: bool, say: Report) -> Choice:
     inputs = calibration.lr if role == "generator" else calibration.images
     some = np.random.default_rng(0).permutation(len(inputs))[:_CALIBRATED]
+    say(f"int8 {role}, finding ranges", 0.0)
     quantiser = Quantiser(source, role, inputs[some], symmetric)
     wanted = replace(gate, strings=min(gate.strings + _MARGIN, 1.0), psnr=gate.psnr + 1)
     with tempfile.TemporaryDirectory() as folder:
@@ -72,4 +71,7 @@ def _quantise(
         def good(model: onnx.ModelProto) -> bool:
             return wanted.passes(calibration.compare(session(model), role))
 
-        return choose_layers(quantiser, error, good, lambda what: say(f"int8 {role}, {what}"))
+        def told(what: str, done: float | None = None, /) -> None:
+            say(f"int8 {role}, {what}", done)
+
+        return choose_layers(quantiser, error, good, told)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
 from lpsr_core.cards import PLATE_ROLES, Precision, Role, graph_name, load_verified
 from lpsr_core.errors import UsageError
-from lpsr_core.files import replace_file
 from lpsr_core.plans import PlanCard, PlanConfig, plan_name
 from lpsr_core.plugin_library import PluginLibrary
 from lpsr_core.tensorrt import load_plugin
@@ -84,17 +82,12 @@ def adopt(
         options=ADOPTED,
     )
     path = out / plan_name(name, role, precision)
-    card = PlanCard(
-        config=config,
-        key=config.key,
-        sha256=hashlib.sha256(data).hexdigest(),
-        plugin_file=beside(library, out) if library else "",
-        types=types,
-        seconds=0.0,
-        size=len(data),
+    card = PlanCard.of(
+        config,
+        data,
+        types,
         metrics={"against_fp32": agreement.as_dict(), **({"types_note": note} if note else {})},
+        plugin_file=beside(library, out) if library else "",
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, data)
-    card.save(out)
+    card.write(path, data)
     return path, card

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lpsr_core.cards import PLATE_ROLES, Precision, Role
-from lpsr_core.contracts import CONTRACTS
+from lpsr_core.contracts import CONTRACTS, triton_model
 from lpsr_core.errors import UsageError
 from lpsr_core.plans import PlanCard, plan_card_path, plan_name
-from lpsr_export.graph.graphs import save_graph
+from lpsr_export.graph.graphs import load_graph, save_graph
 from lpsr_export.routes.source import RouteConfig
 
 _DELAY_MICROSECONDS = 2000
@@ -49,7 +49,7 @@ def write(config: RouteConfig, plans: Plans | None = None) -> list[str]:
     code = False
     usual, largest = config.profile.batch[1:]
     for role in PLATE_ROLES:
-        folder = config.out / model_name(role)
+        folder = config.out / triton_model(role)
         (folder / "1").mkdir(parents=True, exist_ok=True)
         if plans is None:
             save_graph(config.graph(role), folder / "1" / "model.onnx")
@@ -58,16 +58,12 @@ def write(config: RouteConfig, plans: Plans | None = None) -> list[str]:
             usual, largest = (int(size) for size in card.config.profile["batch"][1:])
             code = code or card.config.carries_code
         platform = "onnxruntime_onnx" if plans is None else "tensorrt_plan"
-        (folder / "config.pbtxt").write_text(network(role, platform, largest, usual), encoding="utf-8")
+        shape = input_shape(config.source(role))
+        (folder / "config.pbtxt").write_text(network(role, platform, shape, largest, usual), encoding="utf-8")
     (config.out / "lpsr" / "1").mkdir(parents=True, exist_ok=True)
     (config.out / "lpsr" / "config.pbtxt").write_text(ensemble(largest), encoding="utf-8")
     allowed = " --backend-config=tensorrt,version-compatible=true" if code else ""
     return [f"tritonserver --model-repository={config.out.resolve()}{allowed}"]
-
-
-def model_name(role: Role) -> str:
-    """Triton's name for a network."""
-    return f"lpsr_{role}"
 
 
 def _plan(plans: Plans, name: str, role: Role, to: Path) -> PlanCard:
@@ -83,14 +79,27 @@ def _plan(plans: Plans, name: str, role: Role, to: Path) -> PlanCard:
     return card
 
 
-def network(role: Role, platform: str, largest: int, usual: int) -> str:
-    """config.pbtxt of one network."""
+def input_shape(graph: Path) -> tuple[int, ...]:
+    """Sizes of a graph's input without the batch axis; -1 where a size is free, as in a reader of larger crops."""
+    (tensor,) = load_graph(graph).graph.input
+    return tuple(dim.dim_value or -1 for dim in tensor.type.tensor_type.shape.dim[1:])
+
+
+def network(role: Role, platform: str, shape: tuple[int, ...], largest: int, usual: int) -> str:
+    """Return config.pbtxt of one network.
+
+    Args:
+        role: of the network.
+        platform: Triton's name of the runtime.
+        shape: of its input, without the batch axis; -1 where a size is free.
+        largest, usual: rows of a batch.
+    """
     contract = CONTRACTS[role]
     return f"""\
-name: "{model_name(role)}"
+name: "{triton_model(role)}"
 platform: "{platform}"
 max_batch_size: {largest}
-{_tensor("input", contract.input, contract.input_shape)}
+{_tensor("input", contract.input, shape)}
 {_tensor("output", contract.output, contract.output_shape)}
 dynamic_batching {{
   preferred_batch_size: [ {usual}, {largest} ]
@@ -111,21 +120,23 @@ max_batch_size: {largest}
 {_tensor("output", reader.output, reader.output_shape)}
 ensemble_scheduling {{
   step [
-    {{
-      model_name: "{model_name("generator")}"
-      model_version: -1
-      input_map {{ key: "{generator.input}" value: "{generator.input}" }}
-      output_map {{ key: "{generator.output}" value: "{generator.output}" }}
-    }},
-    {{
-      model_name: "{model_name("reader")}"
-      model_version: -1
-      input_map {{ key: "{reader.input}" value: "{generator.output}" }}
-      output_map {{ key: "{reader.output}" value: "{reader.output}" }}
-    }}
+{_step("generator", generator.input)},
+{_step("reader", generator.output)}
   ]
 }}
 """
+
+
+def _step(role: Role, takes: str) -> str:
+    """One network of an ensemble; `takes` is what the ensemble calls its input."""
+    contract = CONTRACTS[role]
+    return f"""\
+    {{
+      model_name: "{triton_model(role)}"
+      model_version: -1
+      input_map {{ key: "{contract.input}" value: "{takes}" }}
+      output_map {{ key: "{contract.output}" value: "{contract.output}" }}
+    }}"""
 
 
 def _tensor(kind: str, name: str, shape: tuple[int, ...]) -> str:

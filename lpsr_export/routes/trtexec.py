@@ -12,7 +12,7 @@ from lpsr_export.routes.source import RouteConfig
 from lpsr_export.tensorrt.build import input_shapes
 from lpsr_export.tensorrt.plugin import LIBRARY, sources
 
-_SOURCE = ("CMakeLists.txt", "cmake", "engines/plugin", "tests/native/device_check.cu")
+_SOURCE = ("CMakeLists.txt", "cmake", "engines/plugin")
 
 
 def write(config: RouteConfig) -> list[str]:

@@ -101,12 +101,15 @@ def prepare(
 
     Raises:
         MissingExtraError: Polygraphy is not installed.
-        UsageError: there is no such profile.
+        UsageError: there is no such profile, or it is for other GPUs.
         LpsrError: the plugin is for another TensorRT or GPU, or cannot be built.
     """
     if find_spec("polygraphy") is None:
         raise MissingExtraError("polygraphy", "tensorrt")
-    found = load_profile(profile) if profile else profile_for(machine.gpu)
+    found = profile_for(machine.gpu)
+    if profile:
+        found = load_profile(profile)
+        found.check(machine.gpu)
     if choice.lower:
         return EngineConfig(found, options)
     sm = machine.gpu.sm
@@ -131,6 +134,24 @@ class Derived:
     floating_point: dict[str, float] = field(default_factory=dict)
     layers: int = 0
     calibration: str = ""
+
+    def plan_config(self, card: ModelCard, model: bytes, **built: Any) -> PlanConfig:
+        """Describe what a plan of this graph is built from.
+
+        Args:
+            card: of the released graph that it was derived from.
+            model: ONNX bytes as the builder takes them.
+            **built: the other fields of `PlanConfig`: what it is built with and for.
+        """
+        return PlanConfig(
+            name=card.name,
+            role=card.role,
+            precision=self.precision,
+            graph=hashlib.sha256(model).hexdigest(),
+            source=card.sha256,
+            calibration=self.calibration,
+            **built,
+        )
 
 
 def build_engine(
@@ -162,18 +183,14 @@ def build_engine(
     """
     plugin = config.plugin
     model = (to_plugin if plugin else lower)(derived.model).SerializeToString()
-    plan_config = PlanConfig(
-        name=card.name,
-        role=card.role,
-        precision=derived.precision,
-        graph=hashlib.sha256(model).hexdigest(),
-        source=card.sha256,
+    plan_config = derived.plan_config(
+        card,
+        model,
         plugin=plugin.sha256 if plugin else "",
         tensorrt=machine.tensorrt,
         gpu=machine.gpu,
         profile=config.profile.as_dict(),
         options=asdict(config.options),
-        calibration=derived.calibration,
     )
     path = out / plan_config.file
     found = PlanCard.up_to_date(path, plan_config)
@@ -195,19 +212,17 @@ def build_engine(
         say(note)
     session = PlanSession(plan, card.role, library, config.profile.batch[2], path.name, host_code)
     agreement = judge(session, card.role)
-    made = PlanCard(
-        config=plan_config,
-        key=plan_config.key,
-        sha256=hashlib.sha256(plan).hexdigest(),
-        plugin_file=beside(plugin, out) if plugin and not config.options.embed_plugin else "",
-        types=types,
-        seconds=round(seconds, 1),
-        size=len(plan),
+    described = PlanCard.of(
+        plan_config,
+        plan,
+        types,
         metrics={"against_fp32": agreement.as_dict(), **({"types_note": note} if note else {})},
+        plugin_file=beside(plugin, out) if plugin and not config.options.embed_plugin else "",
+        seconds=seconds,
         floating_point_layers=derived.floating_point,
     )
-    made.write(path, plan)
-    return path, made
+    described.write(path, plan)
+    return path, described
 
 
 def beside(plugin: PluginLibrary, folder: Path) -> str:

@@ -36,6 +36,19 @@ class Profile:
     workspace_mib: int
     batch: tuple[int, int, int]
 
+    def check(self, gpu: Gpu) -> None:
+        """Make sure that the profile is meant for a GPU; one that names no compute capabilities is for all.
+
+        Raises:
+            UsageError: it is for others.
+        """
+        if self.sms and gpu.sm not in self.sms:
+            held = ", ".join(f"sm_{sm}" for sm in self.sms)
+            raise UsageError(
+                f"profile {self.name} is for {held}, and this GPU is {gpu}; leave --profile out for the GPU's own, "
+                "or give generic or a TOML file"
+            )
+
     def as_dict(self) -> dict[str, Any]:
         """For cards and keys, as JSON has it."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}

@@ -7,7 +7,6 @@ are lowered to native operators; precision is the graph's, as in TensorRT 11.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lpsr_core.cards import ModelCard, Role
 from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError, UsageError
-from lpsr_core.plans import PlanCard, PlanConfig
+from lpsr_core.plans import PlanCard
 from lpsr_core.tensorrt import import_tensorrt_rtx
 from lpsr_export.graph.deform import lower
 from lpsr_export.tensorrt.build import input_shapes
@@ -103,18 +102,14 @@ def build_rtx_engine(
     """
     lowered = lower(derived.model)
     model = lowered.SerializeToString()
-    plan_config = PlanConfig(
-        name=card.name,
-        role=card.role,
-        precision=derived.precision,
-        graph=hashlib.sha256(model).hexdigest(),
-        source=card.sha256,
+    plan_config = derived.plan_config(
+        card,
+        model,
         plugin="",
         tensorrt=config.version,
         gpu=None,
         profile=config.profile.as_dict(),
         options={"sms": list(config.sms)},
-        calibration=derived.calibration,
         runtime="tensorrt-rtx",
     )
     path = out / plan_config.file
@@ -126,19 +121,16 @@ def build_rtx_engine(
     say(f"building {path.name}")
     plan, types, seconds = _build(model, card.role, config, lambda what: say(f"{path.name}: {what}"))
     check_types(types, derived.precision, path.name)
-    made = PlanCard(
-        config=plan_config,
-        key=plan_config.key,
-        sha256=hashlib.sha256(plan).hexdigest(),
-        plugin_file="",
-        types=types,
-        seconds=round(seconds, 1),
-        size=len(plan),
+    described = PlanCard.of(
+        plan_config,
+        plan,
+        types,
         metrics={"against_fp32": agreement.as_dict(), "measured_on": NOT_RUN},
+        seconds=seconds,
         floating_point_layers=derived.floating_point,
     )
-    made.write(path, plan)
-    return path, made
+    described.write(path, plan)
+    return path, described
 
 
 def _build(model: bytes, role: Role, config: RtxConfig, say: Say) -> tuple[bytes, dict[str, int], float]:

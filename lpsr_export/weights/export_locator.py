@@ -10,6 +10,7 @@ import numpy as np
 
 from lpsr_core.cards import ModelCard, graph_name, sha256
 from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_core.onnx_session import open_session
 from lpsr_export.graph.graphs import opset, save_graph, staged
 from lpsr_export.graph.stored_weights import Storage, store
 
@@ -111,10 +112,9 @@ def _graph(network: nn.Module) -> onnx.ModelProto:
 
 
 def _check(path: Path, network: nn.Module, limit: float) -> None:
-    import onnxruntime
     import torch
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = open_session(path)
     rng = np.random.default_rng(0)
     for height, width in _SIZES:
         frame = rng.integers(0, 256, (1, height, width, 3), np.uint8)

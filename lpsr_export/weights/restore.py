@@ -67,7 +67,7 @@ def restore(models: Path, name: str, out: Path, say: Callable[[str], None] = lam
     if "reader" not in cards:
         raise UsageError(f"{paths['reader']}: no such graph; name those of --models with --name")
     # What has a say in training beside the guide is no part of the graphs.
-    config = replace(from_dict(_training(cards["reader"], paths["reader"])), second_run="", second_reader="")
+    config = replace(from_dict(_training(cards["reader"], paths["reader"])), auxiliary_run="", auxiliary_reader="")
     trainer = Trainer(config, out, torch.device("cpu"))
     crops = rendered_crops(_PLATES, CALIBRATION_SEED, config.patterns).images
     size = reader_config(config.reader).size

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from lpsr_core.errors import UsageError
 from lpsr_run.alerts.settings import MailSettings, Security
 from lpsr_run.redact import redact
+from lpsr_run.sinks.pictures import find_picture
 from lpsr_run.sinks.spool import NotTakenError, RefusedError, Send
 
 _TIMEOUT = 20.0
@@ -108,8 +109,8 @@ def compose(read: Mapping[str, Any], key: str, settings: MailSettings, root: Pat
     lines += ["", "A read is help for a search, not proof. Look at the picture before you act.", f"Read {key}"]
     message.set_content("\n".join(lines) + "\n")
     for name in (read.get("lr_image"), read.get("sr_image")) if settings.pictures else ():
-        if name and (root / name).is_file():
-            message.add_attachment((root / name).read_bytes(), "image", "png", filename=Path(name).name)
+        if name and (picture := find_picture(root, name)) is not None:
+            message.add_attachment(picture.read_bytes(), "image", "png", filename=picture.name)
     return message
 
 

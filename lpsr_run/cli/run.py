@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lpsr_core.errors import run_command
+from lpsr_core.errors import LpsrError, run_command
 
 # Plain text: usage errors and help stay readable in logs and in narrow terminals.
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -86,8 +86,8 @@ def read_plates(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Inference backend: onnxruntime, cuda, tensorrt, tensorrt-rtx, openvino, or auto for the "
-            "fastest one available (default: auto)",
+            help="Inference backend: onnxruntime, cuda, tensorrt, tensorrt-rtx, openvino, "
+            "triton://HOST:PORT, or auto for the fastest one available (default: auto)",
         ),
     ] = None,
     device: Annotated[str | None, typer.Option(metavar="CPU|GPU|NPU", help="OpenVINO device (default: CPU)")] = None,
@@ -201,18 +201,37 @@ def read_plates(
         ),
     ] = None,
     keep_days: Annotated[
-        float | None, typer.Option(metavar="N", help="Delete reads from --store after N days (default: never)")
+        float | None,
+        typer.Option(
+            metavar="N",
+            help="Delete reads after N days from all outputs: reads, table, store, pictures, evidence, "
+            "spool (default: never)",
+        ),
     ] = None,
     keep_reads: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Maximum number of reads in --store; the oldest are deleted (default: no limit)"
+            metavar="N",
+            help="Maximum number of reads in each of these outputs; the oldest are deleted (default: no limit)",
         ),
+    ] = None,
+    keep_bytes: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Maximum size of each of these outputs, such as 20G (default: no limit)"),
     ] = None,
     webhook: Annotated[
         str | None,
         typer.Option(
-            metavar="URL", help="POST each read as JSON. Reads that cannot be delivered are queued in OUT/spool."
+            metavar="URL",
+            help="POST each read as JSON. Reads that cannot be delivered are queued in OUT/spool. The "
+            "URL may be @FILE or env:NAME, as for --video and --mqtt, to keep secrets out of the "
+            "process list.",
+        ),
+    ] = None,
+    webhook_header: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HEADER", help="Additional HTTP header, such as 'Authorization: Bearer @FILE'. Repeatable."
         ),
     ] = None,
     mqtt: Annotated[
@@ -220,6 +239,15 @@ def read_plates(
         typer.Option(
             metavar="URL",
             help="Publish each read to mqtt://host/topic. Reads that cannot be delivered are queued in OUT/spool-mqtt.",
+        ),
+    ] = None,
+    spool_limit: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Maximum size of a spool, such as 500M (default: no limit)")
+    ] = None,
+    spool_full: Annotated[
+        str | None,
+        typer.Option(
+            metavar="drop|stop", help="When a spool is full: drop the oldest reads and count them, or stop the run."
         ),
     ] = None,
     evidence: Annotated[
@@ -248,6 +276,13 @@ def read_plates(
     log: Annotated[
         str | None, typer.Option(metavar="FILE", help="Append events to a log file, one JSON object per line.")
     ] = None,
+    log_format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="text|json",
+            help="json: print events and reads as JSON lines instead of messages and a table (default: text)",
+        ),
+    ] = None,
     give_up: Annotated[
         float | None,
         typer.Option(metavar="S", help="End a live source after S seconds without a frame (default: never)"),
@@ -255,6 +290,13 @@ def read_plates(
     silence: Annotated[
         float | None,
         typer.Option(metavar="S", help="Reconnect to a live source after S seconds without a frame (default: 30)"),
+    ] = None,
+    watchdog: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            help="Exit with code 75 when the work on one frame takes longer than S seconds (default: no limit)",
+        ),
     ] = None,
     config: Annotated[
         Path | None,
@@ -268,7 +310,7 @@ def read_plates(
 ) -> None:
     """Read licence plates in videos, streams and pictures.
 
-    Exit codes: 0 done, 1 something failed or was skipped, 2 wrong usage, 130 interrupted.
+    Exit codes: 0 done, 1 something failed or was skipped, 2 wrong usage, 75 hung (--watchdog), 130 interrupted.
     """
     given: dict[str, Any] = {
         "video": tuple(video) if video else None,
@@ -308,7 +350,11 @@ def read_plates(
         "store": store,
         "keep_days": keep_days,
         "keep_reads": keep_reads,
+        "keep_bytes": keep_bytes,
         "webhook": webhook,
+        "webhook_header": tuple(webhook_header) if webhook_header else None,
+        "spool_limit": spool_limit,
+        "spool_full": spool_full,
         "mqtt": mqtt,
         "evidence": evidence,
         "sign": sign,
@@ -317,8 +363,10 @@ def read_plates(
         "watch_list": watch_list,
         "status": status,
         "log": log,
+        "log_format": log_format,
         "give_up": give_up,
         "silence": silence,
+        "watchdog": watchdog,
     }
     code = _execute(given, config, quiet)
     raise typer.Exit(code)
@@ -346,7 +394,10 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
         summary = run(config, quiet)
     except KeyboardInterrupt:
         return 130
-    if not quiet:
+    except LpsrError as error:  # libraries repeat addresses in what they say
+        error.args = (config.scrubber(str(error)),)
+        raise
+    if not quiet and config.log_format == "text":
         what = "plate" if summary.reads == 1 else "plates"
         typer.echo(f"{summary.reads} {what} read in {summary.seconds:.1f} s; {shown(config.out)}/reads.jsonl")
         if summary.state.left_out:

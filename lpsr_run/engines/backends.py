@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, get_args
 
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_run.engines.base import Engine
 from lpsr_run.engines.onnx_engine import Device, OnnxRuntimeEngine
 from lpsr_run.engines.openvino_engine import OpenVinoEngine
+from lpsr_run.engines.triton_engine import SCHEME, address_of
 
-Backend = Literal["auto", "onnxruntime", "cuda", "tensorrt", "tensorrt-rtx", "openvino"]
-BACKENDS: tuple[Backend, ...] = get_args(Backend)
+Backend = str
+"""One of `BACKENDS`, or the URL of a Triton server, `triton://HOST:PORT`."""
+BACKENDS: tuple[Backend, ...] = ("auto", "onnxruntime", "cuda", "tensorrt", "tensorrt-rtx", "openvino")
+
+
+def is_triton(backend: Backend) -> bool:
+    """Whether a backend is a Triton server.
+
+    Raises:
+        UsageError: it looks like one, and its URL is none.
+    """
+    return backend.startswith(SCHEME) and bool(address_of(backend))
 
 
 def open_engine(

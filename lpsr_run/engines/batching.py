@@ -42,3 +42,22 @@ def joined(parts: Sequence[Arrays]) -> Arrays:
 def empty(outputs: Sequence[TensorSpec]) -> Arrays:
     """The results of a batch without rows."""
     return {spec.name: np.empty((0, *(size or 0 for size in spec.shape[1:])), spec.dtype) for spec in outputs}
+
+
+def filled_up(batch: Mapping[str, NDArray]) -> tuple[dict[str, NDArray], int | None]:
+    """A batch filled up with its last row to a power of two, since CUDA's libraries plan anew for every new shape.
+
+    Returns:
+        The batch, and how many rows of the results count; all where there is nothing to fill up.
+    """
+    counts = {len(rows) for rows in batch.values() if np.ndim(rows)}
+    if len(counts) != 1 or 0 in counts:
+        return dict(batch), None
+    (count,) = counts
+    missing = (1 << (count - 1).bit_length()) - count
+    if not missing:
+        return dict(batch), None
+    return {
+        name: np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]) if np.ndim(rows) else rows
+        for name, rows in batch.items()
+    }, count

@@ -11,10 +11,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_core.errors import LpsrError
 from lpsr_core.extras import install_command
+from lpsr_core.onnx_session import CPU, CUDA, import_onnxruntime, open_session
 from lpsr_run.engines.base import Engine, TensorSpec
-from lpsr_run.engines.batching import shared_out
+from lpsr_run.engines.batching import filled_up, shared_out
+from lpsr_run.engines.onnx_binding import BoundChain
 from lpsr_run.engines.onnx_chain import OnnxChain
 from lpsr_run.process import usable_cores
 
@@ -28,12 +30,6 @@ _TYPES = {
     "tensor(int64)": "int64",
     "tensor(int32)": "int32",
 }
-_CUDA = "CUDAExecutionProvider"
-_CPU = "CPUExecutionProvider"
-_FATAL = 4
-"""Log level of ONNX Runtime: its errors arrive as exceptions, so it need not print them too."""
-_SLOWER_THAN_NOT = ["SkipLayerNormFusion"]
-"""Optimisers that lose on the CPU: the fused operator takes three times as long as the two that it replaces."""
 
 
 class OnnxRuntimeEngine:
@@ -62,24 +58,15 @@ class OnnxRuntimeEngine:
         if not path.is_file():
             raise LpsrError(f"{path}: no such model file")
         available = ort.get_available_providers()
-        if device == "cuda" and _CUDA not in available:
+        if device == "cuda" and CUDA not in available:
             raise LpsrError(
                 f"this ONNX Runtime has no CUDA; run: pip uninstall onnxruntime, then: {install_command('gpu')}"
             )
         # cuDNN's exhaustive search, the default, takes seconds at every new shape.
-        cuda = (_CUDA, {"cudnn_conv_algo_search": "HEURISTIC"})
-        providers = [cuda, _CPU] if device != "cpu" and _CUDA in available else [_CPU]
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1 if rows else threads
-        options.inter_op_num_threads = 1
-        # Generator and reader run by turns, each with threads of its own: idle ones that spin take the cores from the
-        # other network, which made a crop nearly twice as slow on two cores.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = _FATAL
+        cuda = (CUDA, {"cudnn_conv_algo_search": "HEURISTIC"})
+        providers = [cuda, CPU] if device != "cpu" and CUDA in available else [CPU]
         try:
-            self._session = ort.InferenceSession(
-                str(path), options, providers=providers, disabled_optimizers=_SLOWER_THAN_NOT
-            )
+            self._session = open_session(path, 1 if rows else threads, providers)
         except Exception as error:
             if "implementation for DeformConv" in str(error):
                 raise LpsrError(
@@ -87,7 +74,7 @@ class OnnxRuntimeEngine:
                     "(Python 3.11 on), or graphs of: lpsr-export build --fp32 --lower-deform-conv --out DIR"
                 ) from error
             raise LpsrError(f"{path}: not a model that ONNX Runtime can load: {_reason(error)}") from error
-        self._device = "cuda" if _CUDA in self._session.get_providers() else "cpu"
+        self._device = "cuda" if CUDA in self._session.get_providers() else "cpu"
         if device == "cuda" and self._device != "cuda":
             raise LpsrError("ONNX Runtime could not start CUDA; check the driver, or run with --backend onnxruntime")
         self._inputs = tuple(_spec(node) for node in self._session.get_inputs())
@@ -117,11 +104,21 @@ class OnnxRuntimeEngine:
         """Notes that the file's exporter left in it."""
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
-    def then(self, reader: Engine) -> OnnxChain | None:
-        """Both in one go, every core with crops of its own; None where there is one core, or another runtime."""
-        if self.pool is None or not isinstance(reader, OnnxRuntimeEngine) or reader.device != "cpu":
+    @property
+    def session(self) -> Any:
+        """ONNX Runtime's own, for those who bind it to tensors."""
+        return self._session
+
+    def then(self, reader: Engine) -> OnnxChain | BoundChain | None:
+        """Both in one go: on a GPU with the pictures left there, on the processor every core with crops of its own.
+
+        None where there is one core, or the reader is of another runtime or device.
+        """
+        if not isinstance(reader, OnnxRuntimeEngine) or reader.device != self._device:
             return None
-        return OnnxChain(self, reader)
+        if self._device == "cuda":
+            return BoundChain(self, reader)
+        return None if self.pool is None else OnnxChain(self, reader)
 
     def run(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
         return shared_out(batch, self.workers, self.pool, self.run_whole)
@@ -134,40 +131,6 @@ class OnnxRuntimeEngine:
         except Exception as error:
             raise LpsrError(f"{self.name}: the model failed: {_reason(error)}") from error
         return {spec.name: np.asarray(value)[:count] for spec, value in zip(self._outputs, values, strict=True)}
-
-
-def filled_up(batch: Mapping[str, NDArray]) -> tuple[dict[str, NDArray], int | None]:
-    """A batch filled up with its last row to a power of two, since CUDA's libraries plan anew for every new shape.
-
-    Returns:
-        The batch, and how many rows of the results count; all where there is nothing to fill up.
-    """
-    counts = {len(rows) for rows in batch.values() if np.ndim(rows)}
-    if len(counts) != 1 or 0 in counts:
-        return dict(batch), None
-    (count,) = counts
-    missing = (1 << (count - 1).bit_length()) - count
-    if not missing:
-        return dict(batch), None
-    return {
-        name: np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]) if np.ndim(rows) else rows
-        for name, rows in batch.items()
-    }, count
-
-
-def import_onnxruntime() -> Any:
-    """The onnxruntime module, imported at first use.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    try:
-        import onnxruntime
-    except ImportError:
-        raise MissingExtraError("onnxruntime", "cpu") from None
-    # The default logger speaks before a session has options of its own, e.g. when it looks for GPUs.
-    onnxruntime.set_default_logger_severity(_FATAL)
-    return onnxruntime
 
 
 def _spec(node: Any) -> TensorSpec:

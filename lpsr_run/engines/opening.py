@@ -10,13 +10,14 @@ from lpsr_core.errors import LpsrError
 from lpsr_core.extras import is_installed
 from lpsr_core.model_folders import user_folder
 from lpsr_core.plans import PlanRuntime, plan_name
-from lpsr_run.engines.backends import Backend, open_engine
+from lpsr_run.engines.backends import Backend, is_triton, open_engine
 from lpsr_run.engines.base import Engine
 from lpsr_run.engines.models import Model, find_model
 from lpsr_run.engines.onnx_engine import OnnxRuntimeEngine
 from lpsr_run.engines.rtx_engine import TensorRtRtxEngine
 from lpsr_run.engines.tensorrt_engine import TensorRtEngine
 from lpsr_run.engines.trial import faster, openvino_is_worth_a_trial
+from lpsr_run.engines.triton_engine import TritonEngine
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def open_network(
         precision: variant of a released model; a path speaks for itself.
         backend: runtime; `auto` takes a TensorRT engine where one was built for this machine, then CUDA, then the CPU
             by ONNX Runtime, or by OpenVINO where that is installed, the processor is Intel's and a trial is won.
+            `triton://HOST:PORT` is a server that runs it.
         threads: of the processor; 0 for as many as there are cores.
         folder: where the released graphs and the engines built from them lie.
         device: of OpenVINO's; its CPU when empty.
@@ -65,6 +67,10 @@ def open_network(
             raise LpsrError(f"{choice}: its card says that it is a {plan_engine.card.config.role}, not a {role}")
         return Opened(Model(role, Path(choice), plan_engine.card.sha256, None), plan_engine)
     named = not choice.endswith(".onnx") and "/" not in choice
+    if is_triton(backend):
+        # What is known of the network, its calibration above all, lies here; the server knows its own precision.
+        model = find_model(choice, role, "fp32" if named else precision, folder)
+        return Opened(model, TritonEngine(backend, role))
     runtime: PlanRuntime = "tensorrt-rtx" if backend == "tensorrt-rtx" else "tensorrt"
     if backend in _ENGINES or (backend == "auto" and named):
         source = find_model(choice, role, "fp32" if named else precision, folder)

@@ -16,6 +16,7 @@ from lpsr_run.evidence.chain import Chain
 from lpsr_run.evidence.contents import MANIFEST, files_of, manifest_of
 from lpsr_run.evidence.signing import Signer
 from lpsr_run.sinks.base import DurableSink, Fault, Record, Result, write_failed
+from lpsr_run.sinks.files import made_folder
 from lpsr_run.sinks.folder import make_folder
 
 _PART = ".part-"
@@ -50,19 +51,20 @@ class EvidenceSink(DurableSink):
         self._signer, self._fault = signer, fault
         self._chain: Chain | None = None
         self._run = ""
+        self._prepared: set[str] = set()
         self.name = f"evidence:{folder.absolute()}"
         make_folder(folder)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
+        if error is None and not self.abandoned:
             self.close()
 
     def close(self) -> None:
         """Closes the chain, and removes what earlier runs began and did not finish."""
         try:
-            if self._chain is not None:
+            if self._chain is not None and not self._prepared:  # or the next run brings what is left
                 self._chain.close()
             for leftover in self._folder.glob(f"{_PART}*"):
                 if time.time() - leftover.stat().st_mtime > _STALE_SECONDS:  # not another run's that is just writing
@@ -77,8 +79,7 @@ class EvidenceSink(DurableSink):
         read = result.read
         part = self._folder / f"{_PART}{read.key}"
         try:
-            if not self._folder.is_dir():
-                self._fault(f"{self._folder}: was deleted or moved while the run wrote it; it is made anew")
+            self._ensure()
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir(parents=True)
             files = files_of(result, self._blurred)
@@ -91,6 +92,7 @@ class EvidenceSink(DurableSink):
                     os.fsync(stream.fileno())
             sync_folder(part)
             chain.take(manifest)
+            self._prepared.add(read.key)
         except OSError as error:
             shutil.rmtree(part, ignore_errors=True)
             raise write_failed(self._folder / read.key, error) from None
@@ -101,14 +103,30 @@ class EvidenceSink(DurableSink):
         final = self._folder / folder_name(record)
         try:
             if not part.is_dir():
+                if record.key in self._prepared and not final.is_dir():
+                    self._fault(f"{final}: the evidence of this read was deleted or moved before it was finished")
+                self._prepared.discard(record.key)
                 return
             manifest = (part / MANIFEST).read_bytes()
             chain = Chain(self._folder, record.run, self._signer) if again else self._chain_of(record.run)
             chain.add(final.name, manifest, again)
             part.rename(final)
             sync_folder(self._folder)
+            self._prepared.discard(record.key)
         except OSError as error:
             raise write_failed(final, error) from None
+
+    def check(self) -> None:
+        """As the base class says."""
+        try:
+            self._ensure()
+        except OSError as error:
+            raise write_failed(self._folder, error) from None
+
+    def _ensure(self) -> None:
+        if not self._folder.is_dir():
+            self._fault(f"{self._folder}: was deleted or moved while the run wrote it; it is made anew")
+            made_folder(self._folder)
 
     def _chain_of(self, run: str) -> Chain:
         if self._chain is None or run != self._run:

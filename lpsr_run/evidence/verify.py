@@ -13,6 +13,7 @@ from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.layouts import parse_layouts
 from lpsr_run.evidence.chain import SUFFIX, Entry, parse_entry
 from lpsr_run.evidence.contents import MANIFEST, SAID, digest, read_history
+from lpsr_run.evidence.retention import deleted
 from lpsr_run.evidence.signing import Verifier
 
 _PART = ".part-"
@@ -90,6 +91,7 @@ def _chain(path: Path, folder: Path, verifier: Verifier | None, named: set[str])
             entries.append(parse_entry(line))
         except ValueError:
             yield Finding(path.name, f"line {number} cannot be read")
+    removed = deleted(folder, run, verifier)
     previous, closed = digest(run.encode()), False
     for place, entry in enumerate(entries):
         shown = entry.folder or path.name
@@ -106,7 +108,10 @@ def _chain(path: Path, folder: Path, verifier: Verifier | None, named: set[str])
                 yield Finding(path.name, "is closed after another folder than its last one")
             continue
         named.add(entry.folder)
-        yield from _folder(folder / entry.folder, entry, run, previous)
+        if removed.get(entry.folder) == entry.manifest and not (folder / entry.folder).exists():
+            yield Finding(entry.folder, "was deleted by the run's retention (--keep-…)", True)
+        else:
+            yield from _folder(folder / entry.folder, entry, run, previous)
         previous = entry.manifest
     if not closed:
         yield Finding(path.name, "was never closed: its run was killed, or still runs, or its end was cut off", True)

@@ -17,6 +17,8 @@ _LARGEST = 8192
 """Pixels of an input's side, beyond which a file is broken or hostile."""
 _MOST = 2000
 """Candidates of which overlapping ones are dropped, the best ones: far more than a picture shows plates."""
+_FAR = 4.0
+"""Distance from the picture, in its longer sides, beyond which a box is broken."""
 _PAD = 114
 _SIZES = "orig_target_sizes"
 """Second input of RT-DETR as its authors export it: the picture's width and height."""
@@ -78,10 +80,11 @@ class DetectorLocator:
                 f"{self._engine.name}: unknown detector output {shapes}: {reason}; known are YOLOv5 to YOLO12, "
                 "RT-DETR, oriented boxes and key points, see docs/streams.md"
             ) from None
-        sides = np.ptp(found.quads, axis=1)
-        usable = (
-            (found.scores >= self._confidence) & np.isfinite(found.quads).all(axis=(1, 2)) & (sides > 1).all(axis=1)
-        )
+        # Boxes far outside the picture overflow whatever is computed with them.
+        near = (np.abs(found.quads) <= _FAR * max(self._width, self._height)).all(axis=(1, 2))
+        with np.errstate(invalid="ignore", over="ignore"):
+            sides = np.ptp(found.quads, axis=1)
+        usable = (found.scores >= self._confidence) & np.isfinite(found.scores) & near & (sides > 1).all(axis=1)
         quads, scores = found.quads[usable], found.scores[usable]
         best = np.argsort(-scores, kind="stable")[:_MOST]
         moved = (quads[best] - [left, top]) / factor

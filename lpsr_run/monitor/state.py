@@ -67,6 +67,7 @@ class RunState:
         stages: seconds by stage of the pipeline.
         outputs: what waits for outputs that are behind, see `SpooledSink.state`.
         listeners: told every event: a source's change of status, a failure.
+        scrub: takes secrets out of what is told in words; names of sources hold none.
     """
 
     sources: list[SourceState] = field(default_factory=list)
@@ -75,6 +76,7 @@ class RunState:
     stages: Callable[[], dict[str, float]] = dict
     outputs: list[Callable[[], dict[str, Any]]] = field(default_factory=list)
     listeners: list[Callable[[Event], None]] = field(default_factory=list)
+    scrub: Callable[[Any], Any] = lambda value: value
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
@@ -89,9 +91,14 @@ class RunState:
 
     def tell(self, event: str, **fields: Any) -> None:
         """Passes an event on to the listeners."""
+        fields = {name: value if name in ("source", "sources") else self.scrub(value) for name, value in fields.items()}
         with self._lock:
             for listener in self.listeners:
                 listener({"time": round(time.time(), 3), "event": event, **fields})
+
+    def sources_as_dicts(self) -> list[dict[str, Any]]:
+        """The sources for JSON."""
+        return [{**source.as_dict(), "error": self.scrub(source.error)} for source in self.sources]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -104,8 +111,8 @@ class RunState:
             "resident_bytes": resident_bytes(),
             "threads": threading.active_count(),
             "stages": {str(name): round(value, 3) for name, value in self.stages().items()},
-            "sources": [source.as_dict() for source in self.sources],
-            "outputs": [output() for output in self.outputs],
+            "sources": self.sources_as_dicts(),
+            "outputs": self.scrub([output() for output in self.outputs]),
         }
 
 

@@ -51,6 +51,11 @@ class StatusFile:
         self._told |= error is not None  # that is told already, and is often the same disk
         self._try("failed" if error is not None else "ended")
 
+    def write(self, status: str) -> None:
+        """Write the state for the last time, under a status; what cannot be written is told."""
+        self._closing.set()
+        self._try(status)
+
     def _run(self) -> None:
         while not self._closing.wait(_SECONDS):
             self._try("running")

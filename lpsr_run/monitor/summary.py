@@ -71,7 +71,7 @@ class Summary:
             "interrupted": self.stopped_by is not None,
             "seconds": round(self.seconds, 3),
             "stages": {str(name): round(value, 3) for name, value in self.state.stages().items()},
-            "sources": [source.as_dict() for source in self.state.sources],
+            "sources": self.state.sources_as_dicts(),
             **self.made_by(),
             "why_these_engines": self.why,
             "config": config.as_dict(),
@@ -99,7 +99,7 @@ class Summary:
             table.add_column(heading, justify="right")
         table.add_column("state", overflow="fold")
         for source in sources:
-            state = source.status if source.error is None else f"{source.status}: {source.error}"
+            state = source.status if source.error is None else f"{source.status}: {self.state.scrub(source.error)}"
             counts = (source.frames, source.dropped, source.reconnects, source.reads)
             table.add_row(source.name, *map(str, counts), state)
         console.print(table, markup=False)

@@ -9,10 +9,12 @@ from lpsr_core.layouts import parse_layouts
 from lpsr_run.config import RunConfig
 from lpsr_run.locate.base import Locator
 from lpsr_run.monitor.state import RunState, SourceState
+from lpsr_run.pipeline.containment import Failures
 from lpsr_run.pipeline.stream import Acceptance, PlateEvent, PlateStream
 from lpsr_run.pipeline.tools import Tools
 from lpsr_run.pipeline.tracking import TrackSettings
 from lpsr_run.redact import redact
+from lpsr_run.secrets import is_reference, resolve
 from lpsr_run.sources import Report, Source, list_images, open_source
 from lpsr_run.sources.images import ImageSource
 from lpsr_run.sources.live import Happening, Notice, Retry
@@ -50,14 +52,19 @@ def open_sources(
         one = SourceState(name)
         state.sources.append(one)
         notice = noticed(one, state, note, config.give_up > 0)
-        source = open_source(spec, report, config.stride, retry, notice, stop, raw, note, options)
+        source = open_source(resolve(spec), report, config.stride, retry, notice, stop, raw, note, options)
         one.live = source.live
-        sources.append(NamedSource(source, name) if config.name else source)
+        sources.append(NamedSource(source, name) if config.name or is_reference(spec) else source)
     return sources
 
 
 def open_stream(
-    config: RunConfig, tools: Tools, locator: Locator, live: bool, left_out: Callable[[PlateEvent, str], None]
+    config: RunConfig,
+    tools: Tools,
+    locator: Locator,
+    live: bool,
+    left_out: Callable[[PlateEvent, str], None],
+    failures: Failures | None = None,
 ) -> PlateStream:
     """Return the stream that reads plates as a configuration says.
 
@@ -67,6 +74,7 @@ def open_stream(
         locator: finds the plates.
         live: whether a source gives frames as they happen, so that none may wait for a full batch.
         left_out: takes each track that does not become a read, with the reason.
+        failures: takes each frame on which a model fails; None raises.
     """
     evidence = config.evidence is not None
     return PlateStream(
@@ -79,6 +87,7 @@ def open_stream(
         early=config.early,
         left_out=left_out,
         keep_frames=evidence,
+        failures=failures,
     )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lpsr_core.decode import MIN_PLATE, alternatives, decode, plate_score
 from lpsr_core.geometry import Box, Image, Quad
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
+from lpsr_run.pipeline.containment import Failures
 from lpsr_run.pipeline.plate_reader import PlateReader
 from lpsr_run.pipeline.stream import SMALLEST, PlateEvent
 from lpsr_run.pipeline.track import FusedRead, Observation, Track
@@ -30,6 +31,7 @@ def read_crops(
     layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
     collect: int = COLLECT,
     min_plate: float = MIN_PLATE,
+    failures: Failures | None = None,
 ) -> Iterator[PlateEvent]:
     """Read images that are plates already: one read an image, in order, whatever its confidence.
 
@@ -40,11 +42,24 @@ def read_crops(
         layouts: that texts may follow.
         collect: images that are collected before the networks run, in batches of the reader's.
         min_plate: plate score from which an image shows a plate, 0..1 (see `decode.plate_score`).
+        failures: takes each image on which a network fails, which costs that image; None raises.
     """
     waiting: list[Frame] = []
 
-    def flush() -> Iterator[PlateEvent]:
-        batch_of = reader.read([frame.image for frame in waiting])
+    def flush(waiting: Sequence[Frame]) -> Iterator[PlateEvent]:
+        try:
+            batch_of = reader.read([frame.image for frame in waiting])
+        except Exception as error:
+            if failures is None:
+                raise
+            if len(waiting) == 1:
+                failures.failed(f"{waiting[0].source}: frame {waiting[0].index}", error)
+            else:
+                for frame in waiting:  # the image that it failed on, and not those beside it
+                    yield from flush([frame])
+            return
+        if failures is not None:
+            failures.worked()
         for frame, log_probs, sr in zip(waiting, batch_of.log_probs, batch_of.sr, strict=True):
             height, width = frame.image.shape[:2]
             with reader.clock.stage("decode"):
@@ -62,10 +77,12 @@ def read_crops(
     for frame in _large_enough(frames, report):
         waiting.append(frame)
         if len(waiting) >= collect:
-            yield from flush()
+            yield from flush(waiting)
             waiting.clear()
     if waiting:
-        yield from flush()
+        yield from flush(waiting)
+    if failures is not None:
+        failures.ended()
 
 
 def fuse_crops(

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 from lpsr_run.alerts import Alerts
 from lpsr_run.config import RunConfig
 from lpsr_run.evidence.provenance import environment, source_digests
+from lpsr_run.evidence.retention import sweep_evidence
 from lpsr_run.evidence.signing import open_signer
 from lpsr_run.evidence.sink import EvidenceSink
 from lpsr_run.monitor.summary import Summary
-from lpsr_run.redact import redact
+from lpsr_run.redact import redact, redact_address
+from lpsr_run.retention.folders import sweep_pictures, sweep_reads
+from lpsr_run.retention.policy import SpoolLimit, WhenFull, parse_bytes
+from lpsr_run.retention.sweeper import Sweep, Sweeper
+from lpsr_run.secrets import header, resolve
 from lpsr_run.sinks.base import DurableSink, Fault
+from lpsr_run.sinks.catch_up import catch_up
 from lpsr_run.sinks.csv_file import CsvSink
 from lpsr_run.sinks.folder import set_aside
 from lpsr_run.sinks.jsonl import JsonLinesSink
 from lpsr_run.sinks.mqtt import publisher
-from lpsr_run.sinks.outbox import Outbox, catch_up
+from lpsr_run.sinks.outbox import Outbox
 from lpsr_run.sinks.postgres import inserter, is_postgres
-from lpsr_run.sinks.retention import Retention
 from lpsr_run.sinks.spool import SpooledSink
 from lpsr_run.sinks.sqlite_store import SqliteSink
 from lpsr_run.sinks.webhook import poster
@@ -51,12 +58,29 @@ def open_outbox(
         told = alerts.open(out, [source.name for source in summary.state.sources], note, stack)
         summary.state.outputs += [sink.state for sink in told]
         sinks += told
-    catch_up(out, sinks, note)
+    owed = catch_up(out, sinks, note)
     set_aside(out)
     # What other sinks get must be on the disk before.
     sync_seconds = _SYNC_SECONDS if config.crops is not None and not sinks else 0.0
     journal = stack.enter_context(JsonLinesSink(out / "reads.jsonl", sync_seconds, fault))
-    return stack.enter_context(Outbox(journal, sinks, summary.run, out, note, fault))
+    outbox = stack.enter_context(Outbox(journal, sinks, summary.run, out, note, fault, owed))
+    # A spooled sink takes reads at once, and tells of its own spool.
+    summary.state.outputs += [lane.state for lane in outbox.lanes if not isinstance(lane.sink, SpooledSink)]
+    stack.enter_context(Sweeper(config.retention, _sweeps(config, journal, outbox), fault))
+    return outbox
+
+
+def _sweeps(config: RunConfig, journal: JsonLinesSink, outbox: Outbox) -> dict[str, Sweep]:
+    """What retention deletes from, by name; the store sees to itself."""
+    out = Path(config.out)
+    sweeps = {"reads": sweep_reads(out, journal, lambda: outbox.delivered), "pictures": sweep_pictures(out)}
+    for lane in outbox.lanes:
+        if isinstance(lane.sink, (CsvSink, SpooledSink)):
+            sweeps[redact(lane.sink.name)] = lane.sink.sweep
+    if config.evidence is not None:
+        signer = open_signer(Path(config.sign)) if config.sign is not None else None
+        sweeps["evidence"] = sweep_evidence(Path(config.evidence), signer)
+    return sweeps
 
 
 def _opened(config: RunConfig, summary: Summary, note: Report, fault: Fault, stack: ExitStack) -> list[DurableSink]:
@@ -65,21 +89,23 @@ def _opened(config: RunConfig, summary: Summary, note: Report, fault: Fault, sta
     if config.csv is not None:
         sinks.append(stack.enter_context(CsvSink(Path(config.csv), fault)))
     if config.store is not None:
-        retention = Retention(config.keep_days or None, config.keep_reads or None)
         if is_postgres(config.store):
-            insert = inserter(config.store, retention)
-            sinks.append(stack.enter_context(SpooledSink(insert, redact(config.store), out / "spool-store", note)))
+            insert = inserter(config.store, config.retention)
+            name = redact(config.store)
+            sinks.append(stack.enter_context(SpooledSink(insert, name, out / "spool-store", note, fault=fault)))
         else:
-            sinks.append(stack.enter_context(SqliteSink(Path(config.store), retention, fault)))
+            sinks.append(stack.enter_context(SqliteSink(Path(config.store), config.retention, fault)))
+    limit = SpoolLimit(parse_bytes(config.spool_limit, "--spool-limit"), cast(WhenFull, config.spool_full))
     if config.webhook is not None:
-        webhook = SpooledSink(poster(config.webhook), redact(config.webhook), out / "spool", note)
-        sinks.append(stack.enter_context(webhook))
+        send = poster(partial(resolve, config.webhook), dict(map(header, config.webhook_header)))
+        name = redact_address(resolve(config.webhook))
+        sinks.append(stack.enter_context(SpooledSink(send, name, out / "spool", note, None, limit, fault)))
     if config.mqtt is not None:
-        mqtt = SpooledSink(publisher(config.mqtt), redact(config.mqtt), out / "spool-mqtt", note)
-        sinks.append(stack.enter_context(mqtt))
+        send, name = publisher(partial(resolve, config.mqtt)), redact_address(resolve(config.mqtt))
+        sinks.append(stack.enter_context(SpooledSink(send, name, out / "spool-mqtt", note, None, limit, fault)))
     if config.evidence is not None:
         signer = open_signer(Path(config.sign)) if config.sign is not None else None
-        files = (*config.video, *([config.crops] if config.crops is not None else []))
+        files = (*config.addresses, *([config.crops] if config.crops is not None else []))
         made_by = {
             **environment(),
             "run": summary.run,

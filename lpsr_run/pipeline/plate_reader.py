@@ -69,6 +69,9 @@ class PlateReader:
         views: `auto` reads a crop in further views where the first look is not sure (see `views`), `one` never.
         clock: counts the stages preprocess, generate and read; default a clock of its own.
 
+    Attributes:
+        broken: number of looks for which the reader gave NaN or infinity; they count as showing nothing.
+
     Raises:
         LpsrError: an engine does not fulfil its contract, or the generator is missing.
     """
@@ -97,6 +100,7 @@ class PlateReader:
         self._super_resolve, self._batch = super_resolve, batch
         self._calibration = calibration or Calibration()
         self._layouts, self._views = tuple(layouts), views
+        self.broken, self._proved = 0, False
         self._direct = direct_size(reader.inputs[0].shape)
 
     def read(self, crops: Sequence[Image]) -> PlateBatch:
@@ -180,7 +184,7 @@ class PlateReader:
         elif self._generator is not None:
             self._generator.run({"lr": np.zeros((1, 3, LR_SIZE[1], LR_SIZE[0]), np.float32)})
         width, height = self._direct
-        self._reader.run({"image": np.zeros((1, 3, height, width), np.float32)})
+        self._log_probs(np.zeros((1, 3, height, width), np.float32))
 
     def _begin(self, tensor: NDArray[np.float32]) -> Pending:
         """Generator, then reader: under way in a chain, and done otherwise."""
@@ -212,9 +216,18 @@ class PlateReader:
         return self._sound(values)
 
     def _sound(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        if np.isnan(values).any():
+        """The values, flat where the reader said nothing that can be meant: such a crop costs itself alone."""
+        with np.errstate(invalid="ignore"):
+            best = values.max(axis=2)
+        broken = ~np.isfinite(best).all(axis=1)  # NaN, plus infinity, or a position with no class at all
+        if not broken.any():
+            self._proved = True
+            return values
+        if broken.all() and not self._proved:
             raise LpsrError(f"{self._reader.name}: the reader gave NaN; the model is broken, export it again")
-        return values
+        self._proved = True
+        self.broken += int(broken.sum())
+        return np.where(broken[:, None, None], np.float32(-np.log(CLASSES)), values).astype(np.float32)
 
 
 def enlarge(generator: Engine, lr: NDArray[np.float32]) -> NDArray[np.float32]:

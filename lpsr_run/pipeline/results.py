@@ -22,7 +22,7 @@ def result_of(
     certain: float,
     alerts: Alerts | None = None,
 ) -> Result:
-    """Return a read with what it rests on; its pictures are on the disk then.
+    """Return a read with what it rests on; its pictures are on the disk then, or told to be missing.
 
     Args:
         event: what the stream told.
@@ -32,9 +32,6 @@ def result_of(
         watched: the texts that may be told; None tells all.
         certain: probability below which a character is `?` in the certain text, 0..1.
         alerts: say which plate of a watch list the read hits; hidden reads hit none.
-
-    Raises:
-        LpsrError: the pictures could not be written.
     """
     fused = event.read
     best, reading = fused.best, fused.reading
@@ -42,7 +39,7 @@ def result_of(
     lr: str | None = None
     sr: str | None = None
     if store is not None and not hidden:
-        lr, sr = store.save(read_key(run, number), event.source, best.crop, best.sr)
+        lr, sr = store.keep(read_key(run, number), event.source, best.crop, best.sr)
     hit = None
     if alerts is not None and not hidden:
         hit = alerts.hit(reading.text, fused.log_probs, alerts.layouts_of(event.source))

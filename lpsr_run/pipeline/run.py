@@ -13,17 +13,22 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from lpsr_core.errors import LpsrError
 from lpsr_core.layouts import Layout, parse_layouts
 from lpsr_run.alerts import open_alerts
 from lpsr_run.cameras.hangup import ReloadRequest
 from lpsr_run.cameras.running import CameraSet, with_cameras
 from lpsr_run.config import RunConfig
 from lpsr_run.monitor.event_log import EventLog
+from lpsr_run.monitor.json_lines import JsonLines
 from lpsr_run.monitor.messages import Messages
 from lpsr_run.monitor.status import StatusFile
 from lpsr_run.monitor.summary import Summary
+from lpsr_run.monitor.systemd import Supervisor
+from lpsr_run.monitor.watchdog import Watchdog
 from lpsr_run.pipeline.clock import StageClock
 from lpsr_run.pipeline.configured import open_sources, open_stream, raise_or_report
+from lpsr_run.pipeline.containment import Failures
 from lpsr_run.pipeline.crops import read_crops
 from lpsr_run.pipeline.open_sinks import open_outbox
 from lpsr_run.pipeline.outputs import refuse_overwriting
@@ -33,8 +38,9 @@ from lpsr_run.pipeline.stream import PlateEvent
 from lpsr_run.pipeline.tools import Tools, open_tools
 from lpsr_run.process import StopRequest
 from lpsr_run.sinks import PictureStore, TableSink, make_folder
-from lpsr_run.sinks.annotate import VideoSink
+from lpsr_run.sinks.annotate import Mark, VideoSink
 from lpsr_run.sinks.base import write_failed
+from lpsr_run.sinks.lines import LineSink
 from lpsr_run.sinks.lock import FolderLock
 from lpsr_run.sources import Frame, Source
 from lpsr_run.sources.merge import Ended, Merged, Quiet
@@ -63,19 +69,35 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     say = Messages(errors)
     state, done = summary.state, threading.Event()
+    supervisor = Supervisor()
+    structured = JsonLines() if config.log_format == "json" else None
+    if structured is not None:  # events say what the lines would, and the reads come with them
+        quiet = True
+        state.listeners.append(structured)
+
+    scrub = config.scrubber
+    state.scrub = scrub.within
 
     def report(line: str) -> None:
+        line = scrub(line)
         summary.failures.append(line)
         state.tell("skipped", line=line)
-        say(f"skipped: {line}")
+        if structured is None:
+            say(f"skipped: {line}")
 
     def note(line: str) -> None:
+        line = scrub(line)
         state.tell("note", line=line)
-        say(line)
+        if structured is None:
+            say(line)
 
     def fault(line: str) -> None:  # not to the log, which may be what failed
+        line = scrub(line)
         summary.unwritten.append(line)
-        say(f"error: {line}")
+        if structured is None:
+            say(f"error: {line}")
+        else:
+            structured({"time": round(time.time(), 3), "event": "unwritten", "line": line})
 
     def left_out(event: PlateEvent, why: str) -> None:
         source = state.sources[event.stream]
@@ -87,6 +109,8 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
 
     def finish(kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None) -> None:
         summary.seconds = time.perf_counter() - start
+        if outbox is None:  # what lies in the folder is an earlier run's still
+            return
         try:
             summary.write(out / "run.json", config)
         except OSError as error:
@@ -94,6 +118,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
                 fault(str(write_failed(out / "run.json", error)))
 
     def stopped() -> bool:
+        supervisor.alive()  # asked for every frame, and several times a second while none comes
         if reload.taken():
             for source in cameras.reload() if cameras is not None else ():
                 sources.append(source)
@@ -123,44 +148,70 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     out = Path(config.out)
     make_folder(out)
     lock = FolderLock(out, summary.run)
-    start, number = time.perf_counter(), 0
+    start, number, outbox = time.perf_counter(), 0, None
     try:
         with ExitStack() as stack:
             stack.enter_context(lock)
+            stack.push(finish)  # after the sinks have said what they did not take
             if config.log is not None:
                 state.listeners.append(stack.enter_context(EventLog(Path(config.log), fault)))
-            table = None if quiet else stack.enter_context(TableSink(Console(soft_wrap=False, highlight=False), out))
+            live = any(source.live for source in sources)
+            shown = _shown(out, live, quiet, stack)
             outbox = open_outbox(config, summary, note, fault, stack, alerts)
+            status = None
             if config.status is not None:
-                stack.enter_context(StatusFile(Path(config.status), state, fault))
-            store = PictureStore(out / "pictures", out) if config.pictures else None
-            stack.push(finish)
+                status = stack.enter_context(StatusFile(Path(config.status), state, fault))
+
+            def hung(line: str) -> None:
+                say(f"error: {line}")
+                state.tell("hung", line=line)
+                if status is not None:
+                    status.write("hung")
+
+            store = PictureStore(out / "pictures", out, fault) if config.pictures else None
+            if store is not None:
+                stack.callback(store.close)
             state.tell("started", sources=[source.name for source in state.sources])
+            supervisor.ready()
             with (
                 _progress(errors, quiet) as progress,
                 StopRequest() as stop,
                 ReloadRequest(again) as reload,
+                Watchdog(config.watchdog, hung) as dog,
             ):
                 merged = stack.enter_context(closing(Merged(sources, state, done, stopped)))
-                frames = _counted(tools.reader.clock, merged, sources, summary, progress, stop, report, outbox.tick)
-                for event in _events(
-                    config, tools, frames, any(source.live for source in sources), report, stack, left_out, cameras
-                ):
+                frames = _counted(tools.reader.clock, dog.watched(merged), sources, summary, progress, stop, report)
+                live = any(source.live for source in sources)
+                for event in _events(config, tools, frames, live, report, stack, left_out, fault, cameras):
                     with tools.reader.clock.stage("write"):
                         number += 1
                         result = result_of(event, summary.run, number, store, watched, config.certain, alerts)
                         outbox.write(result)
-                        if table is not None:
-                            table.write(result)
+                        if shown is not None:
+                            shown.write(result)
+                        if structured is not None:
+                            structured.read(result.read)
                     if event.event == "final":
                         state.reads += 1
                         state.sources[event.stream].reads += 1
+            if tools.reader.broken:
+                report(f"reader: gave NaN or infinite values {tools.reader.broken} times; these crops are not read")
+            supervisor.stopping()
             state.tell("ended", reads=state.reads, frames=state.frames)
     finally:
         done.set()
     if not quiet:
         summary.print_sources(Console(soft_wrap=False, highlight=False))
     return summary
+
+
+def _shown(out: Path, live: bool, quiet: bool, stack: ExitStack) -> TableSink | LineSink | None:
+    """What the terminal shows of the reads: a table at the end, or a line each where there is none."""
+    if quiet:
+        return None
+    if live:
+        return LineSink(Messages(Console(soft_wrap=True, highlight=False, markup=False)))
+    return stack.enter_context(TableSink(Console(soft_wrap=False, highlight=False), out))
 
 
 def _events(
@@ -171,17 +222,26 @@ def _events(
     report: Report,
     stack: ExitStack,
     left_out: Callable[[PlateEvent, str], None],
+    fault: Report,
     cameras: CameraSet | None,
 ) -> Iterator[PlateEvent]:
     if tools.locator is None:
         layouts = parse_layouts(config.layouts)
-        return read_crops(frames, tools.reader, report, layouts, min_plate=config.min_plate)
-    stream = open_stream(config, tools, tools.locator, live, left_out)
+        return read_crops(frames, tools.reader, report, layouts, min_plate=config.min_plate, failures=Failures(report))
+    stream = open_stream(config, tools, tools.locator, live, left_out, Failures(report))
     if cameras is not None:
         stream.settings = cameras.settings(tools.locator)
     if config.annotate is not None:
         video = stack.enter_context(VideoSink(Path(config.annotate)))
-        stream.show = lambda frame, marks: video.show(frame.image, marks, frame.milliseconds)
+
+        def show(frame: Frame, marks: list[Mark]) -> None:
+            try:
+                video.show(frame.image, marks, frame.milliseconds)
+            except LpsrError as error:  # the video ends, and the run goes on
+                stream.show = None
+                fault(str(error))
+
+        stream.show = show
     return stream.reads(frames)
 
 
@@ -193,7 +253,6 @@ def _counted(
     progress: Progress,
     stop: StopRequest,
     report: Report,
-    tick: Callable[[], None],
 ) -> Iterator[Frame | Quiet | Ended]:
     """The frames until all sources end or somebody asks to stop; the reads of what came so far still follow."""
     task = progress.add_task("frames", total=None, reads=0)
@@ -204,7 +263,6 @@ def _counted(
             item = next(coming, None)
         if item is None:
             break
-        tick()
         if isinstance(item, Ended):
             state.tell("source ended", source=state.sources[item.stream].name, why=state.sources[item.stream].error)
             raise_or_report(item, len(sources), report)

@@ -16,7 +16,9 @@ from lpsr_core.geometry import Image, Quad, rectify
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
 from lpsr_core.reads import Event
 from lpsr_run.locate.base import Location, Locator
+from lpsr_run.locate.bounds import sound
 from lpsr_run.pipeline.clock import StageClock
+from lpsr_run.pipeline.containment import Failures
 from lpsr_run.pipeline.plate_reader import PlateReader
 from lpsr_run.pipeline.tracking import FusedRead, Observation, Track, Tracker, TrackSettings
 from lpsr_run.sinks.annotate import Mark
@@ -171,6 +173,7 @@ class PlateStream:
             when they are gone.
         left_out: takes each track that does not become a read, with the reason; None when nobody asks.
         keep_frames: whether observations keep the whole frame; it takes memory.
+        failures: takes each frame on which the locator or a network fails, which costs that frame; None raises.
         kept_side: longest side in pixels of the frames that are kept or shown; 0 leaves their size.
         settings: of each stream by its number, in place of `locator`, `layouts` and `acceptance`; None for those.
     """
@@ -186,6 +189,7 @@ class PlateStream:
     early: bool = True
     left_out: Callable[[PlateEvent, str], None] | None = None
     keep_frames: bool = False
+    failures: Failures | None = None
     kept_side: int = 0
     settings: Callable[[int], StreamSettings] | None = None
 
@@ -231,6 +235,8 @@ class PlateStream:
             yield from self._end(stream)
         if failure is not None:
             raise failure
+        if self.failures is not None:
+            self.failures.ended()
 
     def _of(self, stream: int) -> StreamSettings:
         if self.settings is not None:
@@ -238,13 +244,23 @@ class PlateStream:
         return StreamSettings(self.locator, self.layouts, self.acceptance)
 
     def _take(self, frame: Frame) -> Iterator[PlateEvent]:
-        with self._clock.stage("locate"):
-            locations = self._of(frame.stream).locator.locate(frame.image)
-        locations = [location for location in locations if _large_enough(location)]
-        quads = tuple(location.quad for location in locations)
-        with self._clock.stage("rectify"):
-            crops = tuple(rectify(frame.image, quad, MARGIN) for quad in quads)
-        zones = tuple(location.zone for location in locations)
+        quads: tuple[Quad, ...] = ()
+        crops: tuple[Image, ...] = ()
+        zones: tuple[str | None, ...] = ()
+        try:
+            with self._clock.stage("locate"):
+                found = sound(self._of(frame.stream).locator.locate(frame.image), frame.image)
+            locations = [location for location in found if _large_enough(location)]
+            quads = tuple(location.quad for location in locations)
+            with self._clock.stage("rectify"):
+                crops = tuple(rectify(frame.image, quad, MARGIN) for quad in quads)
+            zones = tuple(location.zone for location in locations)
+        except Exception as error:
+            quads, crops, zones = (), (), ()
+            self._failed(frame, error)
+        else:
+            if self.failures is not None and not crops:
+                self.failures.worked()
         self._pending.append(_Pending(self._kept(frame), quads, zones, crops))
         # The second bound keeps the memory of waiting frames small where there are no plates.
         crops_waiting = sum(len(entry.crops) for entry in self._pending)
@@ -269,7 +285,19 @@ class PlateStream:
         if not pending:
             return
         crops = [crop for entry in pending for crop in entry.crops]
-        result = self.reader.read(crops) if crops else None
+        try:
+            result = self.reader.read(crops) if crops else None
+        except Exception as error:
+            if len(pending) == 1:
+                self._failed(pending[0].frame, error)
+                yield from self._track(pending[0].frame, [])
+                return
+            for entry in pending:  # the frame that it failed on, and not those beside it
+                self._pending = [entry]
+                yield from self._flush()
+            return
+        if crops and self.failures is not None:
+            self.failures.worked()
         position = 0
         for entry in pending:
             observations = []
@@ -291,6 +319,11 @@ class PlateStream:
                 )
                 position += 1
             yield from self._track(entry.frame, observations)
+
+    def _failed(self, frame: Frame, error: Exception) -> None:
+        if self.failures is None:
+            raise error
+        self.failures.failed(f"{frame.source}: frame {frame.index}", error)
 
     def _track(self, frame: Frame, observations: list[Observation]) -> Iterator[PlateEvent]:
         scene = self._scenes.get(frame.stream)

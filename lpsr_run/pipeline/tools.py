@@ -10,7 +10,7 @@ from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
 from lpsr_core.model_folders import find_graph
 from lpsr_run.config import RunConfig
-from lpsr_run.engines.backends import Backend, open_engine
+from lpsr_run.engines.backends import Backend, is_triton, open_engine
 from lpsr_run.engines.base import Engine
 from lpsr_run.engines.models import DEFAULT_MODEL, Model, find_model
 from lpsr_run.engines.opening import open_network
@@ -116,5 +116,5 @@ def open_locator(
 
 
 def _without_engine(backend: Backend) -> Backend:
-    """Engines are built from released readers and generators; what finds plates runs in ONNX Runtime."""
-    return "auto" if backend in ("tensorrt", "tensorrt-rtx") else backend
+    """Engines are built from released readers and generators, and served; what finds plates runs in ONNX Runtime."""
+    return "auto" if backend in ("tensorrt", "tensorrt-rtx") or is_triton(backend) else backend

@@ -128,10 +128,25 @@ class DurableSink(ClosesItself):
 
     Attributes:
         name: kind and place, the same in every run.
+        abandoned: whether a thread hangs in it, so that closing it would hang too.
     """
 
     name: str
+    abandoned = False
     _own_run, _own_count = "", 0
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self.abandoned:
+            super().__exit__(kind, error, trace)
+
+    def check(self) -> None:
+        """Look whether the output is still where it was, make it anew where it is not, and tell; called ever so often.
+
+        Raises:
+            LpsrError: it cannot be made anew.
+        """
 
     def prepare(self, result: Result) -> None:
         """Put aside what the read alone does not hold, before it is recorded.

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
 from pathlib import Path
 from typing import Any
 
+from lpsr_run.redact import shown
+from lpsr_run.retention.lines import csv_line, kept_from
+from lpsr_run.retention.policy import Retention
 from lpsr_run.sinks.base import DurableSink, Fault, Record, vanished, write_failed
-from lpsr_run.sinks.files import append_line, end_line, is_at
+from lpsr_run.sinks.files import append_line, end_line, is_at, made_folder, sync_folder, write_rest
 
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULAS = ("=", "+", "-", "@")
 COLUMNS = (
     *("source", "time", "milliseconds", "frame", "track", "text", "certain", "layout", "confidence", "plate"),
     *("frames", "agreeing"),
@@ -19,8 +23,11 @@ COLUMNS = (
 
 
 def harmless(value: Any) -> Any:
-    """A value that no spreadsheet takes for a formula: names of files and cameras come from anywhere."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
+    """A value that no spreadsheet takes for a formula, on one line: names of files and cameras come from anywhere."""
+    if not isinstance(value, str):
+        return value
+    value = shown(value)
+    return f"'{value}" if value.startswith(_FORMULAS) else value
 
 
 class CsvSink(DurableSink):
@@ -38,8 +45,9 @@ class CsvSink(DurableSink):
         self._path, self._fault = path, fault
         self.name = f"csv:{path.absolute()}"
         self._known: dict[str, set[int]] = {}
+        self._lock = threading.RLock()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            made_folder(path.parent)
             self._open()
         except OSError as error:
             raise write_failed(path, error) from None
@@ -51,17 +59,48 @@ class CsvSink(DurableSink):
     def deliver(self, record: Record, again: bool = False) -> None:
         """As the base class says."""
         values = {**record.fields, **record.fields["box"]}
-        try:
-            if not is_at(self._file, self._path):
-                self._fault(vanished(self._path))
+        with self._lock:
+            try:
+                self._ensure()
+                if again and record.number in self._numbers(record.run):
+                    return
+                self._append(["" if values[name] is None else harmless(values[name]) for name in COLUMNS])
+                if record.run in self._known:
+                    self._known[record.run].add(record.number)
+            except OSError as error:
+                raise write_failed(self._path, error) from None
+
+    def check(self) -> None:
+        """As the base class says."""
+        with self._lock:
+            try:
+                self._ensure()
+            except OSError as error:
+                raise write_failed(self._path, error) from None
+
+    def sweep(self, rule: Retention, now: float) -> int:
+        """Delete the oldest lines that a rule does not keep; how many.
+
+        Raises:
+            OSError: the file could not be written; it is as it was.
+        """
+        head = (",".join(COLUMNS) + "\n").encode()
+        with self._lock:
+            self._ensure()
+            offset, count = kept_from(self._path, rule, now, csv_line(COLUMNS), len(head))
+            if count:
+                write_rest(self._path, offset, head)
                 self._file.close()
-                self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._open()
-            if again and record.number in self._numbers(record.run):
-                return
-            self._append(["" if values[name] is None else harmless(values[name]) for name in COLUMNS])
-        except OSError as error:
-            raise write_failed(self._path, error) from None
+            return count
+
+    def _ensure(self) -> None:
+        if not is_at(self._file, self._path):
+            self._fault(vanished(self._path))
+            self._file.close()
+            self._known.clear()
+            made_folder(self._path.parent)
+            self._open()
 
     def _open(self) -> None:
         self._file = self._path.open("a+b", buffering=0)
@@ -69,6 +108,7 @@ class CsvSink(DurableSink):
         head = self._file.readline().decode("utf-8", "replace")
         if not head:
             self._append(COLUMNS)
+            sync_folder(self._path.parent)
         elif head.strip() != ",".join(COLUMNS):
             self._file.close()
             raise OSError(0, "is another table")

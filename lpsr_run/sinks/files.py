@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import os
+import shutil
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TypeVar
 
-from lpsr_core.files import replace_file, sync_folder
+from lpsr_core.files import replace_file, replacing, sync_folder
 
-__all__ = ["ClosesItself", "append_line", "end_line", "is_at", "replace_file", "sync_folder"]
+__all__ = [
+    "ClosesItself",
+    "append_line",
+    "end_line",
+    "is_at",
+    "made_folder",
+    "replace_file",
+    "sync_folder",
+    "write_rest",
+]
 
 Closing = TypeVar("Closing", bound="ClosesItself")
 
@@ -32,13 +42,16 @@ class ClosesItself(ABC):
         """Closes it."""
 
 
-def append_line(file: IO[bytes], line: bytes, synced: bool = True) -> None:
+def append_line(file: IO[bytes], line: bytes, synced: bool = True) -> int:
     """Writes a line at the end of an unbuffered file; it is in the file when this returns, or nothing of it is.
 
     Args:
         file: open for appending, or at least for writing.
         line: with its newline.
         synced: whether it is on the disk, and not only on its way there, when this returns.
+
+    Returns:
+        The offset in bytes at which it begins.
 
     Raises:
         OSError: it could not be written.
@@ -55,6 +68,7 @@ def append_line(file: IO[bytes], line: bytes, synced: bool = True) -> None:
         with suppress(OSError):
             file.truncate(start)
         raise
+    return start
 
 
 def is_at(file: IO[bytes], path: Path) -> bool:
@@ -76,3 +90,35 @@ def end_line(path: Path) -> None:
             stream.seek(-1, os.SEEK_END)
             if stream.read(1) != b"\n":
                 stream.write(b"\n")
+
+
+def made_folder(path: Path) -> bool:
+    """Make a folder, with those above it, so that a power cut does not take it; whether it was missing.
+
+    Raises:
+        OSError: it could not be made.
+    """
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for each in reversed(missing):
+        sync_folder(each.parent)
+    return bool(missing)
+
+
+def write_rest(path: Path, offset: int, head: bytes = b"") -> None:
+    """Replace a file by what begins at an offset; whoever looks sees the old one or the new one.
+
+    Args:
+        path: of the file.
+        offset: in bytes.
+        head: written before it.
+
+    Raises:
+        OSError: it could not be written; the file is as it was.
+    """
+    with replacing(path, synced=True) as part:
+        with path.open("rb") as old, part.open("wb") as new:
+            new.write(head)
+            old.seek(offset)
+            shutil.copyfileobj(old, new)
+        shutil.copymode(path, part)

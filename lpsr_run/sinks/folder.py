@@ -6,11 +6,16 @@ import tempfile
 from pathlib import Path
 
 from lpsr_run.sinks.base import write_failed
+from lpsr_run.sinks.files import made_folder, sync_folder
 
 EARLIER_READS = "reads.earlier.jsonl"
 """What `reads.jsonl` is called where it was set aside."""
 DELIVERED = ".delivered.json"
 """Beside the reads: how many of them each sink has, as long as one has not got all."""
+
+MOVING = ".earlier.part"
+"""What `earlier-N` is called until everything lies in it."""
+_MOVED = {"run.json": "run.json", "pictures": "pictures", "reads.jsonl": EARLIER_READS, DELIVERED: DELIVERED}
 
 
 def set_aside(out: Path) -> Path | None:
@@ -28,23 +33,26 @@ def set_aside(out: Path) -> Path | None:
     Raises:
         LpsrError: the files could not be moved.
     """
-    reads = out / "reads.jsonl"
-    moved = {"run.json": "run.json", "pictures": "pictures", "reads.jsonl": EARLIER_READS, DELIVERED: DELIVERED}
+    reads, part = out / "reads.jsonl", out / MOVING
     try:
-        # A folder called pictures without our reads beside it is not ours to move.
-        if not (reads.is_file() and reads.stat().st_size):
-            return None
+        if not part.is_dir():
+            # A folder called pictures without our reads beside it is not ours to move.
+            if not (reads.is_file() and reads.stat().st_size):
+                return None
+            part.mkdir()
+        # A run that was killed in the middle of this leaves the rest to the next one: nothing is written in between.
+        for name, new in _MOVED.items():
+            if (out / name).exists() and not (part / new).exists():
+                (out / name).rename(part / new)
+        sync_folder(part)
         number = 1
         while (out / f"earlier-{number}").exists():
             number += 1
-        folder = out / f"earlier-{number}"
-        folder.mkdir()
-        for name, new in moved.items():
-            if (out / name).exists():
-                (out / name).rename(folder / new)
+        part.rename(out / f"earlier-{number}")
+        sync_folder(out)
     except OSError as error:
         raise write_failed(out, error) from None
-    return folder
+    return out / f"earlier-{number}"
 
 
 def make_folder(out: Path) -> None:
@@ -54,7 +62,7 @@ def make_folder(out: Path) -> None:
         LpsrError: it cannot be made or written.
     """
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        made_folder(out)
         with tempfile.TemporaryFile(dir=out):
             pass
     except OSError as error:

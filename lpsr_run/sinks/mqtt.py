@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from lpsr_core.errors import MissingExtraError, UsageError
-from lpsr_run.redact import redact
+from lpsr_run.redact import redact_address
 from lpsr_run.sinks.spool import NotTakenError, Send
 
 _TIMEOUT = 10.0
@@ -51,31 +52,39 @@ def parse_broker(url: str, what: str = "--mqtt") -> Broker:
         parts, port = urlsplit(""), 0
     topic = parts.path.strip("/")
     if not port or not parts.hostname or not topic or set(url) & set("#+?"):
-        raise UsageError(f"{what} takes mqtt://host/topic or mqtts://host:port/topic, not {redact(url)!r}")
+        raise UsageError(f"{what} takes mqtt://host/topic or mqtts://host:port/topic, not {redact_address(url)!r}")
     tls = parts.scheme.lower() == "mqtts"
     return Broker(parts.hostname, port, topic, parts.username or "", parts.password or "", tls)
 
 
-def publisher(url: str) -> Send:
+def publisher(url: str | Callable[[], str]) -> Send:
     """Publishes reads with quality of service 1, so that the broker says that it has each.
 
     Args:
-        url: `mqtt://[user:password@]host[:port]/topic`, or `mqtts://` for TLS.
+        url: `mqtt://[user:password@]host[:port]/topic`, or `mqtts://` for TLS. What gives it is asked for every
+            connection, as a password may change.
 
     Raises:
         UsageError: the URL is none.
         MissingExtraError: paho-mqtt is not installed.
     """
-    broker = parse_broker(url)
+    give = url if callable(url) else lambda: url
+    parse_broker(give())
     try:
         from paho.mqtt import client as mqtt
         from paho.mqtt.enums import CallbackAPIVersion
     except ImportError:
         raise MissingExtraError("paho-mqtt", "mqtt") from None
     connected: list[Any] = []
+    topics: list[str] = []
 
     def connect() -> Any:
         """A client that the broker has let in. Each is new: what an old one could not deliver it would send again."""
+        try:
+            broker = parse_broker(give())
+        except UsageError as error:  # whoever changes a file may be in the middle of it
+            raise NotTakenError(str(error)) from None
+        topics[:] = [broker.topic]
         client: Any = mqtt.Client(CallbackAPIVersion.VERSION2)
         if broker.user:
             client.username_pw_set(unquote(broker.user), unquote(broker.password))
@@ -105,7 +114,7 @@ def publisher(url: str) -> Send:
                 for old in connected:
                     leave(old)
                 connected[:] = [connect()]
-            message = connected[0].publish(broker.topic, body, qos=1)
+            message = connected[0].publish(topics[0], body, qos=1)
             message.wait_for_publish(_TIMEOUT)
             taken = message.is_published()
         except (OSError, ValueError, RuntimeError) as error:

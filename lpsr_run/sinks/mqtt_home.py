@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from lpsr_core.errors import MissingExtraError
 from lpsr_run.sinks.mqtt import Broker, parse_broker
+from lpsr_run.sinks.pictures import find_picture
 from lpsr_run.sinks.spool import NotTakenError
 
 _TIMEOUT = 10.0
@@ -77,8 +78,8 @@ class HomePublisher:
         if new:
             self._announce(camera)
         if self._root is not None and read.get("lr_image"):
-            picture = self._root / (read.get("sr_image") or read["lr_image"])
-            if picture.is_file():
+            picture = find_picture(self._root, read.get("sr_image") or read["lr_image"])
+            if picture is not None:
                 self._publish(self.topic(camera, "picture"), picture.read_bytes())
         self._publish(self.topic(camera, "read"), body)
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import cv2
 
+from lpsr_core.errors import LpsrError
 from lpsr_core.files import replace_file
 from lpsr_core.geometry import Image
-from lpsr_run.sinks.base import write_failed
+from lpsr_run.sinks.base import Fault, write_failed
+from lpsr_run.sinks.files import made_folder
 
 
 class PictureStore:
@@ -18,10 +20,30 @@ class PictureStore:
     Args:
         folder: made when the first picture comes.
         root: what the returned paths are relative to.
+        fault: told when pictures cannot be written, and when somebody deleted or moved the folder.
     """
 
-    def __init__(self, folder: Path, root: Path) -> None:
-        self._folder, self._root = folder, root
+    def __init__(self, folder: Path, root: Path, fault: Fault = lambda line: None) -> None:
+        self._folder, self._root, self._fault = folder, root, fault
+        self._made, self._lost = False, 0
+
+    def keep(self, key: str, source: str, lr: Image, sr: Image | None) -> tuple[str | None, str | None]:
+        """Save the pictures of a read, or tell that they could not be: the read goes on without them.
+
+        Args and the value are those of `save`; a picture that was not written is None.
+        """
+        try:
+            return self.save(key, source, lr, sr)
+        except (LpsrError, cv2.error) as error:
+            self._lost += 1
+            if self._lost == 1:
+                self._fault(f"{error}; reads go on without pictures")
+            return None, None
+
+    def close(self) -> None:
+        """Tell how many reads have no pictures."""
+        if self._lost > 1:
+            self._fault(f"{self._folder}: {self._lost} reads have no pictures")
 
     def save(self, key: str, source: str, lr: Image, sr: Image | None) -> tuple[str, str | None]:
         """Writes what was cut from a read's frame, and the generator's picture of it; both are on the disk then.
@@ -46,8 +68,21 @@ class PictureStore:
         path = self._folder / name
         _, data = cv2.imencode(".png", image[..., ::-1])
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            if made_folder(self._folder) and self._made:
+                self._fault(f"{self._folder}: was deleted or moved while the run wrote it; it is made anew")
+            self._made = True
             replace_file(path, data.tobytes(), synced=True)
         except OSError as error:
             raise write_failed(path, error) from None
         return path.relative_to(self._root).as_posix()
+
+
+def find_picture(root: Path, name: str) -> Path | None:
+    """The picture that a read names, also where its run's files were set aside since; None where it is gone.
+
+    Args:
+        root: output folder of the read's run.
+        name: relative to it.
+    """
+    places = (root / name, *root.glob(f"earlier-*/{name}"))
+    return next((place for place in places if place.is_file()), None)

@@ -1,7 +1,7 @@
 """Reads on their way to somebody else's server, through a spool on disk: an outage loses nothing.
 
-Every read is a file of the spool before it is acknowledged, and leaves it when the server has taken it. A thread sends
-them in order, and goes on with what an earlier run left.
+Every read is a file of the spool before it counts as delivered, and leaves it when the server has taken it. A thread
+sends them in order, and goes on with what an earlier run left.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lpsr_core.files import replace_file
-from lpsr_run.sinks.base import DurableSink, Record, write_failed
-from lpsr_run.sinks.folder import make_folder
+from lpsr_run.retention.policy import Retention, SpoolLimit
+from lpsr_run.sinks.base import DurableSink, Fault, Record, write_failed
+from lpsr_run.sinks.spool_folder import SpoolFolder
 from lpsr_run.sources.live import Retry
 
 _FAREWELL = 2.0
@@ -56,6 +55,8 @@ class SpooledSink(DurableSink):
         spool: folder of what was not taken yet; `refused` in it holds what never will be.
         notice: told in one line when the server begins to fail, when it is back, and of reads that it refuses.
         retry: how long to wait between attempts.
+        limit: how large the spool may grow.
+        fault: told at the end of reads that were dropped or vanished.
 
     Raises:
         LpsrError: the spool cannot be made or written.
@@ -68,13 +69,15 @@ class SpooledSink(DurableSink):
         spool: Path,
         notice: Callable[[str], None] = lambda _: None,
         retry: Retry | None = None,
+        limit: SpoolLimit | None = None,
+        fault: Fault = lambda line: None,
     ) -> None:
-        self._send, self._shown, self._spool, self._notice = send, shown, spool, notice
+        self._send, self._shown, self._notice, self._fault = send, shown, notice, fault
         self._retry = retry or Retry(longest=60.0)
         self.name = f"spool:{spool.absolute()}"
-        make_folder(spool)
-        make_folder(spool / "refused")
-        self._last = max(map(_nanoseconds, self._files()), default=0)
+        self._spool = SpoolFolder(spool, limit)
+        self._why: str | None = None
+        self._sent = 0
         self._wake, self._closing = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
         self._thread.start()
@@ -84,76 +87,100 @@ class SpooledSink(DurableSink):
         self._closing.set()
         self._wake.set()
         self._thread.join(_FAREWELL)
+        if self._spool.dropped:
+            self._fault(f"{self._shown}: {self._spool.dropped} reads were dropped (--spool-limit), the oldest first")
+        if self._spool.vanished:
+            self._fault(f"{self._spool.path}: {self._spool.vanished} reads were deleted or moved before they were sent")
 
     @property
     def waiting(self) -> int:
         """Reads in the spool."""
-        return len(self._files())
+        return len(self._spool)
 
     def state(self) -> dict[str, Any]:
-        """For the state of the run: how many reads wait, and since when the oldest does, in seconds."""
-        files = self._files()
-        age = max(time.time() - _nanoseconds(files[0]) / 1e9, 0.0) if files else 0.0
-        return {"name": self._shown, "waiting": len(files), "oldest_seconds": round(age, 1)}
+        """For the state of the run: what waits, since when, in seconds, and why, and what was set aside or dropped."""
+        spool = self._spool
+        return {
+            "name": self._shown,
+            "waiting": len(spool),
+            "oldest_seconds": round(spool.oldest_seconds(), 1),
+            "bytes": spool.bytes,
+            "sent": self._sent,
+            "refused": spool.refused,
+            "dropped": spool.dropped,
+            "expired": spool.expired,
+            "error": self._why,
+        }
 
     def deliver(self, record: Record, again: bool = False) -> None:
-        """As the base class says; what was sent before is sent again, under the same key."""
+        """As the base class says; what was sent before is sent again, under the same key.
+
+        Raises:
+            SpoolFullError: there is no room, and nothing is to be dropped.
+        """
+        before = self._spool.dropped
         try:
-            self._spool.mkdir(parents=True, exist_ok=True)
-            if again and any(self._spool.glob(f"*-{record.key}.json")):
-                return
-            # Names sort as the reads came, also over runs, and also when the clock is set back.
-            self._last = max(time.time_ns(), self._last + 1)
-            path = self._spool / f"{self._last:020d}-{record.key}.json"
-            replace_file(path, record.line.encode(), synced=True)
+            gone = self._spool.add(record, again)
         except OSError as error:
-            raise write_failed(self._spool, error) from None
+            raise write_failed(self._spool.path, error) from None
+        if gone:
+            self._tell_gone()
+        if self._spool.dropped and not before:
+            self._notice(f"{self._shown}: the spool is full (--spool-limit); the oldest reads are dropped")
         self._wake.set()
 
-    def _files(self) -> list[Path]:
-        return sorted(self._spool.glob("*.json"))
+    def check(self) -> None:
+        """As the base class says."""
+        try:
+            if self._spool.check():
+                self._tell_gone()
+        except OSError as error:
+            raise write_failed(self._spool.path, error) from None
+
+    def sweep(self, rule: Retention, now: float) -> int:
+        """Delete the oldest reads that a rule does not keep; how many (see `SpoolFolder.sweep`)."""
+        return self._spool.sweep(rule, now)
+
+    def _tell_gone(self) -> None:
+        self._fault(f"{self._spool.path}: was deleted or moved while the run wrote it; it is made anew")
 
     def _run(self) -> None:
         failures = 0
         until: float | None = None
-        files = deque[Path]()
         while True:
             if self._closing.is_set():
                 until = until or time.monotonic() + _FAREWELL
                 if failures or time.monotonic() > until:
                     return
             self._wake.clear()
-            if not files:  # what comes while these are sent sorts after them
-                files.extend(self._files())
+            self._spool.scan()
+            files = self._spool.head(2)
             if not files:
                 if self._closing.is_set():
                     return
-                self._wake.wait()
+                self._wake.wait(5.0)  # somebody may put dead letters back
                 continue
             why = self._try(files[0])
-            if why is not None and failures >= _POISON and len(files) < 2:
-                files = deque(self._files()) or files  # with what came since
             if why is not None and why.answered and failures >= _POISON and len(files) > 1:
-                why = self._pass_over(files, why, failures + 1)
+                why = self._pass_over(files[0], files[1], why, failures + 1)
             if why is None:
-                if files and not files[0].exists():
-                    files.popleft()
+                self._why = None
                 if failures:
                     self._notice(f"{self._shown}: takes reads again; {self.waiting} are waiting")
                 failures = 0
                 continue
+            self._why = str(why)
             if failures == 0:
-                self._notice(f"{self._shown}: {why}; reads wait in {self._spool}")
+                self._notice(f"{self._shown}: {why}; reads wait in {self._spool.path}")
             self._closing.wait(max(self._retry.delay(failures), why.wait))
             failures += 1
 
-    def _pass_over(self, files: deque[Path], why: NotTakenError, tries: int) -> NotTakenError | None:
+    def _pass_over(self, first: Path, second: Path, why: NotTakenError, tries: int) -> NotTakenError | None:
         """Set the first read aside where the server takes the one behind it, and still not this one."""
-        if self._try(files[1]) is not None:
+        if self._try(second) is not None:
             return why
-        del files[1]
-        if self._try(files[0]) is not None:
-            self._set_aside(files[0], f"was not taken {tries} times ({why}), and the one behind it was")
+        if self._try(first) is not None:
+            self._set_aside(first, f"was not taken {tries} times ({why}), and the one behind it was")
         return None
 
     def _try(self, path: Path) -> NotTakenError | None:
@@ -162,6 +189,7 @@ class SpooledSink(DurableSink):
             try:
                 body = path.read_bytes()
             except FileNotFoundError:  # somebody took it away
+                self._spool.lost(path)
                 return None
             try:
                 json.loads(body)
@@ -173,18 +201,14 @@ class SpooledSink(DurableSink):
             except ValueError as error:
                 self._set_aside(path, f"is not a read: {error}")
             else:
-                path.unlink(missing_ok=True)
+                self._sent += 1
+                self._spool.remove(path)
         except OSError as error:  # of the disk; what could not be moved is tried again
             return NotTakenError(f"{path}: {error.strerror or error}")
+        except Exception as error:  # of a client library: the thread must not end
+            return NotTakenError(f"unexpected {type(error).__name__}: {error}", answered=True)
         return None
 
     def _set_aside(self, path: Path, why: str) -> None:
-        kept = self._spool / "refused" / path.name
-        path.replace(kept)
-        self._notice(f"{self._shown}: {path.name} {why}; kept in {kept.parent}")
-
-
-def _nanoseconds(path: Path) -> int:
-    """When a read came, as its file's name says."""
-    head = path.stem.partition("-")[0]
-    return int(head) if head.isascii() and head.isdigit() else 0
+        kept = self._spool.set_aside(path, why)
+        self._notice(f"{self._shown}: {path.name} {why}; kept in {kept.parent}; lpsr-spool retry sends it again")

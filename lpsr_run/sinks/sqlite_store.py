@@ -11,6 +11,7 @@ from typing import Any
 
 from lpsr_core.errors import LpsrError
 from lpsr_run.sinks.base import ELSEWHERE, MAKE_ROOM, DurableSink, Fault, NotNowError, Record, vanished, why
+from lpsr_run.sinks.files import made_folder
 from lpsr_run.sinks.retention import PRUNED_READS, PRUNED_SECONDS, Retention
 from lpsr_run.sinks.rows import COLUMNS, row_of
 
@@ -80,82 +81,137 @@ class SqliteSink(DurableSink):
     def __init__(self, path: Path, retention: Retention | None = None, fault: Fault = lambda line: None) -> None:
         self._path, self._retention, self._fault, self._count = path, retention or Retention(), fault, 0
         self.name = f"store:{path.absolute()}"
+        self._database: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
+        self._pruned = 0.0
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            made_folder(path.parent)
             self._open()
             self._prune()
         except (sqlite3.Error, OSError) as error:
-            raise LpsrError(f"{path}: cannot be used as the store of reads: {_why(error)}") from None
-
-    def _open(self) -> None:
-        self._database = sqlite3.connect(self._path, timeout=10, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = FULL")  # what was written stays, also through a power cut
-        self._database.execute("PRAGMA cache_size = -256")  # KiB: rows are appended and seldom read
-        self._prepare()
-        self._database.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
-        self._identity = _identity(self._path)
+            if _locked(error):  # it is opened with the first read that finds it free
+                self._shut()
+            else:
+                raise LpsrError(f"{path}: cannot be used as the store of reads: {_why(error)}") from None
 
     def close(self) -> None:
         """Closes it."""
-        self._database.close()
+        self._shut()
 
     def deliver(self, record: Record, again: bool = False) -> None:
         """As the base class says; while others lock the database, this raises `NotNowError`."""
         values = row_of(record)
         try:
-            if _identity(self._path) != self._identity:
-                self._fault(vanished(self._path))
-                self._database.close()
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._open()
-            self._insert(values, record)
+            self._insert(self._ensured(), values, record)
             self._count += 1
             if self._count % PRUNED_READS == 0 or time.monotonic() - self._pruned > PRUNED_SECONDS:
                 self._prune()
         except (sqlite3.Error, OSError) as error:
-            if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-                raise NotNowError(f"{self._path}: is locked by somebody else") from None
-            raise LpsrError(
-                f"{self._path}: cannot be written: {_why(error)}; what was written before is kept"
-            ) from None
+            raise self._failed(error) from None
 
-    def _insert(self, values: tuple[Any, ...], record: Record) -> None:
-        with self._transaction():
-            self._database.execute(_INSERT, values[:-1])
-            if values[-1] is not None:
-                self._database.execute(_INSERT_LOG_PROBS, (values[-1], record.run, record.number))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
+    def check(self) -> None:
+        """As the base class says."""
         try:
-            yield
+            self._ensured()
+        except (sqlite3.Error, OSError) as error:
+            raise self._failed(error) from None
+
+    def _failed(self, error: sqlite3.Error | OSError) -> LpsrError:
+        if _locked(error):
+            return NotNowError(f"{self._path}: is locked by somebody else")
+        self._shut()  # a disk or a server that comes back wants it opened anew
+        return LpsrError(f"{self._path}: cannot be written: {_why(error)}; what was written before is kept")
+
+    def _ensured(self) -> sqlite3.Connection:
+        """The open database, made anew where somebody deleted or moved it."""
+        if self._database is not None and _identity(self._path) != self._identity:
+            self._fault(vanished(self._path))
+            self._shut()
+            made_folder(self._path.parent)
+        if self._database is None:
+            self._open()
+        assert self._database is not None
+        return self._database
+
+    def _open(self) -> None:
+        # One thread uses it at a time, and not always the one that opened it.
+        self._database = sqlite3.connect(
+            self._path, timeout=_BUSY_MILLISECONDS / 1000, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = FULL")  # what was written stays, also through a power cut
+            self._database.execute("PRAGMA secure_delete = ON")  # what retention deletes is gone from the file too
+            self._database.execute("PRAGMA cache_size = -256")  # KiB: rows are appended and seldom read
+            self._prepare()
         except BaseException:
-            with suppress(sqlite3.Error):  # a full disk has ended it
-                self._database.execute("ROLLBACK")
+            self._shut()
             raise
-        self._database.execute("COMMIT")
+        self._identity = _identity(self._path)
+
+    def _shut(self) -> None:
+        if self._database is not None:
+            with suppress(sqlite3.Error):
+                self._database.close()
+        self._database = None
+
+    @staticmethod
+    def _insert(database: sqlite3.Connection, values: tuple[Any, ...], record: Record) -> None:
+        with _transaction(database):
+            database.execute(_INSERT, values[:-1])
+            if values[-1] is not None:
+                database.execute(_INSERT_LOG_PROBS, (values[-1], record.run, record.number))
 
     def _prepare(self) -> None:
-        with self._transaction():
-            (version,) = self._database.execute("PRAGMA user_version").fetchone()
-            (tables,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        database = self._database
+        assert database is not None
+        with _transaction(database):
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+            (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
             if (version == 0 and tables == 0) or 0 < version < SCHEMA:
                 for step in range(version, SCHEMA) if version else (0,):
                     for statement in _UPGRADES[step].split(";\n"):
-                        self._database.execute(statement)
-                self._database.execute(f"PRAGMA user_version = {SCHEMA}")
+                        database.execute(statement)
+                database.execute(f"PRAGMA user_version = {SCHEMA}")
             elif version != SCHEMA:
                 raise sqlite3.DatabaseError(f"schema {version} is not {SCHEMA}, the store's of this version")
 
     def _prune(self) -> None:
         self._pruned = time.monotonic()
-        if self._retention.days is not None:
-            self._database.execute("DELETE FROM reads WHERE stored < ?", (time.time() - 86400 * self._retention.days,))
-        if self._retention.reads is not None:
+        assert self._database is not None
+        rule, database = self._retention, self._database
+        if rule.days is not None:
+            database.execute("DELETE FROM reads WHERE stored < ?", (rule.oldest(time.time()),))
+        if rule.reads is not None:
             newest = "SELECT id FROM reads ORDER BY id DESC LIMIT 1 OFFSET ?"
-            self._database.execute(f"DELETE FROM reads WHERE id <= ({newest})", (self._retention.reads,))
+            database.execute(f"DELETE FROM reads WHERE id <= ({newest})", (rule.reads,))
+        while rule.bytes is not None:
+            names = ("PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size", "SELECT count(*) FROM reads")
+            pages, free, size, count = (database.execute(name).fetchone()[0] for name in names)
+            if not count or (pages - free) * size <= rule.bytes:
+                return
+            oldest = "SELECT id FROM reads ORDER BY id LIMIT 1 OFFSET ?"
+            database.execute(f"DELETE FROM reads WHERE id <= ({oldest})", (count // 20,))
+
+
+@contextmanager
+def _transaction(database: sqlite3.Connection) -> Iterator[None]:
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        with suppress(sqlite3.Error):  # a full disk has ended it
+            database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
+
+
+def _locked(error: sqlite3.Error | OSError) -> bool:
+    """Whether somebody else locks the database."""
+    name = getattr(error, "sqlite_errorname", None)
+    if name is None:  # before Python 3.11
+        return isinstance(error, sqlite3.Error) and "locked" in str(error)
+    return str(name).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import difflib
 import math
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lpsr_core.errors import UsageError
+from lpsr_core.tomlfile import read_toml as load_toml
 from lpsr_run.tomlfile.lines import Key, key_lines, line_of
 from lpsr_run.tomlfile.secrets import expand, literal_password, read_secret
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 _KINDS = {str: "a string", bool: "true or false", int: "a whole number", float: "a number", list: "a list"}
 
@@ -57,13 +52,8 @@ def read_toml(path: Path) -> Document:
     Raises:
         UsageError: it cannot be read or is not TOML.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        values = tomllib.loads(text)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except ValueError as error:  # both decoders' errors are ValueErrors
-        raise UsageError(f"{path}: not TOML: {error}") from None
+    values = load_toml(path)
+    text = path.read_text(encoding="utf-8-sig")
     return Document(path, values, key_lines(text.replace("\r\n", "\n")))
 
 

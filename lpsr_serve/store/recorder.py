@@ -32,6 +32,8 @@ from lpsr_serve.store.reads import ReadStore
 
 _log = logging.getLogger("lpsr.serve")
 _QUEUED = 64
+_DELIVERY_SECONDS = 1.0
+"""For which a read waits for the store before listeners are told."""
 _TICK_SECONDS, _RETRY_SECONDS, _PRUNE_SECONDS = 0.5, 2.0, 3600.0
 _TAIL = 1 << 18
 """Bytes at the end of the journal that hold its last line."""
@@ -137,7 +139,6 @@ class Recorder:
             try:
                 item = self._queue.get(timeout=_TICK_SECONDS)
             except queue.Empty:
-                self._tick(outbox)
                 continue
             if item is None:
                 return
@@ -160,6 +161,7 @@ class Recorder:
             try:
                 result = self._result(event)
                 outbox.write(result)
+                outbox.await_delivery(_DELIVERY_SECONDS)  # who is told of a read finds it in the store
             except LpsrError as error:
                 if self.failure is None:
                     _log.error("%s; recording is tried again", error)
@@ -177,7 +179,7 @@ class Recorder:
 
     def _result(self, event: PlateEvent) -> Result:
         folder = self._places.day(time.time())
-        pictures = PictureStore(folder, self._places.root) if self._config.pictures else None
+        pictures = PictureStore(folder, self._places.root, _log.error) if self._config.pictures else None
         networks = self._networks
         result = result_of(
             event,
@@ -211,12 +213,6 @@ class Recorder:
             return bool(lines) and Record.parse(lines[-1].decode()).number == self._number
         except (OSError, ValueError):
             return False
-
-    def _tick(self, outbox: Outbox) -> None:
-        try:
-            outbox.tick()
-        except LpsrError as error:
-            self.failure = str(error)
 
     def _prune(self) -> None:
         """Pictures of days that the store has forgotten."""

@@ -27,7 +27,7 @@ def fit(
         str,
         typer.Option(
             help="Preset: cameras (released), lite, base, paper, sr3, sr3-lite, reader-lr (LR baseline), "
-            "second (auxiliary reader) or judge."
+            "auxiliary (auxiliary reader) or judge."
         ),
     ] = "lite",
     config: Annotated[Optional[Path], typer.Option(help="TOML file with training options.")] = None,  # noqa: UP045
@@ -51,15 +51,17 @@ def fit(
     layouts: Annotated[str, typer.Option(help="Layouts of the plates, such as argentina,LLDDDLL.")] = "",
     init: Annotated[Optional[Path], typer.Option(help="Run whose weights are the starting point.")] = None,  # noqa: UP045
     guide: Annotated[Optional[Path], typer.Option(help="Run whose reader is the guide and stays fixed.")] = None,  # noqa: UP045
-    second: Annotated[
+    auxiliary: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
-            help="Run whose reader is the auxiliary reader: fixed, with a share of the loss beside the guide."
+            "--auxiliary",
+            "--second",
+            help="Run whose reader is the auxiliary reader: fixed, with a share of the loss beside the guide.",
         ),
     ] = None,
     shown: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="Run on whose super-resolved pictures the reader (second, judge) is trained, too."),
+        typer.Option(help="Run on whose super-resolved pictures the reader (auxiliary, judge) is trained, too."),
     ] = None,
     seconds: Annotated[
         Optional[float],  # noqa: UP045
@@ -95,19 +97,19 @@ def fit(
         begun = _begun_fresh(out, pool or out / "pool") if wanted is None else wanted
         large = where.type == "cuda" and run.batch >= _LARGE_BATCH
         run = replace(run, fresh=large if begun is None else begun)
-    if growing and (pair_list or run.focus):
-        raise UsageError("--growing is for pools that are being rendered; leave --list out, and focus")
+    if growing and (pair_list or run.hard_sampling):
+        raise UsageError("--growing is for pools that are being rendered; leave --list and hard_sampling out")
     if pair_list and (pool or pairs or fresh):
         raise UsageError("--list brings its own pairs; leave --pool, --pairs and --fresh out")
     if guide:
         run = replace(run, guide="fixed", guide_run=identify(guide), reader=load_trained(guide).config.reader)
     elif run.guide == "fixed":
         raise UsageError("a fixed guide comes from another run; name it with --guide")
-    if second:
-        reader = load_trained(second).config.reader
-        run = replace(run, second_run=identify(second), second_reader=reader)
-    elif run.second_run:
-        raise UsageError("the second reader comes from another run; name it with --second")
+    if auxiliary:
+        reader = load_trained(auxiliary).config.reader
+        run = replace(run, auxiliary_run=identify(auxiliary), auxiliary_reader=reader)
+    elif run.auxiliary_run:
+        raise UsageError("the auxiliary reader comes from another run; name it with --auxiliary")
     if shown:
         other = load_trained(shown).config
         if other.task != "sr":
@@ -123,8 +125,8 @@ def fit(
             trainer.start_from(init)
         if guide:
             trainer.take(guide, "reader", "reader")
-        if second:
-            trainer.take(second, "reader", "second")
+        if auxiliary:
+            trainer.take(auxiliary, "reader", "auxiliary")
         if shown:
             trainer.take(shown, "generator", "shown")
     samples: dict[str, list[Sample]] | None = None

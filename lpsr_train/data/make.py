@@ -21,9 +21,9 @@ import numpy as np
 from lpsr_core.degradation import SSIM_TARGET, Method, degrade
 from lpsr_core.errors import LpsrError
 from lpsr_core.files import replace_file, replacing
-from lpsr_train.data.claims import claim
 from lpsr_train.data.labels import LABEL, label_text
 from lpsr_train.data.lists import Entry, write_list
+from lpsr_train.data.manifest import keep_manifest
 from lpsr_train.data.parallel import in_processes
 from lpsr_train.data.sources import SourcePlate
 from lpsr_train.evaluation.pictures import write_png
@@ -74,7 +74,7 @@ def make_pairs(folder: Path, plates: Sequence[SourcePlate], settings: PairSettin
     if strangers and not (folder / _NOTE).is_file():
         raise LpsrError(f"{folder}: holds other files; give an empty folder or a new one")
     folder.mkdir(parents=True, exist_ok=True)
-    claim(folder / _NOTE, asdict(settings))
+    keep_manifest(folder / _NOTE, asdict(settings))
     for leftover in folder.rglob("*.part"):
         leftover.unlink()
     missing = []

@@ -22,7 +22,7 @@ from lpsr_core.degradation import BLURS, METHODS, blur_curve
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import HR_SIZE, LR_SIZE, to_hr, within
 from lpsr_train.cameras.shots import SHOT_RECORD, ShotSource, draw_shots
-from lpsr_train.data.claims import claimed
+from lpsr_train.data.manifest import read_manifest
 from lpsr_train.data.shards import NOTE, open_shards, render_shards
 from lpsr_train.plates import DRAWING
 from lpsr_train.plates.pairs import PlateSource, render_pair, render_plate
@@ -169,7 +169,7 @@ def holds_crops(folder: Path) -> bool | None:
     Raises:
         LpsrError: its note cannot be read.
     """
-    made_of = claimed(folder / NOTE)
+    made_of = read_manifest(folder / NOTE)
     return None if made_of is None else made_of.get("form") == "crops"
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.files import replacing
-from lpsr_train.data.claims import claim
+from lpsr_train.data.manifest import keep_manifest
 from lpsr_train.data.parallel import in_processes
 
 NOTE = "pool.json"
@@ -41,7 +41,7 @@ def render_shards(folder: Path, made_of: Mapping[str, Any], shards: int, draw: D
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob("*.part"):
         leftover.unlink()
-    claim(folder / NOTE, made_of)
+    keep_manifest(folder / NOTE, made_of)
     missing = [number for number in range(shards) if not shard_path(folder, number).exists()]
     done = shards - len(missing)
     yield done

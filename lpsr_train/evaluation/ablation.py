@@ -16,7 +16,7 @@ from lpsr_core.jsonfile import write_json
 from lpsr_core.metrics import RecognitionRate, recognition_rate
 from lpsr_core.paper import ABLATION
 from lpsr_train.config import PRESETS, TrainConfig
-from lpsr_train.data.claims import claim
+from lpsr_train.data.manifest import keep_manifest
 from lpsr_train.data.pool import Records
 from lpsr_train.evaluation.rates import Sample, evaluate
 from lpsr_train.training.trainer import Progress, Trainer, load_trained
@@ -203,7 +203,7 @@ def ablate(
     for row in ROWS:
         row.config(budget, budget.seeds[0]).check()
     out.mkdir(parents=True, exist_ok=True)
-    claim(out / "budget.json", asdict(budget))
+    keep_manifest(out / "budget.json", asdict(budget))
     guide, begun, judge = out / "guide", out / "gp_lpr", out / "judge"
     for folder, preset, seed in (
         (guide, "judge", GUIDE_SEED),

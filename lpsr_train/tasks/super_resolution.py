@@ -50,8 +50,8 @@ class SuperResolution:
             "generator": Generator(generator_config(config.generator, config.archmod)),
             "reader": make_reader(config.reader),
         }
-        if config.second_run:
-            self.networks["second"] = make_reader(config.second_reader).eval().requires_grad_(False)
+        if config.auxiliary_run:
+            self.networks["auxiliary"] = make_reader(config.auxiliary_reader).eval().requires_grad_(False)
         fixed = config.guide == "fixed"
         self.learning: tuple[str, ...] = ("generator",) if fixed else ("generator", "reader")
         self.carried = {"weights": torch.ones(36)}
@@ -125,12 +125,12 @@ class SuperResolution:
             known = batch.certainty
             pictures = self._compared(sr.float(), batch)
             terms = lcofl(self.config.losses, log_probs, batch.target, weights, *pictures, known)
-            if "second" not in self.networks:
+            if "auxiliary" not in self.networks:
                 return terms
             with moment.autocast():
                 seen = smoothed(shown(sr)).contiguous(memory_format=torch.channels_last)
-                read = self.networks["second"].eval()(seen)
-            return terms.heard(opinion(self.config.losses, read, batch.target, weights, known), self.config.second)
+                read = self.networks["auxiliary"].eval()(seen)
+            return terms.heard(opinion(self.config.losses, read, batch.target, weights, known), self.config.auxiliary)
         reader = self.networks["reader"]
         training = reader.training
         with torch.no_grad(), moment.autocast():

@@ -82,6 +82,9 @@ def load(folder: Path) -> dict[str, Any]:
         raise LpsrError(f"{path}: not a readable checkpoint ({type(error).__name__})") from None
     if not isinstance(state, dict) or state.get("schema") != SCHEMA:
         raise LpsrError(f"{path}: not a checkpoint of this version (schema {SCHEMA}); train again")
+    for part in ("networks", "averages", "optimisers"):
+        if "second" in state.get(part, {}):  # the auxiliary reader's earlier name
+            state[part]["auxiliary"] = state[part].pop("second")
     return state
 
 

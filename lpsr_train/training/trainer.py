@@ -30,7 +30,7 @@ from lpsr_train.plates.photograph import RECTIFIED
 from lpsr_train.tasks import Moment, make_task
 from lpsr_train.training import state
 from lpsr_train.training.batches import Batch, to_batch
-from lpsr_train.training.focus import Focus
+from lpsr_train.training.hard_sampling import HardSampling
 from lpsr_train.training.resident import near
 from lpsr_train.training.schedule import warm_cosine
 
@@ -128,7 +128,7 @@ class Trainer:
         self.lineage: list[dict[str, Any]] = []
         self.typefaces: tuple[str, ...] = ()
         """Open typefaces that the pool was drawn with, beside the project's own skeletons."""
-        self.focus: Focus | None = None
+        self.hard_sampling: HardSampling | None = None
         """On the plates of the pool that are misread, when the configuration asks for it; set by the first `run`."""
         self.elapsed = 0.0
         """Seconds that the steps took."""
@@ -240,8 +240,8 @@ class Trainer:
             begun = time.monotonic()
             rng = np.random.default_rng([config.seed, 1, self.step])
             losses = self.train_step(to_batch(records.take(order), self.device, rng, config.clahe))
-            if self.focus and self._read is not None:
-                self.focus.note(order[: len(self._read)], self._read.cpu().numpy())
+            if self.hard_sampling and self._read is not None:
+                self.hard_sampling.note(order[: len(self._read)], self._read.cpu().numpy())
             self.elapsed += time.monotonic() - begun
             listen(Progress(self.step, losses))
             if config.weights_every and time.monotonic() - written >= config.weights_every:
@@ -256,16 +256,16 @@ class Trainer:
         if config.weights_every:
             self.save_weights()
 
-    def _drawn_from(self, records: Records) -> Records | Focus:
-        if not self.config.focus:
+    def _drawn_from(self, records: Records) -> Records | HardSampling:
+        if not self.config.hard_sampling:
             return records
-        if self.focus is None:
-            self.focus = Focus.on_all(len(records))
-        elif len(self.focus.misread) != len(records):
+        if self.hard_sampling is None:
+            self.hard_sampling = HardSampling.on_all(len(records))
+        elif len(self.hard_sampling.misread) != len(records):
             raise LpsrError(
-                f"{self.folder}: read {len(self.focus.misread)} pairs before, and now there are {len(records)}"
+                f"{self.folder}: read {len(self.hard_sampling.misread)} pairs before, and now there are {len(records)}"
             )
-        return self.focus
+        return self.hard_sampling
 
     def validate(self, samples: Mapping[str, Sequence[Sample]]) -> dict[str, Evaluation]:
         """Reads validation plates with the averaged networks; updates weights, history, curves and sheets."""
@@ -316,7 +316,7 @@ class Trainer:
             "lineage": self.lineage,
             "rng": torch.get_rng_state(),
             "typefaces": list(self.typefaces),
-            "misread": None if self.focus is None else torch.from_numpy(self.focus.misread),
+            "misread": None if self.hard_sampling is None else torch.from_numpy(self.hard_sampling.misread),
         }
 
     def _averaged(self) -> dict[str, dict[str, Tensor]]:
@@ -360,7 +360,7 @@ class Trainer:
         if "rng" in saved:
             torch.set_rng_state(saved["rng"])  # of dropout
         if saved.get("misread") is not None:
-            self.focus = Focus(saved["misread"].numpy())
+            self.hard_sampling = HardSampling(saved["misread"].numpy())
         return True
 
     def start_from(self, folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-onnx = pytest.importorskip("onnx", reason="graphs are derived with onnx (the train extra)")
+onnx = pytest.importorskip("onnx", reason="graphs are derived with onnx (the export extra)")
 onnxruntime = pytest.importorskip("onnxruntime", reason="lowered graphs are run in ONNX Runtime")
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
@@ -150,6 +150,7 @@ def test_plugin_nodes_say_all_that_the_plugin_asks(relu: bool, mask: bool, bias:
         "relu": int(relu),
         "has_mask": int(mask),
         "has_bias": int(bias),
+        "raw": 0,
     }
     source = (ROOT / "engines" / "plugin" / "tensorrt" / "attributes.cpp").read_text()
     assert all(f'{{"{name}", ' in source for name in found)
@@ -159,6 +160,64 @@ def test_plugin_nodes_say_all_that_the_plugin_asks(relu: bool, mask: bool, bias:
     if bias:
         assert weights[node.input[-1]].data_type == TensorProto.FLOAT
     assert model.graph.node[0].op_type == "DeformConv", "the graph that came in is left as it was"
+
+
+def predicted(split: int = 18, channels: int = 27):
+    """A graph in which one layer predicts the offsets and the masks of a DeformConv."""
+    model, _ = one_node()
+    del model.graph.input[1:]
+    constants = {"zero": [0], "split": [split], "all": [2**63 - 1], "one": [1]}
+    weight = np.random.default_rng(1).standard_normal((channels, 8, 3, 3)).astype(np.float32)
+    model.graph.initializer.extend(
+        numpy_helper.from_array(np.array(each, np.int64), n) for n, each in constants.items()
+    )
+    model.graph.initializer.append(numpy_helper.from_array(weight / 8, "placing"))
+    (deform,) = model.graph.node
+    nodes = [
+        helper.make_node("Conv", ["x", "placing"], ["both"], name="places", pads=[1, 1, 1, 1]),
+        helper.make_node("Slice", ["both", "zero", "split", "one", "one"], ["offset"], name="first"),
+        helper.make_node("Slice", ["both", "split", "all", "one", "one"], ["logits"], name="second"),
+        helper.make_node("Sigmoid", ["logits"], ["mask"], name="gate"),
+        deform,
+    ]
+    copies = [type(node).FromString(node.SerializeToString()) for node in nodes]
+    del model.graph.node[:]
+    model.graph.node.extend(copies)
+    return model
+
+
+def test_what_one_layer_predicts_is_taken_whole() -> None:
+    model = predicted()
+    onnx.checker.check_model(model, full_check=True)
+    conv, node = to_plugin(model).graph.node
+    assert (conv.op_type, node.op_type) == ("Conv", "LpsrDeformConv")
+    assert list(node.input)[2] == "both"
+    found = attributes(node)
+    assert (found["raw"], found["has_mask"], found["has_bias"], len(node.input)) == (1, 0, 1, 4)
+
+
+def test_what_is_predicted_otherwise_is_taken_apart() -> None:
+    for model in (predicted(split=9), predicted(channels=36)):
+        node = to_plugin(model).graph.node[-1]
+        assert (attributes(node)["raw"], attributes(node)["has_mask"], list(node.input)[2]) == (0, 1, "offset")
+    model = predicted()
+    model.graph.node[3].op_type = "HardSigmoid"
+    assert attributes(to_plugin(model).graph.node[-1])["raw"] == 0
+    model = predicted()
+    model.graph.output.append(helper.make_tensor_value_info("mask", TensorProto.FLOAT, None))
+    made = to_plugin(model)
+    assert [node.op_type for node in made.graph.node] == ["Conv", "Slice", "Sigmoid", "LpsrDeformConv"]
+    assert attributes(made.graph.node[-1])["raw"] == 1, "others may read the mask"
+
+
+@pytest.mark.parametrize("role", ["generator", "reader"])
+def test_released_graphs_are_taken_whole(role: Role) -> None:
+    model = to_fp16(load_graph(ROOT / "engines" / "models" / f"lite-{role}.onnx"))
+    made = to_plugin(model)
+    nodes = [node for node in made.graph.node if node.op_type == "LpsrDeformConv"]
+    assert nodes
+    assert all(attributes(node)["raw"] == 1 for node in nodes)
+    assert len(made.graph.node) <= len(model.graph.node) - 3 * len(nodes)
 
 
 def test_a_result_that_others_read_keeps_its_relu() -> None:

@@ -173,7 +173,7 @@ def test_int8_engines_come_from_symmetric_graphs_at_half_precision(fake: Fake, m
 def test_what_tensorrt_does_not_tell_is_told_and_not_refused(fake: Fake) -> None:
     fake.types = lambda precision: {"unknown": 7}
     told: list[str] = []
-    built = build(wanted(fake), told.append)
+    built = build(wanted(fake), lambda what, done=None: told.append(what))
     assert len(built.engines) == 2
     assert any("TensorRT does not tell what the engine's layers put out (7 unknown)" in line for line in told)
     assert all("does not tell" in card.metrics["types_note"] for _, card in built.engines)
@@ -203,6 +203,8 @@ def test_what_is_missing_is_told_before_crops_are_rendered(fake: Fake, monkeypat
         build(wanted(fake))
     with pytest.raises(UsageError, match="unknown profile 'none'"):
         build(wanted(fake, target="auto", profile="none"))
+    with pytest.raises(UsageError, match="profile l4 is for sm_89, and this GPU is Orin"):
+        build(wanted(fake, target="auto", profile="l4"))
     monkeypatch.setattr(engines, "find_spec", lambda name: None)
     with pytest.raises(LpsrError, match="polygraphy is not installed"):
         build(wanted(fake))

@@ -42,6 +42,14 @@ def test_a_gpu_that_is_too_old_is_refused() -> None:
         profile_for(Gpu("GTX 1080", 61, 20))
 
 
+def test_a_profile_for_other_gpus_is_refused_by_name() -> None:
+    gpu = Gpu("NVIDIA L4", 89, 58)
+    with pytest.raises(UsageError, match=r"profile jetson-thor is for sm_110, and this GPU is NVIDIA L4 \(sm_89, "):
+        load_profile("jetson-thor").check(gpu)
+    load_profile("l4").check(gpu)
+    load_profile("generic").check(gpu)
+
+
 def test_a_users_own(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(GOOD)

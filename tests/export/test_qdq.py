@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-onnx = pytest.importorskip("onnx", reason="graphs are derived with onnx (the train extra)")
+onnx = pytest.importorskip("onnx", reason="graphs are derived with onnx (the export extra)")
 onnxruntime = pytest.importorskip("onnxruntime", reason="graphs are checked in ONNX Runtime")
 
 from onnx import helper, numpy_helper  # noqa: E402

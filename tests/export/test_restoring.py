@@ -137,7 +137,7 @@ def test_what_has_a_say_in_training_is_left_out(exported: Path, models: Path, tm
     change_card(models / "tiny-reader.json", made_by={**made_by, "training": training, "steps_trained": 9, **more})
     restore(models, "tiny", tmp_path / "again")
     saved = load(tmp_path / "again")
-    assert saved["config"]["second_run"] == ""
+    assert saved["config"]["auxiliary_run"] == ""
     assert (saved["step"], saved["lineage"], saved["typefaces"]) == (9, more["begun_from"], ["OSP-DIN.ttf"])
 
 

@@ -116,6 +116,19 @@ struct Case {
     std::vector<double> wanted;
 };
 
+// With the mask behind the offsets in their tensor.
+Case together(Case c) {
+    const size_t each = c.mask.size() / c.shape.batch;
+    std::vector<float> both;
+    for (int n = 0; n < c.shape.batch; ++n) {
+        both.insert(both.end(), c.offset.begin() + 2 * n * each, c.offset.begin() + 2 * (n + 1) * each);
+        both.insert(both.end(), c.mask.begin() + n * each, c.mask.begin() + (n + 1) * each);
+    }
+    c.offset = both;
+    c.mask.clear();
+    return c;
+}
+
 Case random_case(Random& random) {
     Case c;
     c.shape = random_shape(random);
@@ -126,11 +139,17 @@ Case random_case(Random& random) {
     c.weight = random.normal(s.out_channels * fan, 1.0f / std::sqrt(static_cast<float>(fan)));
     c.offset = random.normal(2 * samples, 2.0f);
     if (random.below(5)) c.mask = random.normal(samples, 1.0f);
+    c.shape.raw = !c.mask.empty() && random.below(2);
     if (random.below(5)) c.bias = random.normal(s.out_channels, 1.0f);
     c.wanted.resize(static_cast<size_t>(s.batch) * s.out_channels * out);
-    const std::vector<double> mask = doubles(c.mask), bias = doubles(c.bias);
+    std::vector<double> mask = doubles(c.mask);
+    const std::vector<double> bias = doubles(c.bias);
+    if (s.raw) {
+        for (double& value : mask) value = 1 / (1 + std::exp(-value));
+    }
     lpsrReference(&s, doubles(c.x).data(), doubles(c.weight).data(), doubles(c.offset).data(), mask.empty() ? nullptr : mask.data(),
                   bias.empty() ? nullptr : bias.data(), c.wanted.data());
+    if (s.raw) c = together(c);
     return c;
 }
 

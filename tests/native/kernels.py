@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 FLOAT32, FLOAT16 = 0, 1
 LINEAR, PACKED8 = 0, 1
 OK, BAD_SHAPE, BAD_TACTIC = 0, 1, 2
-TACTICS = range(8)
+TACTICS = range(10)
 
 
 class CShape(ctypes.Structure):
@@ -24,7 +24,7 @@ class CShape(ctypes.Structure):
         for name in (
             *("batch", "channels", "height", "width", "out_channels", "out_height", "out_width"),
             *("kernel_height", "kernel_width", "stride_y", "stride_x", "pad_top", "pad_left"),
-            *("dilation_y", "dilation_x", "groups", "offset_groups", "relu"),
+            *("dilation_y", "dilation_x", "groups", "offset_groups", "relu", "raw"),
         )
     ]
 
@@ -55,6 +55,7 @@ class Shape:
     groups: int = 1
     offset_groups: int = 1
     relu: bool = False
+    raw: bool = False
 
     @property
     def taps(self) -> int:
@@ -74,13 +75,25 @@ class Shape:
         """For the library."""
         return CShape(
             *(self.batch, self.channels, self.height, self.width, self.out_channels, *self.out_size),
-            *(*self.kernel, *self.stride, *self.pad, *self.dilation, self.groups, self.offset_groups, self.relu),
+            *(
+                *self.kernel,
+                *self.stride,
+                *self.pad,
+                *self.dilation,
+                self.groups,
+                self.offset_groups,
+                self.relu,
+                self.raw,
+            ),
         )
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Tensors as ONNX has them, float64."""
+    """Tensors as ONNX has them, float64.
+
+    Of a raw shape the mask is that before the sigmoid, for the library behind the offsets in their tensor.
+    """
 
     shape: Shape
     x: NDArray[np.float64]
@@ -88,6 +101,18 @@ class Problem:
     offset: NDArray[np.float64]
     mask: NDArray[np.float64] | None
     bias: NDArray[np.float64] | None
+
+    @property
+    def gates(self) -> NDArray[np.float64] | None:
+        """The mask that counts."""
+        return (1 + np.tanh(self.mask / 2)) / 2 if self.shape.raw and self.mask is not None else self.mask
+
+    @property
+    def predicted(self) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Offsets and mask as the library takes them."""
+        if not self.shape.raw or self.mask is None:
+            return self.offset, self.mask
+        return np.concatenate([self.offset, self.mask], axis=1), None
 
     def at_half(self, offsets_too: bool) -> Problem:
         """With values that half precision holds."""
@@ -178,7 +203,7 @@ class Library:
         y = np.empty((problem.shape.batch, problem.shape.out_channels, *problem.shape.out_size))
         tensors = [
             None if v is None else np.ascontiguousarray(v)
-            for v in (problem.x, problem.weight, problem.offset, problem.mask, problem.bias)
+            for v in (problem.x, problem.weight, problem.offset, problem.gates, problem.bias)
         ]
         c = problem.shape.c()
         status = self._library.lpsrReference(ctypes.byref(c), *(ctypes.c_void_p(_pointer(v)) for v in (*tensors, y)))
@@ -191,11 +216,12 @@ class Library:
         """float64[N, O, H, W], or the status of a failure."""
         number, offset_number = (np.float16 if each == FLOAT16 else np.float32 for each in (dtype, offset_dtype))
         shape = problem.shape
+        offset, mask = problem.predicted
         tensors = (
             to_layout(problem.x, layout, number),
             self.pack(shape, problem.weight).astype(number),
-            to_layout(problem.offset, LINEAR, offset_number),
-            None if problem.mask is None else to_layout(problem.mask, LINEAR, offset_number),
+            to_layout(offset, LINEAR, offset_number),
+            None if mask is None else to_layout(mask, LINEAR, offset_number),
             None if problem.bias is None else problem.bias.astype(np.float32),
             to_layout(np.full((shape.batch, shape.out_channels, *shape.out_size), np.nan), layout, number),
         )

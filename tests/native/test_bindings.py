@@ -68,13 +68,18 @@ def _dotted(node: ast.expr) -> list[str]:
     return [*([node.id] if isinstance(node, ast.Name) else []), *reversed(parts)]
 
 
-@pytest.fixture(scope="module", params=[10, 11])
+def version_of(folder: Path) -> str:
+    """Major and minor of unpacked bindings, as `10.3`."""
+    (info,) = folder.glob("tensorrt_cu*_bindings-*.dist-info")
+    return ".".join(info.name.split("-")[1].split(".")[:2])
+
+
+@pytest.fixture(scope="module", params=FOLDERS or [None], ids=[version_of(folder) for folder in FOLDERS] or ["none"])
 def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """In which `import tensorrt` finds the bindings of a major version."""
-    major = request.param
-    folders = [folder for folder in FOLDERS if any(folder.glob(f"tensorrt_cu*_bindings-{major}.*"))]
-    if not folders:
-        pytest.skip(f"needs the bindings of TensorRT {major} (an unpacked wheel in LPSR_TENSORRT_BINDINGS)")
+    """In which `import tensorrt` finds each of the bindings that are named."""
+    if request.param is None:
+        pytest.skip("needs TensorRT's bindings (unpacked wheels in LPSR_TENSORRT_BINDINGS)")
+    major = version_of(request.param).split(".")[0]
     compiler = shutil.which("gcc") or shutil.which("cc")
     if not compiler:
         pytest.skip("the shim needs a C compiler")
@@ -86,7 +91,7 @@ def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     (folder / "tensorrt").mkdir()
     lines = "from tensorrt_bindings import *\nfrom tensorrt_bindings import __version__\n"
     (folder / "tensorrt" / "__init__.py").write_text(lines)
-    found = {**os.environ, "PYTHONPATH": f"{folder}:{folders[0]}:{ROOT}"}
+    found = {**os.environ, "PYTHONPATH": f"{folder}:{request.param}:{ROOT}"}
     found["LD_LIBRARY_PATH"] = f"{folder}:{os.environ.get('LD_LIBRARY_PATH', '')}"
     rtx = os.environ.get("LPSR_TENSORRT_RTX")
     if rtx:
@@ -139,7 +144,7 @@ def test_the_builders_code_builds(environment: dict[str, str], tmp_path: Path) -
     if "LPSR_RTX_LIBRARY" not in environment or "bindings11" not in environment["PYTHONPATH"]:
         pytest.skip("needs TensorRT for RTX (LPSR_TENSORRT_RTX) behind TensorRT 11's bindings")
     pytest.importorskip("polygraphy", reason="engines are built through Polygraphy (the tensorrt extra)")
-    pytest.importorskip("onnx", reason="graphs are derived with onnx (the train extra)")
+    pytest.importorskip("onnx", reason="graphs are derived with onnx (the export extra)")
     done = subprocess.run(
         [sys.executable, "-c", _BUILD, str(tmp_path), str(ROOT / "engines" / "models")],
         capture_output=True,

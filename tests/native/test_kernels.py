@@ -25,6 +25,8 @@ from .kernels import (
 )
 
 TILES = TACTICS[1:]
+BY_TAPS = (8, 9)
+"""Tiles whose taps are shared out among gangs of warps."""
 
 
 def random_shape(rng: np.random.Generator) -> Shape:
@@ -97,12 +99,33 @@ def test_tiles_find_what_the_reference_does(library: Library, tactic: int, offse
     assert run > 15
 
 
+@pytest.mark.parametrize("tactic", [0, 1, 5, 7, 8, 9])
+@pytest.mark.parametrize("offsets", [FLOAT32, FLOAT16])
+def test_masks_before_their_sigmoid_behind_the_offsets(library: Library, tactic: int, offsets: int) -> None:
+    for seed, offset_groups in enumerate((1, 2)):
+        shape = Shape(batch=2, channels=32, height=4, width=12, out_channels=24, offset_groups=offset_groups, raw=True)
+        problem = random_problem(shape, seed)
+        assert problem.mask is not None
+        signs = np.random.default_rng(seed).choice([-3.0, 1.0], problem.mask.shape)
+        halves = replace(problem, mask=problem.mask * signs).at_half(offsets_too=offsets == FLOAT16)
+        found = library.run(halves, tactic, FLOAT16, offsets, PACKED8)
+        assert apart(found, library.reference(halves)) < 1.5e-3, shape
+    single = library.run(halves)
+    assert apart(single, library.reference(halves)) < 1e-5
+    extreme = replace(halves, mask=np.where(signs > 0, 1e4, -1e4))
+    assert apart(library.run(extreme, tactic, FLOAT16, offsets, PACKED8), library.reference(extreme)) < 1.5e-3
+
+
 def test_all_tiles_sum_alike(library: Library) -> None:
-    """Tactics differ in who computes what, not in what is computed."""
+    """Tactics differ in who computes what, not in what is computed; gangs of warps add their sums in another order."""
     shape = Shape(batch=2, channels=40, height=8, width=12, out_channels=72)
     problem = random_problem(shape, 7).at_half(offsets_too=True)
     made = [library.run(problem, tactic, FLOAT16, FLOAT16, PACKED8) for tactic in TILES]
-    assert all(np.array_equal(each, made[0]) for each in made[1:])
+    for tactic, each in zip(TILES, made, strict=True):
+        if tactic in BY_TAPS:
+            assert apart(each, made[0]) < 2.0**-10
+        else:
+            assert np.array_equal(each, made[0])
 
 
 @pytest.mark.parametrize(
@@ -137,7 +160,7 @@ def test_pixels_that_are_not_sampled_do_not_matter(library: Library, tactic: int
     assert apart(found, library.reference(problem)) < 1.5e-3
 
 
-@pytest.mark.parametrize("tactic", [0, 1, 5, 7])
+@pytest.mark.parametrize("tactic", [0, 1, 5, 7, 9])
 @pytest.mark.parametrize("batch", [1, 3, 64])
 def test_a_batch_is_its_plates(library: Library, tactic: int, batch: int) -> None:
     shape = Shape(batch=batch, channels=8, height=4, width=12, out_channels=16)
@@ -227,6 +250,13 @@ def test_tactics_follow_the_gpu_and_the_problem(library: Library) -> None:
     assert library.choose(packed, 75) == 0
     assert library.choose(linear, 90) == 0
     assert library.choose(packed, 90) in TILES
+    for batch in (1, 16):  # a few blocks, whatever the tile: taps are shared out
+        few = CProblem(
+            Shape(batch=batch, channels=32, out_channels=32, height=4, width=12).c(), FLOAT16, FLOAT16, PACKED8
+        )
+        assert library.choose(few, 90) == 9
+    small = Shape(channels=32, out_channels=32, height=4, width=12, kernel=(2, 2), pad=(0, 0))
+    assert library.choose(CProblem(small.c(), FLOAT16, FLOAT16, PACKED8), 90) == 8
     large = CProblem(Shape(batch=64, channels=64, out_channels=64, height=32, width=96).c(), FLOAT16, FLOAT16, PACKED8)
     assert library.choose(large, 90) == 6  # 64 x 64: a tile of 128 would multiply by padding
 
@@ -244,6 +274,8 @@ def test_sizes_that_do_not_fit_are_refused(library: Library, change: dict) -> No
             setattr(c, field, each)
     assert library.check(Shape().c()) == 0
     assert library.check(c) == BAD_SHAPE
+    both = CProblem(Shape(raw=True).c(), FLOAT32, FLOAT32, LINEAR, *(1 for _ in range(6)))
+    assert library.launch(both, 0) == BAD_SHAPE, "the mask is in the offsets' tensor"
     assert library.run(random_problem(Shape(), 0), tactic=9) == BAD_TACTIC
     assert library.run(random_problem(Shape(), 0), tactic=1) == BAD_TACTIC
     assert library.run(random_problem(Shape(), 0), layout=PACKED8) == BAD_SHAPE

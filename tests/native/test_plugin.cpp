@@ -130,6 +130,10 @@ void creation(Logger& logger) {
     Attributes uneven = a;
     uneven.group = 5;
     CHECK(create(uneven.fields()) == nullptr);
+    Attributes both = a;
+    both.raw = 1;
+    CHECK(create(both.fields()) == nullptr);
+    CHECK(logger.last.find("has_mask must be 0") != std::string::npos);
     DeformConvCreator creator;
     CHECK(creator.createPlugin("node", nullptr, TensorRTPhase::kBUILD) == nullptr);
     CHECK(creator.getFieldNames()->nbFields == static_cast<int32_t>(a.fields().size()));
@@ -225,6 +229,19 @@ void shapes(Logger& logger) {
         CHECK(!logger.last.empty());
     }
     CHECK(plugin->onShapeChange(all.data(), 4, all.data() + 5, 1) != 0);
+
+    // Offsets and the mask before its sigmoid in one tensor.
+    Attributes raw = good();
+    raw.has_mask = 0;
+    raw.raw = 1;
+    plugin = create(raw.fields());
+    CHECK(plugin != nullptr);
+    all.erase(all.begin() + 3);
+    all[2] = tensor({2, 27, 6, 7});
+    CHECK(plugin->onShapeChange(all.data(), 4, all.data() + 4, 1) == 0);
+    all[2] = tensor({2, 18, 6, 7});
+    CHECK(plugin->onShapeChange(all.data(), 4, all.data() + 4, 1) != 0);
+    CHECK(logger.last.find("must have 27 channels") != std::string::npos);
 }
 
 void tactics(Logger& logger) {

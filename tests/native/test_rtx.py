@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("onnx", reason="graphs are derived with onnx (the train extra)")
+pytest.importorskip("onnx", reason="graphs are derived with onnx (the export extra)")
 
 from lpsr_core.cards import Precision, Role, graph_name
 from lpsr_export.checks.crops import CALIBRATION_SEED, direct_batch, lr_batch, rendered_crops

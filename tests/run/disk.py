@@ -25,7 +25,7 @@ fi
 if [ -n "$during" ]; then
     sh -c "$during" disk "$disk" &
 fi
-timeout 50 "$@"
+timeout 240 "$@"
 code=$?
 wait
 cp -a "$disk/." "$after" || exit 98
@@ -75,5 +75,5 @@ class Disk:
         mode = "ro" if read_only else "rw"
         arguments = (self.path, self.before, self.after, size, -1 if left is None else left, mode, during, *command)
         return subprocess.run(
-            [*_NAMESPACE, "sh", "-c", _RUN, "disk", *map(str, arguments)], capture_output=True, text=True, timeout=90
+            [*_NAMESPACE, "sh", "-c", _RUN, "disk", *map(str, arguments)], capture_output=True, text=True, timeout=300
         )

@@ -70,6 +70,14 @@ def test_a_hit_is_mailed_with_its_picture(
     assert server.users[-1] == "me"
 
 
+def test_the_picture_of_an_earlier_run_is_found(
+    server: MailServer, address: str, settings: MailSettings, tmp_path: Path
+) -> None:
+    save_image(tmp_path / "earlier-1" / "pictures" / "a-lr.png", np.full((10, 30, 3), 80, np.uint8))
+    mailer(address, settings, tmp_path)(json.dumps(READ).encode(), "R-1")
+    assert [one.get_filename() for one in server.got[0].iter_attachments()] == ["a-lr.png"]
+
+
 def test_a_picture_that_is_gone_or_not_wanted_is_left_out(
     server: MailServer, address: str, settings: MailSettings, tmp_path: Path
 ) -> None:

@@ -14,8 +14,9 @@ from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
 from lpsr_core.model_folders import named_graphs
 from lpsr_run.engines.backends import open_engine
 from lpsr_run.engines.base import CONTRACTS, TensorSpec, check_contract
+from lpsr_run.engines.batching import filled_up
 from lpsr_run.engines.models import find_model
-from lpsr_run.engines.onnx_engine import OnnxRuntimeEngine, filled_up
+from lpsr_run.engines.onnx_engine import OnnxRuntimeEngine
 from lpsr_run.pipeline.plate_reader import PlateReader
 
 

@@ -44,7 +44,7 @@ def test_released_graphs_give_what_onnx_runtime_gives(threads: int) -> None:
 
 @needs_openvino
 def test_deformable_convolutions_of_every_kind(tmp_path: Path) -> None:
-    onnx = pytest.importorskip("onnx", reason="graphs are made with onnx (the train extra)")
+    onnx = pytest.importorskip("onnx", reason="graphs are made with onnx (the export extra)")
     helper, single = onnx.helper, onnx.TensorProto.FLOAT
     rng = np.random.default_rng(0)
     for strides, pads, groups, offset_groups, bias, mask in (

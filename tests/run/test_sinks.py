@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,8 +13,10 @@ from lpsr_core.decode import Candidate
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Box, Quad
 from lpsr_core.reads import Read
-from lpsr_run.sinks import JsonLinesSink, PictureStore, Result, set_aside
+from lpsr_run.pipeline.run import _shown
+from lpsr_run.sinks import JsonLinesSink, PictureStore, Result, TableSink, set_aside
 from lpsr_run.sinks.annotate import Mark, VideoSink
+from lpsr_run.sinks.lines import LineSink
 from lpsr_run.sources import read_image
 
 
@@ -43,8 +47,22 @@ def test_reads_are_synced_in_groups_where_that_is_asked_for(tmp_path: Path, monk
             now[0] = 100 + count / 10
             sink.write(result())
             assert len(path.read_text().splitlines()) == count, "each is in the file at once"
-        assert synced == [101.0, 102.0]
-    assert synced == [101.0, 102.0, 102.4], "the rest at the end"
+        assert synced == [100.0, 101.0, 102.0], "the first is the name of the file in its folder"
+    assert synced == [100.0, 101.0, 102.0, 102.4], "the rest at the end"
+
+
+def test_a_run_without_an_end_prints_a_line_per_read_once_its_plate_is_gone(tmp_path: Path) -> None:
+    told: list[str] = []
+    sink = LineSink(told.append)
+    seen = result()
+    sink.write(replace(seen, read=replace(seen.read, event="first")))
+    assert told == []
+    sink.write(seen)
+    assert [line.partition(" ")[2] for line in told] == ["a.mp4: ABC1D23 0.90 mercosur, 2 frames"]
+    with ExitStack() as stack:
+        assert isinstance(_shown(tmp_path, live=True, quiet=False, stack=stack), LineSink)
+        assert isinstance(_shown(tmp_path, live=False, quiet=False, stack=stack), TableSink)
+        assert _shown(tmp_path, live=True, quiet=True, stack=stack) is None
 
 
 def test_reads_survive_an_exception(tmp_path: Path) -> None:

@@ -105,3 +105,48 @@ def test_a_store_is_held_by_one_server(make_client: Make, tmp_path: Path) -> Non
     make_client()
     with pytest.raises(UsageError, match="--store"):
         make_client()
+
+
+def test_the_cameras_file_is_read_again(make_client: Make, video: Path, tmp_path: Path) -> None:
+    def camera(name: str, more: str = "") -> str:
+        return f'[[camera]]\nname = "{name}"\naddress = "{video}"\n{more}\n'
+
+    path = tmp_path / "cameras.toml"
+    path.write_text(camera("gate") + camera("yard"))
+    client = make_client(cameras=path, media=video.parent)
+    server = client.app_state["server"]
+    client.post("/api/v1/sources", json={"name": "added", "address": video.name})
+    until(lambda: all(one["status"] == "ended" for one in client.get("/api/v1/sources").json()["sources"]))
+
+    path.write_text(camera("gate") + camera("yard", "stride = 4") + camera("lane"))
+    server.reload()
+    frames = until(
+        lambda: (
+            all(status(client, name) == "ended" for name in ("gate", "yard", "lane", "added"))
+            and {one["name"]: one["frames"] for one in client.get("/api/v1/sources").json()["sources"]}
+        )
+    )
+    assert frames == {"gate": 16, "yard": 4, "lane": 16, "added": 16}
+
+    path.write_text(camera("lane") + "nonsense = 1")
+    server.reload()
+    assert {one["name"] for one in client.get("/api/v1/sources").json()["sources"]} == frames.keys()
+    path.write_text(camera("lane"))
+    server.reload()
+    assert {one["name"] for one in client.get("/api/v1/sources").json()["sources"]} == {"lane", "added"}
+
+
+def test_alerts_mark_reads_that_hit_a_watch_list(
+    make_client: Make, video: Path, run_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "wanted.txt").write_text("XYZ9876\n")
+    alerts = tmp_path / "alerts.toml"
+    alerts.write_text('[[list]]\nname = "wanted"\nfile = "wanted.txt"\n')
+    run = tmp_path / "run.toml"
+    run.write_text(run_file.read_text() + f'alerts = "{alerts}"\n')
+    client = make_client(run=run, media=video.parent)
+    client.post("/api/v1/sources", json={"name": "gate", "address": video.name})
+    until(lambda: len(client.get("/api/v1/reads").json()["reads"]) == 2)
+    (hit,) = client.get("/api/v1/reads", params={"hit": True}).json()["reads"]
+    assert (hit["read"]["text"], hit["read"]["hit"]["list"]) == ("XYZ9876", "wanted")
+    assert "watch list wanted" in client.get("/").text

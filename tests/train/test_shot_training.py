@@ -127,7 +127,7 @@ def test_a_run_ends_by_the_clock_and_its_rate_follows_it(tmp_path: Path, shots, 
 
 
 def test_what_does_not_go_with_shots_is_refused(tmp_path: Path):
-    for other in ({"fresh": True}, {"focus": True}, {"data": "list"}):
+    for other in ({"fresh": True}, {"hard_sampling": True}, {"data": "list"}):
         with pytest.raises(UsageError, match="shots"):
             replace(RUN, **other).check()
     with pytest.raises(UsageError, match="seconds"):

@@ -359,10 +359,10 @@ def test_configurations_from_toml(tmp_path: Path) -> None:
         {"seed": 7_000_001},
         {"schedule": "x"},
         {"real": 0.0},
-        {"second": 1.5},
-        {"second_run": "x", "task": "reader-lr"},
+        {"auxiliary": 1.5},
+        {"auxiliary_run": "x", "task": "reader-lr"},
         {"shown_run": "x", "task": "sr"},
-        {"focus": True, "task": "reader-any"},
+        {"hard_sampling": True, "task": "reader-any"},
     ],
 )
 def test_impossible_runs_are_refused(change: dict) -> None:

@@ -17,7 +17,7 @@ struct Entry {
     int32_t least;
 };
 
-constexpr size_t kEntries = 10;
+constexpr size_t kEntries = 11;
 
 std::array<Entry, kEntries> entries(Attributes& a) {
     return {{{"kernel_shape", a.kernel_shape.data(), 2, 1},
@@ -29,7 +29,8 @@ std::array<Entry, kEntries> entries(Attributes& a) {
              {"out_channels", &a.out_channels, 1, 1},
              {"relu", &a.relu, 1, 0},
              {"has_mask", &a.has_mask, 1, 0},
-             {"has_bias", &a.has_bias, 1, 0}}};
+             {"has_bias", &a.has_bias, 1, 0},
+             {"raw", &a.raw, 1, 0}}};
 }
 
 const PluginField* find(const PluginFieldCollection& fields, const char* name) {
@@ -68,6 +69,10 @@ bool Attributes::read(const PluginFieldCollection& fields, Attributes& attribute
     }
     if (found.out_channels % found.group) {
         why = "out_channels must be a multiple of group";
+        return false;
+    }
+    if (found.raw && found.has_mask) {
+        why = "raw takes the mask from the offsets' tensor, so has_mask must be 0";
         return false;
     }
     attributes = found;
@@ -114,6 +119,7 @@ LpsrShape Attributes::shape(const nvinfer1::Dims& x, const nvinfer1::Dims& offse
     shape.groups = group;
     shape.offset_groups = offset_group;
     shape.relu = relu;
+    shape.raw = raw;
     return shape;
 }
 

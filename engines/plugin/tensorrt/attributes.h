@@ -18,7 +18,7 @@ constexpr char kPluginNamespace[] = "lpsr";
 struct Attributes {
     std::array<int32_t, 2> kernel_shape{}, strides{}, dilations{};
     std::array<int32_t, 4> pads{};  // top, left, bottom, right
-    int32_t group{}, offset_group{}, out_channels{}, relu{}, has_mask{}, has_bias{};
+    int32_t group{}, offset_group{}, out_channels{}, relu{}, has_mask{}, has_bias{}, raw{};
 
     // Reads fields; every one must be there, of INT32 and of its length. On failure `why` says which is wrong.
     static bool read(const nvinfer1::PluginFieldCollection& fields, Attributes& attributes, std::string& why);

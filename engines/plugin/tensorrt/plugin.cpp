@@ -183,8 +183,9 @@ int32_t DeformConvPlugin::onShapeChange(PluginTensorDesc const* in, int32_t inpu
                 return failed("cannot run x " + sizes(in[0].dims) + " with offset " + sizes(in[2].dims) + " and " + text_);
             }
             const int32_t samples = shape.offset_groups * shape.kernel_height * shape.kernel_width;
-            const bool offset_fits = in[2].dims.d[0] == shape.batch && in[2].dims.d[1] == 2 * samples;
-            if (!offset_fits) return failed("offset " + sizes(in[2].dims) + " must have " + std::to_string(2 * samples) + " channels");
+            const int32_t wanted = (shape.raw ? 3 : 2) * samples;
+            const bool offset_fits = in[2].dims.d[0] == shape.batch && in[2].dims.d[1] == wanted;
+            if (!offset_fits) return failed("offset " + sizes(in[2].dims) + " must have " + std::to_string(wanted) + " channels");
             if (attributes_.has_mask) {
                 const Dims& mask = in[attributes_.mask_input()].dims;
                 const bool fits = mask.nbDims == 4 && mask.d[0] == shape.batch && mask.d[1] == samples &&

@@ -1,7 +1,7 @@
 // LpsrDeformConv as TensorRT sees it. One source from TensorRT 10.3 to 11; one binary for each major version.
 //
 // Inputs: x [N, C, H, W]; packed weights (see lpsrPackWeights), of x's type; offset; mask, when has_mask; bias of FP32,
-// when has_bias. Offset and mask are of x's type, or FP32.
+// when has_bias. Offset and mask are of x's type, or FP32. When raw, offset holds the mask before its sigmoid, too.
 #pragma once
 
 #include <NvInferRuntime.h>

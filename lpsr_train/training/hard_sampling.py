@@ -1,4 +1,4 @@
-"""Draws the plates more often that could not be read the last time.
+"""Hard sampling: plates that could not be read the last time are drawn more often.
 
 Half of the plates of a trained network's pool are read with certainty and teach it next to nothing, and still cost as
 much as the others. LCOFL focuses on characters by their weights; this does so on plates by how often they come.
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lpsr_core.errors import LpsrError
 
 
-class Focus:
+class HardSampling:
     """How sure it is that each plate of a pool is misread.
 
     Attributes:
@@ -28,7 +28,7 @@ class Focus:
         self.misread = misread
 
     @classmethod
-    def on_all(cls, count: int) -> Focus:
+    def on_all(cls, count: int) -> HardSampling:
         """Before any plate of a pool was read.
 
         Args:

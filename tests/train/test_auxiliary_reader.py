@@ -1,4 +1,4 @@
-"""A second reader's say in what the generator makes, and what such a reader and a judge are trained on."""
+"""An auxiliary reader's say in what the generator makes, and what such a reader and a judge are trained on."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from typer.testing import CliRunner  # noqa: E402
 from lpsr_core.errors import UsageError  # noqa: E402
 from lpsr_core.geometry import to_images, to_tensor  # noqa: E402
 from lpsr_train.cli import app  # noqa: E402
-from lpsr_train.config import Schedule, TrainConfig  # noqa: E402
+from lpsr_train.config import PRESETS, RENAMED, Schedule, TrainConfig, from_dict  # noqa: E402
 from lpsr_train.evaluation.rates import Sample, enlarge  # noqa: E402
 from lpsr_train.plates.pairs import PlateSource, render_pair  # noqa: E402
 from lpsr_train.tasks.reading import graded  # noqa: E402
 from lpsr_train.training.batches import Batch  # noqa: E402
 from lpsr_train.training.filters import smoothed  # noqa: E402
 from lpsr_train.training.losses import lcofl, opinion  # noqa: E402
+from lpsr_train.training.state import CHECKPOINT  # noqa: E402
 from lpsr_train.training.trainer import Trainer, load_trained  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -35,19 +36,19 @@ def batch() -> Batch:
     return Batch(lr, hr, torch.from_numpy(rng.integers(0, 36, (8, 7))))
 
 
-def trainer_with_second(folder: Path, share: float, schedule: Schedule) -> Trainer:
+def trainer_with_auxiliary(folder: Path, fraction: float, schedule: Schedule) -> Trainer:
     other = Trainer(replace(RUN, task="reader-any", reader="multi-task", seed=3), folder / "other", CPU)
     other.folder.mkdir(parents=True, exist_ok=True)
     other.save()
-    config = replace(RUN, second_run="other", second_reader="multi-task", second=share, schedule=schedule)
+    config = replace(RUN, auxiliary_run="other", auxiliary_reader="multi-task", auxiliary=fraction, schedule=schedule)
     trainer = Trainer(config, folder / "run", CPU)
     trainer.folder.mkdir(exist_ok=True)
-    trainer.take(other.folder, "reader", "second")
+    trainer.take(other.folder, "reader", "auxiliary")
     trainer.step = 5  # readers have their full say
     return trainer
 
 
-def test_a_share_of_the_second_opinion_counts() -> None:
+def test_a_fraction_of_the_auxiliary_opinion_counts() -> None:
     rng = np.random.default_rng(0)
     own, others = (torch.from_numpy(rng.standard_normal((2, 7, 36))).log_softmax(2) for _ in range(2))
     target, weights = torch.from_numpy(rng.integers(0, 36, (2, 7))), torch.ones(36)
@@ -61,29 +62,52 @@ def test_a_share_of_the_second_opinion_counts() -> None:
 
 
 @pytest.mark.parametrize("schedule", ["together", "alternate"])
-def test_the_generator_learns_through_a_second_reader_that_stays_as_it_is(
+def test_the_generator_learns_through_an_auxiliary_reader_that_stays_as_it_is(
     batch: Batch, tmp_path: Path, schedule: Schedule
 ) -> None:
     made = {}
-    for share in (0.0, 1.0):
-        trainer = trainer_with_second(tmp_path / str(share), share, schedule)
-        second = trainer.networks["second"]
-        before = {name: tensor.clone() for name, tensor in second.state_dict().items()}
+    for fraction in (0.0, 1.0):
+        trainer = trainer_with_auxiliary(tmp_path / str(fraction), fraction, schedule)
+        auxiliary = trainer.networks["auxiliary"]
+        before = {name: tensor.clone() for name, tensor in auxiliary.state_dict().items()}
         assert trainer.train_step(batch)["classification"] > 0
-        assert all(torch.equal(tensor, before[name]) for name, tensor in second.state_dict().items())
-        made[share] = trainer.networks["generator"].exit.weight.detach().clone()
+        assert all(torch.equal(tensor, before[name]) for name, tensor in auxiliary.state_dict().items())
+        made[fraction] = trainer.networks["generator"].exit.weight.detach().clone()
     assert not torch.equal(made[0.0], made[1.0])  # the same first weights and batch: only the opinion differs
 
 
-def test_a_run_with_a_second_reader_is_resumed_and_loaded(batch: Batch, tmp_path: Path) -> None:
-    trainer = trainer_with_second(tmp_path, 0.5, "together")
+def test_a_run_with_an_auxiliary_reader_is_resumed_and_loaded(batch: Batch, tmp_path: Path) -> None:
+    trainer = trainer_with_auxiliary(tmp_path, 0.5, "together")
     trainer.train_step(batch)
     trainer.save()
     again = Trainer(trainer.config, trainer.folder, CPU)
     assert again.resume()
-    assert not any(parameter.requires_grad for parameter in again.networks["second"].parameters())
+    assert not any(parameter.requires_grad for parameter in again.networks["auxiliary"].parameters())
     assert trainer.train_step(batch) == again.train_step(batch)
     assert load_trained(trainer.folder).reader.config == trainer.networks["reader"].config
+
+
+def test_runs_with_the_earlier_names_are_resumed(batch: Batch, tmp_path: Path) -> None:
+    trainer = trainer_with_auxiliary(tmp_path, 0.5, "together")
+    trainer.train_step(batch)
+    trainer.save()
+    path = trainer.folder / CHECKPOINT
+    saved = torch.load(path, weights_only=True)
+    earlier = {new: old for old, new in RENAMED.items()}
+    saved["config"] = {earlier.get(key, key): value for key, value in saved["config"].items()}
+    saved["networks"]["second"] = saved["networks"].pop("auxiliary")
+    assert {"second", "second_run", "second_reader", "focus"} <= saved["config"].keys()
+    torch.save(saved, path)
+    again = Trainer(trainer.config, trainer.folder, CPU)
+    assert again.resume()
+    assert trainer.train_step(batch) == again.train_step(batch)
+
+
+def test_earlier_names_of_options_are_taken() -> None:
+    assert from_dict({"focus": True, "second": 0.25}) == replace(TrainConfig(), hard_sampling=True, auxiliary=0.25)
+    with pytest.raises(UsageError, match="twice"):
+        from_dict({"focus": True, "hard_sampling": False})
+    assert PRESETS["second"] == PRESETS["auxiliary"]
 
 
 def test_pictures_of_every_grade_lie_between_poor_and_sharp() -> None:

@@ -18,12 +18,12 @@ from lpsr_train.data.pool import Pool, render_pool  # noqa: E402
 from lpsr_train.plates.pairs import PlateSource  # noqa: E402
 from lpsr_train.tasks import Moment  # noqa: E402
 from lpsr_train.training.batches import Batch, to_batch  # noqa: E402
-from lpsr_train.training.focus import Focus  # noqa: E402
+from lpsr_train.training.hard_sampling import HardSampling  # noqa: E402
 from lpsr_train.training.trainer import Trainer  # noqa: E402
 
 CPU = torch.device("cpu")
 SMALL = TrainConfig(
-    steps=5, batch=8, warmup=2, guide_from=1, validate_every=5, pairs=32, validation=6, bf16=False, focus=True
+    steps=5, batch=8, warmup=2, guide_from=1, validate_every=5, pairs=32, validation=6, bf16=False, hard_sampling=True
 )
 
 
@@ -38,9 +38,9 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
 
 
 def test_plates_come_as_often_as_they_are_misread() -> None:
-    focus = Focus.on_all(1000)
-    focus.note(np.arange(500), np.full(500, np.log(0.9)))
-    orders = list(islice(focus.orders(50, seed=4), 200))
+    sampling = HardSampling.on_all(1000)
+    sampling.note(np.arange(500), np.full(500, np.log(0.9)))
+    orders = list(islice(sampling.orders(50, seed=4), 200))
     assert all(len(np.unique(order)) == 50 for order in orders), "no plate twice in a batch"
     read = np.mean([np.mean(order < 500) for order in orders])
     assert 0.07 < read < 0.14, "a tenth as likely to be misread, and little more"
@@ -49,21 +49,21 @@ def test_plates_come_as_often_as_they_are_misread() -> None:
 
 def test_batches_depend_on_what_was_noted_seed_and_step_alone() -> None:
     misread = np.linspace(0, 1, 100, dtype=np.float32)
-    whole = list(islice(Focus(misread).orders(10, seed=4), 6))
-    later = list(islice(Focus(misread).orders(10, seed=4, start=4), 2))
+    whole = list(islice(HardSampling(misread).orders(10, seed=4), 6))
+    later = list(islice(HardSampling(misread).orders(10, seed=4, start=4), 2))
     assert np.array_equal(whole[4:], later)
-    assert not np.array_equal(whole[0], next(Focus(misread).orders(10, seed=5)))
+    assert not np.array_equal(whole[0], next(HardSampling(misread).orders(10, seed=5)))
 
 
 def test_a_text_that_is_certain_is_not_less_than_never_misread() -> None:
-    focus = Focus.on_all(3)
-    focus.note(np.array([2, 0]), np.array([1e-3, -50.0]))
-    assert focus.misread.tolist() == [1.0, 1.0, 0.0]
+    sampling = HardSampling.on_all(3)
+    sampling.note(np.array([2, 0]), np.array([1e-3, -50.0]))
+    assert sampling.misread.tolist() == [1.0, 1.0, 0.0]
 
 
 def test_a_pool_smaller_than_a_batch_is_one_line() -> None:
     with pytest.raises(LpsrError, match="more than the pool"):
-        next(Focus.on_all(5).orders(6, 1))
+        next(HardSampling.on_all(5).orders(6, 1))
 
 
 def test_a_run_notes_how_its_super_resolved_plates_were_read(
@@ -78,11 +78,11 @@ def test_a_run_notes_how_its_super_resolved_plates_were_read(
 
     monkeypatch.setattr(trainer.task, "train_step", reads)
     trainer.run(pool)
-    order = next(Focus.on_all(len(pool)).orders(SMALL.batch, SMALL.seed))
-    assert trainer.focus is not None
-    assert np.allclose(trainer.focus.misread[order[:6]], 1 - np.arange(1, 7) / 10, atol=1e-6)
+    order = next(HardSampling.on_all(len(pool)).orders(SMALL.batch, SMALL.seed))
+    assert trainer.hard_sampling is not None
+    assert np.allclose(trainer.hard_sampling.misread[order[:6]], 1 - np.arange(1, 7) / 10, atol=1e-6)
     others = np.setdiff1d(np.arange(len(pool)), order[:6])
-    assert (trainer.focus.misread[others] == 1).all()
+    assert (trainer.hard_sampling.misread[others] == 1).all()
 
 
 @pytest.mark.parametrize("schedule", ["alternate", "together"])
@@ -108,16 +108,16 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(pool: Pool, tmp_path: Path)
     whole, first = (Trainer(SMALL, tmp_path / name, CPU) for name in ("whole", "parts"))
     for trainer in (whole, first):
         trainer.folder.mkdir()
-        trainer.focus = Focus(known.copy())
+        trainer.hard_sampling = HardSampling(known.copy())
     whole.run(pool)
     first.run(pool, stop=lambda: first.step == 3)
     second = Trainer(SMALL, first.folder, CPU)
     assert second.resume()
     second.run(pool)
-    assert second.focus is not None
-    assert whole.focus is not None
-    assert (second.focus.misread == 1).sum() > 12, "an untrained reader misreads what it sees"
-    assert np.allclose(second.focus.misread, whole.focus.misread, atol=1e-6)
+    assert second.hard_sampling is not None
+    assert whole.hard_sampling is not None
+    assert (second.hard_sampling.misread == 1).sum() > 12, "an untrained reader misreads what it sees"
+    assert np.allclose(second.hard_sampling.misread, whole.hard_sampling.misread, atol=1e-6)
 
 
 def test_a_run_does_not_go_on_with_another_pool(pool: Pool, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_run_does_not_go_on_with_another_pool(pool: Pool, tmp_path: Path) -> N
     trainer.run(pool)
     resumed = Trainer(replace(SMALL, steps=2), tmp_path, CPU)
     assert resumed.resume()
-    assert resumed.focus is not None
-    resumed.focus = Focus.on_all(8)
+    assert resumed.hard_sampling is not None
+    resumed.hard_sampling = HardSampling.on_all(8)
     with pytest.raises(LpsrError, match="read 8 pairs before, and now there are 32"):
         resumed.run(pool)

@@ -1,0 +1,69 @@
+"""The command line of `lpsr-spool`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lpsr_core.errors import UsageError, run_command
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
+
+_Folder = Annotated[Path, typer.Argument(metavar="OUT", help="Folder of --out, or a spool in it.")]
+_Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+@app.callback()
+def spool() -> None:
+    """Shows reads that wait for a webhook or a broker, and sends again what was set aside."""
+
+
+@app.command("list")
+def show(folder: _Folder, debug: _Debug = False) -> None:
+    """List the spools of a folder, and each read that was set aside with the reason.
+
+    Exit codes: 0 nothing is set aside, 1 something is, 2 wrong usage.
+    """
+    from lpsr_run.redact import shown
+    from lpsr_run.sinks.spool_folder import refused
+
+    aside = 0
+    for each in _spools(folder):
+        letters = refused(each)
+        aside += len(letters)
+        waiting = sum(1 for _ in each.glob("*.json"))
+        typer.echo(f"{shown(each)}: {waiting} reads are waiting, {len(letters)} are set aside")
+        for path, why in letters:
+            typer.echo(f"  {shown(path.name)}: {shown(why)}")
+    raise typer.Exit(1 if aside else 0)
+
+
+@app.command()
+def retry(folder: _Folder, debug: _Debug = False) -> None:
+    """Put back what was set aside: the run that holds the folder, or the next one, sends it again."""
+    from lpsr_run.redact import shown
+    from lpsr_run.sinks.spool_folder import send_again
+
+    for each in _spools(folder):
+        typer.echo(f"{shown(each)}: {send_again(each)} reads are sent again")
+
+
+def _spools(folder: Path) -> list[Path]:
+    from lpsr_run.redact import shown
+    from lpsr_run.sinks.spool_folder import REFUSED
+
+    found = [path for path in (folder, folder / "spool", folder / "spool-mqtt") if (path / REFUSED).is_dir()]
+    if not found:
+        raise UsageError(f"{shown(folder)}: holds no spool; give the --out of a run with --webhook or --mqtt")
+    return found
+
+
+def main() -> None:
+    """Entry point of `lpsr-spool`."""
+    run_command(app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""A line per read on the terminal, for runs without an end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from lpsr_run.sinks.base import Result
+
+
+class LineSink:
+    """Prints each read once its plate is gone: local time, source, text, confidence, layout and frames.
+
+    Args:
+        say: prints a line.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def write(self, result: Result) -> None:
+        read = result.read
+        if read.event == "final":
+            frames = "1 frame" if read.frames == 1 else f"{read.frames} frames"
+            clock = time.strftime("%H:%M:%S")
+            self._say(f"{clock} {read.source}: {read.text} {read.confidence:.2f} {read.layout}, {frames}")

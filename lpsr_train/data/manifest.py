@@ -1,0 +1,48 @@
+"""Manifests: a folder states what it is made of, so that it is continued with nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lpsr_core.errors import LpsrError
+from lpsr_core.jsonfile import write_json
+
+
+def keep_manifest(path: Path, made_of: Mapping[str, Any]) -> None:
+    """Write the manifest of a folder, or check that it is what was asked for.
+
+    Args:
+        path: of the manifest, a JSON file in the folder.
+        made_of: plain values.
+
+    Raises:
+        LpsrError: the folder was begun with other values, or its manifest cannot be read.
+    """
+    wanted = json.loads(json.dumps(made_of))
+    found = read_manifest(path)
+    if found is None:
+        write_json(path, wanted)
+    elif found != wanted:
+        raise LpsrError(
+            f"{path.parent}: was begun with another source, seed or settings (see {path.name}); choose another folder"
+        )
+
+
+def read_manifest(path: Path) -> dict[str, Any] | None:
+    """Return what a folder was begun with; None where it was not.
+
+    Raises:
+        LpsrError: its manifest cannot be read.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise LpsrError(f"{path}: not readable ({error}); choose another folder, or delete this one") from None
+    if not isinstance(found, dict):
+        raise LpsrError(f"{path}: not a folder's manifest; choose another folder, or delete this one")
+    return found

@@ -1,0 +1,143 @@
+"""Spools: limits, dead letters and the way back, requests that take too long."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from receiver import Receiver
+from test_outbox import RUN, box, numbered
+from test_stores import QUICK, TEXTS, hook, result, until
+from typer.testing import CliRunner
+
+from lpsr_core.errors import LpsrError
+from lpsr_run.cli.spool import app
+from lpsr_run.retention.policy import SpoolLimit
+from lpsr_run.sinks import SpooledSink, poster
+from lpsr_run.sinks.base import Record
+from lpsr_run.sinks.spool import NotTakenError, RefusedError
+
+
+def never(body: bytes, key: str) -> None:
+    raise NotTakenError("is down")
+
+
+def test_a_full_spool_drops_the_oldest_and_counts_them(tmp_path: Path) -> None:
+    notes, faults = list[str](), list[str]()
+    size = len(Record.of(numbered(1).read).line.encode())
+    with SpooledSink(never, "hook", tmp_path, notes.append, QUICK, SpoolLimit(4 * size + 8), faults.append) as sink:
+        for number in range(1, 11):
+            sink.deliver(Record.of(numbered(number).read))
+        assert sink.waiting == 4
+        assert sink.state()["dropped"] == 6
+        assert sink.state()["bytes"] <= 4 * size + 8
+    left = sorted(json.loads(path.read_text())["number"] for path in tmp_path.glob("*.json"))
+    assert left == [7, 8, 9, 10]
+    assert sum("is full" in note for note in notes) == 1
+    assert faults == ["hook: 6 reads were dropped (--spool-limit), the oldest first"]
+
+
+def test_a_full_spool_that_may_not_drop_ends_the_run_and_loses_nothing(tmp_path: Path) -> None:
+    limit = SpoolLimit(2 * len(Record.of(numbered(1).read).line.encode()), "stop")
+    count = [0]
+    sink = SpooledSink(never, "hook", tmp_path / "spool", retry=QUICK, limit=limit)
+
+    def write() -> None:
+        with sink, box(tmp_path, sink) as outbox:
+            for number in range(1, 100):
+                outbox.write(numbered(number))
+                count[0] = number
+                time.sleep(0.02)
+
+    with pytest.raises(LpsrError, match="--spool-limit"):
+        write()
+    assert 2 <= count[0] < 99
+    spooled = len(list((tmp_path / "spool").glob("*.json")))
+    journal = [json.loads(line)["number"] for line in (tmp_path / "reads.jsonl").read_text().splitlines()]
+    assert journal == list(range(1, count[0] + 1))
+    assert spooled == 2
+    assert json.loads((tmp_path / ".delivered.json").read_text())["sinks"] == {f"spool:{tmp_path / 'spool'}": 2}
+
+
+def test_dead_letters_are_listed_with_their_reason_and_sent_again(tmp_path: Path) -> None:
+    sent, refuse = list[str](), True
+
+    def send(body: bytes, key: str) -> None:
+        if refuse:
+            raise RefusedError("was refused with status 422")
+        sent.append(json.loads(body)["text"])
+
+    with SpooledSink(send, "hook", tmp_path / "spool", retry=QUICK) as sink:
+        sink.write(result(TEXTS[0]))
+        until(lambda: sink.waiting == 0)
+        assert sink.state()["refused"] == 1
+    run = CliRunner()
+    listed = run.invoke(app, ["list", str(tmp_path)])
+    assert listed.exit_code == 1
+    assert "0 reads are waiting, 1 are set aside" in listed.output
+    assert "was refused with status 422" in listed.output
+    refuse = False
+    assert "1 reads are sent again" in run.invoke(app, ["retry", str(tmp_path)]).output
+    with SpooledSink(send, "hook", tmp_path / "spool", retry=QUICK) as sink:
+        until(lambda: sink.waiting == 0)
+    assert sent == TEXTS[:1]
+    assert run.invoke(app, ["list", str(tmp_path)]).exit_code == 0
+    assert not list((tmp_path / "spool" / "refused").iterdir())
+
+
+def test_a_short_run_with_a_long_spool_makes_progress(tmp_path: Path) -> None:
+    spool, receiver = tmp_path / "spool", Receiver(pause=0.01)
+    with SpooledSink(never, "hook", spool, retry=QUICK) as sink:
+        for number in range(1, 121):
+            sink.deliver(Record.of(numbered(number).read))
+    left = [120]
+    for _ in range(120):
+        with hook(receiver.plain, spool) as sink:
+            pass
+        left.append(len(list(spool.glob("*.json"))))
+        if not left[-1]:
+            break
+    receiver.stop()
+    assert left == sorted(set(left), reverse=True), "each run sends some"
+    assert left[-1] == 0
+    # A thread that is left behind ends with its process; here it may send what the next sink sends too.
+    assert {key for _, key in receiver.got} == {f"{RUN}-{number:08d}" for number in range(1, 121)}
+
+
+def test_an_answer_that_comes_a_byte_at_a_time_is_given_up(tmp_path: Path) -> None:
+    server, gone = socket.create_server(("127.0.0.1", 0)), threading.Event()
+
+    def drip() -> None:
+        with suppress(OSError):
+            one, _ = server.accept()
+            with one:
+                for byte in b"HTTP/1.1 200 OK\r\nX: " + b"y" * 1000:
+                    one.sendall(bytes([byte]))
+                    if gone.wait(0.05):
+                        return
+
+    threading.Thread(target=drip, daemon=True).start()
+    send = poster(f"http://127.0.0.1:{server.getsockname()[1]}/", limit=0.5)
+    with pytest.raises(NotTakenError, match=r"took longer than 0.5 s"):
+        send(b"{}", "key")
+    gone.set()
+    server.close()
+
+
+def test_a_spool_that_vanishes_is_made_anew_told_and_counted(tmp_path: Path) -> None:
+    faults: list[str] = []
+    spool = tmp_path / "spool"
+    with SpooledSink(never, "hook", spool, retry=QUICK, fault=faults.append) as sink:
+        for number in range(1, 4):
+            sink.deliver(Record.of(numbered(number).read))
+        spool.rename(tmp_path / "moved")
+        sink.check()
+        sink.deliver(Record.of(numbered(4).read))
+        assert sink.waiting == 1
+    assert "was deleted or moved" in faults[0]
+    assert faults[1].endswith("3 reads were deleted or moved before they were sent")
