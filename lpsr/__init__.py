@@ -6,8 +6,9 @@
 ...     print(plate.text, plate.certain)
 APF5C22 APF5C22
 
-`Reader` reads photographs, crops and streams, `SuperResolver` makes the enlarged pictures alone, and `Plate` is what
-was read. Whatever goes wrong is an `LpsrError` of one clear sentence, and a `UsageError` where the call was wrong.
+`Reader` reads photographs, crops and streams, `SuperResolver` makes the enlarged pictures alone, `forensic_report`
+makes a report of one vehicle's frames, and `Plate` is what was read. Whatever goes wrong is an `LpsrError` of one clear
+sentence, and a `UsageError` where the call was wrong.
 
 Importing this package loads nothing else; OpenCV and the runtime are loaded when a class is first named.
 """
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from lpsr.super_resolver import SuperResolver
     from lpsr_core.decode import Alternative, Candidate
     from lpsr_core.errors import LpsrError, UsageError
+    from lpsr_forensic.report import forensic_report
 
 __all__ = [
     "Alternative",
@@ -37,6 +39,7 @@ __all__ = [
     "SuperResolver",
     "UsageError",
     "__version__",
+    "forensic_report",
 ]
 
 _HOMES = {
@@ -48,6 +51,7 @@ _HOMES = {
     "Reader": "lpsr.reader",
     "SuperResolver": "lpsr.super_resolver",
     "UsageError": "lpsr_core.errors",
+    "forensic_report": "lpsr_forensic.report",
 }
 """The module of each public name."""
 

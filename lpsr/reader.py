@@ -19,7 +19,8 @@ from lpsr_run.config import RunConfig
 from lpsr_run.engines.backends import Backend
 from lpsr_run.monitor.state import RunState
 from lpsr_run.pipeline.configured import open_sources, open_stream, raise_or_report
-from lpsr_run.pipeline.crops import fuse_crops, read_crops
+from lpsr_run.pipeline.crops import read_crops
+from lpsr_run.pipeline.fusion import fuse
 from lpsr_run.pipeline.stream import PlateEvent, PlateStream
 from lpsr_run.pipeline.tools import open_tools
 from lpsr_run.sources.base import Frame
@@ -185,21 +186,24 @@ class Reader:
         ('APF5C22', 3)
 
         Args:
-            crops: as `read_crops` takes them; smaller ones than 8x4 pixels are left out with a warning.
+            crops: as `read_crops` takes them. What is smaller than 8x4 pixels, shows no plate (see `min_plate`) or
+                another plate than most of the others is left out with a warning.
             bgr: whether colour arrays are BGR, as OpenCV gives them.
 
         Returns:
-            The plate, whatever its confidence and plate score; its pictures are those of the crop that agrees best.
+            The plate, whatever its confidence; its pictures are those of the crop that agrees best.
 
         Raises:
             UsageError: a missing file, or an array of another shape or dtype.
-            LpsrError: no crop is large enough, a file cannot be decoded, or the runtime failed.
+            LpsrError: no crop shows a plate, a file cannot be decoded, or the runtime failed.
         """
         frames = still_frames(crops, bgr, "fuse")
-        event = fuse_crops(frames, self._tools.reader, _warn, self._layouts, self._tools.calibration.power)
-        if event is None:
-            raise LpsrError("fuse has no crop to read; give at least one of 8x4 pixels or more")
-        return plate_of(event, self._config.certain, located=False, followed=False)
+        calibration = self._tools.calibration
+        found = fuse(frames, self._tools.reader, _warn, self._layouts, calibration.power, self._config.min_plate)
+        if found.event is None:
+            why = "none shows a plate that can be read" if found.contributions else "give at least one of 8x4 pixels"
+            raise LpsrError(f"fuse has no crop to read; {why}")
+        return plate_of(found.event, self._config.certain, located=False, followed=False)
 
     def stream(
         self,

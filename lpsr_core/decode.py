@@ -74,7 +74,7 @@ def decode(
         ValueError: the array has another shape or holds NaN.
     """
     assert layouts, "decode needs at least one layout"
-    unique = _unique(tuple(layouts))
+    unique = distinct(tuple(layouts))
     masked = _masked(_scores(log_probs), unique)
     sums = _logsumexp(masked)
     masses = sums.sum(axis=(1, 2))
@@ -110,7 +110,7 @@ def confidences(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEF
     Raises:
         ValueError: the array has another shape or holds NaN.
     """
-    masked = _masked(_scores(log_probs, many=True), _unique(tuple(layouts)))
+    masked = _masked(_scores(log_probs, many=True), distinct(tuple(layouts)))
     masses = _logsumexp(masked).sum(axis=(2, 3))
     likelihoods = masked.max(axis=3).sum(axis=2)
     found: NDArray[np.float64] = np.exp(likelihoods.max(axis=1) - np.logaddexp.reduce(masses, axis=1))
@@ -138,7 +138,7 @@ def alternatives(
     Raises:
         ValueError: the array has another shape or holds NaN.
     """
-    masked = _masked(_scores(log_probs), _unique(tuple(layouts)))
+    masked = _masked(_scores(log_probs), distinct(tuple(layouts)))
     mass = float(np.logaddexp.reduce(_logsumexp(masked).sum(axis=(1, 2))))
     order = np.argsort(-masked, axis=2, kind="stable")[:, :, :count]
     values = np.take_along_axis(masked, order, axis=2)
@@ -172,7 +172,9 @@ def _likeliest(order: list[list[int]], values: list[list[float]], count: int) ->
 
 def log_mass(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS) -> float:
     """Return the logarithm of the probability that the reader gives to all texts of the layouts together."""
-    return float(np.logaddexp.reduce(_logsumexp(_masked(_scores(log_probs), _unique(tuple(layouts)))).sum(axis=(1, 2))))
+    return float(
+        np.logaddexp.reduce(_logsumexp(_masked(_scores(log_probs), distinct(tuple(layouts)))).sum(axis=(1, 2)))
+    )
 
 
 def plate_score(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS) -> float:
@@ -211,8 +213,8 @@ def _scores(log_probs: NDArray[np.floating], many: bool = False) -> NDArray[np.f
 
 
 @cache
-def _unique(layouts: tuple[Layout, ...]) -> tuple[Layout, ...]:
-    """The first layout of each pattern, as two names of one pattern are one set of plates."""
+def distinct(layouts: tuple[Layout, ...]) -> tuple[Layout, ...]:
+    """Return the first layout of each pattern, since two names of one pattern are one set of plates."""
     first: dict[str, Layout] = {}
     for layout in layouts:
         first.setdefault(layout.pattern, layout)

@@ -50,6 +50,7 @@ class RunConfig:
         cameras: TOML file of cameras, in place of `video`.
         name: names of the sources, one for each of `video`; without any they are named by their paths and addresses.
         crops: images that are plates already: a file, folder or glob.
+        fuse: images of one plate that are read as one: files, folders or globs. In place of `video` and `crops`.
         out: folder for reads.jsonl, run.json and pictures.
         super_resolve: which crops go through the generator.
         views: `auto` reads crops in further views where the first look is not sure, `one` takes one look at each.
@@ -106,6 +107,7 @@ class RunConfig:
     video: tuple[str, ...] = ()
     name: tuple[str, ...] = ()
     crops: str | None = None
+    fuse: tuple[str, ...] = ()
     cameras: str | None = None
     out: str = "runs/latest"
     super_resolve: SuperResolve = "auto"
@@ -166,8 +168,9 @@ class RunConfig:
             UsageError: with the option and what it takes.
             MissingExtraError: an optional package is not installed.
         """
-        if [bool(self.video), self.crops is not None, self.cameras is not None].count(True) != 1:
-            raise UsageError("give exactly one of --video, --cameras and --crops")
+        sources = [bool(self.video), self.cameras is not None, self.crops is not None, bool(self.fuse)]
+        if sources.count(True) != 1:
+            raise UsageError("give exactly one of --video, --cameras, --crops and --fuse")
         if self.cameras is not None:
             for name, where in _OF_CAMERAS.items():
                 if getattr(self, name) != getattr(RunConfig(), name):
@@ -202,9 +205,9 @@ class RunConfig:
             raise UsageError("--sign is for the folders of --evidence")
         if self.blur and not self.evidence:
             raise UsageError("--blur is for the frames of --evidence")
-        if self.crops is not None and (self.annotate or self.detector or self.region):
+        if self.crop_specs and (self.annotate or self.detector or self.region):
             raise UsageError("--annotate, --detector and --region need --video; crops are plates already")
-        if self.crops is not None and self.locator_threshold:
+        if self.crop_specs and self.locator_threshold:
             raise UsageError("--locator-threshold needs --video; crops are plates already")
         if self.region is not None:
             parse_region(self.region)
@@ -275,6 +278,11 @@ class RunConfig:
         return Scrubber((*self.addresses, *hooks), (*headers, *paths))
 
     @property
+    def crop_specs(self) -> tuple[str, ...]:
+        """Files, folders and globs of images that are plates already; empty where plates must be found."""
+        return self.fuse if self.crops is None else (self.crops,)
+
+    @property
     def source_names(self) -> tuple[str, ...]:
         """What the videos are called in reads, states and logs."""
         return self.name or tuple(map(redact_option, self.video))
@@ -285,7 +293,7 @@ class RunConfig:
 
     def without_source(self) -> RunConfig:
         """A copy that names no source."""
-        return replace(self, video=(), name=(), crops=None, cameras=None)
+        return replace(self, video=(), name=(), crops=None, cameras=None, fuse=())
 
     def as_dict(self) -> dict[str, Any]:
         """For run.json, without credentials."""

@@ -14,7 +14,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 ELSEWHERE = {"README.md": "index.md", "CHANGELOG.md": "changelog.md", "benchmarks/README.md": "benchmarks.md"}
 """Page of the site by its file in the repository."""
-PLANNED = {"deploy.md", "sizing.md", "trust.md", "forensics.md"}
+PLANNED: frozenset[str] = frozenset()
 """Pages that the navigation names and that may be missing."""
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]*)(#[^)\s]*)?\)")
 

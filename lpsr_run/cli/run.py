@@ -49,6 +49,13 @@ def read_plates(
             metavar="PATH", help="Images already cropped to one plate each: folder, glob or file. Excludes --video."
         ),
     ] = None,
+    fuse: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Crops of one plate, read as one: a folder, glob or file; repeat it for several. Not with --video.",
+        ),
+    ] = None,
     out: Annotated[
         str | None,
         typer.Option(
@@ -317,6 +324,7 @@ def read_plates(
         "name": tuple(name) if name else None,
         "cameras": cameras,
         "crops": crops,
+        "fuse": tuple(fuse) if fuse else None,
         "out": out,
         "super_resolve": super_resolve,
         "views": views,
@@ -383,7 +391,7 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
 
     config = RunConfig() if config_file is None else load_config(config_file)
     # A source on the command line replaces the file's, of whichever kind that is.
-    if any(given[name] is not None for name in ("video", "crops", "cameras")):
+    if any(given[name] is not None for name in ("video", "crops", "fuse", "cameras")):
         config = config.without_source()
     config = config.changed(given)
     config.check()

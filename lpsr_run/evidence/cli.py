@@ -14,7 +14,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.callback()
 def evidence() -> None:
-    """Verify and replay the evidence of `lpsr-run --evidence`."""
+    """Check evidence of `lpsr-run --evidence`, and report on it."""
 
 
 @app.command()

@@ -21,8 +21,10 @@ from lpsr_run.pipeline.track import FrameSaid, History
 from lpsr_run.sinks.base import Result
 
 MANIFEST, SIGNATURE = "evidence.json", "evidence.sig"
-SCHEMA = 2
+SCHEMA = 3
 CROP, SR, FRAME, SAID = "lr.png", "sr.png", "frame.png", "log_probs.npz"
+CROP_OF = "crop-{:08d}.png"
+"""The crop of a further frame of the track, by the frame's number."""
 _FAST_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 _BLUR = 0.06
 """Of the blur outside plates, as a share of the frame's longer side."""
@@ -60,6 +62,8 @@ def files_of(result: Result, blurred: bool) -> dict[str, bytes]:
         files[FRAME] = _png(outside_blurred(result.frame, result.quad) if blurred else result.frame)
     if result.history is not None:
         files[SAID] = _packed(result.history)
+        crops = ((said.frame, said.crop) for said in result.history.frames)
+        files |= {CROP_OF.format(frame): _png(crop) for frame, crop in crops if crop is not None}
     return files
 
 
@@ -97,11 +101,15 @@ def read_history(data: bytes) -> History:
         with np.load(io.BytesIO(data), allow_pickle=False) as held:
             numbers, said, rest = held["frames"], held["log_probs"], held["rest"]
             more, power = int(held["rest_frames"]), float(held["power"])
+            times = held["milliseconds"] if "milliseconds" in held else np.zeros(len(numbers))  # before schema 3
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise LpsrError(f"{SAID}: not what frames said: {error}") from None
     if said.shape != (len(numbers), PLATE_LENGTH, CLASSES) or rest.shape != (PLATE_LENGTH, CLASSES):
         raise LpsrError(f"{SAID}: has shapes {said.shape} and {rest.shape}")
-    frames = tuple(FrameSaid(int(number), row) for number, row in zip(numbers, said, strict=True))
+    if times.shape != numbers.shape:
+        raise LpsrError(f"{SAID}: has {times.shape} times for {numbers.shape} frames")
+    rows = zip(numbers, said, times, strict=True)
+    frames = tuple(FrameSaid(int(number), row, float(time)) for number, row, time in rows)
     return History(frames, rest, more, power)
 
 
@@ -147,6 +155,7 @@ def _packed(history: History) -> bytes:
         stream,
         frames=np.array([one.frame for one in history.frames], np.int64),
         log_probs=said,
+        milliseconds=np.array([one.milliseconds for one in history.frames], np.float64),
         rest=history.rest,
         rest_frames=np.int64(history.rest_frames),
         power=np.float64(history.power),

@@ -40,10 +40,11 @@ def open_sources(
         UsageError: nothing has that name.
         LpsrError: a folder without images.
     """
-    if config.crops is not None:
-        paths, many = list_images(config.crops, note)
-        state.sources.append(SourceState(redact(config.crops)))
-        return [ImageSource(paths, report if many else None)]
+    if config.crop_specs:
+        listed = [list_images(spec, note) for spec in config.crop_specs]
+        state.sources.append(SourceState(", ".join(map(redact, config.crop_specs))))
+        many = len(listed) > 1 or listed[0][1]
+        return [ImageSource([path for paths, _ in listed for path in paths], report if many else None)]
     retry = Retry(give_up=config.give_up or None, silence=config.silence)
     raw = parse_raw(config.raw) if config.raw else None
     options = VideoOptions(config.stream, config.pixel_aspect, config.decode)

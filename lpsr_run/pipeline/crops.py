@@ -1,4 +1,4 @@
-"""Pictures that are plates already: each read alone, or several of one vehicle read together."""
+"""Pictures that are plates already, each read alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
 from lpsr_run.pipeline.containment import Failures
 from lpsr_run.pipeline.plate_reader import PlateReader
 from lpsr_run.pipeline.stream import SMALLEST, PlateEvent
-from lpsr_run.pipeline.track import FusedRead, Observation, Track
+from lpsr_run.pipeline.track import FusedRead, Observation
 from lpsr_run.sources.base import Frame, Report
 from lpsr_run.sources.merge import Ended, Quiet
 
@@ -70,11 +70,11 @@ def read_crops(
                 continue
             with reader.clock.stage("decode"):
                 reading, others = decode(log_probs, layouts), alternatives(log_probs, layouts)
-            seen = _observation(frame, log_probs, sr)
+            seen = whole_image(frame, log_probs, sr)
             read = FusedRead(0, reading, 1, 1, seen, frame.milliseconds, frame.milliseconds, others, plate)
             yield PlateEvent(frame.source, replace(read, log_probs=log_probs), frame.stream)
 
-    for frame in _large_enough(frames, report):
+    for frame in large_enough(frames, report):
         waiting.append(frame)
         if len(waiting) >= collect:
             yield from flush(waiting)
@@ -85,39 +85,7 @@ def read_crops(
         failures.ended()
 
 
-def fuse_crops(
-    frames: Iterable[Frame],
-    reader: PlateReader,
-    report: Report,
-    layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
-    power: float = 0.5,
-) -> PlateEvent | None:
-    """Read several images of one plate together, as a track reads its frames.
-
-    Args:
-        frames: the images; they are all kept in memory.
-        reader: reads them.
-        report: takes the line about an image that is too small to hold a plate, and is skipped.
-        layouts: that the text may follow.
-        power: of the number of images that the sum of their log-probabilities is divided by (see `Calibration`).
-
-    Returns:
-        The read, under the name of the image that agrees best with it; None where no image was large enough.
-    """
-    kept = list(_large_enough(frames, report))
-    if not kept:
-        return None
-    batch_of = reader.read([frame.image for frame in kept])
-    track = Track(0, layouts, power)
-    with reader.clock.stage("decode"):
-        for frame, log_probs, sr in zip(kept, batch_of.log_probs, batch_of.sr, strict=True):
-            track.add(_observation(frame, log_probs, sr))
-        read = track.read()
-    best = next(frame for frame in kept if frame.index == read.best.frame)
-    return PlateEvent(best.source, read, best.stream)
-
-
-def _large_enough(frames: Iterable[Frame | Quiet | Ended], report: Report) -> Iterator[Frame]:
+def large_enough(frames: Iterable[Frame | Quiet | Ended], report: Report) -> Iterator[Frame]:
     """The images that can hold a plate; the others are reported."""
     for frame in frames:
         if not isinstance(frame, Frame):
@@ -130,7 +98,7 @@ def _large_enough(frames: Iterable[Frame | Quiet | Ended], report: Report) -> It
         yield frame
 
 
-def _observation(frame: Frame, log_probs: NDArray[np.float32], sr: Image | None) -> Observation:
+def whole_image(frame: Frame, log_probs: NDArray[np.float32], sr: Image | None) -> Observation:
     """The whole image as a plate."""
     height, width = frame.image.shape[:2]
     quad = Quad.from_box(Box(0, 0, width, height))

@@ -61,7 +61,7 @@ def open_outbox(
     owed = catch_up(out, sinks, note)
     set_aside(out)
     # What other sinks get must be on the disk before.
-    sync_seconds = _SYNC_SECONDS if config.crops is not None and not sinks else 0.0
+    sync_seconds = _SYNC_SECONDS if config.crop_specs and not sinks else 0.0
     journal = stack.enter_context(JsonLinesSink(out / "reads.jsonl", sync_seconds, fault))
     outbox = stack.enter_context(Outbox(journal, sinks, summary.run, out, note, fault, owed))
     # A spooled sink takes reads at once, and tells of its own spool.
@@ -105,7 +105,7 @@ def _opened(config: RunConfig, summary: Summary, note: Report, fault: Fault, sta
         sinks.append(stack.enter_context(SpooledSink(send, name, out / "spool-mqtt", note, None, limit, fault)))
     if config.evidence is not None:
         signer = open_signer(Path(config.sign)) if config.sign is not None else None
-        files = (*config.addresses, *([config.crops] if config.crops is not None else []))
+        files = (*config.addresses, *config.crop_specs)
         made_by = {
             **environment(),
             "run": summary.run,

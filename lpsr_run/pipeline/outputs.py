@@ -50,7 +50,7 @@ def _is_file(path: str | None) -> TypeGuard[str]:
 
 
 def _inputs(config: RunConfig) -> Iterator[Path]:
-    for spec in (*config.addresses, *([config.crops] if config.crops is not None else [])):
+    for spec in (*config.addresses, *config.crop_specs):
         yield from files_named(spec)
     for name in _INPUTS:
         if getattr(config, name) is not None:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from lpsr_core.errors import LpsrError
+from lpsr_core.files import replace_file
 from lpsr_core.layouts import Layout, parse_layouts
 from lpsr_run.alerts import open_alerts
 from lpsr_run.cameras.hangup import ReloadRequest
@@ -30,6 +31,7 @@ from lpsr_run.pipeline.clock import StageClock
 from lpsr_run.pipeline.configured import open_sources, open_stream, raise_or_report
 from lpsr_run.pipeline.containment import Failures
 from lpsr_run.pipeline.crops import read_crops
+from lpsr_run.pipeline.fusion import CONTRIBUTIONS, Fused, fuse, print_contributions
 from lpsr_run.pipeline.open_sinks import open_outbox
 from lpsr_run.pipeline.outputs import refuse_overwriting
 from lpsr_run.pipeline.privacy import load_watch_list
@@ -117,6 +119,12 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
             if failure is None:  # which on a full disk is the same one
                 fault(str(write_failed(out / "run.json", error)))
 
+    def fused(found: Fused) -> None:
+        lines = "".join(each.to_json() + "\n" for each in found.contributions)
+        replace_file(out / CONTRIBUTIONS, lines.encode(errors="backslashreplace"))
+        if not quiet:
+            print_contributions(found.contributions, Console(soft_wrap=False, highlight=False))
+
     def stopped() -> bool:
         supervisor.alive()  # asked for every frame, and several times a second while none comes
         if reload.taken():
@@ -182,7 +190,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
                 merged = stack.enter_context(closing(Merged(sources, state, done, stopped)))
                 frames = _counted(tools.reader.clock, dog.watched(merged), sources, summary, progress, stop, report)
                 live = any(source.live for source in sources)
-                for event in _events(config, tools, frames, live, report, stack, left_out, fault, cameras):
+                for event in _events(config, tools, frames, live, report, stack, left_out, fault, fused, cameras):
                     with tools.reader.clock.stage("write"):
                         number += 1
                         result = result_of(event, summary.run, number, store, watched, config.certain, alerts)
@@ -223,10 +231,13 @@ def _events(
     stack: ExitStack,
     left_out: Callable[[PlateEvent, str], None],
     fault: Report,
+    fused: Callable[[Fused], None],
     cameras: CameraSet | None,
 ) -> Iterator[PlateEvent]:
+    layouts = parse_layouts(config.layouts)
+    if config.fuse:
+        return _fused(config, tools, frames, report, fused)
     if tools.locator is None:
-        layouts = parse_layouts(config.layouts)
         return read_crops(frames, tools.reader, report, layouts, min_plate=config.min_plate, failures=Failures(report))
     stream = open_stream(config, tools, tools.locator, live, left_out, Failures(report))
     if cameras is not None:
@@ -243,6 +254,21 @@ def _events(
 
         stream.show = show
     return stream.reads(frames)
+
+
+def _fused(
+    config: RunConfig,
+    tools: Tools,
+    frames: Iterable[Frame | Quiet | Ended],
+    report: Report,
+    fused: Callable[[Fused], None],
+) -> Iterator[PlateEvent]:
+    """The one read of all crops, once each crop's contribution was told."""
+    layouts, power = parse_layouts(config.layouts), tools.calibration.power
+    found = fuse(frames, tools.reader, report, layouts, power, config.min_plate)
+    fused(found)
+    if found.event is not None:
+        yield found.event
 
 
 def _counted(

@@ -71,7 +71,7 @@ def open_tools(config: RunConfig) -> Tools:
         layouts=parse_layouts(config.layouts),
         views=config.views,
     )
-    locator = _open_locator(config, models, engines) if config.crops is None else None
+    locator = None if config.crop_specs else _open_locator(config, models, engines)
     return Tools(reader, calibration, locator, models, {role: engine.name for role, engine in engines.items()}, why)
 
 

@@ -21,6 +21,8 @@ _TEXTS = 8
 """Texts of which a track keeps the best frame."""
 _HISTORY = 4096
 """Frames whose log-probabilities are kept one by one; of later ones the sum is kept."""
+_CROPS = 32
+"""Frames whose crops are kept with them; the widest are."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,19 @@ class Observation:
 
 @dataclass(frozen=True)
 class FrameSaid:
-    """What one frame of a track said: its number, and float32[7, 36] log-probabilities."""
+    """What one frame of a track said.
+
+    Attributes:
+        frame: its number.
+        log_probs: float32[7, 36].
+        milliseconds: its time.
+        crop: the plate as it was cut from it, uint8[h, w, 3], where it is kept; None elsewhere.
+    """
 
     frame: int
     log_probs: NDArray[np.float32]
+    milliseconds: float = 0.0
+    crop: Image | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +134,14 @@ def tempered(total: NDArray[np.float64], frames: int, power: float) -> NDArray[n
     return total / max(frames, 1) ** power
 
 
+def _drop_narrowest(history: list[FrameSaid]) -> None:
+    """Keep the crops of the widest frames alone; of equally wide ones those that came first."""
+    kept = [(said.crop.shape[1], -at) for at, said in enumerate(history) if said.crop is not None]
+    if len(kept) > _CROPS:
+        at = -min(kept)[1]
+        history[at] = replace(history[at], crop=None)
+
+
 def _zeros() -> NDArray[np.float64]:
     return np.zeros((PLATE_LENGTH, CLASSES))
 
@@ -166,7 +185,8 @@ class _Totals:
                 del self.best[min(self.best, key=lambda one: (self.texts[one], self.best[one][0]))]
         if history:
             if len(self.history) < _HISTORY:
-                self.history.append(FrameSaid(seen.frame, seen.log_probs))
+                self.history.append(FrameSaid(seen.frame, seen.log_probs, seen.milliseconds, seen.crop))
+                _drop_narrowest(self.history)
             else:
                 self.rest = self.rest + seen.log_probs
 

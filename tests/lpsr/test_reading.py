@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from comparison import agree
@@ -17,6 +18,7 @@ import lpsr
 from lpsr_core.cards import load_verified
 from lpsr_core.decode import alternatives, decode
 from lpsr_run.pipeline.tracking import TrackSettings
+from lpsr_run.sources import read_image
 
 TEXTS = ("ABC1234", "XYZ9Q87", "QQQ0A00")
 PLATES = sorted((ROOT / "examples" / "plates").glob("*.jpg"))[:12]
@@ -92,9 +94,11 @@ def test_fused_crops_are_summed_as_a_track_is(released: lpsr.Reader) -> None:
     calibration = load_verified(ROOT / "engines" / "models" / "lite-reader.onnx").calibration
     assert calibration is not None
     assert calibration.power != TrackSettings().power, "or a wrong power would not be seen"
-    plates = released.read_crops(PLATES[:3])
+    sharp = read_image(Path(PLATES[0]))
+    crops = [sharp, *(cv2.GaussianBlur(sharp, (0, 0), width) for width in (1.5, 3.0))]
+    plates = released.read_crops(crops)
     log_probs = released._tools.reader.read([plate.lr_image for plate in plates]).log_probs
-    fused = released.fuse(PLATES[:3])
+    fused = released.fuse(crops)
     expected = log_probs.astype(np.float64).sum(axis=0) / 3**calibration.power
     assert fused.text == decode(expected).text
     assert fused.confidence == pytest.approx(decode(expected).confidence)

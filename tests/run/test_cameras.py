@@ -94,7 +94,7 @@ def test_only_zones_are_searched_where_that_is_asked_for() -> None:
     [
         (["--region", "0,0,1,1"], "--region is for --video; give the camera a"),
         (["--stride", "2"], "--stride is for --video; cameras have theirs"),
-        (["--video", "x.mp4"], "give exactly one of --video, --cameras and --crops"),
+        (["--video", "x.mp4"], "give exactly one of --video, --cameras, --crops and --fuse"),
     ],
 )
 def test_options_of_single_sources_are_refused(tmp_path: Path, here: Command, more: list[str], message: str) -> None:

@@ -219,8 +219,8 @@ def test_configuration_from_a_file(here: Command, models: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        ([], 2, "exactly one of --video, --cameras and --crops"),
-        (["--video", "a", "--crops", "b"], 2, "exactly one of --video, --cameras and --crops"),
+        ([], 2, "exactly one of --video, --cameras, --crops and --fuse"),
+        (["--video", "a", "--crops", "b"], 2, "exactly one of --video, --cameras, --crops and --fuse"),
         (["--video", "nowhere.mp4"], 2, "nowhere.mp4: no such file"),
         (["--crops", "nowhere"], 2, "nowhere: no such file"),
         (["--crops", "{tmp}/*.png"], 2, "no file matches"),

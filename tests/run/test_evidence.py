@@ -80,6 +80,13 @@ def picture(folder: Path) -> None:
     cv2.imwrite(str(path), image)
 
 
+def crop_of_a_further_frame(folder: Path) -> None:
+    path = sorted(reads(folder)[0].glob("crop-*.png"))[0]
+    image = cv2.imread(str(path))
+    image[-1, -1] ^= 1
+    cv2.imwrite(str(path), image)
+
+
 def model(folder: Path) -> None:
     path = reads(folder)[0] / "evidence.json"
     told = json.loads(path.read_text())
@@ -117,6 +124,7 @@ def test_what_was_not_changed_is_sound(made: Path) -> None:
     assert verdict.findings == ()
     assert (verdict.folders, verdict.runs, verdict.signed) == (3, 1, key(made) is not None)
     told = json.loads((reads(made / "e")[0] / "evidence.json").read_text())
+    assert [name for name in told["files"] if name.startswith("crop-")] == [f"crop-{n:08d}.png" for n in range(8)]
     assert told["made_by"]["sources"][0]["sha256"] == digest((made / "v.mp4").read_bytes())
     assert {"program", "libraries", "host", "clock", "models", "config", "run"} <= told["made_by"].keys()
     pixels = cv2.imread(str(reads(made / "e")[0] / "frame.png"))[..., ::-1]
@@ -124,7 +132,8 @@ def test_what_was_not_changed_is_sound(made: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "tamper", [text, frame, picture, model, order, removal, removal_of_the_last, addition, added_file]
+    "tamper",
+    [text, frame, picture, crop_of_a_further_frame, model, order, removal, removal_of_the_last, addition, added_file],
 )
 def test_every_change_is_found(made: Path, copy: Path, tamper: Callable[[Path], None]) -> None:
     tamper(copy)
@@ -184,7 +193,7 @@ def test_another_frame_is_not_the_same(copy: Path) -> None:
 def test_the_command_says_what_it_found(
     made: Path, copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from lpsr_run.evidence.cli import main
+    from lpsr_forensic.cli import main
 
     def call(*arguments: object) -> int:
         monkeypatch.setattr("sys.argv", ["lpsr-evidence", *map(str, arguments)])

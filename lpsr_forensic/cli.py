@@ -1,0 +1,82 @@
+"""The command line of `lpsr-evidence`: what `lpsr_run` checks, and the report that is made here."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lpsr_core.errors import UsageError, run_command
+from lpsr_run.evidence.cli import app
+
+
+@app.command()
+def report(
+    frames: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="EVIDENCE_DIR|IMAGES...",
+            help="Folder of one read of --evidence, or crops of one plate.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="HTML file to write.")] = Path("report.html"),
+    case: Annotated[str, typer.Option(metavar="TEXT", help="Case number, for the head of the report.")] = "",
+    examiner: Annotated[str, typer.Option(metavar="TEXT", help="Examiner, for the head of the report.")] = "",
+    validation: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Result of benchmarks.likelihood_ratios on labelled crops, to quote."),
+    ] = None,
+    layouts: Annotated[
+        str, typer.Option(metavar="LIST", help="Layouts that the text may follow (images only).")
+    ] = "brazilian,mercosur",
+    reader: Annotated[str, typer.Option(metavar="MODEL", help="Released name or .onnx file.")] = "lite",
+    generator: Annotated[str, typer.Option(metavar="MODEL", help="Released name or .onnx file.")] = "lite",
+    threads: Annotated[int, typer.Option(metavar="N", help="CPU threads; 0 lets the runtime choose.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Writes the forensic report of one vehicle's frames: pixels, likelihood ratios, comparison with the candidates.
+
+    Exit codes: 0 the report was written, also without a conclusion; 1 something failed; 2 wrong usage.
+    """
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--out {out}: the report is HTML; name it .html, and print it to PDF with a browser")
+    if out.exists() and not overwrite:
+        raise UsageError(f"--out {out}: exists; give another file, or --overwrite")
+    for path in frames:
+        if not path.exists():
+            raise UsageError(f"{path}: no such file or folder")
+    from lpsr_forensic.report import forensic_report
+    from lpsr_run.config import RunConfig
+
+    config = RunConfig(
+        crops=".", layouts=tuple(layouts.split(",")), reader=reader, generator=generator, threads=threads
+    )
+    config.check_values()
+    made = forensic_report(
+        frames,
+        out,
+        config=config,
+        validation=validation,
+        case=case,
+        examiner=examiner,
+        command=shlex.join(["lpsr-evidence", *sys.argv[1:]]),
+        report=lambda line: typer.echo(f"left out: {line}", err=True),
+    )
+    kinds = {"text": "conclusion", "part": "conclusion on a part", "none": "no conclusion"}
+    typer.echo(f"{kinds[made.conclusion.kind]}: {made.conclusion.text}".rstrip(": "))
+    for reason in made.conclusion.reasons:
+        typer.echo(f"  {reason}")
+    typer.echo(f"{out}: {len(made.material.exhibits)} frames, {len(made.candidates)} candidates")
+
+
+def main() -> None:
+    """Entry point of `lpsr-evidence`."""
+    run_command(app)
+
+
+if __name__ == "__main__":
+    main()
