@@ -6,14 +6,14 @@ BIN := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test checks lint types unit wheel gpu clean
+.PHONY: run test checks lint types unit docs wheel gpu clean
 
 run: $(VENV)/.run
 	$(BIN)/lpsr-run --video examples/gate.mp4 --out runs/gate
 
 test: $(VENV)/.test checks
 
-checks: lint types unit wheel
+checks: lint types docs unit wheel
 
 lint:
 	$(BIN)/ruff check .
@@ -24,6 +24,11 @@ types:
 
 unit:
 	$(BIN)/pytest
+
+# The documentation as a site in build/site; a broken link or a stale command reference fails.
+docs: $(VENV)/.test
+	$(BIN)/python -m tools.reference --check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # The wheel alone, in an environment of its own and outside this folder, reads plates with the models it carries.
 wheel:

@@ -56,7 +56,7 @@ def to_rgb(image: ImageLike, bgr: bool = False, name: str = "the image") -> Imag
 
 
 def still_frames(images: Iterable[ImageLike], bgr: bool, caller: str) -> Iterator[Frame]:
-    """The pictures of a list, each as a frame with its position in the list.
+    """Return the pictures of a list, each as a frame with its position in the list.
 
     Args:
         images: see `to_rgb`; taken one by one.
@@ -76,7 +76,7 @@ def still_frames(images: Iterable[ImageLike], bgr: bool, caller: str) -> Iterato
 
 
 def one_frame(image: ImageLike, bgr: bool, index: int | None = None) -> Frame:
-    """One picture as a frame that stands alone.
+    """Return one picture as a frame of its own.
 
     Args:
         image, bgr: see `to_rgb`.

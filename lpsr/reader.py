@@ -146,7 +146,7 @@ class Reader:
         return [plate_of(event, self._config.certain, located=True, followed=False) for event in events]
 
     def read_crops(self, images: Iterable[ImageLike], *, bgr: bool = False) -> list[Plate]:
-        """Read pictures that are plates already, one plate each.
+        """Read pictures that are already cropped to one plate each.
 
         A crop that shows no plate (see `min_plate`) or is smaller than 8x4 pixels is left out with a warning, so there
         may be fewer plates than images; `Plate.frame` is the position of each plate's image.
@@ -173,7 +173,7 @@ class Reader:
         return [plate_of(event, self._config.certain, located=False, followed=False) for event in events]
 
     def fuse(self, crops: Iterable[ImageLike], *, bgr: bool = False) -> Plate:
-        """Read several crops of one plate together: what one frame hides, another shows.
+        """Read several crops of one plate together, as the frames of a track.
 
         The log-probabilities of the crops are added, and the sum is divided by a power of their number, since pictures
         of one plate share their mistakes. That is how the frames of a track are fused.

@@ -63,7 +63,7 @@ class SuperResolver:
         self._batch = batch
 
     def enlarge(self, images: Iterable[ImageLike], *, bgr: bool = False) -> list[Image]:
-        """Enlarge pictures that are plates already.
+        """Super-resolve pictures that are already cropped to one plate each.
 
         Each is resized to the generator's input, 48x16 pixels, whatever its size: one that is wider loses detail.
 

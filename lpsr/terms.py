@@ -30,7 +30,7 @@ def in_python(text: str) -> str:
 
 @contextmanager
 def python_terms() -> Iterator[None]:
-    """While its context lasts, errors name keywords, not options of a command."""
+    """Name keywords instead of command-line options in errors, within a context."""
     try:
         yield
     except LpsrError as error:

@@ -23,6 +23,7 @@ from lpsr_bench.results import Results, check_writable
 from lpsr_bench.samples import first_frame, load_plates, paint_frame, plates_folder, stand_in_crops
 from lpsr_bench.suites import MEASURES
 from lpsr_core.errors import MissingExtraError
+from lpsr_core.extras import install_command
 from lpsr_core.labelled import Labelled
 from lpsr_core.layouts import parse_layouts
 from lpsr_run.redact import redact
@@ -110,7 +111,7 @@ def _results(config: BenchConfig, networks: Networks, data: dict[str, Any], plat
     machine = describe_machine()
     notes = []
     if config.html is None and not can_draw():
-        notes.append("no page was written, for want of matplotlib: pip install 'lpsr[bench]'")
+        notes.append(f"no page was written: matplotlib is not installed; install it with: {install_command('bench')}")
     load, cores = machine["load_average"], machine["usable_cores"]
     if load is not None and load > _BUSY * cores:
         notes.append(

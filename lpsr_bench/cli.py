@@ -29,107 +29,125 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="What to measure; may be repeated: reference, throughput, latency, stages, accuracy, precision, "
-            "kernel, energy (default all of these), cameras, scaling, peers; all for everything.",
+            help="Suite to run: reference, throughput, latency, stages, accuracy, precision, kernel, energy, cameras, "
+            "scaling, peers or all. Repeatable (default: the first eight)",
         ),
     ] = None,
     out: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
-            help="The JSON file (default bench.json); .md, .csv and .html are written beside it. Replaces older ones.",
+            help="Output JSON file. A .md, .csv and .html of the same name are written beside it; existing "
+            "files are replaced (default: bench.json)",
         ),
     ] = None,
     data: Annotated[
         str | None,
         typer.Option(
             metavar="DIR",
-            help="Labelled crops: labels.csv with file,text[,x,y,width,height], or files named after their plates "
-            "(default the project's own rendered plates).",
+            help="Labelled crops: a labels.csv with file,text[,x,y,width,height], or files named after "
+            "their plates (default: the packaged rendered plates)",
         ),
     ] = None,
     degradation: Annotated[
-        str | None, typer.Option(metavar="blur|noise|camera|none|hard", help="How LR pictures are made (default blur).")
+        str | None,
+        typer.Option(
+            metavar="blur|noise|camera|none|hard", help="Degradation that produces the LR pictures (default: blur)"
+        ),
     ] = None,
     layouts: Annotated[
         str | None,
         typer.Option(
-            metavar="LIST", help="Layouts that plates may follow, e.g. brazilian,mercosur (default) or LLDDDLL."
+            metavar="LIST",
+            help="Allowed plate layouts: names, patterns such as LLDDDLL, or a TOML file (default: brazilian,mercosur)",
         ),
     ] = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", help="Most labelled plates; 0 for all (default).")] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", help="Maximum number of labelled plates; 0 for all (default: 0)")
+    ] = None,
     frame: Annotated[
         str | None,
-        typer.Option(metavar="SOURCE", help="Picture or video whose first frame is searched (default a painted one)."),
+        typer.Option(
+            metavar="SOURCE",
+            help="Picture or video whose first frame is used for location (default: a synthetic frame)",
+        ),
     ] = None,
     generator: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="Released name or .onnx file (default lite).")
+        str | None, typer.Option(metavar="MODEL", help="Model name or .onnx file (default: lite)")
     ] = None,
     reader: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="Released name or .onnx file (default lite).")
+        str | None, typer.Option(metavar="MODEL", help="Model name or .onnx file (default: lite)")
     ] = None,
     lr_reader: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="Reader trained on LR pictures (default the released lr, if there is one)."),
+        typer.Option(metavar="MODEL", help="Reader trained on LR pictures (default: lr, if present)"),
     ] = None,
     precision: Annotated[
-        str | None, typer.Option(metavar="fp32|fp16|int8", help="Variant of the released models (default fp32).")
+        str | None, typer.Option(metavar="fp32|fp16|int8", help="Precision of named models (default: fp32)")
     ] = None,
     backend: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="What runs the models: onnxruntime, cuda, tensorrt, tensorrt-rtx, openvino, or auto: the fastest.",
+            help="Inference backend: onnxruntime, cuda, tensorrt, tensorrt-rtx, openvino, or auto for the "
+            "fastest one available (default: auto)",
         ),
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(metavar="N", help="CPU threads of the models; 0 lets the runtime choose.")
+        int | None, typer.Option(metavar="N", help="Number of CPU threads for inference (default: one per core)")
     ] = None,
     batches: Annotated[
-        str | None, typer.Option(metavar="LIST", help="Crops in a forward pass (default 1,2,4,8,16,32,64).")
+        str | None, typer.Option(metavar="LIST", help="Batch sizes, comma-separated (default: 1,2,4,8,16,32,64)")
     ] = None,
     streams: Annotated[
-        str | None, typer.Option(metavar="LIST", help="Callers that read at once, suite throughput (default 1,4).")
+        str | None, typer.Option(metavar="LIST", help="Suite throughput: numbers of concurrent callers (default: 1,4)")
     ] = None,
     rates: Annotated[
         str | None,
-        typer.Option(metavar="LIST", help="Crops a second that arrive, suite latency (default shares of the most)."),
+        typer.Option(
+            metavar="LIST",
+            help="Suite latency: arrival rates in crops per second (default: 30, 60 and 90 % of the maximum)",
+        ),
     ] = None,
     most: Annotated[
-        int | None, typer.Option(metavar="N", help="Crops of the largest measurement, suite scaling (default 16384).")
+        int | None,
+        typer.Option(metavar="N", help="Suite scaling: number of crops of the largest measurement (default: 16384)"),
     ] = None,
     peer: Annotated[
         list[str] | None,
         typer.Option(
             metavar="PEER",
-            help="What runs beside, suite peers; may be repeated: bicubic, rapidocr, fast-plate-ocr=FILE, paper, "
-            "lite-torch, sr3-20-steps, LABEL=FILE.onnx (default all that are installed).",
+            help="Suite peers: what to compare with: bicubic, rapidocr, fast-plate-ocr=FILE, paper, lite-torch, "
+            "sr3-20-steps or LABEL=FILE.onnx. Repeatable (default: all that are installed)",
         ),
     ] = None,
-    seconds: Annotated[float | None, typer.Option(metavar="S", help="Length of one measurement (default 3).")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(metavar="S", help="Duration of one measurement in seconds (default: 3)")
+    ] = None,
     repeats: Annotated[
-        int | None, typer.Option(metavar="N", help="Rounds of a measurement, whose median counts (default 3).")
+        int | None,
+        typer.Option(metavar="N", help="Number of rounds per measurement; the median is reported (default: 3)"),
     ] = None,
     plates: Annotated[
-        int | None, typer.Option(metavar="N", help="Plates read one by one in suite reference (default 4000).")
+        int | None, typer.Option(metavar="N", help="Suite reference: number of plates read one by one (default: 4000)")
     ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Of the noise in degradations (default 0).")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Random seed of the degradations (default: 0)")] = None,
     html: Annotated[
-        bool | None, typer.Option("--html/--no-html", help="Whether to write a page with plots (default yes).")
+        bool | None, typer.Option("--html/--no-html", help="Write an HTML page with plots (default: yes)")
     ] = None,
     sheet: Annotated[
         bool | None,
-        typer.Option("--sheet/--no-sheet", help="Whether the result shows some of the plates (default yes)."),
+        typer.Option("--sheet/--no-sheet", help="Include sample plates in the result (default: yes)"),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Few plates and short measurements: a trial, not a benchmark.")
+        bool, typer.Option("--quick", help="Few plates and short measurements, for a trial run only.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Measures speed and accuracy on this machine, beside the paper's figures.
+    """Measure speed and accuracy on this machine, beside the paper's figures.
 
     Exit codes: 0 done, 1 something failed, 2 wrong usage, 130 interrupted; what was measured is in the JSON file.
     """
@@ -166,11 +184,11 @@ def bench(
 
 @app.command()
 def compare(
-    before: Annotated[str, typer.Argument(metavar="A.json")],
-    after: Annotated[str, typer.Argument(metavar="B.json")],
+    before: Annotated[str, typer.Argument(metavar="A.json", help="Earlier result.")],
+    after: Annotated[str, typer.Argument(metavar="B.json", help="Later result.")],
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Says what changed from one result to another, and whether chance would explain it."""
+    """Compare two results, and test whether chance explains the differences."""
     from pathlib import Path
 
     from rich.console import Console
@@ -186,10 +204,10 @@ def compare(
 @app.command()
 def history(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder of JSON results.")] = "benchmarks/results",
-    out: Annotated[str, typer.Option(metavar="FILE", help="The page (default history.html).")] = "history.html",
+    out: Annotated[str, typer.Option(metavar="FILE", help="Output HTML file.")] = "history.html",
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Plots the results of a folder over time, by machine and precision."""
+    """Plot the results of a folder over time, by machine and precision."""
     from pathlib import Path
 
     from lpsr_bench.report.history import write_history
@@ -200,10 +218,10 @@ def history(
 
 @app.command()
 def report(
-    result: Annotated[str, typer.Argument(metavar="FILE.json")],
+    result: Annotated[str, typer.Argument(metavar="FILE.json", help="Result of lpsr-bench.")],
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Prints a result again, and writes its .md, .csv and .html beside it."""
+    """Print a result, and write its .md, .csv and .html again."""
     from pathlib import Path
 
     from rich.console import Console

@@ -17,8 +17,9 @@ from lpsr_core.decode import Reading, decode
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image
 from lpsr_core.layouts import Layout
+from lpsr_core.model_folders import named_graphs
 from lpsr_run.engines.base import Chain, Chainable, Engine, Pending, check_contract
-from lpsr_run.engines.models import Model, released
+from lpsr_run.engines.models import Model
 from lpsr_run.engines.opening import open_network
 from lpsr_run.pipeline.clock import StageClock
 from lpsr_run.pipeline.plate_reader import PlateReader
@@ -110,7 +111,7 @@ def open_networks(config: BenchConfig) -> Networks:
         return Network(opened.model, opened.engine)
 
     choice = config.lr_reader
-    if choice is None and (LR_READER, config.precision) in released("reader"):
+    if choice is None and (LR_READER, config.precision) in named_graphs("reader"):
         choice = LR_READER
     return Networks(
         network(config.generator, "generator"),

@@ -23,7 +23,7 @@ IS_DIGIT: NDArray[np.bool_] = np.array([character in DIGITS for character in ALP
 
 
 def encode(text: str) -> NDArray[np.int64]:
-    """Class indices of a plate's characters.
+    """Return the class indices of a plate's characters.
 
     Args:
         text: seven characters of the alphabet, upper case.
@@ -43,7 +43,7 @@ def encode(text: str) -> NDArray[np.int64]:
 
 
 def decode_indices(indices: NDArray[np.integer]) -> str:
-    """The text of class indices, the inverse of `encode`.
+    """Return the text of class indices, the inverse of `encode`.
 
     Args:
         indices: int[7] (any length is accepted), each in 0..35.
@@ -52,5 +52,5 @@ def decode_indices(indices: NDArray[np.integer]) -> str:
 
 
 def normalise(text: str) -> str:
-    """A label as people write it ("abc-1d23", "ABC 1234") in the project's form: upper case, no separators."""
+    """Return a label as people write it ("abc-1d23", "ABC 1234") in the project's form: upper case, no separators."""
     return "".join(character for character in text.upper() if character not in " -·.\t")

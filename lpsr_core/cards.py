@@ -41,7 +41,7 @@ class Calibration:
     narrow: float = 1.0
 
     def temperatures(self, widths: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float64]:
-        """float64[N, 1, 1]: what the log-probabilities of N crops of these widths in pixels are divided by."""
+        """Return float64[N, 1, 1]: the divisors of the log-probabilities of N crops of these widths in pixels."""
         narrow = np.asarray(widths) < DIRECT_WIDTH
         return (self.temperature * np.where(narrow, self.narrow, 1.0))[:, None, None]
 
@@ -77,14 +77,14 @@ class ModelCard:
     schema: int = SCHEMA
 
     def save(self, folder: Path) -> Path:
-        """Writes the card beside its graph, replacing an older one atomically; returns its path."""
+        """Write the card beside its graph, replacing an older one atomically; returns its path."""
         path = card_path(folder / self.file)
         write_json(path, asdict(self))
         return path
 
     @classmethod
     def load(cls, path: Path) -> ModelCard:
-        """Reads a card.
+        """Read a card.
 
         Raises:
             LpsrError: it is missing, not JSON, or not a card of this schema.
@@ -110,24 +110,24 @@ class ModelCard:
 
 
 def card_path(graph: Path) -> Path:
-    """Where the card of a graph file lies."""
+    """Return the path of a graph's card."""
     return graph.with_suffix(".json")
 
 
 def graph_name(name: str, role: Role, precision: Precision = "fp32") -> str:
-    """File name of a graph: `lite-generator.onnx`, `lite-generator-fp16.onnx`."""
+    """Return the file name of a graph: `lite-generator.onnx`, `lite-generator-fp16.onnx`."""
     return f"{name}-{role}.onnx" if precision == "fp32" else f"{name}-{role}-{precision}.onnx"
 
 
 def released_folder() -> Path:
-    """Where the released graphs lie: in the installed package, or in a checkout at engines/models."""
+    """Return the folder of the released graphs: in the installed package, or engines/models of a checkout."""
     root = Path(__file__).resolve().parent.parent
     packaged = root / "lpsr_run" / "models"
     return packaged if any(packaged.glob("*.onnx")) else root / "engines" / "models"
 
 
 def sha256(path: Path) -> str:
-    """Hexadecimal digest of a file's bytes."""
+    """Return the hexadecimal digest of a file's bytes."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while block := stream.read(1 << 20):
@@ -136,7 +136,7 @@ def sha256(path: Path) -> str:
 
 
 def load_verified(graph: Path) -> ModelCard:
-    """The card of a graph, after checking that the graph's bytes are the ones it speaks of.
+    """Load the card of a graph, after checking that the graph's bytes match its digest.
 
     Raises:
         LpsrError: graph or card is missing or unreadable, or the bytes differ.

@@ -11,7 +11,7 @@ Word = TypeVar("Word", bound=str)
 
 
 def choice(word: str, choices: Iterable[Word], what: str) -> Word:
-    """What a user chose by its name.
+    """Return the name that a user chose.
 
     Args:
         word: as typed.

@@ -32,7 +32,7 @@ class Cell:
 
 
 def lay_out(sizes: Sequence[tuple[int, int]], width: int = _CANVAS_WIDTH) -> tuple[list[Cell], tuple[int, int]]:
-    """Places pictures in rows, the highest first.
+    """Place pictures in rows, the highest first.
 
     Args:
         sizes: width and height of each; none wider than the canvas.
@@ -53,7 +53,7 @@ def lay_out(sizes: Sequence[tuple[int, int]], width: int = _CANVAS_WIDTH) -> tup
 
 
 def encode_together(tracks: Sequence[Sequence[Image]], codec: Codec, level: int) -> list[list[Image]]:
-    """What a recorder keeps of several tracks that it encodes in one video.
+    """Return several tracks as a recorder delivers them that encodes them in one video.
 
     Args:
         tracks: of as many frames each, uint8[H, W, 3], RGB; sizes differ from track to track.
@@ -82,7 +82,7 @@ def encode_together(tracks: Sequence[Sequence[Image]], codec: Codec, level: int)
 
 
 def transcode(frames: Sequence[NDArray[np.uint8]], codec: Codec, level: int) -> list[NDArray[np.uint8]]:
-    """Encodes frames and decodes them again.
+    """Encode frames and decode them again.
 
     Args:
         frames: uint8[H, W, 3], RGB, with even sides.

@@ -38,7 +38,7 @@ CONTRACTS: dict[Role, Contract] = {
 
 
 def direct_size(input_shape: Sequence[int | str | None]) -> tuple[int, int]:
-    """Width and height at which a reader is given the crops that it reads directly.
+    """Return width and height of the crops that a reader takes directly.
 
     Args:
         input_shape: of its input, batch axis included; what is free is no number, or -1.

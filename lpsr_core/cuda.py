@@ -62,11 +62,11 @@ class Driver(Protocol):
         ...
 
     def push(self) -> None:
-        """Makes the primary context this thread's."""
+        """Make the primary context this thread's."""
         ...
 
     def pop(self) -> None:
-        """Takes back the last `push`."""
+        """Take back the last `push`."""
         ...
 
     def allocate(self, size: int) -> int:
@@ -74,7 +74,7 @@ class Driver(Protocol):
         ...
 
     def free(self, address: int) -> None:
-        """Gives back what `allocate` gave."""
+        """Give back what `allocate` gave."""
         ...
 
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray:
@@ -86,7 +86,7 @@ class Driver(Protocol):
         ...
 
     def synchronize(self, stream: int) -> None:
-        """Waits for all work of a stream."""
+        """Wait for all work of a stream."""
         ...
 
     def event(self) -> int:
@@ -94,7 +94,7 @@ class Driver(Protocol):
         ...
 
     def record(self, event: int, stream: int) -> None:
-        """Marks what a stream holds so far."""
+        """Mark what a stream holds so far."""
         ...
 
     def wait_for(self, event: int, stream: int) -> None:
@@ -106,15 +106,15 @@ class Driver(Protocol):
         ...
 
     def send(self, values: NDArray, address: int, stream: int) -> None:
-        """Copies a contiguous, pinned array to the device."""
+        """Copy a contiguous, pinned array to the device."""
         ...
 
     def fetch(self, address: int, values: NDArray, stream: int) -> None:
-        """Copies from the device into a contiguous, pinned array."""
+        """Copy from the device into a contiguous, pinned array."""
         ...
 
     def destroy(self, streams: tuple[int, ...] = (), events: tuple[int, ...] = ()) -> None:
-        """Gives streams and events back."""
+        """Give streams and events back."""
         ...
 
 
@@ -375,7 +375,7 @@ _opening = threading.Lock()
 
 
 def driver() -> Driver:
-    """The one driver of this process.
+    """Return the one driver of this process.
 
     Raises:
         MissingExtraError: neither cuda-bindings nor pycuda is installed.

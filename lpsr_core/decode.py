@@ -58,7 +58,7 @@ class Reading:
 def decode(
     log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS, candidates: int = 3
 ) -> Reading:
-    """The likeliest text among those that follow a layout.
+    """Return the most likely text among those that follow a layout.
 
     Each layout's positions are masked to its kinds of character; the layout with the likeliest text wins. The
     confidence is that text's probability divided by the probability that any text of any layout has, so mass
@@ -98,7 +98,7 @@ def decode(
 
 
 def confidences(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS) -> NDArray[np.float64]:
-    """The confidence of what `decode` finds, for many plates at once.
+    """Return the confidence of the result of `decode`, for many plates at once.
 
     Args:
         log_probs: float[N, 7, 36], as `decode` takes them.
@@ -128,7 +128,7 @@ class Alternative:
 def alternatives(
     log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS, count: int = 5
 ) -> tuple[Alternative, ...]:
-    """The likeliest texts that follow a layout, best first; the first is what `decode` finds.
+    """Return the most likely texts that follow a layout, best first; the first is the result of `decode`.
 
     Args:
         log_probs: float[7, 36], as `decode` takes them.
@@ -171,14 +171,14 @@ def _likeliest(order: list[list[int]], values: list[list[float]], count: int) ->
 
 
 def log_mass(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS) -> float:
-    """The logarithm of the probability that the reader gives to all texts of the layouts together."""
+    """Return the logarithm of the probability that the reader gives to all texts of the layouts together."""
     return float(
         np.logaddexp.reduce(_logsumexp(_masked(_scores(log_probs), distinct(tuple(layouts)))).sum(axis=(1, 2)))
     )
 
 
 def plate_score(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS) -> float:
-    """How surely a picture shows a plate of the layouts that can be read, 0..1.
+    """Return a score, 0..1, of whether a picture shows a readable plate of the layouts.
 
     The probability that the reader gives to all texts of the layouts together, times how much it tells of the
     characters: the mean probability of each position's best character over `TELLING`, at most 1. It is near 1 for
@@ -198,7 +198,7 @@ def plate_score(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEF
 
 
 def log_softmax(scores: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Scores as log-probabilities: float[..., 36] -> float32[..., 36], each row with a mass of one."""
+    """Convert scores to log-probabilities: float[..., 36] -> float32[..., 36]; each row has a mass of one."""
     values = np.asarray(scores, np.float64)
     return (values - _logsumexp(values)).astype(np.float32)
 

@@ -30,7 +30,7 @@ _MAX_STEPS = 400
 
 
 def blur(crop: Image, target: float = SSIM_TARGET) -> Image:
-    """Blurs a crop until its SSIM falls below a target, step by step as the released code does.
+    """Blur a crop until its SSIM falls below a target, step by step as the released code does.
 
     A 3x3 Gaussian is applied again and again; once a step lowers the SSIM by less than 0.001, it starts again
     from the sharp crop with a kernel two pixels wider.
@@ -60,7 +60,7 @@ def blur(crop: Image, target: float = SSIM_TARGET) -> Image:
 
 
 def blur_fast(crop: Image, target: float = SSIM_TARGET) -> Image:
-    """As `blur`, found by bisecting the width of a single Gaussian: a tenth of the time, for making training data.
+    """Blur as `blur` does, by bisecting the width of a single Gaussian; a tenth of the time, for training data.
 
     Repeated small Gaussians are one large Gaussian, so the two differ only in where they stop: here at the
     target, there up to one step below it.
@@ -84,7 +84,7 @@ BLURS = tuple(float(share) for share in np.geomspace(0.003, 0.12, 16))
 
 
 def blur_curve(crop: Image) -> NDArray[np.float32]:
-    """How alike a crop and its blurred selves are: what `blur_fast` looks for, for every target at once.
+    """Return the SSIM of a crop and its blurred versions, which `blur_fast` searches, for every target at once.
 
     Args:
         crop: uint8[H, W, 3].
@@ -99,7 +99,7 @@ def blur_curve(crop: Image) -> NDArray[np.float32]:
 
 
 def noise(crop: Image, rng: np.random.Generator, target: float = SSIM_TARGET) -> Image:
-    """Adds Gaussian noise and resizes bicubically by turns until the SSIM falls below a target.
+    """Add Gaussian noise and resize bicubically in turn until the SSIM falls below a target.
 
     The paper gives no amounts; here each step draws a standard deviation of 2-12 grey levels, and shrinks the
     picture to a size that falls by 10 % from step to step, and back. The way down averages, since bicubic
@@ -158,7 +158,7 @@ class Camera:
 
     @classmethod
     def random(cls, rng: np.random.Generator) -> Camera:
-        """A camera of the kind that makes plates hard to read."""
+        """Return a random camera of the kind that makes plates hard to read."""
         return cls(
             width=float(rng.uniform(26, 56)),
             optics=float(rng.uniform(0.006, 0.03)),
@@ -177,7 +177,7 @@ HARD = Camera(width=33, optics=0.025, noise=4, quality=50)
 
 
 def camera(crop: Image, settings: Camera, rng: np.random.Generator) -> Image:
-    """The plate as a cheap camera delivers it.
+    """Return the plate as a cheap camera delivers it.
 
     Args:
         crop: uint8[H, W, 3], sharp.
@@ -212,7 +212,7 @@ def camera(crop: Image, settings: Camera, rng: np.random.Generator) -> Image:
 
 
 def jpeg(image: Image, quality: int) -> Image:
-    """The image after JPEG compression at a quality of 1..100."""
+    """Return the image after JPEG compression at a quality of 1..100."""
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
@@ -221,7 +221,7 @@ def jpeg(image: Image, quality: int) -> Image:
 
 
 def degrade(crop: Image, method: Method, rng: np.random.Generator, target: float = SSIM_TARGET) -> Image:
-    """Degrades a crop by a named method; `camera` draws its settings from `rng`.
+    """Degrade a crop by a named method; `camera` draws its settings from `rng`.
 
     Returns:
         uint8[h, w, 3]; the crop's own size except for `camera` and `hard`.
@@ -265,6 +265,6 @@ def _motion_kernel(length: float, angle: float) -> NDArray[np.float32]:
 
 
 def to_uint8(image: NDArray[np.float32]) -> Image:
-    """Clips a picture of any shape to 0..255 and rounds it, halves to even."""
+    """Clip an image of any shape to 0..255 and round it, halves to even."""
     rounded = np.clip(image, 0, 255)
     return np.rint(rounded, out=rounded).astype(np.uint8)

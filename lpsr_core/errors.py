@@ -7,6 +7,8 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
+from lpsr_core.extras import install_command, is_installed
+
 _INTERRUPTED = "interrupted; what was written so far is kept"
 
 
@@ -31,21 +33,38 @@ class MissingExtraError(LpsrError):
     """
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"{package} is not installed; install it with: pip install 'lpsr[{extra}]'")
+        super().__init__(f"{package} is not installed; install it with: {install_command(extra)}")
+
+
+def need(module: str, package: str, extra: str) -> None:
+    """Make sure that an optional package is installed, before long work that ends with it begins.
+
+    Args:
+        module: top-level name of its import.
+        package: as a user would name it.
+        extra: the extra of the `lpsr` distribution that brings it.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    if not is_installed(module):
+        raise MissingExtraError(package, extra)
 
 
 def describe(error: BaseException) -> str:
-    """The one line that a user reads for any exception."""
+    """Return the one-line message for any exception."""
     if isinstance(error, LpsrError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         where = f": {error.filename}" if error.filename else ""
         return f"{error.strerror}{where}"
+    if isinstance(error, ImportError) and "libGL.so" in str(error):
+        return f"{error}; OpenCV needs it: apt-get install -y libgl1, or install opencv-python-headless instead"
     return f"unexpected {type(error).__name__}: {' '.join(str(error).split()) or 'no message'} (run again with --debug)"
 
 
 def run_command(command: Callable[[], object], argv: Sequence[str] | None = None) -> None:
-    """Runs a command line program and turns every exception into one line on stderr and an exit code.
+    """Run a command-line program and turn every exception into one line on stderr and an exit code.
 
     Exit codes: 0 done, 1 failure, 2 usage, 130 interrupted. `--debug` anywhere on the command line, or
     `LPSR_DEBUG=1`, shows the traceback as well.

@@ -46,12 +46,12 @@ class Box:
         return self.x + self.width / 2, self.y + self.height / 2
 
     def expanded(self, horizontal: float, vertical: float) -> Box:
-        """The box grown on every side by these shares of its width and height; negative values shrink it."""
+        """Return the box grown on every side by fractions of its width and height; negative ones shrink it."""
         dx, dy = horizontal * self.width, vertical * self.height
         return Box(self.x - dx, self.y - dy, self.width + 2 * dx, self.height + 2 * dy)
 
     def iou(self, other: Box) -> float:
-        """Intersection over union, 0..1."""
+        """Return intersection over union, 0..1."""
         width = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
         height = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
         if width <= 0 or height <= 0:
@@ -60,7 +60,7 @@ class Box:
         return intersection / (self.area + other.area - intersection)
 
     def crop(self, image: Image) -> Image:
-        """The pixels inside the box, clipped to the frame; at least one pixel (a view, not a copy)."""
+        """Return the pixels inside the box, clipped to the frame; at least one pixel (a view, not a copy)."""
         height, width = image.shape[:2]
         left = min(max(round(self.x), 0), width - 1)
         top = min(max(round(self.y), 0), height - 1)
@@ -77,7 +77,7 @@ class Quad:
 
     @classmethod
     def from_points(cls, points: Sequence[Sequence[float]]) -> Quad:
-        """Orders any four corner points, as label files and detectors give them.
+        """Order any four corner points, as label files and detectors give them.
 
         Raises:
             ValueError: there are not four points of two coordinates.
@@ -121,13 +121,13 @@ class Quad:
         return float(np.linalg.norm(d - a) + np.linalg.norm(c - b)) / 2
 
     def scaled(self, horizontal: float, vertical: float | None = None) -> Quad:
-        """The quad in a picture whose width and height were multiplied by these factors."""
+        """Return the quad in a picture whose width and height were multiplied by these factors."""
         factor = np.array([horizontal, horizontal if vertical is None else vertical])
         return Quad.from_points((self.array * factor).tolist())
 
 
 def rectify(image: Image, quad: Quad, margin: float = 0.0) -> Image:
-    """The plate seen from the front, at its own resolution.
+    """Return the plate as seen from the front, at its own resolution.
 
     Args:
         image: the frame, uint8[H, W, 3].
@@ -151,7 +151,7 @@ def rectify(image: Image, quad: Quad, margin: float = 0.0) -> Image:
 
 
 def pad_to_plate(crop: Image) -> Image:
-    """Gray bars that bring a crop to the shape of a plate, 3:1 give or take 0.15, without distorting it.
+    """Pad a crop with gray bars to the shape of a plate, 3:1 within 0.15, without distortion.
 
     Args:
         crop: uint8[H, W, 3].
@@ -184,7 +184,7 @@ def resize(image: NDArray, size: tuple[int, int]) -> NDArray:
 
 
 def within(crop: Image, most: tuple[int, int]) -> Image:
-    """A crop that is at most so wide and high, averaged to a smaller size where it is larger.
+    """Return a crop limited to a width and height; a larger one is averaged to a smaller size.
 
     Args:
         crop: uint8[H, W, 3].
@@ -275,7 +275,7 @@ def with_margin(crop: Image, share: float) -> Image:
 
 
 def to_tensor(images: Sequence[Image] | Image) -> NDArray[np.float32]:
-    """A batch of equally large images as the networks take them.
+    """Return a batch of images of one size as the networks take it.
 
     Args:
         images: N of uint8[H, W, 3], RGB.
@@ -288,7 +288,7 @@ def to_tensor(images: Sequence[Image] | Image) -> NDArray[np.float32]:
 
 
 def to_images(tensor: NDArray[np.floating]) -> Image:
-    """The inverse of `to_tensor`, rounded and clipped: float[N, 3, H, W] in 0..1 -> uint8[N, H, W, 3]."""
+    """Invert `to_tensor`, rounded and clipped: float[N, 3, H, W] in 0..1 -> uint8[N, H, W, 3]."""
     scaled = np.asarray(tensor, np.float32).transpose(0, 2, 3, 1) * 255
     rounded: Image = np.rint(scaled.clip(0, 255)).astype(np.uint8)
     return rounded

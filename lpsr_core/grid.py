@@ -12,7 +12,7 @@ GRID_STRIDE = 8
 def read_grid(
     grid: NDArray[np.float32], threshold: float, most: int = 100
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The plates of one picture, best first.
+    """Return the plates in the locator's output for one picture, best first.
 
     Args:
         grid: float32[9, h, w], as the locator's graph gives it: logit, and corners from the cell's middle in pixels.

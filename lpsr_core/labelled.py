@@ -53,7 +53,7 @@ class Label:
 
 
 def load_labelled(folder: Path) -> list[Labelled]:
-    """Reads labelled plates.
+    """Read labelled plates.
 
     Raises:
         UsageError: the folder does not exist.
@@ -63,7 +63,7 @@ def load_labelled(folder: Path) -> list[Labelled]:
 
 
 def list_labelled(folder: Path) -> list[Label]:
-    """Finds labelled plates, without reading their pictures.
+    """Find labelled plates without reading their pictures.
 
     With a `labels.csv` (columns `file` and `text`; for plates inside larger pictures `x`, `y`, `width` and `height` in
     pixels; for plates divided already `split`), files are looked for in the folder and below it. Without one, every
@@ -127,7 +127,7 @@ def _find(folder: Path, name: str, files: dict[str, list[Path]], where: str) -> 
 
 
 def plate_text(label: str, where: str) -> str:
-    """A label in the project's form.
+    """Return a label in the project's form.
 
     Args:
         label: as people write it, e.g. `abc-1d23`.
@@ -145,7 +145,7 @@ def plate_text(label: str, where: str) -> str:
 
 
 def read_picture(path: Path) -> Image:
-    """Reads a picture as RGB, uint8[H, W, 3].
+    """Read a picture as RGB, uint8[H, W, 3].
 
     Raises:
         LpsrError: the file is missing or not a picture.

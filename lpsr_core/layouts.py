@@ -42,14 +42,14 @@ class Layout:
         return masks_of((self.pattern,))[0]
 
     def fits(self, text: str) -> bool:
-        """Whether every character of the text is of its position's kind."""
+        """Return whether every character of the text is of its position's kind."""
         kinds = {"L": LETTERS, "D": DIGITS}
         return len(text) == PLATE_LENGTH and all(c in kinds[k] for c, k in zip(text, self.pattern, strict=True))
 
 
 @cache
 def masks_of(patterns: tuple[str, ...]) -> NDArray[np.bool_]:
-    """bool[M, 7, 36], the masks of patterns, made once; not to be written to."""
+    """Return bool[M, 7, 36], the cached masks of patterns; read-only."""
     masks = np.array([[IS_DIGIT if kind == "D" else ~IS_DIGIT for kind in pattern] for pattern in patterns])
     masks.flags.writeable = False
     return masks
@@ -71,7 +71,7 @@ KNOWN_LAYOUTS = {
 
 
 def parse_layouts(names: Iterable[str]) -> tuple[Layout, ...]:
-    """Layouts from what a user types: known names, patterns such as `LLDDDLL`, or TOML files of them.
+    """Return layouts from what a user types: known names, patterns such as `LLDDDLL`, or TOML files of them.
 
     Raises:
         UsageError: a word is none of these, or a file does not hold layouts.
@@ -94,7 +94,7 @@ def parse_layouts(names: Iterable[str]) -> tuple[Layout, ...]:
 
 
 def load_layouts(path: Path) -> tuple[Layout, ...]:
-    """Reads a user's own layouts from a TOML file.
+    """Read a user's own layouts from a TOML file.
 
         [[layout]]
         name = "argentina"
@@ -124,5 +124,5 @@ def _layout(table: object, where: str) -> Layout:
 
 
 def layout_of(text: str, layouts: Iterable[Layout] = DEFAULT_LAYOUTS) -> Layout | None:
-    """The first layout that the text fits, or None."""
+    """Return the first layout that the text fits, or None."""
     return next((layout for layout in layouts if layout.fits(text)), None)

@@ -62,7 +62,7 @@ class RecognitionRate:
 
 
 def wilson(hits: int, total: int, z: float = 1.959964) -> tuple[float, float]:
-    """The Wilson score interval of a proportion, in percent; (0, 100) when nothing was seen."""
+    """Return the Wilson score interval of a proportion, in percent; (0, 100) without observations."""
     if total == 0:
         return 0.0, 100.0
     share = hits / total
@@ -73,12 +73,12 @@ def wilson(hits: int, total: int, z: float = 1.959964) -> tuple[float, float]:
 
 
 def characters_right(text: str, truth: str) -> int:
-    """How many positions agree; a text that is too short misses the rest."""
+    """Return the number of positions that agree; missing positions of a short text count as wrong."""
     return sum(a == b for a, b in zip(text, truth, strict=False))
 
 
 def recognition_rate(texts: Sequence[str], truths: Sequence[str]) -> RecognitionRate:
-    """Recognition rates of read texts against the true ones, pair by pair.
+    """Return recognition rates of read texts against the true ones, pair by pair.
 
     Raises:
         ValueError: the sequences differ in length.
@@ -88,18 +88,18 @@ def recognition_rate(texts: Sequence[str], truths: Sequence[str]) -> Recognition
 
 
 def psnr(image: NDArray, reference: NDArray) -> float:
-    """Peak signal-to-noise ratio in dB of two uint8 images of one shape; infinite when they are equal."""
+    """Return the peak signal-to-noise ratio in dB of two uint8 images of one shape; infinite for equal images."""
     error = float(np.mean((np.asarray(image, np.float64) - np.asarray(reference, np.float64)) ** 2))
     return float("inf") if error == 0 else 10 * float(np.log10(255.0**2 / error))
 
 
 def gray(image: NDArray) -> NDArray[np.float32]:
-    """Luma (BT.601) of an RGB image, uint8 or float 0..255: float32[H, W]."""
+    """Return the luma (BT.601) of an RGB image, uint8 or float 0..255: float32[H, W]."""
     return cv2.cvtColor(np.asarray(image, np.float32), cv2.COLOR_RGB2GRAY)  # type: ignore[return-value]
 
 
 def ssim(image: NDArray, reference: NDArray, data_range: float = 255.0) -> float:
-    """Structural similarity of the lumas of two RGB images, -1..1.
+    """Return the structural similarity of the lumas of two RGB images, -1..1.
 
     Gaussian window of sigma 1.5 (11 taps), population covariance, reflected borders. The authors compute it with
     scikit-image, in colour and without the outermost five pixels, which comes out about 0.01 higher; and they pass
@@ -129,7 +129,7 @@ class SsimReference:
         self._variance = _window(luma * luma) - self._square
 
     def similarity(self, luma: NDArray[np.float32]) -> float:
-        """Mean SSIM of float32[H, W] against the reference."""
+        """Return the mean SSIM of float32[H, W] against the reference."""
         mean = _window(luma)
         product = mean * self._mean
         square = mean * mean

@@ -20,7 +20,7 @@ _SUFFIX: dict[PlanRuntime, str] = {"tensorrt": ".plan", "tensorrt-rtx": ".rtx"}
 
 
 def current_gpu() -> Gpu:
-    """The first GPU of this machine.
+    """Return the first GPU of this machine.
 
     Raises:
         MissingExtraError: no package that asks its driver is installed.
@@ -85,7 +85,7 @@ class PlanConfig:
 
 
 def plan_name(name: str, role: Role, precision: Precision, runtime: PlanRuntime = "tensorrt") -> str:
-    """File name of a plan: `lite-generator-fp16.plan`, or `.rtx` for TensorRT for RTX."""
+    """Return the file name of a plan: `lite-generator-fp16.plan`, or `.rtx` for TensorRT for RTX."""
     return Path(graph_name(name, role, precision)).with_suffix(_SUFFIX[runtime]).name
 
 
@@ -142,14 +142,14 @@ class PlanCard:
         )
 
     def write(self, path: Path, plan: bytes) -> None:
-        """Writes a plan and its card, each whole or not at all."""
+        """Write a plan and its card, each whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, plan)
         self.save(path.parent)
 
     @classmethod
     def up_to_date(cls, path: Path, config: PlanConfig) -> PlanCard | None:
-        """The card of a plan that was built from just this and is whole; None for any other."""
+        """Return the card of a complete plan that was built from exactly this; None for any other."""
         try:
             card = cls.load(plan_card_path(path))
             whole = path.stat().st_size == card.size and sha256(path) == card.sha256
@@ -158,14 +158,14 @@ class PlanCard:
         return card if whole and card.key == config.key == card.config.key else None
 
     def save(self, folder: Path) -> Path:
-        """Writes the card beside its plan, replacing an older one atomically; returns its path."""
+        """Write the card beside its plan, replacing an older one atomically; returns its path."""
         path = plan_card_path(folder / self.config.file)
         write_json(path, asdict(self))
         return path
 
     @classmethod
     def load(cls, path: Path) -> PlanCard:
-        """Reads a card.
+        """Read a card.
 
         Raises:
             LpsrError: it is missing, or not a plan's card of this schema.
@@ -190,14 +190,14 @@ class PlanCard:
 
 
 def plan_card_path(plan: Path) -> Path:
-    """Where the card of a plan lies."""
+    """Return the path of a plan's card."""
     return plan.with_name(plan.name + ".json")
 
 
 def load_runnable(
     plan: Path, tensorrt: str, gpu: Gpu, source: str | None = None, runtime: PlanRuntime = "tensorrt"
 ) -> PlanCard:
-    """The card of a plan, after making sure that the plan may run here; a foreign or stale one never does.
+    """Load the card of a plan, after checking that the plan may run here; foreign and stale plans are refused.
 
     Args:
         plan: the file.

@@ -35,7 +35,7 @@ class PluginLibrary:
 
     @classmethod
     def read(cls, path: Path) -> PluginLibrary:
-        """Reads what a library says of itself.
+        """Read what a library says of itself.
 
         Raises:
             LpsrError: there is no such file, or it is no plugin of ours.
@@ -52,7 +52,7 @@ class PluginLibrary:
         return cls(path, tensorrt, numbers, source, hashlib.sha256(data).hexdigest())
 
     def check(self, tensorrt: str, sm: int | None = None) -> None:
-        """Makes sure that a TensorRT can load it, and that a GPU can run it.
+        """Make sure that a TensorRT can load it and that a GPU can run it.
 
         Args:
             tensorrt: version that will load it.
@@ -74,7 +74,7 @@ class PluginLibrary:
             )
 
     def runs_on(self, sm: int) -> bool:
-        """Whether it holds code that a GPU runs: its own, or, Jetsons aside, an older one of the same major."""
+        """Return whether it holds code for a GPU: its own or, except on Jetsons, an older one of the same major."""
         if sm in self.sms or sm in _JETSONS:
             return sm in self.sms
         return any(each // 10 == sm // 10 and each < sm and each not in _JETSONS for each in self.sms)

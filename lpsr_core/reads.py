@@ -14,7 +14,7 @@ Event = Literal["first", "update", "final"]
 
 
 def read_key(run: str, number: int) -> str:
-    """The name of a read, `RUN-00000042`."""
+    """Return the name of a read, `RUN-00000042`."""
     return f"{run}-{number:08d}"
 
 
@@ -142,5 +142,5 @@ class Read:
         return read_key(self.run, self.number)
 
     def to_json(self) -> str:
-        """One line of JSON, without the newline."""
+        """Return one line of JSON, without the newline."""
         return json.dumps(self.as_dict(), ensure_ascii=False)

@@ -14,7 +14,7 @@ PLUGIN_NAME, PLUGIN_VERSION, PLUGIN_NAMESPACE = "LpsrDeformConv", "1", "lpsr"
 
 
 def import_tensorrt() -> Any:
-    """The tensorrt module.
+    """Return the tensorrt module.
 
     Raises:
         MissingExtraError: it is not installed.
@@ -24,7 +24,7 @@ def import_tensorrt() -> Any:
 
 
 def import_tensorrt_rtx() -> Any:
-    """The module of TensorRT for RTX: the same interface, engines for every GeForce and RTX GPU, and no plugins.
+    """Return the module of TensorRT for RTX: same interface, engines for all GeForce and RTX GPUs, no plugins.
 
     Raises:
         MissingExtraError: it is not installed.
@@ -43,7 +43,7 @@ def _imported(name: str, extra: str) -> Any:
 
 
 def load_plugin(path: Path, digest: str = "") -> None:
-    """Registers the plugin library with TensorRT; before anything that holds its nodes is parsed or loaded.
+    """Register the plugin library with TensorRT, before anything that holds its nodes is parsed or loaded.
 
     Args:
         path: of the library.

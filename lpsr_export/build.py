@@ -128,7 +128,9 @@ def build(config: BuildConfig, say: Report = silent) -> Built:
     sources = {role: config.models / graph_name(config.name, role) for role in PLATE_ROLES}
     for path in sources.values():
         if not path.is_file():
-            raise UsageError(f"{path}: no released graph here; export one with: lpsr-export onnx --out {config.models}")
+            raise UsageError(
+                f"{path}: no such FP32 graph; export one with: lpsr-export onnx --weights RUN --name {config.name}"
+            )
     cards = {role: load_verified(path) for role, path in sources.items()}
     machine, wanted, note = _engines(config, say)
     rtx = prepare_rtx(config.profile, config.plugin_config.sms) if config.target == "tensorrt-rtx" else None

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from lpsr_core.cards import PRECISIONS, Precision
 from lpsr_core.decode import CERTAIN, MIN_PLATE
-from lpsr_core.errors import UsageError
+from lpsr_core.errors import UsageError, need
 from lpsr_core.layouts import parse_layouts
 from lpsr_core.tomlfile import read_toml
 from lpsr_core.views import SUPER_RESOLVE, VIEWS, SuperResolve, Views
@@ -162,10 +162,11 @@ class RunConfig:
     watchdog: float = 0.0
 
     def check(self) -> None:
-        """Makes sure that the values can be meant.
+        """Validate the values, and make sure of the packages that they need.
 
         Raises:
             UsageError: with the option and what it takes.
+            MissingExtraError: an optional package is not installed.
         """
         sources = [bool(self.video), self.cameras is not None, self.crops is not None, bool(self.fuse)]
         if sources.count(True) != 1:
@@ -175,6 +176,10 @@ class RunConfig:
                 if getattr(self, name) != getattr(RunConfig(), name):
                     raise UsageError(f"{_option(name)} is for --video; {where}")
         self.check_values()
+        if self.mqtt is not None:
+            need("paho", "paho-mqtt", "mqtt")
+        if self.sign is not None:
+            need("cryptography", "cryptography", "evidence")
 
     def check_values(self) -> None:
         """Validate everything but the presence of a source.

@@ -68,7 +68,7 @@ class Recipe:
         yield self._locator(locator)
         scenes = str(min(self.plates, CARD_SCENES))
         out = ["--out", str(self.models), "--scenes", scenes, "--store", "float16"]
-        yield ["lpsr_export", "locator", "--weights", str(locator), *out]
+        yield ["lpsr_export", "locator", "--weights", str(locator), "--name", "lite", *out]
 
     def _locator(self, run: Path) -> list[str]:
         command = ["lpsr_train", "locator", "--out", str(run), "--device", self.device, "--workers", str(self.workers)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,14 @@ from toy_models import make_detector, make_generator, make_reader
 # Shared machines stall now and then; no test is about speed.
 settings.register_profile("lpsr", deadline=None)
 settings.load_profile("lpsr")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the tests away from the models that this machine's user built."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LPSR_MODELS", str(tmp_path_factory.mktemp("user-models")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from lpsr_bench.arithmetic import operations
 from lpsr_bench.context import Context
 from lpsr_bench.measure import measure
 from lpsr_core.errors import LpsrError
+from lpsr_core.extras import install_command
 from lpsr_core.geometry import to_lr, to_tensor
 from lpsr_run.engines.onnx_engine import OnnxRuntimeEngine
 
@@ -65,7 +66,7 @@ def measure_kernel(context: Context) -> Iterator[Kernel]:
         import onnx  # noqa: F401 - only whether it is there
     except ImportError:
         context.note(
-            "kernel: graphs of single operators are made with ONNX; install it with: pip install 'lpsr[bench]'"
+            f"kernel: graphs of single operators are made with ONNX; install it with: {install_command('bench')}"
         )
         return
     backend, ceiling = context.config.backend, 0.0

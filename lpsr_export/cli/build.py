@@ -12,55 +12,64 @@ from rich.table import Table
 from lpsr_core.cards import Precision
 from lpsr_core.choices import choice
 from lpsr_core.errors import UsageError
-from lpsr_export.cli.options import Compiler, Debug, Headers, Sms
+from lpsr_export.cli.options import Compiler, Debug, Headers, Models, Out, Sms, need_export
 
 
 def build(
-    fp32: Annotated[
-        bool, typer.Option("--fp32", help="The FP32 graphs as they are: checked, and copied to --out.")
-    ] = False,
-    fp16: Annotated[bool, typer.Option("--fp16", help="Half precision.")] = False,
-    int8: Annotated[bool, typer.Option("--int8", help="8-bit integers, with quantise and dequantise nodes.")] = False,
+    fp32: Annotated[bool, typer.Option("--fp32", help="Copy the FP32 graphs to --out after a check.")] = False,
+    fp16: Annotated[bool, typer.Option("--fp16", help="Build FP16 graphs.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Build INT8 graphs with Q/DQ nodes.")] = False,
     target: Annotated[
-        str, typer.Option(help="onnxruntime, tensorrt, tensorrt-rtx, or auto: the first two where TensorRT is.")
+        str,
+        typer.Option(
+            help="onnxruntime, tensorrt, tensorrt-rtx, or auto: portable graphs, and engines where "
+            "TensorRT is installed."
+        ),
     ] = "auto",
-    name: Annotated[str, typer.Option(help="Name of the released models.")] = "lite",
-    models: Annotated[Optional[Path], typer.Option(help="Folder of the FP32 graphs [the released ones].")] = None,  # noqa: UP045
-    out: Annotated[Optional[Path], typer.Option(help="Folder to write to [where the FP32 graphs lie].")] = None,  # noqa: UP045
-    calibration: Annotated[Optional[Path], typer.Option(help="Plate crops for INT8 [rendered ones].")] = None,  # noqa: UP045
-    crops: Annotated[int, typer.Option(help="Crops of the comparison with FP32.", min=1)] = 256,
+    name: Annotated[str, typer.Option(help="Name of the models.")] = "lite",
+    models: Models = None,
+    out: Out = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="Folder of plate crops for INT8 calibration (default: rendered crops)")
+    ] = None,
+    crops: Annotated[int, typer.Option(help="Number of crops for the comparison with FP32.", min=1)] = 256,
     strings: Annotated[
         Optional[float],  # noqa: UP045
         typer.Option(
-            help="Least percentage of the crops that must read as in FP32; less lets more of INT8 in "
-            "[98 for INT8, 99.5 otherwise].",
+            help="Minimum percentage of crops whose text agrees with FP32. A lower value quantises more "
+            "layers (default: 98 for INT8, 99.5 otherwise)",
             min=0,
             max=100,
         ),
     ] = None,
-    profile: Annotated[str, typer.Option(help="Of the engines: a name or a TOML file [the GPU's own].")] = "",
+    profile: Annotated[str, typer.Option(help="Engine profile: a name or a TOML file (default: the GPU's own)")] = "",
     lower_deform_conv: Annotated[
         bool,
         typer.Option(
             "--lower-deform-conv",
-            help="GridSample for DeformConv: no plugin needed, nor a new ONNX Runtime.",
+            help="Replace DeformConv by native operators, for runtimes without it and engines without the plugin.",
         ),
     ] = False,
     version_compatible: Annotated[
-        bool, typer.Option("--version-compatible", help="Engines for other TensorRT versions of the same major.")
+        bool,
+        typer.Option(
+            "--version-compatible", help="Build engines for other TensorRT versions of the same major version."
+        ),
     ] = False,
-    embed_plugin: Annotated[bool, typer.Option("--embed-plugin", help="Engines that carry the plugin.")] = False,
+    embed_plugin: Annotated[
+        bool, typer.Option("--embed-plugin", help="Embed the plugin library in the engines.")
+    ] = False,
     plugin: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="The plugin's library [one built before, or a new one]."),
+        typer.Option(help="Plugin library (default: an earlier build, or a new one)"),
     ] = None,
     sm: Sms = None,
     tensorrt: Headers = None,
     compiler: Compiler = None,
     debug: Debug = False,
 ) -> None:
-    """Derives FP16 or INT8 graphs and TensorRT engines from the FP32 graphs, and holds them to those."""
-    from lpsr_core.cards import released_folder
+    """Build FP16 or INT8 graphs and TensorRT engines, each checked against the FP32 graphs."""
+    from lpsr_core.model_folders import folder_of, output_folder, user_folder
     from lpsr_export.build import TARGETS, BuildConfig
     from lpsr_export.build import build as run_build
     from lpsr_export.progress import shown
@@ -70,13 +79,17 @@ def build(
     chosen: list[Precision] = [name for name, on in (("fp32", fp32), ("fp16", fp16), ("int8", int8)) if on]  # type: ignore[misc]
     if len(chosen) != 1:
         raise UsageError("give one of --fp32, --fp16 and --int8")
-    folder = models or released_folder()
+    folder = models or folder_of(name)
+    target_folder = output_folder(out)
+    if fp32 and lower_deform_conv and out is None:
+        raise UsageError("lowered FP32 graphs have the names of those that they come from; give a folder with --out")
+    need_export(fp16=not fp32)
     config = BuildConfig(
         name=name,
         precision=chosen[0],
         target=choice(target, TARGETS, "target"),
         models=folder,
-        out=out or folder,
+        out=target_folder,
         calibration=calibration,
         check_crops=crops,
         strings=None if strings is None else strings / 100,
@@ -88,21 +101,23 @@ def build(
     )
     with shown(Console(stderr=True)) as report:
         built = run_build(config, report)
-    table = Table("graph or engine", "bytes", "against FP32")
+    table = Table("graph or engine", "bytes", "compared with FP32")
     for entry in built.graphs:
-        table.add_row(str(entry.path), f"{entry.path.stat().st_size:,}", str(entry.agreement))
+        table.add_row(entry.path.name, f"{entry.path.stat().st_size:,}", str(entry.agreement))
     for path, card in built.engines:
         against = card.metrics["against_fp32"]
         psnr = "" if against["psnr_db"] is None else f"PSNR {against['psnr_db']} dB, "
-        table.add_row(str(path), f"{card.size:,}", f"{psnr}strings agree on {against['strings_agree_percent']} %")
+        table.add_row(path.name, f"{card.size:,}", f"{psnr}strings agree on {against['strings_agree_percent']} %")
     Console().print(table)
+    typer.echo(f"written to {config.out}")
     if built.note:
         typer.echo(built.note)
     if built.engines:
         backend = built.engines[0][1].config.runtime
         typer.echo(f"run the engines with: lpsr-run --backend {backend} --precision {chosen[0]}")
-    if built.graphs and config.out.resolve() == released_folder().resolve():
-        typer.echo(f"run the graphs with: lpsr-run --precision {chosen[0]}")
+    if built.graphs and config.out.resolve() == user_folder().resolve():
+        named = "" if name == "lite" else f" --generator {name} --reader {name}"
+        typer.echo(f"run the graphs with: lpsr-run --precision {chosen[0]}{named}")
     elif built.graphs:
         generator, reader = (entry.path for entry in built.graphs)
         typer.echo(f"run the graphs with: lpsr-run --generator {generator} --reader {reader}")

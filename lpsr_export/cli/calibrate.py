@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from lpsr_export.cli.options import Debug
+from lpsr_core.errors import need
+from lpsr_export.cli.options import Debug, Models
 
 
 def calibrate(
-    name: Annotated[str, typer.Option(help="Name of the released models.")] = "lite",
-    models: Annotated[Optional[Path], typer.Option(help="Folder of the FP32 graphs [the released ones].")] = None,  # noqa: UP045
-    plates: Annotated[int, typer.Option(help="Rendered plates to fit on, and as many to measure on.", min=20)] = 1000,
+    name: Annotated[str, typer.Option(help="Name of the models.")] = "lite",
+    models: Models = None,
+    plates: Annotated[
+        int, typer.Option(help="Number of rendered plates to fit on; as many others are used to measure.", min=20)
+    ] = 1000,
     debug: Debug = False,
 ) -> None:
-    """Fits what makes a reader's confidences the shares of plates that are right, and writes it into its card."""
-    from lpsr_core.cards import released_folder
+    """Calibrate the confidences of a reader on rendered plates, and write the result to its card."""
+    from lpsr_core.model_folders import folder_of, output_folder
     from lpsr_export.calibration import calibrate as run_calibrate
 
+    folder = output_folder(models or folder_of(name))
+    need("onnxruntime", "onnxruntime", "cpu")
     with Console(stderr=True).status("rendering") as status:
-        calibration, found = run_calibrate(models or released_folder(), name, plates, status.update)
+        calibration, found = run_calibrate(folder, name, plates, status.update)
     table = Table("frames", "right, %", "confidence, %", "error, %", "before")
     for frames, (before, after) in found.items():
         cells = (100 * value for value in (after.right, after.confidence, after.error, before.error))

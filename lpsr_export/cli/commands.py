@@ -17,7 +17,7 @@ from lpsr_export.cli.verify import verify
 
 app = typer.Typer(
     name="lpsr-export",
-    help="Turns trained weights into ONNX graphs, and those into FP16 and INT8.",
+    help="Export trained weights to ONNX, and build FP16 and INT8 graphs and TensorRT engines.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

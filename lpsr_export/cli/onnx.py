@@ -9,55 +9,70 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from lpsr_core.cards import PLATE_ROLES
 from lpsr_core.choices import choice
-from lpsr_export.cli.options import Debug, Store
+from lpsr_export.cli.options import Debug, Out, Store, chosen, need_training
 
 
 def onnx(
     weights: Annotated[Path, typer.Option(help="Folder of a training run.")],
-    out: Annotated[Path, typer.Option(help="Folder of the graphs.")] = Path("engines/models"),
-    name: Annotated[str, typer.Option(help="Name of the models.")] = "lite",
-    plates: Annotated[int, typer.Option(help="Unseen plates that the card's rates rest on; 0 for none.", min=0)] = 500,
+    out: Out = None,
+    name: Annotated[str, typer.Option(help="Name of the models (default: name of the run's folder).")] = "",
+    plates: Annotated[
+        int, typer.Option(help="Number of unseen plates for the recognition rates on the card; 0 omits them.", min=0)
+    ] = 500,
     reader: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="Run whose reader judges the pictures for the card [the run's own]."),
+        typer.Option(help="Run whose reader evaluates the pictures for the card (default: the run's own)"),
     ] = None,
     store: Store = "float32",
     debug: Debug = False,
 ) -> None:
-    """Exports the networks of a run as ONNX graphs with cards, checked against PyTorch on 64 crops (4 if large)."""
+    """Export generator and reader of a run to ONNX, checked against PyTorch on 64 crops (4 if large)."""
+    from lpsr_core.model_folders import output_folder, own_name
     from lpsr_export.graph.stored_weights import STORAGES
     from lpsr_export.weights.export import export_run
 
+    folder = output_folder(out)
+    name = own_name(name or weights.resolve().name, PLATE_ROLES, folder)
+    need_training()
     console = Console(stderr=True)
     with console.status("loading") as status:
         exported = export_run(
-            weights, out, name, plates, status.update, reader, choice(store, STORAGES, "storage of weights")
+            weights, folder, name, plates, status.update, reader, choice(store, STORAGES, "storage of weights")
         )
     table = Table("graph", "parameters", "largest difference", "strings agree")
     for entry in exported:
         agreement = entry.agreement
         table.add_row(
-            str(entry.path),
+            entry.path.name,
             f"{entry.card.parameters:,}",
             f"{agreement.difference:.2g}",
             f"{100 * agreement.strings:.1f} % of {agreement.crops}",
         )
     Console().print(table)
+    typer.echo(f"written to {folder}")
+    roles = [entry.card.role for entry in exported]
+    typer.echo("run them with: lpsr-run " + " ".join(f"--{role} {chosen(name, role, folder)}" for role in roles))
 
 
 def locator(
     weights: Annotated[Path, typer.Option(help="Folder of a run of lpsr-train locator.")],
-    out: Annotated[Path, typer.Option(help="Folder of the graph.")] = Path("engines/models"),
-    name: Annotated[str, typer.Option(help="Name of the model.")] = "lite",
-    scenes: Annotated[int, typer.Option(help="Unseen scenes that the card's figures rest on.", min=1)] = 1000,
+    out: Out = None,
+    name: Annotated[str, typer.Option(help="Name of the model (default: name of the run's folder).")] = "",
+    scenes: Annotated[int, typer.Option(help="Number of unseen scenes for the figures on the card.", min=1)] = 1000,
     store: Store = "float32",
     debug: Debug = False,
 ) -> None:
-    """Exports the network that finds plates as an ONNX graph with a card, checked against PyTorch."""
+    """Export a locator to ONNX, checked against PyTorch."""
+    from lpsr_core.model_folders import output_folder, own_name
     from lpsr_export.graph.stored_weights import STORAGES
     from lpsr_export.weights.export_locator import export_locator
 
+    folder = output_folder(out)
+    name = own_name(name or weights.resolve().name, ("locator",), folder)
+    need_training()
     with Console(stderr=True).status("exporting"):
-        path, card, found = export_locator(weights, out, name, scenes, choice(store, STORAGES, "storage of weights"))
+        path, card, found = export_locator(weights, folder, name, scenes, choice(store, STORAGES, "storage of weights"))
     typer.echo(f"{path}: {card.parameters:,} parameters; on {scenes} unseen scenes {found}")
+    typer.echo(f"run it with: lpsr-run --locator {chosen(name, 'locator', folder)}")

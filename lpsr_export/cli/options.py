@@ -1,4 +1,4 @@
-"""Options that commands share."""
+"""What commands share: options, checks of what they need, the words by which a model is used."""
 
 from __future__ import annotations
 
@@ -7,16 +7,63 @@ from typing import Annotated, Optional
 
 import typer
 
+from lpsr_core.cards import Role, graph_name
+from lpsr_core.errors import need
+from lpsr_core.model_folders import user_folder
+
+Models = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(help="Folder of the FP32 graphs (default: where the model of that name is)."),
+]
+Out = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(help="Output folder (default: LPSR_MODELS, or ~/.local/share/lpsr)."),
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Sms = Annotated[
     Optional[list[int]],  # noqa: UP045
-    typer.Option(help="Compute capability to build for, as 87 for 8.7; repeatable [this machine's GPUs; for RTX all]."),
+    typer.Option(
+        help="Compute capability to build for, such as 87 for 8.7. Repeatable (default: this machine's "
+        "GPUs; all for tensorrt-rtx)"
+    ),
 ]
 Headers = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option(help="Folder of TensorRT, or of its headers alone [the usual places]."),
+    typer.Option(help="Folder of TensorRT or of its headers (default: the usual system folders)"),
 ]
-Compiler = Annotated[Optional[Path], typer.Option(help="CUDA compiler [nvcc].")]  # noqa: UP045
+Compiler = Annotated[Optional[Path], typer.Option(help="CUDA compiler (default: nvcc)")]  # noqa: UP045
 Store = Annotated[
-    str, typer.Option(help="How the file holds weights: float32, float16 or int8; they are FP32 again when loaded.")
+    str,
+    typer.Option(help="Storage type of the weights: float32, float16 or int8. They are converted to FP32 when loaded."),
 ]
+
+
+def need_export(*, fp16: bool = False) -> None:
+    """Make sure of the packages that graphs are derived and checked with.
+
+    Args:
+        fp16: half precision is made, too.
+
+    Raises:
+        MissingExtraError: one is not installed.
+    """
+    need("onnx", "onnx", "export")
+    if fp16:
+        need("onnxconverter_common", "onnxconverter-common", "export")
+    need("onnxruntime", "onnxruntime", "cpu")
+
+
+def need_training() -> None:
+    """Make sure of the packages that weights become graphs with.
+
+    Raises:
+        MissingExtraError: one is not installed.
+    """
+    need("torch", "PyTorch", "train")
+    need("onnxscript", "onnxscript", "train")
+    need_export()
+
+
+def chosen(name: str, role: Role, folder: Path) -> str:
+    """Return what names a model for `lpsr-run`: its name when it is in the user's folder, or else its path."""
+    return name if folder.resolve() == user_folder().resolve() else str(folder / graph_name(name, role))

@@ -15,10 +15,10 @@ def plugin(
     sm: Sms = None,
     tensorrt: Headers = None,
     compiler: Compiler = None,
-    folder: Annotated[Optional[Path], typer.Option(help="Where plugins are built [~/.cache/lpsr/plugins].")] = None,  # noqa: UP045
+    folder: Annotated[Optional[Path], typer.Option(help="Build folder (default: ~/.cache/lpsr/plugins)")] = None,  # noqa: UP045
     debug: Debug = False,
 ) -> None:
-    """Builds TensorRT's plugin for deformable convolutions, or finds the one built before."""
+    """Build the TensorRT plugin for deformable convolutions, or find an earlier build."""
     from lpsr_export.tensorrt.plugin import build_plugin, plugin_config
 
     with Console(stderr=True).status("plugin") as status:

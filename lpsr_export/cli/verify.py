@@ -8,20 +8,24 @@ from typing import Annotated, Optional
 import typer
 from rich.console import Console
 
+from lpsr_core.errors import need
 from lpsr_export.cli.options import Debug
 
 
 def verify(
-    first: Annotated[Path, typer.Argument(help="Graph or engine that is right, such as the FP32 graph.")],
-    second: Annotated[Path, typer.Argument(help="Graph or engine to compare with it.")],
-    crops: Annotated[int, typer.Option(help="Rendered crops of the comparison.", min=1)] = 256,
-    worst: Annotated[Optional[Path], typer.Option(help="PNG of the crops that differ most.")] = None,  # noqa: UP045
-    reader: Annotated[Optional[Path], typer.Option(help="Graph that reads generators' pictures.")] = None,  # noqa: UP045
+    first: Annotated[Path, typer.Argument(help="Reference graph or engine, such as the FP32 graph.")],
+    second: Annotated[Path, typer.Argument(help="Graph or engine to compare with the reference.")],
+    crops: Annotated[int, typer.Option(help="Number of rendered crops for the comparison.", min=1)] = 256,
+    worst: Annotated[Optional[Path], typer.Option(help="Output PNG with the crops that differ most.")] = None,  # noqa: UP045
+    reader: Annotated[
+        Path | None, typer.Option(help="Reader graph for the generator's pictures (default: the one beside FIRST)")
+    ] = None,
     debug: Debug = False,
 ) -> None:
-    """Compares two graphs or engines of one role, and shows the crops that they differ on."""
+    """Compare two graphs or engines of one role, and draw the crops on which they differ."""
     from lpsr_export.verify import verify as run_verify
 
+    need("onnxruntime", "onnxruntime", "cpu")
     with Console(stderr=True).status("comparing"):
         found = run_verify(first, second, crops, reader)
     typer.echo(f"{second} against {first}: {found.agreement}, largest difference {found.agreement.difference:.2g}")

@@ -26,16 +26,18 @@ def adopt(
     precision: Precision,
     plugin: Path | None,
     models: Path,
+    out: Path,
     name: str,
     say: Callable[[str], None] = lambda _: None,
 ) -> tuple[Path, PlanCard]:
-    """Holds an engine to the released graph, and writes it and its card into the folder of that.
+    """Compare an engine with the FP32 graph, and write it and its card where the runtime finds them.
 
     Args:
         plan: the file.
         role, precision: of it.
         plugin: the library that it needs; None where it needs none or carries it.
         models: folder of the FP32 graphs.
+        out: folder to write to.
         name: of those.
         say: told what is being done.
 
@@ -79,13 +81,13 @@ def adopt(
         profile=profile.as_dict(),
         options=ADOPTED,
     )
-    path = models / plan_name(name, role, precision)
+    path = out / plan_name(name, role, precision)
     card = PlanCard.of(
         config,
         data,
         types,
         metrics={"against_fp32": agreement.as_dict(), **({"types_note": note} if note else {})},
-        plugin_file=beside(library, models) if library else "",
+        plugin_file=beside(library, out) if library else "",
     )
     card.write(path, data)
     return path, card

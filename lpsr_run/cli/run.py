@@ -27,12 +27,14 @@ def read_plates(
         list[str] | None,
         typer.Option(
             metavar="SOURCE",
-            help="Video file, image, folder of images, glob, stream URL or camera number; repeat it for several.",
+            help="Video file, image, folder of images, glob, stream URL or camera number. Repeatable.",
         ),
     ] = None,
     name: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Name of a source in the reads; one for each --video, in order."),
+        typer.Option(
+            metavar="NAME", help="Name of the source in reads, state and logs. One per --video, in the same order."
+        ),
     ] = None,
     cameras: Annotated[
         str | None,
@@ -43,7 +45,9 @@ def read_plates(
     ] = None,
     crops: Annotated[
         str | None,
-        typer.Option(metavar="PATH", help="Images that are plates already: a folder, glob or file. Not with --video."),
+        typer.Option(
+            metavar="PATH", help="Images already cropped to one plate each: folder, glob or file. Excludes --video."
+        ),
     ] = None,
     fuse: Annotated[
         list[str] | None,
@@ -56,220 +60,262 @@ def read_plates(
         str | None,
         typer.Option(
             metavar="DIR",
-            help="Where reads.jsonl, run.json and pictures go (default runs/latest). What an earlier run left there "
-            "is moved to earlier-N inside it.",
+            help="Output folder for reads.jsonl, run.json and pictures. Results of an earlier run are "
+            "moved to earlier-N inside it (default: runs/latest)",
         ),
     ] = None,
     super_resolve: Annotated[
         str | None,
         typer.Option(
             metavar="auto|always|never",
-            help="Which plates the generator enlarges; auto: those below 64 pixels, and others that are not sure.",
+            help="Which plates are super-resolved. auto: plates narrower than 64 pixels, and others with "
+            "an uncertain result (default: auto)",
         ),
     ] = None,
     views: Annotated[
         str | None,
         typer.Option(
             metavar="auto|one",
-            help="Look at a plate again, cut otherwise, where the first look is not sure (default auto).",
+            help="auto: read a plate again from other crops when the first result is uncertain. one: read "
+            "once (default: auto)",
         ),
     ] = None,
     generator: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="Released name or .onnx file (default lite).")
+        str | None, typer.Option(metavar="MODEL", help="Model name or .onnx file (default: lite)")
     ] = None,
     reader: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="Released name or .onnx file (default lite).")
+        str | None, typer.Option(metavar="MODEL", help="Model name or .onnx file (default: lite)")
     ] = None,
     precision: Annotated[
-        str | None, typer.Option(metavar="fp32|fp16|int8", help="Variant of the released models (default fp32).")
+        str | None, typer.Option(metavar="fp32|fp16|int8", help="Precision of named models (default: fp32)")
     ] = None,
     backend: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="What runs the models: onnxruntime, cuda, tensorrt, tensorrt-rtx, openvino, triton://HOST:PORT, or "
-            "auto: the fastest.",
+            help="Inference backend: onnxruntime, cuda, tensorrt, tensorrt-rtx, openvino, "
+            "triton://HOST:PORT, or auto for the fastest one available (default: auto)",
         ),
     ] = None,
-    device: Annotated[str | None, typer.Option(metavar="CPU|GPU|NPU", help="OpenVINO device (default CPU).")] = None,
+    device: Annotated[str | None, typer.Option(metavar="CPU|GPU|NPU", help="OpenVINO device (default: CPU)")] = None,
     threads: Annotated[
-        int | None, typer.Option(metavar="N", help="CPU threads of the models; 0 lets the runtime choose.")
+        int | None, typer.Option(metavar="N", help="Number of CPU threads for inference (default: one per core)")
     ] = None,
     batch: Annotated[
-        int | None, typer.Option(metavar="N", help="Most plates in one forward pass (default 16).")
+        int | None, typer.Option(metavar="N", help="Maximum number of plates per forward pass (default: 16)")
     ] = None,
     locator: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What finds plates: auto, classical, a released name or an .onnx file."),
+        typer.Option(
+            metavar="NAME", help="Plate locator: auto, classical, a model name or an .onnx file (default: auto)"
+        ),
     ] = None,
     locator_threshold: Annotated[
         float | None,
         typer.Option(
-            metavar="P", help="Least score of what is read as a plate; lower finds more plates, and more that are none."
+            metavar="P",
+            help="Minimum score of a detection. Lower values find more plates and more false detections "
+            "(default: the locator's own)",
         ),
     ] = None,
     region: Annotated[
         str | None,
-        typer.Option(metavar="X,Y,W,H", help="Part of the frame to search, in pixels or in shares of it."),
+        typer.Option(
+            metavar="X,Y,W,H",
+            help="Region of the frame to search, in pixels or in fractions of the frame (default: the whole frame)",
+        ),
     ] = None,
     detector: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Your own .onnx detector (YOLO, RT-DETR) instead of the built-in."),
+        typer.Option(metavar="FILE", help="ONNX detector (YOLO, RT-DETR) that replaces the built-in locator."),
     ] = None,
     layouts: Annotated[
         str | None,
         typer.Option(
-            metavar="LIST", help="Layouts that plates may follow, e.g. brazilian,mercosur (default) or LLDDDLL."
+            metavar="LIST",
+            help="Allowed plate layouts: names, patterns such as LLDDDLL, or a TOML file (default: brazilian,mercosur)",
         ),
     ] = None,
     min_confidence: Annotated[
-        float | None, typer.Option(metavar="P", help="Drop reads below this confidence (default 0.3; not --crops).")
+        float | None,
+        typer.Option(metavar="P", help="Minimum confidence of a read. Ignored with --crops (default: 0.3)"),
     ] = None,
     min_plate: Annotated[
         float | None,
-        typer.Option(metavar="P", help="Skip what looks less like a plate than this (default 0.3; 0 shows all)."),
+        typer.Option(
+            metavar="P", help="Minimum score of a plate; lower ones are not reported. 0 keeps everything (default: 0.3)"
+        ),
     ] = None,
     certain: Annotated[
         float | None,
-        typer.Option(metavar="P", help="Characters below this probability are ? in `certain` (default 0.6)."),
+        typer.Option(
+            metavar="P", help="Minimum probability of a character in `certain`; others are shown as ? (default: 0.6)"
+        ),
     ] = None,
     min_frames: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Frames of a video that must show a plate, unless one is sure (default 2)."),
+        typer.Option(metavar="N", help="Minimum number of frames of a track, unless one frame is certain (default: 2)"),
     ] = None,
     raw: Annotated[
         str | None,
-        typer.Option(metavar="WxH@RATE", help="Form of raw RGB frames on standard input, which is --video -."),
+        typer.Option(metavar="WxH@RATE", help="Size and rate of raw RGB frames on standard input (--video -)."),
     ] = None,
     stride: Annotated[
-        int | None, typer.Option(metavar="N", help="Look at every Nth frame of a video (default 1).")
+        int | None, typer.Option(metavar="N", help="Process every Nth frame of a video (default: 1)")
     ] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Tell each plate that was seen but not reported, and why.")
+        bool, typer.Option("--explain", help="Report each track that did not become a read, with the reason.")
     ] = False,
     stream: Annotated[
-        int | None, typer.Option(metavar="N", help="Stream of the video to read, by its number (default the largest).")
+        int | None,
+        typer.Option(metavar="N", help="Index of the video stream in the file (default: the largest stream)"),
     ] = None,
     pixel_aspect: Annotated[
         float | None,
-        typer.Option(metavar="R", help="Width of a pixel by its height, where the video says it wrongly."),
+        typer.Option(metavar="R", help="Pixel aspect ratio (width / height), to override a wrong one in the file."),
     ] = None,
     decode: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What decodes videos: software (default), auto, or a device such as cuda."),
+        typer.Option(
+            metavar="NAME", help="Video decoder: software, auto, or a device such as cuda (default: software)"
+        ),
     ] = None,
     early: Annotated[
         bool | None,
         typer.Option(
             "--early/--no-early",
-            help="Report plates of live sources as soon as they are sure, and again at their end (default yes).",
+            help="Report plates of live sources as soon as the read is certain, and again when the track "
+            "ends (default: yes)",
             show_default=False,
         ),
     ] = None,
     annotate: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the frames with boxes and texts as an .mp4 video.")
+        str | None, typer.Option(metavar="FILE", help="Write an .mp4 video with boxes and texts.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Let --annotate replace an existing file.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Allow --annotate to replace an existing file.")
+    ] = False,
     pictures: Annotated[
         bool | None,
-        typer.Option("--pictures/--no-pictures", help="Keep the pictures of reads (default yes).", show_default=False),
+        typer.Option("--pictures/--no-pictures", help="Save the crops of reads (default: yes)", show_default=False),
     ] = None,
-    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Append reads to a CSV table.")] = None,
+    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Append reads to a CSV file.")] = None,
     store: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Add reads to an SQLite database, or to a PostgreSQL one by its address (postgresql://).",
+            help="Insert reads into an SQLite database (a file) or a PostgreSQL database (postgresql://).",
         ),
     ] = None,
     keep_days: Annotated[
         float | None,
         typer.Option(
             metavar="N",
-            help="Delete reads after N days from all outputs: reads, table, store, pictures, evidence, spool.",
+            help="Delete reads after N days from all outputs: reads, table, store, pictures, evidence, "
+            "spool (default: never)",
         ),
     ] = None,
     keep_reads: Annotated[
-        int | None, typer.Option(metavar="N", help="Keep the newest N reads in each of these outputs (default all).")
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Maximum number of reads in each of these outputs; the oldest are deleted (default: no limit)",
+        ),
     ] = None,
     keep_bytes: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Keep each of these outputs below a size such as 20G.")
+        str | None,
+        typer.Option(metavar="SIZE", help="Maximum size of each of these outputs, such as 20G (default: no limit)"),
     ] = None,
     webhook: Annotated[
         str | None,
         typer.Option(
             metavar="URL",
-            help="Post each read as JSON; what cannot be sent waits in DIR/spool. @FILE or env:NAME holds the URL, as "
-            "also for --video and --mqtt: arguments can be seen by other users.",
+            help="POST each read as JSON. Reads that cannot be delivered are queued in OUT/spool. The "
+            "URL may be @FILE or env:NAME, as for --video and --mqtt, to keep secrets out of the "
+            "process list.",
         ),
     ] = None,
     webhook_header: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="HEADER", help="Header of the posts, such as 'Authorization: Bearer @FILE'; repeat it for several."
+            metavar="HEADER", help="Additional HTTP header, such as 'Authorization: Bearer @FILE'. Repeatable."
         ),
     ] = None,
     mqtt: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Publish each read: mqtt://host/topic; what cannot be sent waits likewise."),
+        typer.Option(
+            metavar="URL",
+            help="Publish each read to mqtt://host/topic. Reads that cannot be delivered are queued in OUT/spool-mqtt.",
+        ),
     ] = None,
     spool_limit: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Largest size of a spool, such as 500M (default any).")
+        str | None, typer.Option(metavar="SIZE", help="Maximum size of a spool, such as 500M (default: no limit)")
     ] = None,
     spool_full: Annotated[
         str | None,
-        typer.Option(metavar="drop|stop", help="Full spool: drop the oldest reads and count them, or stop the run."),
+        typer.Option(
+            metavar="drop|stop", help="When a spool is full: drop the oldest reads and count them, or stop the run."
+        ),
     ] = None,
     evidence: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="A folder a read: pictures, full frame, and their digests."),
+        typer.Option(metavar="DIR", help="Write one evidence folder per read: pictures, full frame and digests."),
     ] = None,
     sign: Annotated[
         str | None,
-        typer.Option(metavar="KEY", help="Ed25519 key that signs the evidence; a missing one is made."),
+        typer.Option(metavar="KEY", help="Ed25519 key that signs the evidence chain. Created if it does not exist."),
     ] = None,
-    blur: Annotated[bool, typer.Option("--blur", help="Blur everything outside plates in the evidence.")] = False,
+    blur: Annotated[bool, typer.Option("--blur", help="Blur everything outside the plate in evidence frames.")] = False,
     alerts: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="TOML file of watch lists and alert sinks; SIGHUP reloads lists and rules."),
     ] = None,
     watch_list: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Texts to look for; all others become digests, without pictures."),
+        typer.Option(
+            metavar="FILE",
+            help="File of plate texts to report in clear. All other plates are reported as digests, without pictures.",
+        ),
     ] = None,
     status: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the run's state as JSON every second.")
+        str | None, typer.Option(metavar="FILE", help="Write the state of the run as JSON every second.")
     ] = None,
-    log: Annotated[str | None, typer.Option(metavar="FILE", help="Append events as JSON lines.")] = None,
+    log: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Append events to a log file, one JSON object per line.")
+    ] = None,
     log_format: Annotated[
         str | None,
         typer.Option(
             metavar="text|json",
-            help="json: events and reads as JSON lines on standard output, in place of messages and table.",
+            help="json: print events and reads as JSON lines instead of messages and a table (default: text)",
         ),
     ] = None,
     give_up: Annotated[
         float | None,
-        typer.Option(metavar="S", help="End a live source after so many seconds without a frame (default never)."),
+        typer.Option(metavar="S", help="End a live source after S seconds without a frame (default: never)"),
     ] = None,
     silence: Annotated[
         float | None,
-        typer.Option(metavar="S", help="Connect anew after so many seconds without a frame (default 30)."),
+        typer.Option(metavar="S", help="Reconnect to a live source after S seconds without a frame (default: 30)"),
     ] = None,
     watchdog: Annotated[
         float | None,
-        typer.Option(metavar="S", help="Exit with code 75 when the work on one frame takes longer (default any time)."),
+        typer.Option(
+            metavar="S",
+            help="Exit with code 75 when the work on one frame takes longer than S seconds (default: no limit)",
+        ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="TOML file with these options; the command line wins.")
+        Path | None,
+        typer.Option(metavar="FILE", help="TOML file with these options. Options on the command line override it."),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar and no table.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show neither progress nor results on the terminal.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Reads licence plates in videos, streams and pictures.
+    """Read licence plates in videos, streams and pictures.
 
     Exit codes: 0 done, 1 something failed or was skipped, 2 wrong usage, 75 hung (--watchdog), 130 interrupted.
     """

@@ -6,19 +6,9 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lpsr_core.cards import (
-    PRECISIONS,
-    Calibration,
-    ModelCard,
-    Precision,
-    Role,
-    card_path,
-    graph_name,
-    load_verified,
-    released_folder,
-    sha256,
-)
+from lpsr_core.cards import Calibration, ModelCard, Precision, Role, card_path, graph_name, load_verified, sha256
 from lpsr_core.errors import LpsrError, UsageError
+from lpsr_core.model_folders import find_graph, named_graphs
 
 DEFAULT_MODEL = "lite"
 _LOCATION = re.compile(rb"\x0a\x08location\x12([\x01-\x7f])(.{1,127})", re.DOTALL)
@@ -54,51 +44,52 @@ class Model:
         return f"{self.card.name} {self.card.precision}" if self.card else self.path.name
 
 
-def models_folder() -> Path:
-    """Where the released graphs lie: in the installed package, or in a checkout at engines/models."""
-    return released_folder()
-
-
-def released(role: Role, folder: Path | None = None) -> list[tuple[str, Precision]]:
-    """Names and precisions of the released graphs of a role, sorted."""
-    found: list[tuple[str, Precision]] = []
-    for path in sorted((folder or models_folder()).glob("*.onnx")):
-        for precision in PRECISIONS:
-            name = path.name.removesuffix(graph_name("", role, precision))
-            if name and name != path.name:
-                found.append((name, precision))
-    return found
-
-
 def find_model(choice: str, role: Role, precision: Precision = "fp32", folder: Path | None = None) -> Model:
-    """The graph that a user means, checked against its card.
+    """Return the graph that a user means, checked against its card.
 
     Args:
-        choice: a path of an .onnx file, or the name of a released model such as `lite`.
+        choice: a path of an .onnx file, or the name of a released model such as `lite` or of one in the user's folder.
         role: what the graph must do.
-        precision: which variant of a released model; a path speaks for itself.
-        folder: where the released graphs lie; default `models_folder()`.
+        precision: which variant of a named model; a path speaks for itself.
+        folder: the only one to look in for names; the released models and the user's folder when None.
 
     Raises:
-        UsageError: there is no such file or released model.
-        LpsrError: the file differs from what its card describes, or the card gives it another role.
+        UsageError: there is no such file or named model.
+        LpsrError: the file differs from what its card describes, the card gives it another role, or it was derived from
+            another FP32 graph than the one of its name.
     """
     if choice.endswith(".onnx") or "/" in choice:
         path = Path(choice)
         if not path.is_file():
             raise UsageError(f"{choice}: no such model file")
         return _checked(path, role)
-    path = (folder or models_folder()) / graph_name(choice, role, precision)
-    if not path.is_file():
-        there = released(role, folder)
+    named = find_graph(choice, role, precision) if folder is None else folder / graph_name(choice, role, precision)
+    if named is None or not named.is_file():
+        there = list(named_graphs(role, folder))
         if (choice, "fp32") in there:
-            how = f"lpsr-export build --{precision}"
+            how = _build_command(choice, precision)
             raise UsageError(f"the {role} {choice!r} is not here at {precision}; make it with: {how}")
-        known = ", ".join(f"{name} ({kind})" for name, kind in there) or "none here"
-        raise UsageError(
-            f"no released {role} {choice!r} at {precision}; released: {known}; or give the path of an .onnx file"
+        known = ", ".join(f"{name} ({kind})" for name, kind in there) or "none"
+        raise UsageError(f"no {role} {choice!r} at {precision}; available: {known}; or give the path of an .onnx file")
+    model = _checked(named, role, card_needed=True)
+    if folder is None and precision != "fp32":
+        _check_source(model, choice, role, precision)
+    return model
+
+
+def _check_source(model: Model, name: str, role: Role, precision: Precision) -> None:
+    """Make sure that a derived graph belongs to the FP32 graph of its name, which an update may have replaced."""
+    source, card = find_graph(name, role), model.card
+    made_from = card.made_by.get("from", {}) if card is not None else {}
+    if source is not None and made_from and made_from.get("sha256") != load_verified(source).sha256:
+        raise LpsrError(
+            f"{model.path}: made from another {role} {name!r} than {source}; "
+            f"make it again with: {_build_command(name, precision)}"
         )
-    return _checked(path, role, card_needed=True)
+
+
+def _build_command(name: str, precision: Precision) -> str:
+    return f"lpsr-export build --{precision}" + ("" if name == DEFAULT_MODEL else f" --name {name}")
 
 
 def _checked(path: Path, role: Role, card_needed: bool = False) -> Model:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError
+from lpsr_core.extras import install_command
 from lpsr_core.onnx_session import CPU, CUDA, import_onnxruntime, open_session
 from lpsr_run.engines.base import Engine, TensorSpec
 from lpsr_run.engines.batching import filled_up, shared_out
@@ -58,7 +59,9 @@ class OnnxRuntimeEngine:
             raise LpsrError(f"{path}: no such model file")
         available = ort.get_available_providers()
         if device == "cuda" and CUDA not in available:
-            raise LpsrError("this ONNX Runtime has no CUDA; install it with: pip install 'lpsr[gpu]'")
+            raise LpsrError(
+                f"this ONNX Runtime has no CUDA; run: pip uninstall onnxruntime, then: {install_command('gpu')}"
+            )
         # cuDNN's exhaustive search, the default, takes seconds at every new shape.
         cuda = (CUDA, {"cudnn_conv_algo_search": "HEURISTIC"})
         providers = [cuda, CPU] if device != "cpu" and CUDA in available else [CPU]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from lpsr_core.cards import PRECISIONS, Precision, Role
 from lpsr_core.errors import LpsrError
+from lpsr_core.extras import is_installed
+from lpsr_core.model_folders import user_folder
 from lpsr_core.plans import PlanRuntime, plan_name
 from lpsr_run.engines.backends import Backend, is_triton, open_engine
 from lpsr_run.engines.base import Engine
@@ -75,7 +77,7 @@ def open_network(
         if source.card is None:
             raise LpsrError(f"{choice}: TensorRT runs engines; give a released name, or a .plan of lpsr-export build")
         name = source.card.name
-        plan = source.path.with_name(plan_name(name, role, precision, runtime))
+        plan = _plan_beside(source, plan_name(name, role, precision, runtime), named and folder is None)
         if backend in _ENGINES:
             return _open_plan(plan, source, precision, name, runtime)
         if plan.is_file():
@@ -83,8 +85,10 @@ def open_network(
                 return replace(_open_plan(plan, source, precision, name, runtime), why=f"{plan.name} fits this machine")
             except LpsrError as error:
                 why = str(error)
-        else:
+        elif is_installed("tensorrt"):
             why = f"no TensorRT engine {plan.name} here"
+        else:
+            why = ""
     else:
         why = ""
     model = find_model(choice, role, precision, folder)
@@ -97,6 +101,12 @@ def open_network(
 
 
 _ENGINES: dict[str, type[TensorRtEngine]] = {"tensorrt": TensorRtEngine, "tensorrt-rtx": TensorRtRtxEngine}
+
+
+def _plan_beside(source: Model, name: str, in_user_folder: bool) -> Path:
+    """Return where the engine of a graph is, or is to be: in the user's folder, or beside the graph."""
+    beside, own = source.path.with_name(name), user_folder() / name
+    return own if in_user_folder and (own.is_file() or not beside.is_file()) else beside
 
 
 def _open_plan(plan: Path, source: Model, precision: Precision, name: str, runtime: PlanRuntime) -> Opened:

@@ -19,13 +19,13 @@ def evidence() -> None:
 
 @app.command()
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of --evidence.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder given to lpsr-run --evidence.")],
     public: Annotated[
-        Path | None, typer.Option(metavar="KEY.pub", help="Public key that the chain must be signed with.")
+        Path | None, typer.Option(metavar="KEY.pub", help="Public key with which the chain must be signed.")
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Checks digests, order, completeness and signatures; a line for each finding.
+    """Verify digests, order, completeness and signatures; print one line per finding.
 
     Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage.
     """
@@ -42,10 +42,10 @@ def verify(
 
 @app.command()
 def replay(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of one read.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Evidence folder of one read.")],
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Computes a read again from its frame and what the frames said.
+    """Compute a read again from its stored frame and log-probabilities.
 
     Exit codes: 0 it is the same, 1 it is not, 2 wrong usage.
     """

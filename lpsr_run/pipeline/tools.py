@@ -8,10 +8,11 @@ from pathlib import Path
 from lpsr_core.cards import Calibration, Role
 from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
+from lpsr_core.model_folders import find_graph
 from lpsr_run.config import RunConfig
 from lpsr_run.engines.backends import Backend, is_triton, open_engine
 from lpsr_run.engines.base import Engine
-from lpsr_run.engines.models import DEFAULT_MODEL, Model, find_model, released
+from lpsr_run.engines.models import DEFAULT_MODEL, Model, find_model
 from lpsr_run.engines.opening import open_network
 from lpsr_run.locate.base import Locator
 from lpsr_run.locate.classical import ClassicalLocator
@@ -105,7 +106,7 @@ def open_locator(
         UsageError: there is no such model, or what needs none was given a threshold.
         LpsrError: it cannot be loaded.
     """
-    if choice == "classical" or (choice == "auto" and not released("locator")):
+    if choice == "classical" or (choice == "auto" and find_graph(DEFAULT_MODEL, "locator") is None):
         if threshold:
             raise UsageError("--locator-threshold is for networks; the classical locator has no scores to compare")
         return ClassicalLocator(), None, None

@@ -53,15 +53,21 @@ class TableSink:
         table.add_column("layout")
         table.add_column("confidence", justify="right")
         table.add_column("frames", justify="right")
-        table.add_column("source" if stills else "seen", overflow="fold")
-        table.add_column("picture", overflow="fold")
+        if stills:
+            table.add_column("source", overflow="fold")
+        else:
+            table.add_column("seen", no_wrap=True, min_width=len("0:00.0-0:00.0"))
+        # One line per read also on 80 columns: of a picture's name only the number, which is the read's.
+        table.add_column("picture", justify="right")
         for row in self._rows:
             table.add_row(*row.cells, row.source if stills else row.seen, row.picture)
         if self._total > len(self._rows):
             self._console.print(f"the last {len(self._rows)} of {self._total} reads; all are in reads.jsonl")
         self._console.print(table, markup=False)
         if any(row.picture for row in self._rows):
-            self._console.print(f"pictures are in {shown(self._out / 'pictures')}", markup=False, soft_wrap=True)
+            self._console.print(
+                f"pictures are in {shown(self._out / 'pictures')}, as RUN-NUMBER-…", markup=False, soft_wrap=True
+            )
 
     def write(self, result: Result) -> None:
         if result.read.event != "final":  # its plate gets a line when it is gone
@@ -73,7 +79,7 @@ class TableSink:
             read.milliseconds == 0 and result.last == 0,
             Path(read.source).name,
             f"{_clock(result.first)}-{_clock(result.last)}",
-            Path(picture).name if picture else "",
+            f"{read.number:08d}" if picture else "",
         )
         self._rows.append(row)
         del self._rows[: -self._most]

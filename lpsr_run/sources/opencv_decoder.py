@@ -19,6 +19,7 @@ from lpsr_run.sources.options import DEFAULT, VideoOptions
 from lpsr_run.sources.picture import pixel_aspect, rgb, squared
 
 _NAN = float("nan")
+_ADDRESS = "the address, the network and the credentials"
 _MOST = 1e12
 """A header that promises more frames, or what is no number, promises nothing."""
 
@@ -108,7 +109,8 @@ class OpenCvConnection:
             self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, values)
         if not self._capture.isOpened():
             self._capture.release()
-            raise LpsrError(f"{name}: cannot be opened; check the address, the network and the credentials")
+            where = "that it is connected and that no other program uses it" if isinstance(address, int) else _ADDRESS
+            raise LpsrError(f"{name}: cannot be opened; check {where}")
         counted = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.promise = Promise(int(counted) if 0 < counted < _MOST else 0, 0.0, 0.0)
         self._aspect = pixel_aspect(self._capture) if options.pixel_aspect is None else options.pixel_aspect

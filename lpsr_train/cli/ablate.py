@@ -13,19 +13,21 @@ from lpsr_train.terminal import Debug, need_torch, progress_bar
 
 
 def ablate(
-    out: Annotated[Path, typer.Option(help="Folder of the runs; run again to go on.")],
+    out: Annotated[Path, typer.Option(help="Output folder of the runs; run again to resume.")],
     generator: Annotated[str, typer.Option(help="Preset of the generator.")] = "lite",
-    steps: Annotated[int, typer.Option(help="Batches of each run.", min=1)] = 2000,
-    batch: Annotated[int, typer.Option(help="Super-resolved plates a batch.", min=2)] = 48,
-    reader_steps: Annotated[int, typer.Option(help="Batches for the guides and the judge beforehand.", min=1)] = 3000,
-    seeds: Annotated[int, typer.Option(help="Runs of each row.", min=1)] = 2,
-    pairs: Annotated[int, typer.Option(help="Pairs to render.", min=1)] = 81920,
-    plates: Annotated[int, typer.Option(help="Unseen plates to test on.", min=1)] = 2000,
-    pool: Annotated[Optional[Path], typer.Option(help="Folder of rendered pairs [OUT/pool].")] = None,  # noqa: UP045
-    workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 2,
+    steps: Annotated[int, typer.Option(help="Number of training steps per run.", min=1)] = 2000,
+    batch: Annotated[int, typer.Option(help="Number of super-resolved plates per batch.", min=2)] = 48,
+    reader_steps: Annotated[
+        int, typer.Option(help="Number of training steps of the guides and the judge, before the runs.", min=1)
+    ] = 3000,
+    seeds: Annotated[int, typer.Option(help="Number of runs (seeds) per row.", min=1)] = 2,
+    pairs: Annotated[int, typer.Option(help="Number of pairs to render.", min=1)] = 81920,
+    plates: Annotated[int, typer.Option(help="Number of unseen test plates.", min=1)] = 2000,
+    pool: Annotated[Optional[Path], typer.Option(help="Folder of the rendered dataset (default: OUT/pool)")] = None,  # noqa: UP045
+    workers: Annotated[int, typer.Option(help="Number of rendering processes.", min=1)] = 2,
     debug: Debug = False,
 ) -> None:
-    """Trains the eight rows of the paper's Table II and prints them beside the paper's; resumes when run again."""
+    """Train the eight rows of the paper's Table II and print them beside the paper's; run again to resume."""
     need_torch()
     from rich.console import Console
 

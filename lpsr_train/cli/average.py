@@ -11,11 +11,13 @@ from lpsr_train.terminal import Debug, need_torch
 
 
 def average(
-    runs: Annotated[list[Path], typer.Argument(help="Runs of one preset, one begun with another's weights.")],
-    out: Annotated[Path, typer.Option(help="Folder of the run that holds the means.")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="Runs of one preset, one of which started from another's weights.")
+    ],
+    out: Annotated[Path, typer.Option(help="Output folder of the averaged run.")],
     debug: Debug = False,
 ) -> None:
-    """Takes the mean of several runs' weights: better than either where one went on from the other."""
+    """Average the weights of several runs, of which one continued another."""
     need_torch()
     from lpsr_core.errors import UsageError
     from lpsr_train.training import state

@@ -20,7 +20,7 @@ from lpsr_train.cli.release import release
 
 app = typer.Typer(
     name="lpsr-train",
-    help="Trains the super-resolution generator and the reader on rendered plates.",
+    help="Train and evaluate the super-resolution generator, the reader and the locator.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

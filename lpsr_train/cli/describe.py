@@ -11,12 +11,17 @@ from lpsr_train.terminal import Debug, need_torch
 
 def describe(
     preset: Annotated[
-        str, typer.Argument(help="lite, base, paper, sr3 or sr3-lite; or a reader: lite, gp_lpr, multi-task.")
+        str,
+        typer.Argument(
+            help="Generator preset: lite, base, paper, sr3 or sr3-lite. With --reader: lite, gp_lpr or multi-task."
+        ),
     ],
-    reader: Annotated[bool, typer.Option("--reader", help="The reader of that name, not the generator.")] = False,
+    reader: Annotated[
+        bool, typer.Option("--reader", help="Describe the reader of that name instead of the generator.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
-    """Parameters and arithmetic of a preset's network, part by part."""
+    """List the parameters and arithmetic of a preset's network, part by part."""
     need_torch()
     from rich.console import Console
 

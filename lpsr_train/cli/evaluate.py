@@ -13,48 +13,57 @@ from lpsr_train.terminal import Debug, need_torch, progress_bar
 
 
 def evaluate(
-    weights: Annotated[list[str], typer.Option(help="Folder of a run, or NAME=FOLDER; give it for each run.")],
-    data: Annotated[Optional[str], typer.Option(help="A folder of labelled plates [synthetic].")] = None,  # noqa: UP045
+    weights: Annotated[list[str], typer.Option(help="Folder of a run, or NAME=FOLDER. Repeatable.")],
+    data: Annotated[Optional[str], typer.Option(help="Folder of labelled plates (default: rendered plates)")] = None,  # noqa: UP045
     degradation: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="blur (the paper's), noise, camera, hard, or none [blur]."),
+        typer.Option(help="Degradation: blur (as in the paper), noise, camera, hard or none (default: blur)"),
     ] = None,
-    count: Annotated[Optional[int], typer.Option(help="Synthetic plates [2000].", min=1)] = None,  # noqa: UP045
+    count: Annotated[Optional[int], typer.Option(help="Number of rendered plates (default: 2000)", min=1)] = None,  # noqa: UP045
     rectified: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option(help="Share of synthetic plates cut out rectified and tight, as the paper's [1].", min=0, max=1),
+        typer.Option(
+            help="Fraction of rendered plates that are cropped rectified and tight, as in the paper (default: 1)",
+            min=0,
+            max=1,
+        ),
     ] = None,
     pair_list: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--list", help="List of pairs (HR;LR;split) to take instead."),
+        typer.Option("--list", help="List of pairs (HR;LR;split) to evaluate instead."),
     ] = None,
     split: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Of the list: training, validation or testing [testing]."),
+        typer.Option(help="Split of the list: training, validation or testing (default: testing)"),
     ] = None,
-    lr_weights: Annotated[Optional[Path], typer.Option(help="Run of a reader trained on LR.")] = None,  # noqa: UP045
+    lr_weights: Annotated[Optional[Path], typer.Option(help="Run of a reader trained on LR pictures.")] = None,  # noqa: UP045
     reader: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="Run whose reader judges all pictures [the first run's own, which guided it]."),
+        typer.Option(help="Run whose reader reads all pictures (default: the first run's own, which was its guide)"),
     ] = None,
     sampling_steps: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option(help="Passes for a picture of SR3; 0 for all, as in the paper [each run's own].", min=0),
+        typer.Option(help="Sampling steps of SR3; 0 for all, as in the paper (default: each run's own)", min=0),
     ] = None,
-    timed: Annotated[int, typer.Option("--time", help="Plates to time each generator on, one by one.", min=0)] = 0,
-    seed: Annotated[int, typer.Option(help="Seed of synthetic plates and of noise.", min=0)] = 7_000_004,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    timed: Annotated[
+        int, typer.Option("--time", help="Number of plates on which each generator is timed, one by one.", min=0)
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of rendered plates and noise.", min=0)] = 7_000_004,
+    device: Annotated[str, typer.Option(help="Device: auto, cpu or cuda.")] = "auto",
     table: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Of the paper, to show beside: I (degraded plates) or III (real LR) [III for a list]."),
+        typer.Option(
+            help="Table of the paper to show for comparison: I (degraded plates) or III (real LR) "
+            "(default: III for a list)"
+        ),
     ] = None,
-    sheet: Annotated[Optional[Path], typer.Option(help="PNG with LR / SR / HR of the first plates.")] = None,  # noqa: UP045
-    worst: Annotated[Path | None, typer.Option(help="PNG with the first run's ten worst plates.")] = None,
-    confusion: Annotated[Optional[Path], typer.Option(help="PNG of the first run's confused characters.")] = None,  # noqa: UP045
-    json_out: Annotated[Optional[Path], typer.Option("--json", help="File for the figures.")] = None,  # noqa: UP045
+    sheet: Annotated[Optional[Path], typer.Option(help="Output PNG with LR / SR / HR of the first plates.")] = None,  # noqa: UP045
+    worst: Annotated[Path | None, typer.Option(help="Output PNG with the first run's ten worst plates.")] = None,
+    confusion: Annotated[Optional[Path], typer.Option(help="Output PNG of the first run's confusion matrix.")] = None,  # noqa: UP045
+    json_out: Annotated[Optional[Path], typer.Option("--json", help="Output JSON file with the figures.")] = None,  # noqa: UP045
     debug: Debug = False,
 ) -> None:
-    """The paper's tables for your runs and plates: recognition rates with intervals, picture quality, and time."""
+    """Evaluate runs as in the paper's tables: recognition rates with intervals, image quality, time."""
     from lpsr_core.degradation import METHODS
     from lpsr_core.paper import TableName
     from lpsr_train.data.sources import SPLITS

@@ -22,50 +22,56 @@ _LARGE_BATCH = 128
 
 
 def fit(
-    out: Annotated[Path, typer.Option(help="Folder of the run; run again to resume.")],
+    out: Annotated[Path, typer.Option(help="Output folder of the run; run again to resume.")],
     preset: Annotated[
         str,
         typer.Option(
-            help="cameras (released), lite, base, paper, sr3, sr3-lite, reader-lr (LR baseline), auxiliary or judge."
+            help="Preset: cameras (released), lite, base, paper, sr3, sr3-lite, reader-lr (LR baseline), "
+            "auxiliary (auxiliary reader) or judge."
         ),
     ] = "lite",
     config: Annotated[Optional[Path], typer.Option(help="TOML file with training options.")] = None,  # noqa: UP045
-    steps: Annotated[Optional[int], typer.Option(help="Batches to train on.", min=1)] = None,  # noqa: UP045
-    batch: Annotated[Optional[int], typer.Option(help="Plates a batch.", min=2)] = None,  # noqa: UP045
-    pairs: Annotated[Optional[int], typer.Option(help="Pairs to render.", min=1)] = None,  # noqa: UP045
-    pool: Annotated[Optional[Path], typer.Option(help="Folder of rendered pairs [OUT/pool].")] = None,  # noqa: UP045
+    steps: Annotated[Optional[int], typer.Option(help="Number of training steps.", min=1)] = None,  # noqa: UP045
+    batch: Annotated[Optional[int], typer.Option(help="Batch size in plates.", min=2)] = None,  # noqa: UP045
+    pairs: Annotated[Optional[int], typer.Option(help="Number of pairs to render.", min=1)] = None,  # noqa: UP045
+    pool: Annotated[Optional[Path], typer.Option(help="Folder of the rendered dataset (default: OUT/pool)")] = None,  # noqa: UP045
     fresh: Annotated[
         Optional[bool],  # noqa: UP045
-        typer.Option("--fresh/--no-fresh", help="Degrade plates anew whenever they are drawn [large batches on CUDA]."),
+        typer.Option(
+            "--fresh/--no-fresh",
+            help="Degrade plates anew each time they are drawn (default: for batches of 128 and more on CUDA)",
+        ),
     ] = None,
     growing: Annotated[
-        bool, typer.Option(help="Another process renders the pool: begin with little, and take up what comes.")
+        bool, typer.Option(help="Train while another process renders the dataset; new parts are added as they appear.")
     ] = False,
-    pair_list: Annotated[Optional[Path], typer.Option("--list", help="Train on a list of HR;LR;split.")] = None,  # noqa: UP045
+    pair_list: Annotated[
+        Path | None, typer.Option("--list", help="Train on a list of HR;LR;split lines instead of rendered plates.")
+    ] = None,
     layouts: Annotated[str, typer.Option(help="Layouts of the plates, such as argentina,LLDDDLL.")] = "",
-    init: Annotated[Optional[Path], typer.Option(help="Run whose weights to begin with.")] = None,  # noqa: UP045
-    guide: Annotated[Optional[Path], typer.Option(help="Run whose reader guides, unchanged.")] = None,  # noqa: UP045
+    init: Annotated[Optional[Path], typer.Option(help="Run whose weights are the starting point.")] = None,  # noqa: UP045
+    guide: Annotated[Optional[Path], typer.Option(help="Run whose reader is the guide and stays fixed.")] = None,  # noqa: UP045
     auxiliary: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
             "--auxiliary",
             "--second",
-            help="Run whose reader has a say beside the guide, so that others can read what is made.",
+            help="Run whose reader is the auxiliary reader: fixed, with a share of the loss beside the guide.",
         ),
     ] = None,
     shown: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="Run whose super-resolved pictures the reader (auxiliary, judge) learns to read too."),
+        typer.Option(help="Run on whose super-resolved pictures the reader (auxiliary, judge) is trained, too."),
     ] = None,
     seconds: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option(help="Training time after which the run ends, learning rate and all.", min=0),
+        typer.Option(help="Training time in seconds; the learning-rate schedule ends with it.", min=0),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 2,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workers: Annotated[int, typer.Option(help="Number of rendering processes.", min=1)] = 2,
+    device: Annotated[str, typer.Option(help="Device: auto, cpu or cuda.")] = "auto",
     debug: Debug = False,
 ) -> None:
-    """Trains a preset to averaged weights, on rendered plates or a list of pairs; resumes when run again."""
+    """Train a preset on rendered plates or a list of pairs; run again to resume."""
     need_torch()
     from lpsr_core.layouts import parse_layouts
     from lpsr_train.config import PRESETS, from_dict

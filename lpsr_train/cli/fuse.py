@@ -26,20 +26,25 @@ COUNTS = (1, 3, 5)
 def fuse(
     weights: Annotated[Path, typer.Option(help="Folder of a training run.")],
     data: Annotated[
-        str, typer.Option(help="synthetic, a folder of labelled plates, or tracks (a folder or CSV file).")
+        str,
+        typer.Option(
+            help="synthetic for rendered plates, a folder of labelled plates, or tracks (a folder or CSV file)."
+        ),
     ] = "synthetic",
-    tracks: Annotated[bool, typer.Option("--tracks", help="DATA holds tracks, with their own frames.")] = False,
+    tracks: Annotated[bool, typer.Option("--tracks", help="--data holds tracks with their own frames.")] = False,
     degradation: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="blur (the paper's), noise, camera, hard, or none [hard]."),
+        typer.Option(help="Degradation: blur (as in the paper), noise, camera, hard or none (default: hard)"),
     ] = None,
-    reader: Annotated[Optional[Path], typer.Option(help="Run whose reader judges [the run's own].")] = None,  # noqa: UP045
-    count: Annotated[int, typer.Option(help="Synthetic plates.", min=1)] = 500,
-    seed: Annotated[int, typer.Option(help="Seed of plates, shifts and noise.", min=0)] = 7_000_007,
-    json_out: Annotated[Optional[Path], typer.Option("--json", help="File for the figures.")] = None,  # noqa: UP045
+    reader: Annotated[
+        Path | None, typer.Option(help="Run whose reader reads the pictures (default: the run's own)")
+    ] = None,
+    count: Annotated[int, typer.Option(help="Number of rendered plates.", min=1)] = 500,
+    seed: Annotated[int, typer.Option(help="Random seed of plates, shifts and noise.", min=0)] = 7_000_007,
+    json_out: Annotated[Optional[Path], typer.Option("--json", help="Output JSON file with the figures.")] = None,  # noqa: UP045
     debug: Debug = False,
 ) -> None:
-    """Recognition rates from one, three and five frames of each plate, their log-probabilities added up."""
+    """Measure recognition rates from one, three and five fused frames of each plate."""
     method = choice("hard" if degradation is None else degradation, METHODS, "degradation")
     need_torch()
     from lpsr_train.evaluation.fusion import fused_rates

@@ -17,31 +17,39 @@ if TYPE_CHECKING:
 
 
 def locator(
-    out: Annotated[Path, typer.Option(help="Folder of the run; run again to resume.")],
-    steps: Annotated[Optional[int], typer.Option(help="Batches to train on.", min=1)] = None,  # noqa: UP045
-    seconds: Annotated[Optional[float], typer.Option(help="Seconds to train, if steps do not end it.", min=1)] = None,  # noqa: UP045
-    weights_every: Annotated[
-        float | None, typer.Option(help="Seconds between half-precision weights in OUT/weights.", min=1)
+    out: Annotated[Path, typer.Option(help="Output folder of the run; run again to resume.")],
+    steps: Annotated[Optional[int], typer.Option(help="Number of training steps.", min=1)] = None,  # noqa: UP045
+    seconds: Annotated[
+        float | None, typer.Option(help="Training time in seconds, unless --steps ends it before.", min=1)
     ] = None,
-    validate_every: Annotated[Optional[int], typer.Option(help="Steps between validations.", min=1)] = None,  # noqa: UP045
-    ema: Annotated[Optional[float], typer.Option(help="Decay of the averaged weights.", min=0, max=0.99999)] = None,  # noqa: UP045
-    bf16: Annotated[Optional[bool], typer.Option(help="Half-precision arithmetic.")] = None,  # noqa: UP045
-    batch: Annotated[Optional[int], typer.Option(help="Windows of scenes a batch.", min=1)] = None,  # noqa: UP045
-    window: Annotated[int | None, typer.Option(help="Sides of the views in pixels, a multiple of 32.", min=64)] = None,
-    scenes: Annotated[Optional[int], typer.Option(help="Scenes to render.", min=1)] = None,  # noqa: UP045
+    weights_every: Annotated[
+        float | None,
+        typer.Option(help="Interval in seconds at which half-precision weights are written to OUT/weights.", min=1),
+    ] = None,
+    validate_every: Annotated[Optional[int], typer.Option(help="Number of steps between validations.", min=1)] = None,  # noqa: UP045
+    ema: Annotated[
+        float | None, typer.Option(help="Decay of the moving average of the weights.", min=0, max=0.99999)
+    ] = None,
+    bf16: Annotated[Optional[bool], typer.Option(help="Train in bfloat16.")] = None,  # noqa: UP045
+    batch: Annotated[Optional[int], typer.Option(help="Batch size in windows.", min=1)] = None,  # noqa: UP045
+    window: Annotated[int | None, typer.Option(help="Side of a window in pixels, a multiple of 32.", min=64)] = None,
+    scenes: Annotated[Optional[int], typer.Option(help="Number of scenes to render.", min=1)] = None,  # noqa: UP045
     rate: Annotated[Optional[float], typer.Option(help="Peak learning rate.", min=1e-6)] = None,  # noqa: UP045
-    seed: Annotated[Optional[int], typer.Option(help="Of the scenes and their order.", min=0)] = None,  # noqa: UP045
-    init: Annotated[Optional[Path], typer.Option(help="Run whose weights to begin with.")] = None,  # noqa: UP045
-    pool: Annotated[Optional[Path], typer.Option(help="Folder of rendered scenes [OUT/pool].")] = None,  # noqa: UP045
-    validation: Annotated[Optional[int], typer.Option(help="Scenes to measure on.", min=1)] = None,  # noqa: UP045
-    workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 2,
+    seed: Annotated[Optional[int], typer.Option(help="Random seed of the scenes and their order.", min=0)] = None,  # noqa: UP045
+    init: Annotated[Optional[Path], typer.Option(help="Run whose weights are the starting point.")] = None,  # noqa: UP045
+    pool: Annotated[Optional[Path], typer.Option(help="Folder of rendered scenes (default: OUT/pool)")] = None,  # noqa: UP045
+    validation: Annotated[Optional[int], typer.Option(help="Number of validation scenes.", min=1)] = None,  # noqa: UP045
+    workers: Annotated[int, typer.Option(help="Number of rendering processes.", min=1)] = 2,
     grow: Annotated[
-        bool, typer.Option("--grow", help="Render nothing: take the scenes in --pool, and those that are added to it.")
+        bool,
+        typer.Option(
+            "--grow", help="Train on the scenes in --pool and on those that another process adds; render none."
+        ),
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Annotated[str, typer.Option(help="Device: auto, cpu or cuda.")] = "auto",
     debug: Debug = False,
 ) -> None:
-    """Trains the network that finds plates in frames, on made-up scenes; resumes when run again."""
+    """Train the plate locator on rendered scenes; run again to resume."""
     need_torch(plots=False)
     from lpsr_train.locating.fit import LocatorTrainer, LocatorTraining, validation_scenes
     from lpsr_train.locating.pool import ScenePool
@@ -97,14 +105,14 @@ def locator(
 
 
 def scenes(
-    out: Annotated[Path, typer.Option(help="Folder of the scenes; run again to go on.")],
-    scenes: Annotated[int, typer.Option(help="Scenes to render.", min=1)] = 16384,
-    seed: Annotated[int, typer.Option(help="Of the scenes.", min=0)] = 20261201,
-    open_share: Annotated[float, typer.Option(help="How often an open typeface replaces our own.", min=0, max=1)] = 0.3,
-    workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 2,
+    out: Annotated[Path, typer.Option(help="Output folder of the scenes; run again to resume.")],
+    scenes: Annotated[int, typer.Option(help="Number of scenes to render.", min=1)] = 16384,
+    seed: Annotated[int, typer.Option(help="Random seed of the scenes.", min=0)] = 20261201,
+    open_share: Annotated[float, typer.Option(help="Fraction of plates in open typefaces.", min=0, max=1)] = 0.3,
+    workers: Annotated[int, typer.Option(help="Number of rendering processes.", min=1)] = 2,
     debug: Debug = False,
 ) -> None:
-    """Renders scenes for `lpsr-train locator --pool`; what is complete stays when it is interrupted."""
+    """Render scenes for `lpsr-train locator --pool`; run again to resume."""
     need_torch(plots=False)
     from lpsr_train.plates.typefaces import open_typefaces
     from lpsr_train.scenes.scene import SceneSource

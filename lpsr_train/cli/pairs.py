@@ -16,22 +16,25 @@ from lpsr_train.terminal import Debug, progress_bar
 
 def pairs(
     data: Annotated[Path, typer.Option(help="RodoSol-ALPR, or a folder of labelled plates.")],
-    out: Annotated[Path, typer.Option(help="Folder of the pairs; run again to go on.")],
-    degradation: Annotated[str, typer.Option(help="blur (the paper's), noise, camera, hard, or none.")] = "blur",
+    out: Annotated[Path, typer.Option(help="Output folder of the pairs; run again to resume.")],
+    degradation: Annotated[
+        str, typer.Option(help="Degradation: blur (as in the paper), noise, camera, hard or none.")
+    ] = "blur",
     ssim: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option(help="SSIM that blur and noise fall below [0.1].", min=0.01, max=0.99),
+        typer.Option(help="SSIM below which blur and noise degrade (default: 0.1)", min=0.01, max=0.99),
     ] = None,
-    motorcycles: Annotated[bool, typer.Option("--motorcycles", help="Take RodoSol's two-row plates as well.")] = False,
+    motorcycles: Annotated[bool, typer.Option("--motorcycles", help="Include RodoSol's two-row plates.")] = False,
     shares: Annotated[
-        str, typer.Option(help="Training, validation and testing, of plates whose labels do not say.")
+        str,
+        typer.Option(help="Percentages of training, validation and testing, for plates without a split of their own."),
     ] = "40,20,40",
     absolute: Annotated[bool, typer.Option("--absolute", help="Write absolute paths into the list.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of noise, cameras and the division into splits.", min=0)] = 0,
-    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+    seed: Annotated[int, typer.Option(help="Random seed of noise, cameras and splits.", min=0)] = 0,
+    workers: Annotated[int, typer.Option(help="Number of worker processes.", min=1)] = 2,
     debug: Debug = False,
 ) -> None:
-    """Makes HR-LR pairs of photographed plates, and their list; run again to go on."""
+    """Make HR-LR pairs from photographs of plates, and their list; run again to resume."""
     from lpsr_core.degradation import METHODS, SSIM_TARGET
     from lpsr_train.data.make import PairSettings, make_pairs, write_pairs_list
     from lpsr_train.data.sources import SPLITS, find_plates

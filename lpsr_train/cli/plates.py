@@ -11,21 +11,22 @@ from lpsr_train.terminal import Debug
 
 
 def render(
-    out: Annotated[Path, typer.Option(help="Folder of the pool.")],
-    pairs: Annotated[int, typer.Option(help="Pairs to render.", min=1)] = 163840,
-    seed: Annotated[int, typer.Option(help="Seed of the pool.", min=0)] = 20261123,
-    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
-    open_share: Annotated[float, typer.Option(help="Share of plates in installed open typefaces.")] = 0.15,
+    out: Annotated[Path, typer.Option(help="Output folder of the dataset.")],
+    pairs: Annotated[int, typer.Option(help="Number of pairs to render.", min=1)] = 163840,
+    seed: Annotated[int, typer.Option(help="Random seed of the dataset.", min=0)] = 20261123,
+    workers: Annotated[int, typer.Option(help="Number of worker processes.", min=1)] = 2,
+    open_share: Annotated[float, typer.Option(help="Fraction of plates in installed open typefaces.")] = 0.15,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Plates without LR pictures, for fit --fresh; 83 kB each instead of 12.")
+        bool,
+        typer.Option("--fresh", help="Render plates without LR pictures, for fit --fresh (83 kB each instead of 12)."),
     ] = False,
     shots: Annotated[
-        bool, typer.Option("--shots", help="What surveillance cameras deliver, for fit --preset cameras.")
+        bool, typer.Option("--shots", help="Render shots of simulated surveillance cameras, for fit --preset cameras.")
     ] = False,
-    without: Annotated[str, typer.Option(help="Steps of the camera that --shots leave out, such as codec,haze.")] = "",
+    without: Annotated[str, typer.Option(help="Camera steps to omit with --shots, such as codec,haze.")] = "",
     debug: Debug = False,
 ) -> None:
-    """Renders HR-LR pairs to disk; run again to go on."""
+    """Render a dataset of HR-LR pairs; run again to resume."""
     from lpsr_core.errors import UsageError
     from lpsr_train.cameras import steps_left_out
     from lpsr_train.cameras.shots import SHOT_RECORD
@@ -40,14 +41,14 @@ def render(
 
 
 def preview(
-    out: Annotated[Path, typer.Option(help="PNG to write.")] = Path("preview.png"),
-    count: Annotated[int, typer.Option(help="Pairs to draw.", min=1, max=400)] = 24,
-    seed: Annotated[int, typer.Option(help="Seed of the pairs.", min=0)] = 1,
-    motorcycles: Annotated[float, typer.Option(help="Share of two-row plates.", min=0, max=1)] = 0.0,
-    layouts: Annotated[str, typer.Option(help="Layouts of the plates [each country's own].")] = "",
+    out: Annotated[Path, typer.Option(help="Output PNG file.")] = Path("preview.png"),
+    count: Annotated[int, typer.Option(help="Number of pairs to draw.", min=1, max=400)] = 24,
+    seed: Annotated[int, typer.Option(help="Random seed of the pairs.", min=0)] = 1,
+    motorcycles: Annotated[float, typer.Option(help="Fraction of two-row plates.", min=0, max=1)] = 0.0,
+    layouts: Annotated[str, typer.Option(help="Layouts of the plates (default: each country's own)")] = "",
     debug: Debug = False,
 ) -> None:
-    """Draws a contact sheet of LR / HR pairs with their texts."""
+    """Draw a contact sheet of rendered LR / HR pairs with their texts."""
     from lpsr_core.layouts import parse_layouts
     from lpsr_train.evaluation import pictures
     from lpsr_train.plates.pairs import PlateSource, render_pair
@@ -64,12 +65,12 @@ def preview(
 
 
 def crops(
-    out: Annotated[Path, typer.Option(help="Folder of the pictures; each is named after its plate.")],
-    count: Annotated[int, typer.Option(help="Plates.", min=1)] = 200,
-    seed: Annotated[int, typer.Option(help="Seed of the plates.", min=0)] = 7_000_005,
+    out: Annotated[Path, typer.Option(help="Output folder; each JPEG file is named after its plate.")],
+    count: Annotated[int, typer.Option(help="Number of plates.", min=1)] = 200,
+    seed: Annotated[int, typer.Option(help="Random seed of the plates.", min=0)] = 7_000_005,
     debug: Debug = False,
 ) -> None:
-    """Writes photographs of rendered plates as JPEG files, to test readers with."""
+    """Render plates as JPEG files, to test readers with."""
     from lpsr_train.plates.pairs import write_crops
 
     write_crops(out, count, seed)
@@ -77,12 +78,12 @@ def crops(
 
 
 def video(
-    out: Annotated[Path, typer.Option(help="MP4 to write; a CSV of the truth goes beside it.")],
-    cars: Annotated[int, typer.Option(help="Cars that drive up.", min=1)] = 8,
-    seed: Annotated[int, typer.Option(help="Seed of the video.", min=0)] = 1,
+    out: Annotated[Path, typer.Option(help="Output MP4 file; a CSV with the ground truth is written beside it.")],
+    cars: Annotated[int, typer.Option(help="Number of cars.", min=1)] = 8,
+    seed: Annotated[int, typer.Option(help="Random seed of the video.", min=0)] = 1,
     debug: Debug = False,
 ) -> None:
-    """Makes up a street video with plates whose texts and places are known."""
+    """Render a street video with plates of known texts and positions."""
     from lpsr_train.plates.street import StreetConfig, write_street
 
     frames = write_street(out, StreetConfig(cars=cars, seed=seed))

@@ -15,23 +15,27 @@ from lpsr_train.terminal import Debug, need_torch
 
 
 def release(
-    out: Annotated[Path, typer.Option(help="Folder of runs, pools and figures; run again to go on.")],
-    models: Annotated[Optional[Path], typer.Option(help="Folder of the graphs and cards [OUT/models].")] = None,  # noqa: UP045
-    plates: Annotated[int, typer.Option(help="Unseen plates that the figures rest on.", min=1)] = 4000,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 2,
-    steps: Annotated[Optional[int], typer.Option(help="Batches of every run [each preset's own].", min=1)] = None,  # noqa: UP045
-    pairs: Annotated[Optional[int], typer.Option(help="Pairs of every pool [each preset's own].", min=1)] = None,  # noqa: UP045
+    out: Annotated[Path, typer.Option(help="Output folder of runs, datasets and figures; run again to resume.")],
+    models: Annotated[Path | None, typer.Option(help="Output folder of graphs and cards (default: OUT/models)")] = None,
+    plates: Annotated[int, typer.Option(help="Number of unseen plates for the figures.", min=1)] = 4000,
+    device: Annotated[str, typer.Option(help="Device: auto, cpu or cuda.")] = "auto",
+    workers: Annotated[int, typer.Option(help="Number of rendering processes.", min=1)] = 2,
+    steps: Annotated[
+        int | None, typer.Option(help="Number of training steps of every run (default: each preset's own)", min=1)
+    ] = None,
+    pairs: Annotated[
+        int | None, typer.Option(help="Number of pairs of every dataset (default: each preset's own)", min=1)
+    ] = None,
     batch: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option(help="Plates a batch; 64 fill two cores, 512 and more a GPU.", min=2),
+        typer.Option(help="Batch size in plates; 64 for two cores, 512 and more for a GPU.", min=2),
     ] = None,
-    init: Annotated[Optional[Path], typer.Option(help="Run whose weights lite begins with.")] = None,  # noqa: UP045
+    init: Annotated[Optional[Path], typer.Option(help="Run whose weights are the starting point of lite.")] = None,  # noqa: UP045
     debug: Debug = False,
 ) -> None:
-    """Trains everything that is released, judges it, and exports it with its cards; goes on when run again.
+    """Train, evaluate and export every released model; run again to resume.
 
-    Prints each command that it runs, as you would type it.
+    Each command is printed as it would be typed.
     """
     need_torch()
     from lpsr_train.release import Recipe

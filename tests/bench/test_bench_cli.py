@@ -273,8 +273,8 @@ def test_bad_input(here: Command, tmp_path: Path, arguments: list[str], code: in
 def test_bad_models(here: Command, options: list[str], models: Path, plates: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.onnx").write_text("no model")
     call = ["--data", plates, *options]
-    fails(here(*call, "--generator", "nosuch"), 2, "no released generator 'nosuch'")
-    fails(here(*call, "--lr-reader", "nosuch"), 2, "no released reader 'nosuch'")
+    fails(here(*call, "--generator", "nosuch"), 2, "no generator 'nosuch'")
+    fails(here(*call, "--lr-reader", "nosuch"), 2, "no reader 'nosuch'")
     fails(here(*call, "--reader", tmp_path / "none.onnx"), 2, "no such model file")
     fails(here(*call, "--reader", tmp_path / "broken.onnx"), 1, "not a model")
     fails(here(*call, "--generator", models / "reader.onnx"), 1, "not a generator: expected lr")

@@ -62,8 +62,9 @@ def test_names_of_graphs() -> None:
     [
         (LpsrError("it broke"), 1, "it broke"),
         (UsageError("say it differently"), 2, "say it differently"),
-        (MissingExtraError("PyTorch", "train"), 1, "pip install 'lpsr[train]'"),
+        (MissingExtraError("PyTorch", "train"), 1, "[train]"),
         (OSError(28, "No space left on device", "/full"), 1, "No space left on device: /full"),
+        (ImportError("libGL.so.1: cannot open shared object file"), 1, "apt-get install -y libgl1"),
         (ZeroDivisionError("division\nby zero"), 1, "ZeroDivisionError: division by zero"),
     ],
 )

@@ -71,7 +71,7 @@ def test_other_gpus_are_refused_before_crops_are_rendered(
     try:
         import tensorrt_rtx  # noqa: F401
     except ImportError:
-        with pytest.raises(MissingExtraError, match=r"lpsr\[rtx\]"):
+        with pytest.raises(MissingExtraError, match=r"pip install .*\[rtx\]"):
             build(wanted(exported, tmp_path, "fp16"))
         return
     config = replace(wanted(exported, tmp_path, "fp16"), plugin_config=PluginConfig(sms=(90,)))

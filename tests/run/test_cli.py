@@ -261,7 +261,7 @@ def test_bad_models(here: Command, models: Path, options: list[str], tmp_path: P
     fails(here(*call, "--reader", tmp_path / "broken.onnx"), 1, "broken.onnx: not a model")
     fails(here(*call, "--reader", models / "generator.onnx"), 1, "not a reader: expected image")
     fails(here(*call, "--reader", tmp_path / "none.onnx"), 2, "no such model file")
-    fails(here(*call, "--reader", "nosuch"), 2, "no released reader 'nosuch'")
+    fails(here(*call, "--reader", "nosuch"), 2, "no reader 'nosuch'")
     fails(here(*call, "--backend", "tensorrt"), 1, "TensorRT runs engines")
     video = ["--video", tmp_path / "p.png", "--out", tmp_path / "o", *options]
     fails(here(*video, "--detector", "none.onnx"), 2, "none.onnx: no such model file")

@@ -11,10 +11,11 @@ from conftest import ROOT, make_generator, make_reader
 
 from lpsr_core.cards import ModelCard, sha256
 from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
+from lpsr_core.model_folders import named_graphs
 from lpsr_run.engines.backends import open_engine
 from lpsr_run.engines.base import CONTRACTS, TensorSpec, check_contract
 from lpsr_run.engines.batching import filled_up
-from lpsr_run.engines.models import find_model, released
+from lpsr_run.engines.models import find_model
 from lpsr_run.engines.onnx_engine import OnnxRuntimeEngine
 from lpsr_run.pipeline.plate_reader import PlateReader
 
@@ -94,13 +95,13 @@ def test_backends_that_are_not_there(models: Path) -> None:
     import onnxruntime
 
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
-        with pytest.raises(LpsrError, match=r"lpsr\[gpu\]"):
+        with pytest.raises(LpsrError, match=r"pip install .*\[gpu\]"):
             open_engine(models / "generator.onnx", "cuda")
 
 
 def test_a_missing_runtime_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(MissingExtraError, match=r"lpsr\[cpu\]"):
+    with pytest.raises(MissingExtraError, match=r"pip install .*\[cpu\]"):
         OnnxRuntimeEngine(tmp_path / "any.onnx")
 
 
@@ -110,10 +111,10 @@ def test_models_are_found_by_name_and_checked(models: Path, tmp_path: Path) -> N
         ModelCard("tiny", role, "fp32", path.name, sha256(path), 1, 19).save(tmp_path)  # type: ignore[arg-type]
     model = find_model("tiny", "reader", folder=tmp_path)
     assert model.name == "tiny fp32"
-    assert released("reader", tmp_path) == [("tiny", "fp32")]
+    assert list(named_graphs("reader", tmp_path)) == [("tiny", "fp32")]
     with pytest.raises(UsageError, match="'tiny' is not here at fp16; make it with: lpsr-export build --fp16"):
         find_model("tiny", "reader", "fp16", folder=tmp_path)
-    with pytest.raises(UsageError, match=r"no released reader 'other' at fp16; released: tiny \(fp32\)"):
+    with pytest.raises(UsageError, match=r"no reader 'other' at fp16; available: tiny \(fp32\)"):
         find_model("other", "reader", "fp16", tmp_path)
     with pytest.raises(LpsrError, match="a generator, not a reader"):
         find_model(str(tmp_path / "tiny-generator.onnx"), "reader")

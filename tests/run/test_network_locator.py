@@ -11,8 +11,8 @@ from conftest import ROOT
 
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Box, Quad
+from lpsr_core.model_folders import find_graph
 from lpsr_run.engines.base import TensorSpec
-from lpsr_run.engines.models import released
 from lpsr_run.locate import network
 from lpsr_run.locate.base import Location
 from lpsr_run.locate.network import NetworkLocator
@@ -166,7 +166,7 @@ def test_a_region_is_all_that_is_searched() -> None:
             parse_region(text)
 
 
-@pytest.mark.skipif(not released("locator"), reason="no locator is released")
+@pytest.mark.skipif(find_graph("lite", "locator") is None, reason="no locator is released")
 def test_the_released_network_finds_the_plates_of_the_example() -> None:
     from lpsr_run.engines.models import find_model
     from lpsr_run.engines.onnx_engine import OnnxRuntimeEngine

@@ -113,7 +113,7 @@ def test_a_machine_without_openvino_says_what_to_install(monkeypatch: pytest.Mon
     import sys
 
     monkeypatch.setitem(sys.modules, "openvino", None)
-    with pytest.raises(MissingExtraError, match=r"lpsr\[openvino\]"):
+    with pytest.raises(MissingExtraError, match=r"pip install .*\[openvino\]"):
         open_engine(find_model("lite", "reader").path, "openvino")
 
 

@@ -473,7 +473,7 @@ def test_auto_takes_the_engine_that_fits_and_says_why(gpu: Gpus, tmp_path: Path,
 
 
 def test_engines_of_other_machines_are_refused(gpu: Gpus, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no released"):
+    with pytest.raises(UsageError, match="no reader 'lite' at fp32"):
         open_network("lite", "reader", "fp16", "tensorrt", folder=tmp_path)
     path = write_plan(tmp_path, "reader")
     with pytest.raises(LpsrError, match=r"lpsr-export build --int8 .*there is one at fp16: give --precision fp16"):
@@ -611,6 +611,6 @@ def test_engines_for_rtx_keep_what_was_compiled(gpu: Gpus, tmp_path: Path, monke
 def test_a_machine_without_tensorrt_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     path = write_plan(tmp_path, "reader")
-    with pytest.raises(LpsrError, match=r"pip install 'lpsr\[tensorrt\]'"):
+    with pytest.raises(LpsrError, match=r"pip install .*\[tensorrt\]"):
         TensorRtEngine(path)
     assert cuda_driver._opened is None

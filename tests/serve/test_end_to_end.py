@@ -16,9 +16,9 @@ import pytest
 from toy_models import ROOT
 from waiting import until
 
-from lpsr_run.engines.models import released
+from lpsr_core.model_folders import named_graphs
 
-pytestmark = pytest.mark.skipif(not released("reader"), reason="the released networks are not here")
+pytestmark = pytest.mark.skipif(not list(named_graphs("reader")), reason="the released networks are not here")
 _STRIDE = 12
 _FIRST = "VKY5G31"
 
