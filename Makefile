@@ -22,8 +22,9 @@ lint:
 types:
 	$(BIN)/mypy
 
+# One process per core, each with whole files of tests and one thread for PyTorch.
 unit:
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile
 
 # The documentation as a site in build/site; a broken link or a stale command reference fails.
 docs: $(VENV)/.test
