@@ -105,7 +105,10 @@ def main() -> None:
     pictures = [path.read_bytes() for path in files]
     key = options.key_file.read_text().split()[0]
     start = time.monotonic()
-    seen = asyncio.run(load(options.url, key, options.clients, options.seconds, options.path, pictures))
+    try:
+        seen = asyncio.run(load(options.url, key, options.clients, options.seconds, options.path, pictures))
+    except httpx.HTTPError as error:
+        raise SystemExit(f"error: {options.url}: {error}; start the server, and give its key") from None
     spent = time.monotonic() - start
     errors = sum(count for status, count in seen.statuses.items() if status not in _FINE)
     quantiles = np.quantile(seen.seconds, [0.5, 0.95, 0.99]).round(3).tolist() if seen.seconds else []
