@@ -39,7 +39,7 @@ ROOMS = {
     "lpsr_run.locate": {"lpsr_run.engines"},
     "lpsr_run.sources": {"lpsr_run.monitor", "lpsr_run.process", "lpsr_run.redact"},
     "lpsr_export.graph": set(),
-    "lpsr_export.int8": {"lpsr_export.checks", "lpsr_export.graph"},
+    "lpsr_export.int8": {"lpsr_export.checks", "lpsr_export.graph", "lpsr_export.progress"},
     "lpsr_export.checks": {"lpsr_export.graph"},
     "lpsr_export.tensorrt": {"lpsr_export.checks", "lpsr_export.graph"},
     "lpsr_train.plates": set(),
