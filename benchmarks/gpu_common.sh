@@ -33,6 +33,7 @@ left() { echo $((total - SECONDS)); }
 start() {
     local log=$1
     shift
+    : >"$log"
     set -m
     "$@" >"$log" 2>&1 &
     started=$!

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ def import_onnxruntime() -> Any:
         MissingExtraError: it is not installed.
     """
     try:
-        import onnxruntime
+        onnxruntime = importlib.import_module("onnxruntime")
     except ImportError:
         raise MissingExtraError("onnxruntime", "cpu") from None
     # The default logger speaks before a session has options of its own, e.g. when it looks for GPUs.

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
 from lpsr_run.alerts import open_alerts
 from lpsr_run.cameras import Camera, load_cameras
@@ -29,6 +30,15 @@ from lpsr_serve.store.places import Places
 from lpsr_serve.store.reads import ReadStore
 from lpsr_serve.store.recorder import Recorder
 
+_CAMERAS = "cameras are in the file of --config, or are added through the API"
+_ELSEWHERE = {
+    **dict.fromkeys(("video", "name", "cameras", "region", "raw", "annotate"), _CAMERAS),
+    **dict.fromkeys(("stream", "stride", "pixel_aspect", "decode", "give_up", "silence"), _CAMERAS),
+    **dict.fromkeys(("out", "store"), "reads go to the folder of --store"),
+    **dict.fromkeys(("status", "log"), "see /metrics and /api/v1/sources"),
+    "crops": "send them to /api/v1/crops",
+}
+"""Options of `lpsr-run` that the server has in another way."""
 _log = logging.getLogger("lpsr.serve")
 
 
@@ -116,7 +126,10 @@ class Server:
         """Why the server should get no requests now; None where it should."""
         if self.closing:
             return "the server is being stopped"
-        return self.recorder.failure
+        if self.recorder.failure is not None:
+            return self.recorder.failure
+        told = (output() for output in self.summary.state.outputs)
+        return next((one["error"] for one in told if one["name"].startswith("store:") and one["error"]), None)
 
     def _camera(self, name: str) -> Camera | None:
         return next((runner.camera for runner in self.fleet if runner.camera.name == name), None)
@@ -126,8 +139,15 @@ class Server:
 
 
 def _run_config(config: ServeConfig) -> RunConfig:
-    """How plates are read, from the file of `lpsr-run` options and what the server knows better."""
-    run = (RunConfig() if config.run is None else load_config(config.run)).without_source()
+    """How plates are read, from the file of `lpsr-run` options and what the server knows better.
+
+    Raises:
+        UsageError: the file cannot be read, or has an option that the server has in another way.
+    """
+    run = RunConfig() if config.run is None else load_config(config.run)
+    for name, instead in _ELSEWHERE.items():
+        if getattr(run, name) != getattr(RunConfig(), name):
+            raise UsageError(f"--run {config.run}: {name} is not for the server; {instead}")
     run = run.changed({"keep_days": config.keep_days or None, "keep_reads": config.keep_reads or None})
     run.check_values()
     return run

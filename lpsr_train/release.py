@@ -40,8 +40,8 @@ class Recipe:
         """Each command as module and arguments; those that train go on where they were stopped.
 
         The auxiliary reader and the judge are trained on plates of their own, so that they share nothing with the
-        guide. Then the judge learns to read what `lite` makes, as somebody's own reader would, and reads the
-        plates again.
+        guide. Then the judge learns to read what `lite` makes, as somebody's own reader would, and reads the plates
+        again.
         """
         names = ("second", "lite", "lr", "judge", "accustomed", "locator")
         second, lite, lr, judge, accustomed, locator = (self.out / name for name in names)

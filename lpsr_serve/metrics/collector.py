@@ -66,5 +66,5 @@ class ServerCollector(Collector):
         for output in self._state.outputs:
             told = output()
             waiting.add_metric([told["name"]], told["waiting"])
-            age.add_metric([told["name"]], told["oldest_seconds"])
+            age.add_metric([told["name"]], told.get("oldest_seconds", told.get("held_up_seconds", 0.0)))
         return waiting, age

@@ -112,6 +112,17 @@ def test_guesses_are_slowed_down_and_the_right_key_is_not(make_client: Make) -> 
     assert client.get("/api/v1/jobs", headers={"x-api-key": KEY}).status_code == 200
 
 
+def test_a_store_that_takes_no_reads_makes_the_server_unready(make_client: Make) -> None:
+    client = make_client()
+    outputs = client.app_state["server"].summary.state.outputs
+    assert any(output()["name"].startswith("store:") for output in outputs)
+    assert 'lpsr_delivery_spool_reads{sink="store:' in client.get("/metrics").text
+    outputs.append(lambda: {"name": "store:x", "waiting": 1, "held_up_seconds": 2.0, "error": "x: the disk is full"})
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (503, {"ready": False, "why": "x: the disk is full"})
+    assert 'lpsr_delivery_spool_age_seconds{sink="store:x"} 2.0' in client.get("/metrics").text
+
+
 def test_large_bodies_are_refused(make_client: Make) -> None:
     client = make_client(max_image_mb=1)
     body = b"x" * (1 << 20) + b"x"

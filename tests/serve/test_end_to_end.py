@@ -128,6 +128,7 @@ def test_termination_leaves_all_reads_and_no_key_in_the_log(running: Running) ->
         (["--port", "70000"], "--port is between 0 and 65535"),
         ([], "no API key: give --api-key-file FILE, or set LPSR_API_KEYS"),
         (["--config", "nowhere.toml", "--api-key-file", "keys"], "nowhere.toml"),
+        (["--run", "run.toml", "--api-key-file", "keys"], "run.toml: log is not for the server"),
     ],
 )
 def test_wrong_usage_is_one_line(
@@ -141,6 +142,7 @@ def test_wrong_usage_is_one_line(
 
     monkeypatch.setenv("LPSR_API_KEYS", "")
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "run.toml").write_text('log = "events.jsonl"\n')
     monkeypatch.setattr(sys, "argv", ["lpsr-serve", "--store", "store", "--port", "0", *arguments])
     with pytest.raises(SystemExit) as caught:
         main()

@@ -100,18 +100,39 @@ async function keepCamerasFresh() {
   setTimeout(keepCamerasFresh, CAMERAS_MS);
 }
 
+function send(method, path, value) {
+  return fetch(path, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(value) });
+}
+
+async function addCamera(event) {
+  event.preventDefault();
+  const form = event.target;
+  const wrong = document.getElementById("add-wrong");
+  const answer = await send("POST", "/api/v1/sources", Object.fromEntries(new FormData(form)));
+  wrong.textContent = answer.ok ? "" : (await answer.json()).error;
+  if (answer.ok) {
+    form.reset();
+    form.closest("details").open = false;
+    await refreshCameras();
+  }
+}
+
 async function act(event) {
   const button = event.target.closest("button[data-action]");
   if (!button) {
     return;
   }
-  button.disabled = true;
   const name = button.closest("[data-name]").dataset.name;
-  await fetch("/api/v1/sources/" + encodeURIComponent(name), {
-    method: "PATCH",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ paused: button.dataset.action === "pause" }),
-  });
+  const path = "/api/v1/sources/" + encodeURIComponent(name);
+  if (button.dataset.action === "remove") {
+    if (!confirm(`Remove ${name}? Its reads stay.`)) {
+      return;
+    }
+    await fetch(path, { method: "DELETE" });
+  } else {
+    button.disabled = true;
+    await send("PATCH", path, { paused: button.dataset.action === "pause" });
+  }
   await refreshCameras();
   focusButton(name);
 }
@@ -121,6 +142,7 @@ if (reads) {
   follow();
 }
 if (cameras) {
+  document.getElementById("add").addEventListener("submit", (event) => addCamera(event).catch(() => {}));
   cameras.addEventListener("click", (event) => act(event).catch(() => {}));
   setTimeout(keepCamerasFresh, CAMERAS_MS);
 }

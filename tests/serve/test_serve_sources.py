@@ -141,7 +141,7 @@ def test_alerts_mark_reads_that_hit_a_watch_list(
 ) -> None:
     (tmp_path / "wanted.txt").write_text("XYZ9876\n")
     alerts = tmp_path / "alerts.toml"
-    alerts.write_text('[[list]]\nname = "wanted"\nfile = "wanted.txt"\n')
+    alerts.write_text('[[watch_list]]\nname = "wanted"\nfile = "wanted.txt"\n')
     run = tmp_path / "run.toml"
     run.write_text(run_file.read_text() + f'alerts = "{alerts}"\n')
     client = make_client(run=run, media=video.parent)
