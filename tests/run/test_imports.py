@@ -33,6 +33,8 @@ FORBIDDEN = {
     "lpsr": {"torch", "onnx", "onnxruntime"},
     "lpsr_serve": {"torch", "onnx", "onnxruntime"},
 }
+OPENS_ONNX_RUNTIME = ROOT / "lpsr_core" / "onnx_session.py"
+"""Where runtime and export open ONNX Runtime, at first use; no other module of lpsr_core imports it."""
 ROOMS = {
     # Rooms of a package, and the rooms and modules of it that they may import; whoever is not named may import all.
     "lpsr_run.engines": {"lpsr_run.process"},
@@ -73,7 +75,8 @@ def test_packages_import_only_whom_they_may(package: str) -> None:
         names = imported(path)
         strangers = (names & set(ALLOWED)) - ALLOWED[package] - {package}
         assert not strangers, f"{path} imports {strangers}"
-        assert not names & FORBIDDEN.get(package, set()), f"{path} imports {names & FORBIDDEN[package]}"
+        forbidden = FORBIDDEN.get(package, set()) - ({"onnxruntime"} if path == OPENS_ONNX_RUNTIME else set())
+        assert not names & forbidden, f"{path} imports {names & forbidden}"
 
 
 @pytest.mark.parametrize(("package", "whole"), ONLY)
