@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import json
 import shlex
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -38,6 +39,8 @@ def is_installed(module: str) -> bool:
     Args:
         module: top-level name, such as `onnx`.
     """
+    if module in sys.modules:
+        return sys.modules[module] is not None
     return importlib.util.find_spec(module) is not None
 
 

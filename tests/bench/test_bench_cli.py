@@ -177,7 +177,7 @@ def test_everything(here: Command, options: list[str], models: Path, plates: Pat
 def test_labels_of_a_table_and_a_limit(
     here: Command, options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lpsr_bench.networks.released", lambda role: [])
+    monkeypatch.setattr("lpsr_bench.networks.named_graphs", lambda role: [])
     scene = np.full((100, 300, 3), 60, np.uint8)
     scene[20:60, 50:170] = paint("ABC1D23", 120, 40)
     save_image(tmp_path / "data" / "scene.png", scene)
