@@ -10,6 +10,9 @@ SuperResolve = Literal["auto", "always", "never"]
 SUPER_RESOLVE: tuple[SuperResolve, ...] = get_args(SuperResolve)
 Views = Literal["auto", "one"]
 VIEWS: tuple[Views, ...] = get_args(Views)
+Method = Literal["blur", "noise", "camera", "none", "hard"]
+"""Degradations, see `lpsr_core.degradation`."""
+METHODS: tuple[Method, ...] = get_args(Method)
 CERTAIN = 0.6
 """Probability below which a character is not certain."""
 MIN_PLATE = 0.3
