@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 NETWORK_TESTS := tests/train tests/export tests/native
 
-.PHONY: run test checks lint types unit docs wheel gpu clean
+.PHONY: run test checks lint types unit unit-networks unit-runtime docs wheel gpu clean
 
 run: $(VENV)/.run
 	$(BIN)/lpsr-run --video examples/gate.mp4 --out runs/gate
