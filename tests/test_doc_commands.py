@@ -17,9 +17,7 @@ from tools.reference import scripts
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
-    path
-    for folder in (ROOT, ROOT / "docs", ROOT / "benchmarks", ROOT / "examples")
-    for path in folder.glob("*.md")
+    path for folder in (ROOT, ROOT / "docs", ROOT / "benchmarks", ROOT / "examples") for path in folder.glob("*.md")
 )
 _SPAN = re.compile(r"`(lpsr-[a-z]+\s[^`]+)`")
 _COMMAND = re.compile(r"^(?: {4,}|\t)(?:\$ |sudo |[A-Z_]+=\S+ )*(lpsr-[a-z]+ .*)$")
@@ -63,7 +61,9 @@ def test_command_lines_use_what_the_commands_have(page: Path) -> None:
 
 
 def test_command_lines_are_found_and_mistakes_in_them_too() -> None:
-    text = "Text.\n\n    lpsr-run --video a.mp4 \\\n        --cameraz b   # --no-such\n    ls | lpsr-run --x\nlpsr-run --y\n"
+    text = (
+        "Text.\n\n    lpsr-run --video a \\\n        --cameraz b   # --no-such\n    ls | lpsr-run --x\nlpsr-run --y\n"
+    )
     (line,) = command_lines(text)
     assert list(command_lines("So `lpsr-run\n--a` does.")) == ["lpsr-run --a"]
     assert problem(line) == "no option --cameraz"
