@@ -6,14 +6,16 @@ BIN := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test checks lint types unit docs wheel gpu clean
+NETWORK_TESTS := tests/train tests/export tests/native
+
+.PHONY: run test checks lint types unit unit-networks unit-runtime docs wheel gpu clean
 
 run: $(VENV)/.run
 	$(BIN)/lpsr-run --video examples/gate.mp4 --out runs/gate
 
 test: $(VENV)/.test checks
 
-checks: lint types docs unit wheel
+checks: lint types docs unit unit-networks unit-runtime wheel
 
 lint:
 	$(BIN)/ruff check .
@@ -22,9 +24,15 @@ lint:
 types:
 	$(BIN)/mypy
 
-# One process per core, each with whole files of tests and one thread for PyTorch.
+# Two halves of about the same length side by side, each with one thread for PyTorch.
 unit:
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile
+	$(MAKE) --jobs 2 --keep-going unit-networks unit-runtime
+
+unit-networks:
+	OMP_NUM_THREADS=1 $(BIN)/pytest $(NETWORK_TESTS)
+
+unit-runtime:
+	OMP_NUM_THREADS=1 $(BIN)/pytest $(addprefix --ignore=,$(NETWORK_TESTS))
 
 # The documentation as a site in build/site; a broken link or a stale command reference fails.
 docs: $(VENV)/.test
