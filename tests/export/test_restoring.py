@@ -132,7 +132,7 @@ def test_what_has_a_say_in_training_is_left_out(exported: Path, models: Path, tm
     from lpsr_train.training.state import load
 
     made_by = load_verified(exported / "tiny-reader.onnx").made_by
-    training = {**made_by["training"], "second_run": "second sha256:0123456789abcdef", "second_reader": "lite"}
+    training = {**made_by["training"], "auxiliary_run": "auxiliary sha256:0123456789abcdef", "auxiliary_reader": "lite"}
     more = {"begun_from": [{"config": made_by["training"], "steps": 7}], "open_typefaces": ["OSP-DIN.ttf"]}
     change_card(models / "tiny-reader.json", made_by={**made_by, "training": training, "steps_trained": 9, **more})
     restore(models, "tiny", tmp_path / "again")

@@ -209,7 +209,7 @@ def test_an_engine_that_another_tool_built_is_held_to_the_graph(
     monkeypatch.setattr(adopting, "PlanSession", lambda *given, **named: None)
     monkeypatch.setattr(adopting, "rendered_crops", lambda count, seed: [])
     monkeypatch.setattr(adopting, "Reference", Judged)
-    path, card = adopting.adopt(plan, "generator", "fp16", None, tmp_path, "tiny")
+    path, card = adopting.adopt(plan, "generator", "fp16", None, tmp_path, tmp_path, "tiny")
     assert path == tmp_path / "tiny-generator-fp16.plan"
     assert path.read_bytes() == b"plan"
     assert load_runnable(path, "10.13.0", machine.gpu, sha256(tmp_path / "tiny-generator.onnx")) == card
@@ -217,9 +217,9 @@ def test_an_engine_that_another_tool_built_is_held_to_the_graph(
     path.unlink()
     plan_card_path(path).unlink()
     with pytest.raises(LpsrError, match="too far"):
-        adopting.adopt(plan, "generator", "fp16", None, tmp_path, "tiny")
+        adopting.adopt(plan, "generator", "fp16", None, tmp_path, tmp_path, "tiny")
     with pytest.raises(LpsrError, match="asked for fp32"):
-        adopting.adopt(plan, "generator", "fp32", None, tmp_path, "tiny")
+        adopting.adopt(plan, "generator", "fp32", None, tmp_path, tmp_path, "tiny")
     with pytest.raises(UsageError, match="no such file"):
-        adopting.adopt(tmp_path / "none", "generator", "fp16", None, tmp_path, "tiny")
+        adopting.adopt(tmp_path / "none", "generator", "fp16", None, tmp_path, tmp_path, "tiny")
     assert not path.exists()

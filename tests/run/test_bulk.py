@@ -280,7 +280,7 @@ def test_wrong_usage_is_one_line_before_workers_start(
 
 def test_a_missing_ray_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(MissingExtraError, match=r"lpsr\[ray\]"):
+    with pytest.raises(MissingExtraError, match=r"\[ray\]'"):
         pool.import_ray()
 
 

@@ -302,7 +302,19 @@ def test_the_command_trains_and_the_graph_is_exported(tmp_path: Path, monkeypatc
     sizes = {}
     for store in ("float32", "float16"):
         out = tmp_path / store
-        made = ["locator", "--weights", str(run), "--out", str(out), "--scenes", "2", "--store", store]
+        made = [
+            "locator",
+            "--weights",
+            str(run),
+            "--out",
+            str(out),
+            "--name",
+            "lite",
+            "--scenes",
+            "2",
+            "--store",
+            store,
+        ]
         done = CliRunner().invoke(export, made, catch_exceptions=False)
         assert done.exit_code == 0, done.output
         card = json.loads((out / "lite-locator.json").read_text())
