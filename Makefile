@@ -7,6 +7,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 NETWORK_TESTS := tests/train tests/export tests/native
+ALONE := tests/run/test_openvino.py
 
 .PHONY: run test checks lint types unit unit-networks unit-runtime docs wheel gpu clean
 
@@ -24,15 +25,17 @@ lint:
 types:
 	$(BIN)/mypy
 
-# Two halves of about the same length side by side, each with one thread for PyTorch.
+# Two halves of about the same length side by side, each with one thread for PyTorch. OpenVINO's libraries have a
+# process of their own: beside those of other runtimes they crashed it.
 unit:
 	$(MAKE) --jobs 2 --keep-going unit-networks unit-runtime
 
 unit-networks:
 	OMP_NUM_THREADS=1 $(BIN)/pytest $(NETWORK_TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest $(ALONE)
 
 unit-runtime:
-	OMP_NUM_THREADS=1 $(BIN)/pytest $(addprefix --ignore=,$(NETWORK_TESTS))
+	OMP_NUM_THREADS=1 $(BIN)/pytest $(addprefix --ignore=,$(NETWORK_TESTS) $(ALONE))
 
 # The documentation as a site in build/site; a broken link or a stale command reference fails.
 docs: $(VENV)/.test

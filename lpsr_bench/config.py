@@ -7,11 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from lpsr_core.cards import PRECISIONS, Precision
-from lpsr_core.degradation import METHODS, Method
 from lpsr_core.errors import UsageError
-from lpsr_core.layouts import parse_layouts
-from lpsr_run.engines.backends import BACKENDS, Backend
+from lpsr_core.options import check_options, option
+from lpsr_core.settings import METHODS, PRECISIONS, Method, Precision
 from lpsr_run.redact import redact
 
 Suite = Literal[
@@ -31,91 +29,104 @@ SUITES: tuple[Suite, ...] = get_args(Suite)
 """In the order in which they run: `reference` first, so that its peak memory is that of reading one by one."""
 USUAL: tuple[Suite, ...] = ("reference", "throughput", "latency", "stages", "accuracy", "precision", "kernel", "energy")
 """Those that run when none is named: the others take long."""
+SHOWN: tuple[Suite, ...] = (*USUAL, *(suite for suite in SUITES if suite not in USUAL))
+"""In the order of the help: the usual ones first."""
 LEVELS = (0.75, 0.5, 0.25, 0.1)
 """SSIM below which the paper's kind of blur is stopped, from nearly sharp to unreadable."""
 
 
 @dataclass(frozen=True)
 class BenchConfig:
-    """Everything that decides what is measured.
+    """Everything that decides what is measured; the help of each option says what its field means."""
 
-    Attributes:
-        suites: what to measure; always in the order of `SUITES`.
-        out: the JSON file; the other forms of the report are written beside it.
-        data: folder of labelled crops; None for the project's own rendered plates.
-        degradation: how the low resolution pictures are made.
-        layouts: names or patterns that plates may follow.
-        seed: of noise in the degradation, of painted pictures and of arrivals.
-        limit: most labelled plates; 0 for all.
-        frame: picture or video whose first frame is searched for plates; None for a painted one.
-        generator, reader: a released model's name or the path of an .onnx file.
-        lr_reader: a reader trained on LR pictures; None for the released one, if there is one.
-        precision: variant of the released models.
-        backend: what runs the models.
-        threads: CPU threads of the models; 0 for as many as there are cores.
-        batches: crops in a forward pass, for `throughput` and `stages`.
-        streams: callers that read at once, each with batches of its own, for `throughput`.
-        rates: crops a second that arrive in `latency`; none for shares of what the machine can do.
-        most: crops of the largest measurement of `scaling`.
-        peers: names of what runs beside the models in `peers`; none for all that are installed.
-        seconds: length of one measurement, all rounds together.
-        repeats: rounds of a measurement.
-        plates: crops of the suite `reference`.
-        html: whether a page is written beside the JSON file; None for where there is matplotlib to draw it.
-        sheet: whether the result holds pictures and texts of some plates.
-    """
-
-    suites: tuple[Suite, ...] = USUAL
-    out: str = "bench.json"
-    data: str | None = None
-    degradation: Method = "blur"
-    layouts: tuple[str, ...] = ("brazilian", "mercosur")
-    seed: int = 0
-    limit: int = 0
-    frame: str | None = None
-    generator: str = "lite"
-    reader: str = "lite"
-    lr_reader: str | None = None
-    precision: Precision = "fp32"
-    backend: Backend = "auto"
-    threads: int = 0
-    batches: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
-    streams: tuple[int, ...] = (1, 4)
-    rates: tuple[float, ...] = ()
-    most: int = 16384
-    peers: tuple[str, ...] = ()
-    seconds: float = 3.0
-    repeats: int = 3
-    plates: int = 4000
-    html: bool | None = None
-    sheet: bool = True
+    suites: tuple[Suite, ...] = option(
+        f"Suite to run: {', '.join(SHOWN)} or all. Repeatable.",
+        "NAME",
+        USUAL,
+        "--suite",
+        default_words="the first eight",
+    )
+    out: str = option(
+        "Output JSON file. A .md, .csv and .html of the same name are written beside it; existing files are replaced.",
+        "FILE",
+        "bench.json",
+    )
+    data: str | None = option(
+        "Labelled crops: a labels.csv with file,text[,x,y,width,height], or files named after their plates.",
+        "DIR",
+        None,
+        default_words="the packaged rendered plates",
+    )
+    degradation: Method = option("Degradation that produces the LR pictures.", default="blur", choices=METHODS)
+    layouts: tuple[str, ...] = option(
+        "Allowed plate layouts: names, patterns such as LLDDDLL, or a TOML file.",
+        "LIST",
+        ("brazilian", "mercosur"),
+        separator=",",
+    )
+    limit: int = option("Maximum number of labelled plates; 0 for all.", "N", 0, least=0)
+    frame: str | None = option(
+        "Picture or video whose first frame is used for location.", "SOURCE", None, default_words="a synthetic frame"
+    )
+    generator: str = option("Model name or .onnx file.", "MODEL", "lite")
+    reader: str = option("Model name or .onnx file.", "MODEL", "lite")
+    lr_reader: str | None = option("Reader trained on LR pictures.", "MODEL", None, default_words="lr, if present")
+    precision: Precision = option("Precision of named models.", default="fp32", choices=PRECISIONS)
+    backend: str = option(
+        "Inference backend: onnxruntime, cuda, tensorrt, tensorrt-rtx, openvino, or auto for the fastest one "
+        "available.",
+        "NAME",
+        "auto",
+    )
+    threads: int = option("Number of CPU threads for inference.", "N", 0, least=0, default_words="one per core")
+    batches: tuple[int, ...] = option("Batch sizes, comma-separated.", "LIST", (1, 2, 4, 8, 16, 32, 64), separator=",")
+    streams: tuple[int, ...] = option("Suite throughput: numbers of concurrent callers.", "LIST", (1, 4), separator=",")
+    rates: tuple[float, ...] = option(
+        "Suite latency: arrival rates in crops per second.",
+        "LIST",
+        (),
+        separator=",",
+        default_words="30, 60 and 90 % of the maximum",
+    )
+    most: int = option("Suite scaling: number of crops of the largest measurement.", "N", 16384, least=1)
+    peers: tuple[str, ...] = option(
+        "Suite peers: what to compare with: bicubic, rapidocr, fast-plate-ocr=FILE, paper, lite-torch, sr3-20-steps or "
+        "LABEL=FILE.onnx. Repeatable.",
+        "PEER",
+        (),
+        "--peer",
+        default_words="all that are installed",
+    )
+    seconds: float = option("Duration of one measurement in seconds.", "S", 3.0, more_than=0, most=3600)
+    repeats: int = option("Number of rounds per measurement; the median is reported.", "N", 3, least=1)
+    plates: int = option("Suite reference: number of plates read one by one.", "N", 4000, least=1)
+    seed: int = option("Random seed of the degradations.", "N", 0, least=0)
+    html: bool | None = option("Write an HTML page with plots.", default=None, default_words="yes")
+    sheet: bool = option("Include sample plates in the result.", default=True)
 
     def check(self) -> None:
-        """Makes sure that the values can be meant.
+        """Validate the values.
 
         Raises:
             UsageError: with the option and what it takes.
         """
-        for option, value, choices in (
-            *(("--suite", suite, SUITES) for suite in self.suites),
-            ("--degradation", self.degradation, METHODS),
-            ("--precision", self.precision, PRECISIONS),
-            ("--backend", self.backend, BACKENDS),
-        ):
-            if value not in choices:
-                also = " or all" if option == "--suite" else ""
-                raise UsageError(f"{option} is one of {', '.join(choices)}{also}, not {value!r}")
-        for name, least in (("threads", 0), ("limit", 0), ("seed", 0), ("plates", 1), ("repeats", 1), ("most", 1)):
-            if getattr(self, name) < least:
-                raise UsageError(f"--{name} is at least {least}, not {getattr(self, name)}")
+        from lpsr_core.layouts import parse_layouts
+        from lpsr_run.engines.backends import BACKENDS
+
+        check_options(self)
+        choices: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+            *(("--suite", suite, " or all", SUITES) for suite in self.suites),
+            ("--backend", self.backend, "", BACKENDS),
+        )
+        for name, value, also, known in choices:
+            if value not in known:
+                raise UsageError(f"{name} is one of {', '.join(known)}{also}, not {value!r}")
         for name in ("batches", "streams", "rates"):
             wrong = [value for value in getattr(self, name) if not 0 < value <= 1e6]
             if wrong:
                 raise UsageError(f"--{name} takes numbers from 1 on, separated by commas, not {wrong[0]:g}")
         if not self.batches or not self.streams:
             raise UsageError("--batches and --streams take at least one number each")
-        if not 0 < self.seconds <= 3600:
-            raise UsageError(f"--seconds is more than 0 and at most 3600, not {self.seconds:g}")
         parse_layouts(self.layouts)
 
     def changed(self, values: Mapping[str, Any]) -> BenchConfig:

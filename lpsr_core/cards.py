@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import DIRECT_WIDTH
 from lpsr_core.jsonfile import write_json
+from lpsr_core.settings import PRECISIONS as PRECISIONS
+from lpsr_core.settings import Precision as Precision
 
 Role = Literal["generator", "reader", "locator"]
-Precision = Literal["fp32", "fp16", "int8"]
 ROLES: tuple[Role, ...] = ("generator", "reader", "locator")
 PLATE_ROLES: tuple[Role, ...] = ("generator", "reader")
 """Of the networks that see crops of plates, whose graphs are derived at other precisions and built as engines."""
-PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 SCHEMA = 1
 
 

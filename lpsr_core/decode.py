@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 
 from lpsr_core.alphabet import ALPHABET, CLASSES, PLATE_LENGTH
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout, masks_of
+from lpsr_core.settings import CERTAIN as CERTAIN
+from lpsr_core.settings import MIN_PLATE as MIN_PLATE
 
-CERTAIN = 0.6
-"""Probability below which a character is not certain."""
-MIN_PLATE = 0.3
-"""Plate score (see `plate_score`) below which a picture shows no plate that can be read."""
 TELLING = 0.6
 """Mean probability of the best characters from which on a plate score is the layouts' mass alone."""
 UNKNOWN = "?"

@@ -13,7 +13,6 @@ Four ways, all at the crop's own resolution and seeded; resizing to 16x48 comes 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -21,9 +20,9 @@ from numpy.typing import NDArray
 
 from lpsr_core.geometry import Image
 from lpsr_core.metrics import SsimReference, gray
+from lpsr_core.settings import METHODS as METHODS
+from lpsr_core.settings import Method as Method
 
-Method = Literal["blur", "noise", "camera", "none", "hard"]
-METHODS: tuple[Method, ...] = ("blur", "noise", "camera", "none", "hard")
 SSIM_TARGET = 0.1
 """SSIM (with `data_range=1`, see `metrics.ssim`) below which the paper's LR images lie."""
 _MAX_STEPS = 400

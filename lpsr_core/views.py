@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from lpsr_core.geometry import DIRECT_WIDTH, Image, to_lr, to_read, with_margin
+from lpsr_core.settings import SUPER_RESOLVE as SUPER_RESOLVE
+from lpsr_core.settings import VIEWS as VIEWS
+from lpsr_core.settings import SuperResolve as SuperResolve
+from lpsr_core.settings import Views as Views
 
-SuperResolve = Literal["auto", "always", "never"]
-SUPER_RESOLVE: tuple[SuperResolve, ...] = get_args(SuperResolve)
-Views = Literal["auto", "one"]
-VIEWS: tuple[Views, ...] = get_args(Views)
 SURE = 0.9
 """Confidence from which the first look at a crop suffices."""
 MARGINS = (0.0, 0.06, -0.06)

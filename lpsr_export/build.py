@@ -16,7 +16,7 @@ from lpsr_export.checks.crops import CALIBRATION_SEED, CHECK_SEED, folder_crops,
 from lpsr_export.checks.gate import GATES, Gate, Reference
 from lpsr_export.graph.deform import lower
 from lpsr_export.graph.fp16 import to_fp16
-from lpsr_export.graph.graphs import GraphSession, load_graph, opset, save_graph, staged
+from lpsr_export.graph.graphs import GraphSession, load_graph, make_writable, opset, save_graph, staged
 from lpsr_export.int8.search import quantise
 from lpsr_export.progress import Report, parts, silent
 from lpsr_export.tensorrt.build import BuilderOptions
@@ -137,6 +137,7 @@ def build(config: BuildConfig, say: Report = silent) -> Built:
     portable = config.target in ("auto", "onnxruntime")
     count = len(PLATE_ROLES) * sum((portable, wanted is not None, rtx is not None))
     stages = iter(parts(say, count, begin=_PREPARED))
+    make_writable(config.out)
     say("preparing crops", 0.0)
     patterns = trained_patterns(cards["generator"])
     crops = rendered_crops(config.check_crops, CHECK_SEED, patterns)

@@ -64,7 +64,7 @@ def report(
         case=case,
         examiner=examiner,
         command=shlex.join(["lpsr-evidence", *sys.argv[1:]]),
-        report=lambda line: typer.echo(f"left out: {line}", err=True),
+        report=lambda line: typer.echo(line, err=True),
     )
     kinds = {"text": "conclusion", "part": "conclusion on a part", "none": "no conclusion"}
     typer.echo(f"{kinds[made.conclusion.kind]}: {made.conclusion.text}".rstrip(": "))

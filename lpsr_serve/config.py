@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lpsr_core.errors import UsageError
-from lpsr_serve.options import check_bounds, option
+from lpsr_core.options import check_options, option
 
 MEBIBYTE = 1 << 20
 
@@ -32,7 +32,7 @@ class ServeConfig:
         None,
     )
     media: Path | None = option("Folder whose files may be added as sources through the API.", "DIR", None)
-    open_metrics: bool = option("Serve /metrics without a key.", None, False, "--open-metrics")
+    open_metrics: bool = option("Serve /metrics without a key.", default=False)
     workers: int = option("Threads that read uploaded pictures.", "N", 2, least=1)
     queue: int = option("Requests that wait for a worker; more get 503.", "N", 32, least=1)
     timeout: float = option("Seconds that a request waits for its reads.", "S", 30.0, more_than=0)
@@ -47,7 +47,7 @@ class ServeConfig:
     max_sources: int = option("Cameras at a time.", "N", 64, least=1)
     keep_days: float = option("Delete reads and pictures after so many days; 0 keeps them.", "N", 0.0, least=0)
     keep_reads: int = option("Keep the newest N reads; 0 keeps all.", "N", 0, least=0)
-    frames: bool = option("Keep a small copy of each read's frame.", None, True, "--frames/--no-frames")
+    frames: bool = option("Keep a small copy of each read's frame.", default=True)
 
     def check(self) -> None:
         """Validate the values.
@@ -55,6 +55,6 @@ class ServeConfig:
         Raises:
             UsageError: with the option and what it takes.
         """
-        check_bounds(self)
+        check_options(self)
         if self.media is not None and not self.media.is_dir():
             raise UsageError(f"--media {self.media}: no such folder")

@@ -1,4 +1,5 @@
-"""Writes docs/reference, a page for each command from its own parser, and the table of docs/model-card.md.
+"""Writes docs/reference, a page for each command from its own parser, the table of docs/model-card.md, and
+examples/run.toml.
 
 python -m tools.reference            # writes the pages
 python -m tools.reference --check    # says which are not current; exit code 1 if there is one
@@ -20,11 +21,13 @@ else:
 
 from typer.main import get_command
 
+from tools.example_toml import example_toml
 from tools.model_card import PAGE as MODEL_CARD
 from tools.model_card import model_card
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "reference"
+EXAMPLE = ROOT / "examples" / "run.toml"
 _KINDS = {int: "N", float: "X", Path: "PATH"}
 _DEFAULT = re.compile(r"\s*[(\[]default:? ([^()\[\]]*)[)\]]\.?$|\s*\[([^\[\]]*)\]\.?$")
 """A help text's last words when they name the default."""
@@ -39,7 +42,7 @@ def scripts() -> dict[str, str]:
 def pages() -> dict[Path, str]:
     """Return the text of every page by its path."""
     commands = {PAGES / f"{name}.md": page(name, entry.partition(":")[0]) for name, entry in scripts().items()}
-    return {**commands, MODEL_CARD: model_card()}
+    return {**commands, MODEL_CARD: model_card(), EXAMPLE: example_toml()}
 
 
 def page(name: str, module: str) -> str:

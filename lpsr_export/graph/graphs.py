@@ -67,6 +67,21 @@ _STAGED = ".staged-"
 """Of folders' names; the process's number follows."""
 
 
+def make_writable(out: Path) -> None:
+    """Make a folder where it is missing, and try it, before hours of work depend on it.
+
+    Raises:
+        LpsrError: it cannot be made or written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        reason = "is not a folder" if isinstance(error, FileExistsError) else error.strerror
+        raise LpsrError(f"{out}: cannot be written: {reason}; give another folder with --out") from None
+
+
 @contextlib.contextmanager
 def staged(out: Path) -> Iterator[Path]:
     """A folder beside `out` whose files move there together when all were written, and vanish otherwise.
@@ -74,7 +89,7 @@ def staged(out: Path) -> Iterator[Path]:
     Args:
         out: where the files go; made when missing.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    make_writable(out)
     _sweep(out)
     with _ended_by_terminate(), tempfile.TemporaryDirectory(prefix=f"{_STAGED}{os.getpid()}-", dir=out) as folder:
         yield Path(folder)

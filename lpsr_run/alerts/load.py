@@ -113,7 +113,7 @@ def _rule(table: Table, lists: list[str]) -> Rule:
     wanted = table.texts("lists")
     for name in wanted or ():
         if name not in lists:
-            raise table.error("lists", f"there is no watch list {name!r}{nearest(name, lists)}")
+            raise table.error("lists", f"there is no watch list {name!r}{nearest(name, lists) if lists else ''}")
     hits_only = table.flag("hits_only", wanted is not None)
     if hits_only and not lists:
         raise table.error("hits_only", "needs a watch list; write [[watch_list]] with a name and a file")

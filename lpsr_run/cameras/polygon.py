@@ -38,6 +38,12 @@ class Polygon:
         """Whether a point, in pixels of a frame, lies inside or on the edge."""
         return cv2.pointPolygonTest(self.pixels(frame), (x, y), False) >= 0
 
+    def meets(self, frame: Image) -> bool:
+        """Whether the box around it and a frame have a part in common."""
+        height, width = frame.shape[:2]
+        left, top = self.pixels(frame).min(axis=0)
+        return bool(left < width and top < height)
+
 
 def parse_polygon(value: object) -> Polygon:
     """A polygon from a list of [x, y], or from numbers in one string as Frigate writes them, `x,y,x,y,x,y`.

@@ -159,7 +159,9 @@ class CameraSet:
             except UsageError as error:
                 raise UsageError(f"{self._file.path}: camera {camera.name!r}: locator_threshold: {error}") from None
         if camera.zones:
-            locator = ZoneLocator(locator, camera.zones, camera.zones_only)
+            locator = ZoneLocator(
+                locator, camera.zones, camera.zones_only, lambda line: self._note(f"camera {camera.name!r}: {line}")
+            )
         least = config.min_confidence if camera.min_confidence is None else camera.min_confidence
         acceptance = Acceptance(least, config.min_frames, config.sure, config.min_plate)
         return StreamSettings(locator, camera.layouts or self._layouts, acceptance)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,10 +23,17 @@ class ZoneLocator:
         locator: finds the plates.
         zones: in the order in which they are asked.
         only: whether plates outside all of them are dropped; nothing else is searched then.
+        note: takes a line about each zone that lies outside the first frame.
     """
 
-    def __init__(self, locator: Locator, zones: Sequence[Zone], only: bool = False) -> None:
-        self._locator, self._zones, self._only = locator, tuple(zones), only
+    def __init__(
+        self,
+        locator: Locator,
+        zones: Sequence[Zone],
+        only: bool = False,
+        note: Callable[[str], None] | None = None,
+    ) -> None:
+        self._locator, self._zones, self._only, self._note = locator, tuple(zones), only, note
 
     def locate(self, frame: Image) -> list[Location]:
         """The plates of one frame, best first.
@@ -34,6 +41,12 @@ class ZoneLocator:
         Args:
             frame: uint8[H, W, 3], RGB.
         """
+        if self._note is not None:
+            height, width = frame.shape[:2]
+            for zone in self._zones:
+                if not zone.polygon.meets(frame):
+                    self._note(f"zone {zone.name!r} lies outside the frame of {width}x{height} pixels")
+            self._note = None
         locator = RegionLocator(self._locator, self._around(frame)) if self._only else self._locator
         found = [replace(location, zone=self._zone(frame, location)) for location in locator.locate(frame)]
         return [location for location in found if location.zone is not None or not self._only]

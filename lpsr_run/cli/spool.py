@@ -54,9 +54,9 @@ def _spools(folder: Path) -> list[Path]:
     from lpsr_run.redact import shown
     from lpsr_run.sinks.spool_folder import REFUSED
 
-    found = [path for path in (folder, folder / "spool", folder / "spool-mqtt") if (path / REFUSED).is_dir()]
+    found = [path for path in (folder, *sorted(folder.glob("spool*"))) if (path / REFUSED).is_dir()]
     if not found:
-        raise UsageError(f"{shown(folder)}: holds no spool; give the --out of a run with --webhook or --mqtt")
+        raise UsageError(f"{shown(folder)}: holds no spool; give the --out of a run with --webhook, --mqtt or --alerts")
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,10 +60,11 @@ class RegionLocator:
     Args:
         locator: that searches it.
         region: the part; a frame that lies outside it holds no plates.
+        note: takes a line at the first of these frames.
     """
 
-    def __init__(self, locator: Locator, region: Region) -> None:
-        self._locator, self._region = locator, region
+    def __init__(self, locator: Locator, region: Region, note: Callable[[str], None] | None = None) -> None:
+        self._locator, self._region, self._note = locator, region, note
 
     def locate(self, frame: Image) -> list[Location]:
         """The plates of one frame, best first.
@@ -72,6 +74,10 @@ class RegionLocator:
         """
         left, top, right, bottom = self._region.inside(frame)
         if left >= right or top >= bottom:
+            if self._note is not None:
+                height, width = frame.shape[:2]
+                self._note(f"the region to search lies outside the frame of {width}x{height} pixels; nothing is found")
+                self._note = None
             return []
         found = self._locator.locate(np.ascontiguousarray(frame[top:bottom, left:right]))
         return [replace(location, quad=_moved(location.quad, left, top)) for location in found]

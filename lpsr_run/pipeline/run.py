@@ -143,7 +143,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     watched = load_watch_list(Path(config.watch_list), Path(config.watch_list + ".key")) if config.watch_list else None
     alerts = open_alerts(config, file, cameras.find if cameras is not None else None)
     again = cameras is not None or alerts is not None
-    tools = open_tools(config if cameras is None else replace(config, layouts=_patterns(cameras.layouts)))
+    tools = open_tools(config if cameras is None else replace(config, layouts=_patterns(cameras.layouts)), note)
     tools.reader.warm_up()
     summary.models, summary.engines, summary.why = tools.models, tools.engines, tools.why
     if tools.why and not quiet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,8 +44,12 @@ class Tools:
     why: dict[str, str]
 
 
-def open_tools(config: RunConfig) -> Tools:
+def open_tools(config: RunConfig, note: Callable[[str], None] | None = None) -> Tools:
     """Opens the models and the locator that a configuration names.
+
+    Args:
+        config: checked.
+        note: takes a line where the region to search lies outside a frame.
 
     Raises:
         UsageError: there is no such model.
@@ -71,11 +76,16 @@ def open_tools(config: RunConfig) -> Tools:
         layouts=parse_layouts(config.layouts),
         views=config.views,
     )
-    locator = None if config.crop_specs else _open_locator(config, models, engines)
+    locator = None if config.crop_specs else _open_locator(config, models, engines, note)
     return Tools(reader, calibration, locator, models, {role: engine.name for role, engine in engines.items()}, why)
 
 
-def _open_locator(config: RunConfig, models: dict[str, Model], engines: dict[str, Engine]) -> Locator:
+def _open_locator(
+    config: RunConfig,
+    models: dict[str, Model],
+    engines: dict[str, Engine],
+    note: Callable[[str], None] | None,
+) -> Locator:
     """What finds plates; its model and engine are added to the others."""
     if config.detector is not None:
         if not Path(config.detector).is_file():
@@ -87,7 +97,7 @@ def _open_locator(config: RunConfig, models: dict[str, Model], engines: dict[str
         locator, model, engine = open_locator(config.locator, config.backend, config.threads, config.locator_threshold)
         if model is not None and engine is not None:
             models["locator"], engines["locator"] = model, engine
-    return locator if config.region is None else RegionLocator(locator, parse_region(config.region))
+    return locator if config.region is None else RegionLocator(locator, parse_region(config.region), note)
 
 
 def open_locator(

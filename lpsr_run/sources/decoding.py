@@ -9,10 +9,9 @@ from types import TracebackType
 from typing import Protocol
 
 from lpsr_core.geometry import Image
+from lpsr_core.settings import PIXEL_ASPECTS as PIXEL_ASPECTS
 
 NO_FRAME = "the video holds no frame that can be decoded"
-PIXEL_ASPECTS = (0.25, 4.0)
-"""Ratios of a pixel's width to its height that a container is believed."""
 _SQUARE = 0.01
 """Pixels whose ratio differs less from 1 are square."""
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-DECODERS = ("software", "auto", "cuda", "qsv", "vaapi", "videotoolbox", "d3d11va", "drm", "amf")
-"""What decodes: the processor, the first device that works, or a device by FFmpeg's name."""
+from lpsr_core.settings import DECODERS as DECODERS
 
 
 @dataclass(frozen=True)

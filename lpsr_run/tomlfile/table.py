@@ -131,7 +131,7 @@ class Table:
             return None
         entries = [value] if isinstance(value, str) else value
         if not isinstance(entries, list) or not entries or not all(isinstance(one, str) and one for one in entries):
-            raise self.error(name, f"is a list of strings, not {value!r}")
+            raise self.error(name, f"is a list of one or more strings, not {value!r}")
         return tuple(entries)
 
     def flag(self, name: str, default: bool = False) -> bool:

@@ -142,6 +142,14 @@ def test_missing_models_are_usage_errors(tmp_path: Path) -> None:
         build(config(tmp_path, tmp_path, "fp16"))
 
 
+def test_a_folder_that_cannot_be_written_is_told_before_the_work(exported: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    said: list[str] = []
+    with pytest.raises(LpsrError, match="file: cannot be written: is not a folder; give another folder with --out"):
+        build(config(exported, tmp_path / "file", "fp16"), lambda what, done: said.append(what))
+    assert said == []
+
+
 def test_a_changed_graph_is_refused(exported: Path, tmp_path: Path) -> None:
     for path in exported.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())

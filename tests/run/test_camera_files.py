@@ -87,6 +87,11 @@ def test_only_zones_are_searched_where_that_is_asked_for() -> None:
     told = [(one.zone, one.quad.box.centre) for one in ZoneLocator(Corners(), zones, only=True).locate(frame)]
     assert told == [("left", (50, 25))]
     assert searched == [(100, 200, 3), (55, 110, 3)]
+    lines: list[str] = []
+    zones += (Zone("lost", parse_polygon([[500, 0], [600, 0], [600, 50]])),)
+    locator = ZoneLocator(Corners(), zones, note=lines.append)
+    assert len(locator.locate(frame)) == len(locator.locate(frame)) == 4
+    assert lines == ["zone 'lost' lies outside the frame of 200x100 pixels"]
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,11 @@ def test_a_region_is_all_that_is_searched() -> None:
     for region in (Region(250, 200, 200, 100), Region(0.5, 0.5, 0.5, 0.5)):
         (found,) = RegionLocator(NetworkLocator(Eyes()), region).locate(image)
         assert found.quad.box.iou(Box(*boxes[1])) > 0.9
-    assert RegionLocator(NetworkLocator(Eyes()), Region(900, 900, 10, 10)).locate(image) == []
+    told: list[str] = []
+    outside = RegionLocator(NetworkLocator(Eyes()), Region(900, 900, 10, 10), told.append)
+    assert [outside.locate(image), outside.locate(image)] == [[], []]
+    assert len(told) == 1
+    assert "lies outside the frame of" in told[0]
     assert parse_region("0.5,0.25,0.5,0.5") == Region(0.5, 0.25, 0.5, 0.5)
     for text in ("", "1,2,3", "a,b,c,d", "0,0,0,1", "-1,0,1,1", "nan,0,1,1"):
         with pytest.raises(UsageError, match="--region"):

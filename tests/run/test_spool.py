@@ -64,7 +64,8 @@ def test_a_full_spool_that_may_not_drop_ends_the_run_and_loses_nothing(tmp_path:
     assert json.loads((tmp_path / ".delivered.json").read_text())["sinks"] == {f"spool:{tmp_path / 'spool'}": 2}
 
 
-def test_dead_letters_are_listed_with_their_reason_and_sent_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["spool", "spool-mqtt", "spool-guard"])
+def test_dead_letters_are_listed_with_their_reason_and_sent_again(tmp_path: Path, name: str) -> None:
     sent, refuse = list[str](), True
 
     def send(body: bytes, key: str) -> None:
@@ -72,7 +73,7 @@ def test_dead_letters_are_listed_with_their_reason_and_sent_again(tmp_path: Path
             raise RefusedError("was refused with status 422")
         sent.append(json.loads(body)["text"])
 
-    with SpooledSink(send, "hook", tmp_path / "spool", retry=QUICK) as sink:
+    with SpooledSink(send, "hook", tmp_path / name, retry=QUICK) as sink:
         sink.write(result(TEXTS[0]))
         until(lambda: sink.waiting == 0)
         assert sink.state()["refused"] == 1
@@ -83,11 +84,11 @@ def test_dead_letters_are_listed_with_their_reason_and_sent_again(tmp_path: Path
     assert "was refused with status 422" in listed.output
     refuse = False
     assert "1 reads are sent again" in run.invoke(app, ["retry", str(tmp_path)]).output
-    with SpooledSink(send, "hook", tmp_path / "spool", retry=QUICK) as sink:
+    with SpooledSink(send, "hook", tmp_path / name, retry=QUICK) as sink:
         until(lambda: sink.waiting == 0)
     assert sent == TEXTS[:1]
     assert run.invoke(app, ["list", str(tmp_path)]).exit_code == 0
-    assert not list((tmp_path / "spool" / "refused").iterdir())
+    assert not list((tmp_path / name / "refused").iterdir())
 
 
 def test_a_short_run_with_a_long_spool_makes_progress(tmp_path: Path) -> None:
