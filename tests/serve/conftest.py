@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,3 +74,17 @@ def video(tmp_path: Path) -> Path:
     """A video of two plates, six frames each."""
     frames = [scene("ABC1D23")] * 6 + [np.full((240, 320, 3), 90, np.uint8)] * 4 + [scene("XYZ9876")] * 6
     return save_video(tmp_path / "cars.mp4", frames, 2.0)
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    """Chromium by Playwright; skips the test where either is missing."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="the browser test needs pip install playwright")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("the browser test needs Chromium")
+    with sync_api.sync_playwright() as playwright:
+        options = ["--no-sandbox"] if os.geteuid() == 0 else []
+        opened = playwright.chromium.launch(executable_path=chromium, args=options)
+        yield opened
+        opened.close()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+from running import Running, started
 from toy_models import ROOT
 from waiting import until
 
@@ -23,40 +21,13 @@ _STRIDE = 12
 _FIRST = "VKY5G31"
 
 
-@dataclass
-class Running:
-    """A server's process, a client that has its key, and what it printed."""
-
-    process: subprocess.Popen[str]
-    client: httpx.Client
-    key: str
-    base: str
-    log: Path
-
-
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("serve")
     cameras = folder / "cameras.toml"
     cameras.write_text(f'[[camera]]\nname = "gate"\naddress = "{ROOT / "examples/gate.mp4"}"\nstride = {_STRIDE}\n')
-    log, keys = folder / "log", folder / "keys"
-    command = [
-        *(sys.executable, "-m", "lpsr_serve.cli", "--port", "0", "--config", str(cameras)),
-        *("--store", str(folder / "store"), "--api-key-file", str(keys), "--open-metrics"),
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with log.open("w") as stream:
-        process = subprocess.Popen(command, stderr=stream, stdout=stream, text=True, env=environment)
-    try:
-        line = until(lambda: ("listening on " in log.read_text() and log.read_text()) or process.poll() is not None)
-        assert process.poll() is None, log.read_text()
-        base = str(line).partition("listening on ")[2].split(",")[0]
-        key = keys.read_text().strip()
-        with httpx.Client(base_url=base, headers={"authorization": f"Bearer {key}"}, timeout=120) as client:
-            yield Running(process, client, key, base, log)
-    finally:
-        process.kill()
-        process.wait()
+    with started(folder, "--config", str(cameras)) as made:
+        yield made
 
 
 def events(running: Running, last: int | None, count: int) -> list[tuple[int, dict]]:
@@ -107,18 +78,17 @@ def test_pictures_are_read_as_by_the_command(running: Running) -> None:
 
 
 def test_termination_leaves_all_reads_and_no_key_in_the_log(running: Running) -> None:
-    store = running.log.parent / "store"
     with running.client.stream("GET", "/api/v1/events") as stream:
         next(stream.iter_lines())
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(60) == 0
     assert running.key not in running.log.read_text()
     assert "Traceback" not in running.log.read_text()
-    lines = [json.loads(line) for line in (store / "reads.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (running.store / "reads.jsonl").read_text().splitlines()]
     assert len(lines) == 8
     assert lines[0]["text"] == _FIRST
-    assert not (store / ".lock").exists()
-    assert json.loads((store / "run.json").read_text())["reads"] == 8
+    assert not (running.store / ".lock").exists()
+    assert json.loads((running.store / "run.json").read_text())["reads"] == 8
 
 
 @pytest.mark.parametrize(

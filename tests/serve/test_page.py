@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,7 +12,6 @@ import pytest
 from served import KEY
 from waiting import until
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="the browser test needs pip install playwright")
 uvicorn = pytest.importorskip("uvicorn")
 
 from lpsr_serve.api.events import Newsroom  # noqa: E402
@@ -22,8 +19,6 @@ from lpsr_serve.app import create_app  # noqa: E402
 from lpsr_serve.config import ServeConfig  # noqa: E402
 from lpsr_serve.server import Server  # noqa: E402
 
-_CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(_CHROMIUM is None, reason="the browser test needs Chromium")
 _TIMEOUT = 60_000
 
 
@@ -47,15 +42,6 @@ def address(tmp_path: Path, run_file: Path, video: Path, monkeypatch: pytest.Mon
     newsroom.close()
     served.should_exit = True
     thread.join(30)
-
-
-@pytest.fixture
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        options = ["--no-sandbox"] if os.geteuid() == 0 else []
-        chromium = playwright.chromium.launch(executable_path=_CHROMIUM, args=options)
-        yield chromium
-        chromium.close()
 
 
 def wide(page: Any) -> bool:

@@ -1,4 +1,4 @@
-"""A mail server for tests, with STARTTLS and a password, which answers as badly as it is told to."""
+"""A mail server for tests, by default with STARTTLS and a password, which answers as badly as it is told to."""
 
 from __future__ import annotations
 
@@ -28,7 +28,12 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 class MailServer:
     """Takes mail.
 
+    Args:
+        folder: for its certificate.
+        plain: neither offer STARTTLS nor ask for a password.
+
     Attributes:
+        certificate: of `localhost`; None of a plain server.
         got: the messages, in order.
         answers: of the next messages; accepted when there are none left.
         recipients: answers to the next recipients.
@@ -36,12 +41,15 @@ class MailServer:
         users: who logged in.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, plain: bool = False) -> None:
         aiosmtpd = pytest.importorskip("aiosmtpd.controller", reason="aiosmtpd is not installed")
         smtp = pytest.importorskip("aiosmtpd.smtp")
-        self.certificate, key = certificate(folder)
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(self.certificate, key)
+        self.certificate: Path | None = None
+        context: ssl.SSLContext | None = None
+        if not plain:
+            self.certificate, key = certificate(folder)
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(self.certificate, key)
         self.got: list[EmailMessage] = []
         self.answers: list[str] = []
         self.recipients: list[str] = []
@@ -71,10 +79,10 @@ class MailServer:
             self.port = free.getsockname()[1]
         self._controller = aiosmtpd.Controller(
             *(Handler(), "localhost", self.port),
-            require_starttls=True,
+            require_starttls=not plain,
             tls_context=context,
             authenticator=login,
-            auth_required=True,
+            auth_required=not plain,
         )
         self._controller.start()
 
