@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from toy_models import make_detector, make_generator, make_reader
 # Shared machines stall now and then; no test is about speed.
 settings.register_profile("lpsr", deadline=None)
 settings.load_profile("lpsr")
+
+# A shell starts jobs in the background with interrupts ignored, and what the tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
