@@ -155,5 +155,5 @@ def test_the_port_is_tritons_where_none_is_given() -> None:
 
 def test_a_missing_client_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tritonclient.http", None)
-    with pytest.raises(MissingExtraError, match=r"lpsr\[triton\]"):
+    with pytest.raises(MissingExtraError, match=r"\[triton\]'"):
         TritonEngine(DEAD, "reader")
