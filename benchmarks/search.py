@@ -1,6 +1,6 @@
 """Times the three searches over synthetic reads, and measures what a read costs on disk.
 
-    python -m benchmarks.search --reads 1000000 --folder /tmp/search
+    python -m benchmarks.search --reads 1000000 --folder runs/search
 
 Texts are drawn evenly from the Brazilian and Mercosur layouts. Each position's probability goes to the drawn character
 by a Beta distribution, most of the rest to one character that is easily taken for it, and what is left to all others:

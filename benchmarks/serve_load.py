@@ -1,7 +1,7 @@
 """Load on a running server: so many clients that send pictures without a pause.
 
-    lpsr-serve --store /tmp/load --api-key-file /tmp/load.keys --rate 10000 --burst 10000 &
-    python -m benchmarks.serve_load --url http://127.0.0.1:8080 --key-file /tmp/load.keys
+    lpsr-serve --store runs/load --api-key-file runs/load.keys --rate 10000 --burst 10000 &
+    python -m benchmarks.serve_load --url http://127.0.0.1:8080 --key-file runs/load.keys
 
 Prints a line of JSON: answers by status, rate, latencies of those that were read, and the server's resident memory
 before, at its highest and after. Anything but 200, 429 and 503 is an error, and makes the exit code 1.

@@ -31,6 +31,30 @@ def version_option(command: str) -> Any:
     return typer.Option("--version", callback=show, is_eager=True, help="Show the version and exit.")
 
 
+def command_group(command: str, about: str) -> typer.Typer:
+    """Make the application of a command that has subcommands, with `--version`.
+
+    Args:
+        command: its name.
+        about: what `--help` says of it.
+    """
+    app = typer.Typer(
+        name=command,
+        help=about,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        rich_markup_mode=None,
+    )
+
+    def callback(version: Annotated[bool, version_option(command)] = False) -> None:
+        pass
+
+    callback.__annotations__["version"] = Annotated[bool, version_option(command)]
+    app.callback()(callback)
+    return app
+
+
 def with_options(config: type) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Give a function the options of a dataclass, for Typer.
 

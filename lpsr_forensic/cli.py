@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from lpsr_core.command_line import Debug
 from lpsr_core.errors import UsageError, run_command
 from lpsr_run.evidence.cli import app
 
@@ -36,7 +37,7 @@ def report(
     generator: Annotated[str, typer.Option(metavar="MODEL", help="Released name or .onnx file.")] = "lite",
     threads: Annotated[int, typer.Option(metavar="N", help="CPU threads; 0 lets the runtime choose.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Writes the forensic report of one vehicle's frames: pixels, likelihood ratios, comparison with the candidates.
 

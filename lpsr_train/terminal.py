@@ -1,16 +1,12 @@
-"""What the training commands share on the terminal: the bar and the common option."""
+"""What the training commands share on the terminal: the bar, and what they need."""
 
 from __future__ import annotations
 
 import importlib.util
-from typing import Annotated
 
-import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from lpsr_core.errors import MissingExtraError
-
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
 def need_torch(plots: bool = True) -> None:

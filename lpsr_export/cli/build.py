@@ -11,8 +11,9 @@ from rich.table import Table
 
 from lpsr_core.cards import Precision
 from lpsr_core.choices import choice
+from lpsr_core.command_line import Debug
 from lpsr_core.errors import UsageError
-from lpsr_export.cli.options import Compiler, Debug, Headers, Models, Out, Sms, need_export
+from lpsr_export.cli.options import Compiler, Headers, Models, Out, Sms, need_export
 
 
 def build(

@@ -8,8 +8,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from lpsr_core.command_line import Debug
 from lpsr_core.errors import need
-from lpsr_export.cli.options import Debug, Models
+from lpsr_export.cli.options import Models
 
 
 def calibrate(

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from lpsr_core.cards import PLATE_ROLES
 from lpsr_core.choices import choice
-from lpsr_export.cli.options import Debug, Out, Store, chosen, need_training
+from lpsr_core.command_line import Debug
+from lpsr_export.cli.options import Out, Store, chosen, need_training
 
 
 def onnx(

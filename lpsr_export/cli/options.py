@@ -19,7 +19,6 @@ Out = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option(help="Output folder (default: LPSR_MODELS, or ~/.local/share/lpsr)."),
 ]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Sms = Annotated[
     Optional[list[int]],  # noqa: UP045
     typer.Option(

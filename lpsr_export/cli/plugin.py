@@ -8,7 +8,8 @@ from typing import Annotated, Optional
 import typer
 from rich.console import Console
 
-from lpsr_export.cli.options import Compiler, Debug, Headers, Sms
+from lpsr_core.command_line import Debug
+from lpsr_export.cli.options import Compiler, Headers, Sms
 
 
 def plugin(

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from lpsr_core.command_line import Debug
 from lpsr_core.errors import need
-from lpsr_export.cli.options import Debug, Models, need_export
+from lpsr_export.cli.options import Models, need_export
 
 
 def restore(

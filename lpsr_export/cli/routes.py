@@ -10,8 +10,9 @@ from rich.console import Console
 
 from lpsr_core.cards import Precision
 from lpsr_core.choices import choice
+from lpsr_core.command_line import Debug
 from lpsr_core.errors import UsageError, need
-from lpsr_export.cli.options import Debug, Models, Out, need_export
+from lpsr_export.cli.options import Models, Out, need_export
 
 
 def graph(

@@ -8,8 +8,8 @@ from typing import Annotated, Optional
 import typer
 from rich.console import Console
 
+from lpsr_core.command_line import Debug
 from lpsr_core.errors import need
-from lpsr_export.cli.options import Debug
 
 
 def verify(

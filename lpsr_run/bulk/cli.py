@@ -7,19 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from lpsr_core.command_line import Debug, version_option
 from lpsr_core.errors import UsageError, run_command
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 _SOURCE = "A file, folder, glob, or a .csv or .parquet list of paths."
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        from lpsr_core import __version__
-
-        typer.echo(f"lpsr-bulk {__version__}")
-        raise typer.Exit
 
 
 @app.command()
@@ -51,10 +44,8 @@ def bulk(
         Path | None, typer.Option(metavar="FILE", help="TOML file with options of lpsr-run; the command line wins.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no summary.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
-    ] = False,
+    debug: Debug = False,
+    version: Annotated[bool, version_option("lpsr-bulk")] = False,
 ) -> None:
     """Read an archive of crops or videos on a Ray cluster: one result per input, resumable.
 

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
+from lpsr_core.command_line import Debug
 from lpsr_core.errors import UsageError, run_command
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
 
 _Folder = Annotated[Path, typer.Argument(metavar="OUT", help="Folder of --out, or a spool in it.")]
-_Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
 @app.callback()
@@ -21,7 +21,7 @@ def spool() -> None:
 
 
 @app.command("list")
-def show(folder: _Folder, debug: _Debug = False) -> None:
+def show(folder: _Folder, debug: Debug = False) -> None:
     """List the spools of a folder, and each read that was set aside with the reason.
 
     Exit codes: 0 nothing is set aside, 1 something is, 2 wrong usage.
@@ -41,7 +41,7 @@ def show(folder: _Folder, debug: _Debug = False) -> None:
 
 
 @app.command()
-def retry(folder: _Folder, debug: _Debug = False) -> None:
+def retry(folder: _Folder, debug: Debug = False) -> None:
     """Put back what was set aside: the run that holds the folder, or the next one, sends it again."""
     from lpsr_run.redact import shown
     from lpsr_run.sinks.spool_folder import send_again

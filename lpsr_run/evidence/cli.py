@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from lpsr_core.command_line import Debug
 from lpsr_core.errors import run_command
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
@@ -23,7 +24,7 @@ def verify(
     public: Annotated[
         Path | None, typer.Option(metavar="KEY.pub", help="Public key with which the chain must be signed.")
     ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Verify digests, order, completeness and signatures; print one line per finding.
 
@@ -43,7 +44,7 @@ def verify(
 @app.command()
 def replay(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Evidence folder of one read.")],
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Compute a read again from its stored frame and log-probabilities.
 

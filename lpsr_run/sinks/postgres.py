@@ -7,8 +7,9 @@ from typing import Any
 
 from lpsr_core.errors import LpsrError, MissingExtraError
 from lpsr_run.redact import redact
+from lpsr_run.retention.policy import Retention
 from lpsr_run.sinks.base import Record
-from lpsr_run.sinks.retention import PRUNED_READS, PRUNED_SECONDS, Retention
+from lpsr_run.sinks.retention import PRUNED_READS, PRUNED_SECONDS
 from lpsr_run.sinks.rows import COLUMNS, row_of
 from lpsr_run.sinks.spool import NotTakenError, RefusedError, Send
 

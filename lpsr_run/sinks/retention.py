@@ -1,8 +1,4 @@
 """How often databases look at what is too old or too many; the rule itself is `lpsr_run.retention`'s."""
 
-from lpsr_run.retention.policy import Retention
-
-__all__ = ["PRUNED_READS", "PRUNED_SECONDS", "Retention"]
-
 PRUNED_READS, PRUNED_SECONDS = 100, 3600.0
 """Reads, and seconds, between two looks at what is too old or too many."""

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from lpsr_core.errors import LpsrError
+from lpsr_run.retention.policy import Retention
 from lpsr_run.sinks.base import ELSEWHERE, MAKE_ROOM, DurableSink, Fault, NotNowError, Record, vanished, why
 from lpsr_run.sinks.files import made_folder
-from lpsr_run.sinks.retention import PRUNED_READS, PRUNED_SECONDS, Retention
+from lpsr_run.sinks.retention import PRUNED_READS, PRUNED_SECONDS
 from lpsr_run.sinks.rows import COLUMNS, row_of
 
 SCHEMA = 4

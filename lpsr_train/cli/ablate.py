@@ -8,8 +8,9 @@ from typing import Annotated, Optional
 
 import typer
 
+from lpsr_core.command_line import Debug
 from lpsr_core.interrupt import StopRequest
-from lpsr_train.terminal import Debug, need_torch, progress_bar
+from lpsr_train.terminal import need_torch, progress_bar
 
 
 def ablate(

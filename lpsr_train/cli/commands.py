@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
+from lpsr_core.command_line import command_group
 from lpsr_core.errors import run_command
 from lpsr_train.cli.ablate import ablate
 from lpsr_train.cli.average import average
@@ -18,32 +15,7 @@ from lpsr_train.cli.pairs import pairs
 from lpsr_train.cli.plates import crops, preview, render, video
 from lpsr_train.cli.release import release
 
-app = typer.Typer(
-    name="lpsr-train",
-    help="Train and evaluate the super-resolution generator, the reader and the locator.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    rich_markup_mode=None,
-)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        from lpsr_core import __version__
-
-        typer.echo(f"lpsr-train {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
-    ] = False,
-) -> None:
-    pass
-
+app = command_group("lpsr-train", "Train and evaluate the super-resolution generator, the reader and the locator.")
 
 for command in (
     describe,

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from lpsr_train.terminal import Debug, need_torch
+from lpsr_core.command_line import Debug
+from lpsr_train.terminal import need_torch
 
 
 def describe(

@@ -8,8 +8,9 @@ from typing import Annotated, Optional, get_args
 import typer
 
 from lpsr_core.choices import choice
+from lpsr_core.command_line import Debug
 from lpsr_core.errors import UsageError
-from lpsr_train.terminal import Debug, need_torch, progress_bar
+from lpsr_train.terminal import need_torch, progress_bar
 
 
 def evaluate(

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from lpsr_core.choices import choice
+from lpsr_core.command_line import Debug
 from lpsr_core.errors import UsageError
 from lpsr_core.tomlfile import read_toml
-from lpsr_train.terminal import Debug, need_torch
+from lpsr_train.terminal import need_torch
 
 if TYPE_CHECKING:
     from lpsr_train.data.pool import Records

@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from lpsr_core.choices import choice
+from lpsr_core.command_line import Debug
 from lpsr_core.degradation import METHODS, Method
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.jsonfile import write_json
-from lpsr_train.terminal import Debug, need_torch, progress_bar
+from lpsr_train.terminal import need_torch, progress_bar
 
 if TYPE_CHECKING:
     from lpsr_train.evaluation.fusion import Frames

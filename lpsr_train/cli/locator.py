@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from lpsr_core.command_line import Debug
 from lpsr_core.errors import UsageError
 from lpsr_core.interrupt import StopRequest
-from lpsr_train.terminal import Debug, need_torch, progress_bar
+from lpsr_train.terminal import need_torch, progress_bar
 
 if TYPE_CHECKING:
     from lpsr_train.scenes.scene import SceneSource

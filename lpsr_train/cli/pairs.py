@@ -9,9 +9,10 @@ from typing import Annotated, Optional
 import typer
 
 from lpsr_core.choices import choice
+from lpsr_core.command_line import Debug
 from lpsr_core.errors import UsageError
 from lpsr_core.interrupt import StopRequest
-from lpsr_train.terminal import Debug, progress_bar
+from lpsr_train.terminal import progress_bar
 
 
 def pairs(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lpsr_train.terminal import Debug
+from lpsr_core.command_line import Debug
 
 
 def render(

@@ -11,7 +11,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from lpsr_train.terminal import Debug, need_torch
+from lpsr_core.command_line import Debug
+from lpsr_train.terminal import need_torch
 
 
 def release(

@@ -53,7 +53,7 @@ def test_an_installation_from_a_checkout_names_it(monkeypatch: pytest.MonkeyPatc
     [
         (None, "pip install 'lpsr[bench]'"),
         ({"url": "file:///gone", "dir_info": {}}, "pip install 'lpsr[bench]'"),
-        ({"url": "file:///tmp/lpsr-0.1.0-py3-none-any.whl", "archive_info": {}}, "pip install 'lpsr[bench]'"),
+        ({"url": "file:///downloads/lpsr-0.1.0-py3-none-any.whl", "archive_info": {}}, "pip install 'lpsr[bench]'"),
         (
             {"url": "https://example.org/lpsr", "vcs_info": {"vcs": "git", "commit_id": "0"}},
             "pip install 'lpsr[bench] @ git+https://example.org/lpsr'",
