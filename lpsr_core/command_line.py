@@ -47,9 +47,10 @@ def command_group(command: str, about: str) -> typer.Typer:
         rich_markup_mode=None,
     )
 
-    def callback(version: Annotated[bool, version_option(command)] = False) -> None:
+    def callback(version: bool = False) -> None:
         pass
 
+    # Annotations of this module are strings, which Typer could not resolve here.
     callback.__annotations__["version"] = Annotated[bool, version_option(command)]
     app.callback()(callback)
     return app

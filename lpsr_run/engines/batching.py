@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -30,6 +30,29 @@ def shared_out(
     shared = {name: np.array_split(rows, min(workers, count)) for name, rows in batch.items()}
     parts = [dict(zip(shared, rows, strict=True)) for rows in zip(*shared.values(), strict=True)]
     return joined(list(pool.map(run_whole, parts)))
+
+
+def in_spans(
+    batch: Mapping[str, NDArray],
+    spans: Iterable[slice],
+    outputs: Sequence[TensorSpec],
+    run_span: Callable[[Arrays], Arrays],
+) -> Arrays:
+    """Run a batch in parts, one after the other, and join their results.
+
+    Args:
+        batch: an array for every input, by name.
+        spans: rows of each part; none for a batch without rows.
+        outputs: what a batch without rows gives none of.
+        run_span: one forward pass.
+    """
+    parts = [run_span({name: rows[span] for name, rows in batch.items()}) for span in spans]
+    return joined(parts) if parts else empty(outputs)
+
+
+def spans_of(batch: Mapping[str, NDArray], largest: int) -> list[slice]:
+    """The rows of a batch in parts of at most `largest`."""
+    return [slice(at, at + largest) for at in range(0, len(next(iter(batch.values()))), largest)]
 
 
 def joined(parts: Sequence[Arrays]) -> Arrays:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
 from lpsr_run.engines.base import Engine, TensorSpec
-from lpsr_run.engines.batching import empty, joined, shared_out
+from lpsr_run.engines.batching import in_spans, shared_out
 from lpsr_run.engines.onnx_chain import OnnxChain
 from lpsr_run.process import usable_cores
 
@@ -106,11 +106,7 @@ class OpenVinoEngine:
 
     def run_whole(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
         """As `run`, in the thread that calls; several threads may call at once."""
-        count = len(next(iter(batch.values())))
-        spans = list(_spans(count))
-        if not spans:
-            return empty(self._outputs)
-        return joined([self._pass({name: rows[span] for name, rows in batch.items()}) for span in spans])
+        return in_spans(batch, _spans(len(next(iter(batch.values())))), self._outputs, self._pass)
 
     def _pass(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
         if not hasattr(self._requests, "own"):

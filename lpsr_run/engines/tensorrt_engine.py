@@ -20,7 +20,7 @@ from lpsr_core.errors import LpsrError
 from lpsr_core.plans import PlanRuntime, current_gpu, load_runnable
 from lpsr_core.tensorrt import import_tensorrt, load_plugin
 from lpsr_run.engines.base import Engine, TensorSpec
-from lpsr_run.engines.batching import empty, joined
+from lpsr_run.engines.batching import in_spans, spans_of
 from lpsr_run.engines.cuda import Buffer, current
 from lpsr_run.engines.tensorrt_chain import TensorRtChain
 from lpsr_run.engines.tensorrt_execution import Execution, Log
@@ -81,15 +81,7 @@ class TensorRtEngine:
         return self._outputs
 
     def run(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
-        count = len(next(iter(batch.values())))
-        if count == 0:
-            return empty(self._outputs)
-        return joined(
-            [
-                self._run_part({name: values[start : start + self.largest] for name, values in batch.items()})
-                for start in range(0, count, self.largest)
-            ]
-        )
+        return in_spans(batch, spans_of(batch, self.largest), self._outputs, self._run_part)
 
     def then(self, reader: Engine) -> TensorRtChain | None:
         """This generator and a reader with the pictures left on the device; None for a reader of another runtime."""

@@ -19,7 +19,7 @@ from lpsr_core.cards import Role
 from lpsr_core.contracts import triton_model
 from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
 from lpsr_run.engines.base import TensorSpec
-from lpsr_run.engines.batching import empty, joined
+from lpsr_run.engines.batching import in_spans, spans_of
 
 SCHEME = "triton://"
 PORT = 8000
@@ -82,11 +82,7 @@ class TritonEngine:
 
     def run(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
         """One forward pass, in as many requests as the model's largest batch asks for; any thread may call."""
-        count = len(next(iter(batch.values())))
-        if not count:
-            return empty(self._outputs)
-        spans = [slice(at, at + self._largest) for at in range(0, count, self._largest)]
-        return joined([self._patiently({name: rows[span] for name, rows in batch.items()}) for span in spans])
+        return in_spans(batch, spans_of(batch, self._largest), self._outputs, self._patiently)
 
     def _patiently(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
         until, pause = time.monotonic() + self._patience, _FIRST_PAUSE
