@@ -97,10 +97,12 @@ VARIANTS: dict[str, tuple[Glyph, ...]] = {
         Glyph(0.62, (_BOWL, line((0.42, 0.7), (0.74, 0.98)))),
     ),
     "R": (Glyph(0.60, (line((0, 1), (0, 0), (0.98, 0, R), (0.98, 0.55, R), (0, 0.55)), line((0.36, 0.6), (1, 1.04)))),),
-    # The middle of W rises to the top and fills with ink, or its outer strokes stand almost upright.
+    # The middle of W rises high and fills with ink or ends halfway; its outer strokes may stand almost upright.
     "W": (
         Glyph(0.68, (line((0, -0.02), (0.22, 1.02), (0.5, 0.04), (0.78, 1.02), (1, -0.02)),)),
         Glyph(0.68, (line((0, -0.02), (0.12, 1.02), (0.5, 0.2), (0.88, 1.02), (1, -0.02)),)),
+        Glyph(0.68, (line((0, -0.02), (0.14, 1.02), (0.5, 0.42), (0.86, 1.02), (1, -0.02)),)),
+        Glyph(0.64, (line((0, -0.02), (0.1, 1.02), (0.5, 0.5), (0.9, 1.02), (1, -0.02)),)),
         Glyph(0.62, (line((0, -0.02), (0.24, 1.02), (0.5, 0.16), (0.76, 1.02), (1, -0.02)),)),
     ),
     # The fork of Y lies low, and its foot is short.
