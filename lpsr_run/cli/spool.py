@@ -7,17 +7,14 @@ from typing import Annotated
 
 import typer
 
-from lpsr_core.command_line import Debug
+from lpsr_core.command_line import Debug, command_group
 from lpsr_core.errors import UsageError, run_command
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
+app = command_group(
+    "lpsr-spool", "Shows reads that wait for a webhook or a broker, and sends again what was set aside."
+)
 
 _Folder = Annotated[Path, typer.Argument(metavar="OUT", help="Folder of --out, or a spool in it.")]
-
-
-@app.callback()
-def spool() -> None:
-    """Shows reads that wait for a webhook or a broker, and sends again what was set aside."""
 
 
 @app.command("list")

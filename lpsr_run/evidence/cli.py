@@ -7,15 +7,10 @@ from typing import Annotated
 
 import typer
 
-from lpsr_core.command_line import Debug
+from lpsr_core.command_line import Debug, command_group
 from lpsr_core.errors import run_command
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
-
-
-@app.callback()
-def evidence() -> None:
-    """Check evidence of `lpsr-run --evidence`, and report on it."""
+app = command_group("lpsr-evidence", "Check evidence of `lpsr-run --evidence`, and report on it.")
 
 
 @app.command()

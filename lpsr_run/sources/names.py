@@ -7,9 +7,14 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 
 from lpsr_core.errors import LpsrError
 from lpsr_run.redact import shown
+from lpsr_run.sources.base import Report
+
+PATIENCE = 3.0
+"""Seconds after which a wait for whoever writes into a named pipe is told."""
 
 
 def check_readable(path: Path) -> None:
@@ -30,6 +35,26 @@ def check_readable(path: Path) -> None:
             pass
     except OSError as error:
         raise LpsrError(f"{shown(path)}: cannot be read: {error.strerror or error}") from None
+
+
+@contextmanager
+def told_while_opening(path: Path, note: Report) -> Iterator[None]:
+    """Says so when a named pipe takes long to open, which is until somebody opens it for writing.
+
+    Args:
+        path: about to be opened; anything but a pipe opens at once.
+        note: takes the line, from another thread.
+    """
+    if not path.is_fifo():
+        yield
+        return
+    timer = Timer(PATIENCE, note, [f"{shown(path)}: waiting for somebody to write into this pipe"])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from lpsr_core.errors import LpsrError
 from lpsr_run.redact import shown
 from lpsr_run.sources.base import Frame, Report, Source
 from lpsr_run.sources.decoding import Decoder
-from lpsr_run.sources.names import check_readable
+from lpsr_run.sources.names import check_readable, told_while_opening
 from lpsr_run.sources.opencv_decoder import OpenCvDecoder
 from lpsr_run.sources.options import DEFAULT, VideoOptions
 from lpsr_run.sources.pyav_decoder import PyAvDecoder
@@ -23,7 +23,7 @@ class VideoFileSource:
         path: the file, or a named pipe.
         stride: gives every so many frames, the first included; those between are not made into pictures.
         report: takes the line about a file that breaks off early.
-        note: takes the line about streams that are left out.
+        note: takes the lines about streams that are left out and about a pipe that nobody writes into yet.
         decoder: opens the file; default PyAV, or OpenCV where PyAV is not installed.
         options: what the user knows better than the file.
     """
@@ -51,7 +51,9 @@ class VideoFileSource:
     def frames(self) -> Iterator[Frame]:
         check_readable(self._path)
         name = shown(self._path)
-        with self._decoder(self._path) as decoder:
+        with told_while_opening(self._path, self._note):
+            opened = self._decoder(self._path)
+        with opened as decoder:
             frames = decoder.promise.frames
             self._total = -(-frames // self._stride) if frames else None
             yield from recorded_frames(decoder, name, self._stride, self._report)

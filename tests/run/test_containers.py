@@ -260,6 +260,26 @@ def test_a_named_pipe_is_read(tmp_path: Path) -> None:
     writer.join(5)
 
 
+def test_a_pipe_that_nobody_writes_into_yet_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lpsr_run.sources.names.PATIENCE", 0.05)
+    data = encode(tmp_path / "v.mkv", [[np.full((48, 64, 3), 90, np.uint8)] * 5]).read_bytes()
+    pipe, told = tmp_path / "pipe", threading.Event()
+    os.mkfifo(pipe)
+
+    def write() -> None:
+        assert told.wait(10)
+        pipe.write_bytes(data)
+
+    def note(line: str) -> None:
+        assert line == f"{pipe}: waiting for somebody to write into this pipe"
+        told.set()
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    assert len(list(VideoFileSource(pipe, note=note).frames())) == 5
+    writer.join(5)
+
+
 def test_devices_are_named_for_what_they_are() -> None:
     with pytest.raises(LpsrError, match="neither a file nor a named pipe"):
         frames_of("/dev/null")
