@@ -46,10 +46,13 @@ class Detections:
     Attributes:
         quads: float32[N, 4, 2], corners clockwise from the top left.
         scores: float32[N].
+        stretched: whether models of this form are trained on pictures stretched to their input, as RT-DETR is, and not
+            on pictures with bars.
     """
 
     quads: Array
     scores: Array
+    stretched: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,10 +146,11 @@ def _separate(arrays: Mapping[str, NDArray], size: tuple[int, int]) -> Detection
     logits = arrays.get("logits")
     if boxes is not None and logits is not None and boxes.ndim == logits.ndim == 3 and len(boxes) == 1:
         scores = 1 / (1 + np.exp(-logits[0].astype(np.float32).max(axis=1)))
-        return Detections(_from_centres(boxes[0].astype(np.float32), size, fractions=True), scores)
+        return Detections(_from_centres(boxes[0].astype(np.float32), size, fractions=True), scores, stretched=True)
     boxes, scores_ = arrays.get("boxes"), arrays.get("scores")
     if boxes is not None and scores_ is not None and "labels" in arrays and boxes.ndim == 3 and len(boxes) == 1:
-        return Detections(_from_corners(boxes[0].astype(np.float32), size), _checked(scores_[0].astype(np.float32)))
+        corners = _from_corners(boxes[0].astype(np.float32), size)
+        return Detections(corners, _checked(scores_[0].astype(np.float32)), stretched=True)
     return None
 
 
@@ -215,7 +219,8 @@ def _few(rows: Array, size: tuple[int, int], notes: Notes, masks: int) -> Detect
     fractions = bool(len(rows) and np.abs(rows[:, :4]).max() <= _FRACTION)
     named = notes.classes is not None and width == 4 + notes.classes
     if not whole and fractions and (width == 5 or named or notes.classes is None) and notes.task in (None, "detect"):
-        return Detections(_from_centres(rows[:, :4], size, fractions=True), _checked(rows[:, 4:].max(axis=1)))
+        centres = _from_centres(rows[:, :4], size, fractions=True)
+        return Detections(centres, _checked(rows[:, 4:].max(axis=1)), stretched=True)
     raise UnknownOutput("it can be read in more than one way, or in none")
 
 

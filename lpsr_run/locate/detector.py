@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image, Quad
 from lpsr_run.engines.base import Engine
 from lpsr_run.locate.base import Location, suppress
-from lpsr_run.locate.detections import Notes, UnknownOutput, detections
+from lpsr_run.locate.detections import Detections, Notes, UnknownOutput, detections
 
 _FREE_SIZE = 640
 _LARGEST = 8192
@@ -22,6 +24,21 @@ _FAR = 4.0
 _PAD = 114
 _SIZES = "orig_target_sizes"
 """Second input of RT-DETR as its authors export it: the picture's width and height."""
+
+
+@dataclass(frozen=True)
+class _View:
+    """A frame as the model sees it.
+
+    Attributes:
+        tensor: float32[1, 3, H, W] in 0..1.
+        factor: float64[2], by which the frame was scaled across and down.
+        origin: int64[2], where its top left corner is in the tensor, x and y.
+    """
+
+    tensor: NDArray[np.float32]
+    factor: NDArray[np.float64]
+    origin: NDArray[np.int64]
 
 
 class DetectorLocator:
@@ -52,6 +69,7 @@ class DetectorLocator:
                 f"{engine.name}: takes pictures of {size}; a detector's have 32 to {_LARGEST} pixels a side"
             )
         self._notes = Notes.of(getattr(engine, "metadata", {}))
+        self._stretched = False
 
     def at_threshold(self, threshold: float) -> DetectorLocator:
         """The same detector with another least score, 0..1."""
@@ -66,20 +84,10 @@ class DetectorLocator:
         Raises:
             LpsrError: the model failed, or its output has no known form, or can be read in two ways.
         """
-        tensor, factor, left, top = self._letterbox(frame)
-        feeds: dict[str, NDArray] = {self._image.name: tensor.astype(self._image.dtype)}
-        if self._sized:
-            feeds[_SIZES] = np.array([[self._width, self._height]], np.int64)
-        outputs = self._engine.run(feeds)
-        named = {spec.name: outputs[spec.name] for spec in self._engine.outputs}
-        try:
-            found = detections(named, (self._width, self._height), self._notes)
-        except UnknownOutput as reason:
-            shapes = ", ".join(f"{name} [{'x'.join(map(str, np.shape(each)))}]" for name, each in named.items())
-            raise LpsrError(
-                f"{self._engine.name}: unknown detector output {shapes}: {reason}; known are YOLOv5 to YOLO12, "
-                "RT-DETR, oriented boxes and key points, see docs/streams.md"
-            ) from None
+        found, view = self._detected(frame)
+        if found.stretched != self._stretched:  # known once the first output is seen
+            self._stretched = found.stretched
+            found, view = self._detected(frame)
         # Boxes far outside the picture overflow whatever is computed with them.
         near = (np.abs(found.quads) <= _FAR * max(self._width, self._height)).all(axis=(1, 2))
         with np.errstate(invalid="ignore", over="ignore"):
@@ -87,23 +95,42 @@ class DetectorLocator:
         usable = (found.scores >= self._confidence) & np.isfinite(found.scores) & near & (sides > 1).all(axis=1)
         quads, scores = found.quads[usable], found.scores[usable]
         best = np.argsort(-scores, kind="stable")[:_MOST]
-        moved = (quads[best] - [left, top]) / factor
+        moved = (quads[best] - view.origin) / view.factor
         locations = [
             Location(_quad(quad), min(float(score), 1.0)) for quad, score in zip(moved, scores[best], strict=True)
         ]
         return suppress(locations, self._overlap, nested=True)
 
-    def _letterbox(self, frame: Image) -> tuple[NDArray[np.float32], float, int, int]:
-        """The frame in the model's size with gray bars, the factor it was scaled by, and the bars' widths."""
+    def _detected(self, frame: Image) -> tuple[Detections, _View]:
+        """What the model says of a frame, and how the frame was shown to it."""
+        view = self._view(frame)
+        feeds: dict[str, NDArray] = {self._image.name: view.tensor.astype(self._image.dtype)}
+        if self._sized:
+            feeds[_SIZES] = np.array([[self._width, self._height]], np.int64)
+        outputs = self._engine.run(feeds)
+        named = {spec.name: outputs[spec.name] for spec in self._engine.outputs}
+        try:
+            return detections(named, (self._width, self._height), self._notes), view
+        except UnknownOutput as reason:
+            shapes = ", ".join(f"{name} [{'x'.join(map(str, np.shape(each)))}]" for name, each in named.items())
+            raise LpsrError(
+                f"{self._engine.name}: unknown detector output {shapes}: {reason}; known are YOLOv5 to YOLO12, "
+                "RT-DETR, oriented boxes and key points, see docs/streams.md"
+            ) from None
+
+    def _view(self, frame: Image) -> _View:
+        """The frame in the model's size: stretched, or in its proportions with gray bars."""
         height, width = frame.shape[:2]
-        factor = min(self._width / width, self._height / height)
-        inner = max(round(width * factor), 1), max(round(height * factor), 1)
+        factor = np.array([self._width / width, self._height / height])
+        if not self._stretched:
+            factor[:] = factor.min()
+        inner = max(round(width * factor[0]), 1), max(round(height * factor[1]), 1)
         left, top = (self._width - inner[0]) // 2, (self._height - inner[1]) // 2
         canvas = np.full((self._height, self._width, 3), _PAD, np.uint8)
-        interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+        interpolation = cv2.INTER_AREA if factor.max() < 1 else cv2.INTER_LINEAR
         canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(frame, inner, interpolation=interpolation)
         tensor = np.ascontiguousarray(canvas.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
-        return tensor, factor, left, top
+        return _View(tensor, factor, np.array([left, top]))
 
 
 def _quad(corners: NDArray[np.floating]) -> Quad:

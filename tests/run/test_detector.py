@@ -68,8 +68,11 @@ def shares(rows: np.ndarray) -> np.ndarray:
 
 
 def few(rows: np.ndarray) -> np.ndarray:
-    """Queries of RT-DETR: few, as fractions, and only one of each plate."""
-    rows = shares(rows[:, 1:301])
+    """Queries of RT-DETR: few, as fractions of a frame that was stretched to the input, and only one of each plate."""
+    rows = rows[:, 1:301].copy()
+    rows[..., 1] -= 80
+    rows[..., [1, 3]] *= 4 / 3
+    rows = shares(rows)
     rows[0, 4:, :4] = [0.5, 0.5, 0.1, 0.05]
     rows[0, 4:, 4:] = 0.01
     return rows
