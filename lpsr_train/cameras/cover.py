@@ -11,7 +11,7 @@ from lpsr_train.plates.style import PlateStyle
 
 COVERED = 0.28
 """Fraction of plates of which something is covered."""
-HIDDEN_FROM, HIDDEN_AT = 0.45, 0.75
+HIDDEN_FROM, HIDDEN_AT = 0.35, 0.65
 """Of a character's area: covered by less it counts as known, by more as hidden, and in between by degrees."""
 
 
@@ -39,14 +39,14 @@ def cover(face: Face, style: PlateStyle, rng: np.random.Generator) -> NDArray[np
     origin, size = face.corners[0], face.corners[2] - face.corners[0]
     height, width = face.picture.shape[:2]
     mask: NDArray[np.float32] = np.zeros((height, width), np.float32)
-    whole = rng.random() < 0.7  # characters are hidden rather than touched
+    whole = rng.random() < 0.6  # characters are hidden rather than touched
     first = int(rng.integers(7))
     last = min(first + (1 if rng.random() < 0.3 else 0), 6)
     low = origin + boxes[first, :2] * size
     high = origin + boxes[last, 2:] * size
     if not whole:
         span = high - low
-        part = rng.uniform(0.15, 0.6)
+        part = rng.uniform(0.15, 0.85)
         side = int(rng.integers(4))
         if side == 0:
             high[0] = low[0] + part * span[0]
