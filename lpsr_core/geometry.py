@@ -259,19 +259,22 @@ def padded_hr(crop: Image) -> Image:
     return resize(pad_to_plate(crop), HR_SIZE)
 
 
-def with_margin(crop: Image, share: float) -> Image:
+def with_margin(crop: Image, across: float, down: float) -> Image:
     """Widen or narrow a crop, as if it had been cut less or more tightly.
 
     Args:
         crop: uint8[H, W, 3].
-        share: of the width on the left and on the right, and of the height above and below; more than -0.5. What is
-            added repeats the outermost pixels, a negative share is cut off (a view, not a copy).
+        across: fraction of the width that is added on the left and on the right; more than -0.5. What is added repeats
+            the outermost pixels; a negative fraction is cut off.
+        down: fraction of the height that is added above and below, likewise.
     """
     height, width = crop.shape[:2]
-    up, left = round(share * height), round(share * width)
-    if share <= 0:
-        return crop[-up : height + up, -left : width + left]
-    return cv2.copyMakeBorder(crop, up, up, left, left, cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+    up, left = round(down * height), round(across * width)
+    cut = crop[max(-up, 0) : height - max(-up, 0), max(-left, 0) : width - max(-left, 0)]
+    up, left = max(up, 0), max(left, 0)
+    if not up and not left:
+        return cut
+    return cv2.copyMakeBorder(cut, up, up, left, left, cv2.BORDER_REPLICATE)  # type: ignore[return-value]
 
 
 def to_tensor(images: Sequence[Image] | Image) -> NDArray[np.float32]:

@@ -12,8 +12,9 @@ from lpsr_core.settings import Views as Views
 
 SURE = 0.9
 """Confidence from which the first look at a crop suffices."""
-MARGINS = (0.0, 0.06, -0.06)
-"""Shares of a crop's size that views add on every side: boxes differ in how tightly they hold the plate."""
+MARGINS = ((0.0, 0.0), (-0.03, 0.0), (-0.06, -0.06))
+"""Fractions of a crop's width and height that views add on every side: boxes differ in how tightly they hold the plate.
+On real crops it is width that they have too much of; a view that adds some is worse than any of these."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,12 @@ class View:
 
     Attributes:
         super_resolved: whether the generator enlarges it for the reader.
-        margin: share of the crop's width and height that is added on every side; negative where it is cut off.
+        margin: fractions of the crop's width and of its height that are added on every side; negative where they are
+            cut off.
     """
 
     super_resolved: bool
-    margin: float = 0.0
+    margin: tuple[float, float] = (0.0, 0.0)
 
     def of(self, crop: Image, direct: tuple[int, int]) -> Image:
         """Return the first network's input: uint8[16, 48, 3] when super-resolved, else of the reader's size.
@@ -35,7 +37,7 @@ class View:
             crop: uint8[H, W, 3] of any size.
             direct: width and height that the reader takes directly.
         """
-        cut = with_margin(crop, self.margin)
+        cut = with_margin(crop, *self.margin)
         return to_lr(cut) if self.super_resolved else to_read(cut, direct)
 
 

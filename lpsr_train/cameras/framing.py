@@ -51,7 +51,7 @@ def random_framing(rng: np.random.Generator, plate_ratio: float, without: Collec
     angle, shear = np.deg2rad(np.clip(rng.normal(0, 4.0), -12, 12)), rng.normal(0, 0.09)
     bend = rng.normal(0, 0.02 * width, (4, 2))
     stray = rng.normal(0, [0.012 * width, 0.035], (4, 2))
-    left, right = rng.uniform(-0.02, 0.1, 2) * width * (1.6 if rng.random() < 0.12 else 1.0)
+    left, right = rng.uniform(-0.03, 0.14, 2) * width * (1.6 if rng.random() < 0.12 else 1.0)
     above, below = rng.uniform(-0.06, 0.3, 2) * (1.6 if rng.random() < 0.12 else 1.0)
     if "margins" in without:
         left, right, above, below = 0.0, 0.0, 0.0, 0.0
