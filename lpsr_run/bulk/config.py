@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from lpsr_core.choices import choice
 from lpsr_core.errors import UsageError
+from lpsr_core.options import check_options, option
 from lpsr_run.config import RunConfig
 
 Kind = Literal["crops", "video"]
@@ -22,36 +22,30 @@ _DECIDES_READS = (
 """Options of a run that change what is read. The runtime and the number of workers do not."""
 
 
+_SOURCE = "A file, folder, glob, or a .csv or .parquet list of paths."
+
+
 @dataclass(frozen=True)
 class BulkConfig:
-    """Everything that decides what a bulk run does.
+    """Everything that decides what a bulk run does; the help of each option says what its field means.
 
     Attributes:
-        source: a file, a folder, a glob, or a list of inputs (.csv or .parquet).
-        kind: whether the inputs are plate crops, or videos and photographs.
-        out: folder of the shards.
-        column: of the list, the one that holds the paths.
-        format: of finished shards.
-        shard: results in one shard.
-        workers: processes that read; 0 for as many as the cluster has CPUs for.
-        threads: CPU threads of the models in each worker.
-        gpus: GPUs of each worker; a fraction shares one.
-        block: inputs in one task; 0 takes `BLOCK`.
-        address: of a running Ray cluster; None starts one on this machine and stops it at the end.
         run: options of the reading itself.
     """
 
-    source: str
-    kind: Kind = "crops"
-    out: str = "runs/bulk"
-    column: str = "path"
-    format: Format = "jsonl"
-    shard: int = 10_000
-    workers: int = 0
-    threads: int = 1
-    gpus: float = 0.0
-    block: int = 0
-    address: str | None = None
+    crops: str | None = option(f"Images that are plates already. {_SOURCE}", "PATH", None)
+    video: str | None = option(f"Videos and photographs. {_SOURCE} Not with --crops.", "PATH", None)
+    column: str = option("Column of the list that holds the paths.", "NAME", "path")
+    out: str = option("Folder of the results; an interrupted run goes on.", "DIR", "runs/bulk")
+    format: Format = option("Format of the shards.", default="jsonl", choices=FORMATS)
+    shard: int = option("Results in one shard.", "N", 10_000, least=1)
+    workers: int = option("Worker processes; 0 takes all CPUs.", "N", 0, least=0)
+    threads: int = option("CPU threads of the models in each worker.", "N", 1, least=1)
+    gpus: float = option("GPUs of each worker; a fraction shares one.", "N", 0.0, least=0)
+    block: int = option("Inputs in one task; 0 takes 64 crops or one video.", "N", 0, least=0)
+    address: str | None = option(
+        "Running Ray cluster.", "HOST:PORT", None, default_words="one of this machine, stopped at the end"
+    )
     run: RunConfig = field(default_factory=RunConfig)
 
     def check(self) -> None:
@@ -60,11 +54,20 @@ class BulkConfig:
         Raises:
             UsageError: with the option and the values that it takes.
         """
-        choice(self.format, FORMATS, "--format")
-        for name, least in (("shard", 1), ("workers", 0), ("threads", 1), ("block", 0), ("gpus", 0)):
-            if getattr(self, name) < least:
-                raise UsageError(f"--{name} is at least {least}, not {getattr(self, name)}")
+        if (self.crops is None) == (self.video is None):
+            raise UsageError("give exactly one of --crops and --video")
+        check_options(self)
         self.run.check_values()
+
+    @property
+    def source(self) -> str:
+        """A file, a folder, a glob, or a list of inputs (.csv or .parquet)."""
+        return self.crops or self.video or ""
+
+    @property
+    def kind(self) -> Kind:
+        """Whether the inputs are plate crops, or videos and photographs."""
+        return "video" if self.crops is None else "crops"
 
     @property
     def task_size(self) -> int:

@@ -226,7 +226,7 @@ def test_inputs_that_kill_their_workers_get_an_error_and_take_none_with_them(
     folder = crops(tmp_path / "in", 10)
     fake = FakePool(lambda name: name.endswith("0003.png"), twice=True)
     monkeypatch.setattr(run, "WorkerPool", fake)
-    config = BulkConfig(str(folder), out=str(tmp_path / "out"), block=4, run=reading)
+    config = BulkConfig(crops=str(folder), out=str(tmp_path / "out"), block=4, run=reading)
     summary = run_bulk(config)
     assert fake.blocks == [4, 1]
     found = {Path(str(each["input"])).name: each for each in lines(tmp_path / "out")}
@@ -260,7 +260,7 @@ def test_progress_has_rate_and_time_left_also_piped(tmp_path: Path, monkeypatch:
         ([], "give exactly one of --crops and --video"),
         (["--crops", "a", "--video", "b"], "give exactly one of --crops and --video"),
         (["--crops", "nowhere"], "nowhere: no such file or folder"),
-        (["--crops", "a", "--format", "xml"], "unknown --format 'xml'; there are: jsonl, parquet"),
+        (["--crops", "a", "--format", "xml"], "--format is one of jsonl, parquet, not 'xml'"),
         (["--crops", "a", "--shard", "0"], "--shard is at least 1, not 0"),
         (["--crops", "a", "--workers", "-1"], "--workers is at least 0, not -1"),
         (["--crops", "a", "--backend", "gpu"], "--backend is one of auto"),
@@ -297,7 +297,7 @@ def test_on_ray_with_a_run_stopped_a_worker_killed_and_a_poisoned_input_each_inp
 
     folder = crops(tmp_path / "in", 40)
     shutil.copyfile(folder / "0000.png", folder / "poison.png")
-    config = BulkConfig(str(folder), out=str(tmp_path / "out"), workers=2, block=4, shard=10, run=reading)
+    config = BulkConfig(crops=str(folder), out=str(tmp_path / "out"), workers=2, block=4, shard=10, run=reading)
     events: list[Callable[[Finished], None]] = []
     workers: list[int] = []
 
