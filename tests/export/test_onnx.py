@@ -72,6 +72,7 @@ def test_graphs_name_no_file_of_the_exporting_machine(exported: Path) -> None:
         assert b"lpsr_train/" not in data
 
 
+@pytest.mark.usefixtures("converted")
 def test_a_graph_that_differs_is_not_left_behind(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from lpsr_export.weights import export
 
@@ -81,6 +82,7 @@ def test_a_graph_that_differs_is_not_left_behind(run: Path, tmp_path: Path, monk
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("converted")
 @pytest.mark.parametrize(("storage", "share", "largest"), [("float16", 0.6, 0.02), ("int8", 0.45, 0.2)])
 def test_weights_stored_in_fewer_bits_are_single_again_when_loaded(
     run: Path, exported: Path, tmp_path: Path, storage: Storage, share: float, largest: float
@@ -136,6 +138,7 @@ def test_eight_bits_hold_wide_layers_each_channel_by_a_scale_of_its_own() -> Non
     assert np.allclose(back["narrow"], narrow, rtol=1e-3)
 
 
+@pytest.mark.usefixtures("converted")
 def test_exporting_again_drops_graphs_derived_from_the_old_ones(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +154,7 @@ def test_exporting_again_drops_graphs_derived_from_the_old_ones(
     assert not stale.with_suffix(".json").exists()
 
 
+@pytest.mark.usefixtures("converted")
 def test_rates_on_a_card_rest_on_as_many_plates_as_asked_for(run: Path, tmp_path: Path) -> None:
     from lpsr_export.weights.export import export_run
 

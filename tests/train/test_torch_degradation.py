@@ -147,11 +147,11 @@ def test_curves_fall_and_reach_the_evaluations_target() -> None:
 
 
 def test_noise_goes_on_until_its_target() -> None:
-    targets = torch.full((COUNT,), 0.1)
-    found = methods.noise(on_canvas(CROPS), targets, generator())
-    reached = [ssim(picture(found, index), crop, 1.0) for index, crop in enumerate(CROPS)]
+    crops = CROPS[:4]  # each takes a second
+    found = methods.noise(on_canvas(crops), torch.full((len(crops),), 0.1), generator())
+    reached = [ssim(picture(found, index), crop, 1.0) for index, crop in enumerate(crops)]
     others = [
-        ssim(degradation.noise(crop, np.random.default_rng(index), 0.1), crop, 1.0) for index, crop in enumerate(CROPS)
+        ssim(degradation.noise(crop, np.random.default_rng(index), 0.1), crop, 1.0) for index, crop in enumerate(crops)
     ]
     assert max(reached) < 0.105
     assert np.mean(reached) == pytest.approx(np.mean(others), abs=0.03)
