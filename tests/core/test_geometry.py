@@ -22,6 +22,7 @@ from lpsr_core.geometry import (
     to_images,
     to_lr,
     to_tensor,
+    with_margin,
     within,
 )
 
@@ -176,3 +177,14 @@ def test_crops_fit_within_a_size_and_keep_their_ratio(size: tuple[int, int], exp
     assert found.shape == (*expected, 3)
     assert (found == 70).all()
     assert (found is crop) == (size == expected)
+
+
+def test_margins_are_fractions_of_each_side_and_cut_or_repeat_its_edge() -> None:
+    crop = np.arange(20 * 100 * 3, dtype=np.uint32).reshape(20, 100, 3).astype(np.uint8)
+    np.testing.assert_array_equal(with_margin(crop, -0.1, 0.0), crop[:, 10:90])
+    np.testing.assert_array_equal(with_margin(crop, 0.0, -0.1), crop[2:18])
+    wider = with_margin(crop, 0.05, -0.1)
+    assert wider.shape == (16, 110, 3)
+    np.testing.assert_array_equal(wider[:, 5:105], crop[2:18])
+    assert (wider[:, :5] == crop[2:18, :1]).all()
+    assert (wider[:, 105:] == crop[2:18, -1:]).all()
