@@ -12,7 +12,7 @@ from lpsr_core.settings import Views as Views
 
 SURE = 0.9
 """Confidence from which the first look at a crop suffices."""
-MARGINS = ((0.0, 0.0), (-0.03, 0.0), (-0.06, -0.06))
+MARGINS = ((0.0, 0.0), (-0.03, -0.06), (-0.06, 0.0))
 """Fractions of a crop's width and height that views add on every side: boxes differ in how tightly they hold the plate.
 On real crops it is width that they have too much of; a view that adds some is worse than any of these."""
 
@@ -49,11 +49,13 @@ def first_view(super_resolve: SuperResolve, crop: Image) -> View:
 
 
 def further_views(super_resolve: SuperResolve, first: View) -> tuple[View, ...]:
-    """Return the other views of a crop whose first look is not sure: all margins, of wide crops in `auto` both ways.
+    """Return the other views of a crop whose first look is not sure: all margins, and in `auto` the other way as well.
 
-    A narrow crop that is read directly as well is read no better: on real crops 33 pixels wide 72.2 % instead of 73.4.
+    Wide crops are read in every margin both ways. Narrow ones are read directly only once: three times are no better
+    at 40 pixels, and worse at 33.
     """
-    both = super_resolve == "auto" and not first.super_resolved
-    ways = (False, True) if both else (first.super_resolved,)
-    views = tuple(View(way, margin) for way in ways for margin in MARGINS)
+    ways = (False, True) if super_resolve == "auto" and not first.super_resolved else (first.super_resolved,)
+    views = [View(way, margin) for way in ways for margin in MARGINS]
+    if super_resolve == "auto" and first.super_resolved:
+        views.append(View(False, MARGINS[1]))
     return tuple(view for view in views if view != first)
