@@ -52,7 +52,7 @@ def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def converted(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exports of the run take the graphs that were made of it before: converting takes ten times as long as the rest."""
+    """Exports of the run take the graphs that were made of it before: converting takes longer than all the rest."""
     from lpsr_export.graph.graphs import load_graph, save_graph
 
     def export(network: object, role: str, path: Path) -> object:
