@@ -175,7 +175,7 @@ def test_what_is_covered_is_not_known():
         assert covered.max() <= 1
         hidden += int((known(covered) == 0).sum())
     assert hidden > 15
-    assert known(np.array([0.0, 0.3, 0.6, 0.8])).tolist() == pytest.approx([1, 1, 0.5, 0])
+    assert known(np.array([0.0, 0.3, 0.5, 0.7])).tolist() == pytest.approx([1, 1, 0.5, 0])
 
 
 def test_shots_are_the_same_whenever_they_are_made(shots):
