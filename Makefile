@@ -16,7 +16,7 @@ run: $(VENV)/.run
 
 test: $(VENV)/.test checks
 
-checks: lint types docs unit unit-networks unit-runtime wheel
+checks: lint types docs unit wheel
 
 lint:
 	$(BIN)/ruff check .
