@@ -54,8 +54,8 @@ def further_views(super_resolve: SuperResolve, first: View) -> tuple[View, ...]:
     Wide crops are read in every margin both ways. Narrow ones are read directly only once: three times are no better
     at 40 pixels, and worse at 33.
     """
-    ways = (False, True) if super_resolve == "auto" and not first.super_resolved else (first.super_resolved,)
-    views = [View(way, margin) for way in ways for margin in MARGINS]
-    if super_resolve == "auto" and first.super_resolved:
-        views.append(View(False, MARGINS[1]))
+    views = [View(first.super_resolved, margin) for margin in MARGINS]
+    if super_resolve == "auto":
+        others = MARGINS[1:2] if first.super_resolved else MARGINS
+        views += [View(not first.super_resolved, margin) for margin in others]
     return tuple(view for view in views if view != first)

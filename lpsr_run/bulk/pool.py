@@ -156,7 +156,8 @@ class WorkerPool:
             )
         except Exception as error:
             where = "on this machine" if local else f"at {redact(str(config.address))}"
-            raise LpsrError(f"Ray does not start {where}: {_reason(error)}; see /tmp/ray/session_latest/logs") from None
+            logs = "see session_latest/logs in Ray's temporary folder"
+            raise LpsrError(f"Ray does not start {where}: {_reason(error)}; {logs}") from None
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.max_errored_blocks = -1
