@@ -17,7 +17,7 @@ from lpsr_train.cameras.absent import COUNTS, absent_scene
 from lpsr_train.cameras.camera import _NEUTRAL, STEPS, Encoding, Surveillance, random_camera
 from lpsr_train.cameras.chain import Scene, crop_size, film, ideal
 from lpsr_train.cameras.cover import character_boxes, cover, known
-from lpsr_train.cameras.framing import random_framing, visible
+from lpsr_train.cameras.framing import Framing, random_framing, visible
 from lpsr_train.cameras.shots import (
     GROUP,
     HOPELESS,
@@ -161,6 +161,13 @@ def test_a_cut_crop_loses_its_outer_characters():
         cut += bool(min(inside[0], inside[6]) < 0.3)
     assert whole > 200
     assert 3 <= cut < 60
+
+
+@pytest.mark.parametrize(("shift", "seen"), [(0.0, [1, 1]), (-0.2, [0, 1]), (0.2, [1, 0])])
+def test_what_lies_beyond_either_edge_is_not_visible(shift, seen):
+    boxes = np.array([[0.02, 0.2, 0.12, 0.8], [0.88, 0.2, 0.98, 0.8]])
+    framing = Framing(np.array([[1, 0, shift], [0, 1, 0], [0, 0, 1]], np.float64), 3.0)
+    assert visible(framing, boxes).tolist() == seen
 
 
 def test_what_is_covered_is_not_known():
