@@ -15,13 +15,14 @@ from lpsr_serve.access.middleware import error as answer
 from lpsr_serve.api.pictures import NotAPictureError, TooManyPixelsError
 from lpsr_serve.api.schemas import Error
 from lpsr_serve.cameras.fleet import SourceExistsError, TooManySourcesError, UnknownSourceError
-from lpsr_serve.inference.pool import BusyError
+from lpsr_serve.inference.pool import BusyError, StoppingError
 from lpsr_serve.jobs.queue import UnknownJobError
 
 _log = logging.getLogger("lpsr.serve")
 RETRY = {"retry-after": "2"}
 _STATUS: tuple[tuple[type[LpsrError], int], ...] = (
-    (BusyError, 503),
+    (BusyError, 429),
+    (StoppingError, 503),
     (TooManyPixelsError, 413),
     (NotAPictureError, 415),
     (UnknownJobError, 404),
@@ -38,8 +39,8 @@ _MEANING = {
     413: "The body or the picture is too large.",
     415: "Not a file that can be decoded.",
     422: "A parameter is missing, or has a value that cannot be meant.",
-    429: "Too many requests; `Retry-After` says for how many seconds.",
-    503: "The server is busy; `Retry-After` says for how many seconds.",
+    429: "Too many requests, of this key or of all; `Retry-After` says for how many seconds.",
+    503: "Not read in time, or the server is being stopped; `Retry-After` says for how many seconds.",
 }
 
 
@@ -55,7 +56,7 @@ def add_handlers(app: FastAPI) -> None:
     async def failed(request: Request, failure: LpsrError) -> JSONResponse:
         for kind, status in _STATUS:
             if isinstance(failure, kind):
-                return answer(status, str(failure), RETRY if status == 503 else None)
+                return answer(status, str(failure), RETRY if status in (429, 503) else None)
         _log.error("%s %s: %s", request.method, request.url.path, failure)
         return answer(503, str(failure), RETRY)
 

@@ -82,7 +82,7 @@ def event_routes(server: Server, newsroom: Newsroom) -> APIRouter:
         summary="New reads as they come",
         response_class=StreamingResponse,
         responses={
-            **responses(503),
+            **responses(),
             200: {"content": {"text/event-stream": {}}, "description": "Server-sent events, named `read`."},
         },
     )

@@ -49,6 +49,8 @@ def reading_routes(server: Server) -> APIRouter:
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), server.config.timeout)
         except asyncio.TimeoutError:
+            if future.cancelled():
+                raise BusyError(f"no worker was free for {server.config.timeout:g} s; come again later") from None
             raise HTTPException(503, f"not read within {server.config.timeout:g} s; come again later", RETRY) from None
 
     def read(file: ReceivedFile) -> dict[str, Any]:

@@ -15,7 +15,11 @@ _Task = tuple[Callable[[], Any], "Future[Any]"]
 
 
 class BusyError(LpsrError):
-    """The queue is full, or the server is being stopped; the same request may succeed later."""
+    """As many wait already as may; the same request may succeed later."""
+
+
+class StoppingError(LpsrError):
+    """The server is being stopped."""
 
 
 class WorkerPool:
@@ -50,10 +54,11 @@ class WorkerPool:
 
         Raises:
             BusyError: the queue is full.
+            StoppingError: the pool is being closed.
         """
         future: Future[Value] = Future()
         if self._stopping:
-            raise BusyError("the server is being stopped")
+            raise StoppingError("the server is being stopped")
         if self._queue.qsize() >= self._most:
             raise BusyError(f"{self._most} requests are waiting already; come again later")
         try:
@@ -71,7 +76,7 @@ class WorkerPool:
             except queue.Empty:
                 break
             if task is not None:
-                task[1].set_exception(BusyError("the server is being stopped"))
+                task[1].set_exception(StoppingError("the server is being stopped"))
         for _ in self._threads:
             self._queue.put(None)
         for thread in self._threads:

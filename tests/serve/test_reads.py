@@ -131,7 +131,7 @@ def test_videos_are_cancelled_and_bounded(make_client: Any, video: Path, monkeyp
     jobs = client.app_state["server"].jobs
     monkeypatch.setattr(jobs, "_read", lambda job: job.stop.wait(60))
     places = []
-    for status in (202, 202, 503):
+    for status in (202, 202, 429):
         answer = client.post("/api/v1/videos", content=video.read_bytes())
         assert answer.status_code == status
         places.append(answer.headers.get("location"))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
+import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -99,13 +101,32 @@ def test_forms_that_cannot_be_taken_apart_are_refused(make_client: Make) -> None
     assert not stored(client)
 
 
+def test_who_waited_in_vain_is_told_apart_from_a_picture_that_took_too_long(
+    make_client: Any, picture: Path, monkeypatch: Any
+) -> None:
+    client = make_client(timeout=1.0, workers=1)
+    gate = threading.Event()
+    monkeypatch.setattr(client.app_state["server"].networks, "read", lambda image: [gate.wait(30)][1:])
+
+    def status(_: int) -> int:
+        answer = client.post("/api/v1/read", content=picture.read_bytes())
+        assert int(answer.headers["retry-after"]) > 0
+        return int(answer.status_code)
+
+    try:
+        with ThreadPoolExecutor(2) as clients:
+            assert sorted(clients.map(status, range(2))) == [429, 503]
+    finally:
+        gate.set()
+
+
 def test_a_full_queue_is_told_with_when_to_come_again(client: Any, picture: Path, monkeypatch: Any) -> None:
     def full(call: object) -> None:
         raise BusyError("32 requests are waiting already; come again later")
 
     monkeypatch.setattr(client.app_state["server"].pool, "submit", full)
     answer = client.post("/api/v1/read", content=picture.read_bytes())
-    assert answer.status_code == 503
+    assert answer.status_code == 429
     assert int(answer.headers["retry-after"]) > 0
     assert not stored(client)
 

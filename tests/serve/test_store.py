@@ -13,7 +13,7 @@ import pytest
 from lpsr_core.errors import LpsrError
 from lpsr_run.sinks import SqliteSink
 from lpsr_run.sinks.base import Record
-from lpsr_serve.inference.pool import BusyError, WorkerPool
+from lpsr_serve.inference.pool import BusyError, StoppingError, WorkerPool
 from lpsr_serve.inference.turns import Turns
 from lpsr_serve.store.places import Places
 from lpsr_serve.store.reads import ReadFilter, ReadStore
@@ -158,5 +158,5 @@ def test_a_pool_refuses_what_would_wait_too_long() -> None:
     with pytest.raises(ZeroDivisionError):
         waiting[1].result(10)
     pool.close()
-    with pytest.raises(BusyError):
+    with pytest.raises(StoppingError):
         pool.submit(lambda: 4)
