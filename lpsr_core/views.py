@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from lpsr_core.geometry import DIRECT_WIDTH, Image, to_lr, to_read, with_margin
 from lpsr_core.settings import SUPER_RESOLVE as SUPER_RESOLVE
 from lpsr_core.settings import VIEWS as VIEWS
@@ -12,9 +14,6 @@ from lpsr_core.settings import Views as Views
 
 SURE = 0.9
 """Confidence from which the first look at a crop suffices."""
-MARGINS = ((0.0, 0.0), (-0.03, -0.06), (-0.06, 0.0))
-"""Fractions of a crop's width and height that views add on every side: boxes differ in how tightly they hold the plate.
-On real crops it is width that they have too much of; a view that adds some is worse than any of these."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +24,12 @@ class View:
         super_resolved: whether the generator enlarges it for the reader.
         margin: fractions of the crop's width and of its height that are added on every side; negative where they are
             cut off.
+        inverted: whether it is shown as its negative.
     """
 
     super_resolved: bool
     margin: tuple[float, float] = (0.0, 0.0)
+    inverted: bool = False
 
     def of(self, crop: Image, direct: tuple[int, int]) -> Image:
         """Return the first network's input: uint8[16, 48, 3] when super-resolved, else of the reader's size.
@@ -38,7 +39,18 @@ class View:
             direct: width and height that the reader takes directly.
         """
         cut = with_margin(crop, *self.margin)
-        return to_lr(cut) if self.super_resolved else to_read(cut, direct)
+        shown = to_lr(cut) if self.super_resolved else to_read(cut, direct)
+        return np.asarray(255 - shown if self.inverted else shown)
+
+
+NARROWER = ((-0.03, -0.06), (-0.06, 0.0))
+"""Margins of further views: boxes differ in how tightly they hold the plate. On real crops it is width that they have
+too much of; a view that adds some is worse than any of these."""
+DIRECT = (View(False), View(False, NARROWER[0], inverted=True), View(False, NARROWER[1]))
+"""Views without the generator. The networks know light characters on dark plates as well as dark ones on light, and err
+differently on the two: a negative among the views is worth more than another margin."""
+SUPER_RESOLVED = (View(True), View(True, inverted=True), View(True, NARROWER[0]), View(True, NARROWER[1]))
+"""Views through the generator."""
 
 
 def first_view(super_resolve: SuperResolve, crop: Image) -> View:
@@ -49,13 +61,12 @@ def first_view(super_resolve: SuperResolve, crop: Image) -> View:
 
 
 def further_views(super_resolve: SuperResolve, first: View) -> tuple[View, ...]:
-    """Return the other views of a crop whose first look is not sure: all margins, and in `auto` the other way as well.
+    """Return the other views of a crop whose first look is not sure.
 
-    Wide crops are read in every margin both ways. Narrow ones are read directly only once: three times are no better
-    at 40 pixels, and worse at 33.
+    In `auto` a wide crop is read both ways. A narrow one is read through the generator alone: direct views gain nothing
+    between 33 and 48 pixels.
     """
-    views = [View(first.super_resolved, margin) for margin in MARGINS]
-    if super_resolve == "auto":
-        others = MARGINS[1:2] if first.super_resolved else MARGINS
-        views += [View(not first.super_resolved, margin) for margin in others]
+    views: tuple[View, ...] = SUPER_RESOLVED if first.super_resolved else DIRECT
+    if super_resolve == "auto" and not first.super_resolved:
+        views += SUPER_RESOLVED
     return tuple(view for view in views if view != first)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from lpsr_core.decode import decode, log_softmax
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import DIRECT_WIDTH, HR_SIZE, READ_SIZE, to_tensor
 from lpsr_core.layouts import DEFAULT_LAYOUTS, MERCOSUR, Layout
-from lpsr_core.views import MARGINS, SuperResolve, View, Views
+from lpsr_core.views import DIRECT, SUPER_RESOLVED, SuperResolve, View, Views
 from lpsr_run.engines.backends import open_engine
 from lpsr_run.engines.base import Engine, Passed, Pending, TensorSpec
 from lpsr_run.engines.onnx_chain import OnnxChain
@@ -24,9 +25,6 @@ from lpsr_run.sources import Frame
 
 TEXTS = ["ABC1234", "XYZ9Q87", "QQQ0A00", "KLM5555", "ZZZ9Z99", "AAA0000", "RST1B23", "BCD2E46", "FGH8I90"]
 WIDTHS = [120, 40, 96, 95, 200, 48, 33, 300, 60]
-
-
-BOTH_WAYS = [View(way, margin) for way in (False, True) for margin in MARGINS]
 
 
 class Counting:
@@ -94,21 +92,29 @@ def test_the_batch_does_not_change_the_result(models: Path) -> None:
 
 @pytest.mark.parametrize(
     ("super_resolve", "expected"),
-    [("auto", BOTH_WAYS), ("always", BOTH_WAYS[len(MARGINS) :]), ("never", BOTH_WAYS[: len(MARGINS)])],
+    [("auto", [*DIRECT, *SUPER_RESOLVED]), ("always", [*SUPER_RESOLVED]), ("never", [*DIRECT])],
 )
 @pytest.mark.parametrize("width", [60, 200])
 def test_crops_whose_first_look_is_not_sure_are_read_in_every_view(
     models: Path, super_resolve: SuperResolve, expected: list[View], width: int
 ) -> None:
     crop = unreadable(width)
-    if super_resolve == "auto" and width < DIRECT_WIDTH:  # narrow crops are read directly once
-        expected = [*BOTH_WAYS[len(MARGINS) :], View(False, MARGINS[1])]
+    if super_resolve == "auto" and width < DIRECT_WIDTH:  # narrow crops are not read directly
+        expected = [*SUPER_RESOLVED]
     batch = make(models, super_resolve).read([paint("ABC1234", 120), crop, paint("XYZ1A23", 60)])
     np.testing.assert_allclose(batch.log_probs[1], mean_of(models, crop, expected), atol=1e-4)
     np.testing.assert_allclose(np.exp(batch.log_probs).sum(axis=2), 1, atol=1e-5)
     assert [decode(batch.log_probs[index]).text for index in (0, 2)] == ["ABC1234", "XYZ1A23"]
     assert batch.super_resolved[1] == (super_resolve != "never")
     assert (batch.sr[1] is None) == (super_resolve == "never")
+
+
+@pytest.mark.parametrize("view", [*DIRECT, *SUPER_RESOLVED])
+def test_a_view_may_show_the_negative(view: View) -> None:
+    crop = paint("ABC1234", 120)
+    shown, plain = view.of(crop, HR_SIZE), replace(view, inverted=False).of(crop, HR_SIZE)
+    assert (shown == (255 - plain if view.inverted else plain)).all()
+    assert shown.dtype == np.uint8
 
 
 def test_the_picture_is_that_of_the_crop_as_it_is(models: Path) -> None:
@@ -124,7 +130,7 @@ def test_sure_crops_are_looked_at_once_and_all_others_in_one_more_pass(models: P
     plates.read([paint("ABC1234", 60)] * 5)
     assert (reader.passes, generator.passes) == ([5], [5])
     plates.read([paint("ABC1234", 60), unreadable(60, 20), unreadable(61, 20)])
-    further = 2 * (len(MARGINS) - 1)
+    further = 2 * (len(SUPER_RESOLVED) - 1)
     assert (reader.passes, generator.passes) == ([5, 3, further], [5, 3, further])
 
 
