@@ -103,7 +103,7 @@ class TrainConfig:
         open_share: share of plates drawn with open typefaces, where the machine has them.
         seed: of the pool, the order, and the networks' first weights.
         clahe: equalises the HR pictures' contrast (limit 4, 2x2 tiles), as the authors' code does.
-        bf16: bfloat16 autocast.
+        bf16: bfloat16 autocast, where the device has it.
     """
 
     task: Task = "sr"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -35,7 +35,7 @@ def build(
     ] = None,
     crops: Annotated[int, typer.Option(help="Number of crops for the comparison with FP32.", min=1)] = 256,
     strings: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(
             help="Minimum percentage of crops whose text agrees with FP32. A lower value quantises more "
             "layers (default: 98 for INT8, 99.5 otherwise)",
@@ -61,7 +61,7 @@ def build(
         bool, typer.Option("--embed-plugin", help="Embed the plugin library in the engines.")
     ] = False,
     plugin: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Plugin library (default: an earlier build, or a new one)"),
     ] = None,
     sm: Sms = None,

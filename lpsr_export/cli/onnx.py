@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -23,7 +23,7 @@ def onnx(
         int, typer.Option(help="Number of unseen plates for the recognition rates on the card; 0 omits them.", min=0)
     ] = 500,
     reader: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Run whose reader evaluates the pictures for the card (default: the run's own)"),
     ] = None,
     store: Store = "float32",

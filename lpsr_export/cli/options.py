@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -12,25 +12,25 @@ from lpsr_core.errors import need
 from lpsr_core.model_folders import user_folder
 
 Models = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(help="Folder of the FP32 graphs (default: where the model of that name is)."),
 ]
 Out = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(help="Output folder (default: LPSR_MODELS, or ~/.local/share/lpsr)."),
 ]
 Sms = Annotated[
-    Optional[list[int]],  # noqa: UP045
+    list[int] | None,
     typer.Option(
         help="Compute capability to build for, such as 87 for 8.7. Repeatable (default: this machine's "
         "GPUs; all for tensorrt-rtx)"
     ),
 ]
 Headers = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(help="Folder of TensorRT or of its headers (default: the usual system folders)"),
 ]
-Compiler = Annotated[Optional[Path], typer.Option(help="CUDA compiler (default: nvcc)")]  # noqa: UP045
+Compiler = Annotated[Path | None, typer.Option(help="CUDA compiler (default: nvcc)")]
 Store = Annotated[
     str,
     typer.Option(help="Storage type of the weights: float32, float16 or int8. They are converted to FP32 when loaded."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -16,7 +16,7 @@ def plugin(
     sm: Sms = None,
     tensorrt: Headers = None,
     compiler: Compiler = None,
-    folder: Annotated[Optional[Path], typer.Option(help="Build folder (default: ~/.cache/lpsr/plugins)")] = None,  # noqa: UP045
+    folder: Annotated[Path | None, typer.Option(help="Build folder (default: ~/.cache/lpsr/plugins)")] = None,
     debug: Debug = False,
 ) -> None:
     """Build the TensorRT plugin for deformable convolutions, or find an earlier build."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -22,7 +22,7 @@ def graph(
     out: Annotated[Path, typer.Option(help="Output folder.")],
     fp32: Annotated[bool, typer.Option("--fp32", help="Write FP32 graphs (default: FP16)")] = False,
     plans: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Folder of engines made by lpsr-export build, for Triton to serve instead of graphs."),
     ] = None,
     lower_deform_conv: Annotated[
@@ -63,7 +63,7 @@ def adopt(
     plan: Annotated[Path, typer.Argument(help="Engine that another tool built from a graph of lpsr-export graph.")],
     role: Annotated[str, typer.Option(help="Role of the engine: generator or reader.")],
     fp32: Annotated[bool, typer.Option("--fp32", help="The engine has FP32 precision (default: FP16)")] = False,
-    plugin: Annotated[Optional[Path], typer.Option(help="Plugin library that the engine needs.")] = None,  # noqa: UP045
+    plugin: Annotated[Path | None, typer.Option(help="Plugin library that the engine needs.")] = None,
     name: Annotated[str, typer.Option(help="Name of the models.")] = "lite",
     models: Models = None,
     out: Out = None,

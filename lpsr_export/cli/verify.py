@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -16,7 +16,7 @@ def verify(
     first: Annotated[Path, typer.Argument(help="Reference graph or engine, such as the FP32 graph.")],
     second: Annotated[Path, typer.Argument(help="Graph or engine to compare with the reference.")],
     crops: Annotated[int, typer.Option(help="Number of rendered crops for the comparison.", min=1)] = 256,
-    worst: Annotated[Optional[Path], typer.Option(help="Output PNG with the crops that differ most.")] = None,  # noqa: UP045
+    worst: Annotated[Path | None, typer.Option(help="Output PNG with the crops that differ most.")] = None,
     reader: Annotated[
         Path | None, typer.Option(help="Reader graph for the generator's pictures (default: the one beside FIRST)")
     ] = None,

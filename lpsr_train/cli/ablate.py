@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -24,7 +24,7 @@ def ablate(
     seeds: Annotated[int, typer.Option(help="Number of runs (seeds) per row.", min=1)] = 2,
     pairs: Annotated[int, typer.Option(help="Number of pairs to render.", min=1)] = 81920,
     plates: Annotated[int, typer.Option(help="Number of unseen test plates.", min=1)] = 2000,
-    pool: Annotated[Optional[Path], typer.Option(help="Folder of the rendered dataset (default: OUT/pool)")] = None,  # noqa: UP045
+    pool: Annotated[Path | None, typer.Option(help="Folder of the rendered dataset (default: OUT/pool)")] = None,
     workers: Annotated[int, typer.Option(help="Number of rendering processes.", min=1)] = 2,
     debug: Debug = False,
 ) -> None:

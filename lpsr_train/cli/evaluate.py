@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional, get_args
+from typing import Annotated, get_args
 
 import typer
 
@@ -15,14 +15,14 @@ from lpsr_train.terminal import need_torch, progress_bar
 
 def evaluate(
     weights: Annotated[list[str], typer.Option(help="Folder of a run, or NAME=FOLDER. Repeatable.")],
-    data: Annotated[Optional[str], typer.Option(help="Folder of labelled plates (default: rendered plates)")] = None,  # noqa: UP045
+    data: Annotated[str | None, typer.Option(help="Folder of labelled plates (default: rendered plates)")] = None,
     degradation: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Degradation: blur (as in the paper), noise, camera, hard or none (default: blur)"),
     ] = None,
-    count: Annotated[Optional[int], typer.Option(help="Number of rendered plates (default: 2000)", min=1)] = None,  # noqa: UP045
+    count: Annotated[int | None, typer.Option(help="Number of rendered plates (default: 2000)", min=1)] = None,
     rectified: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(
             help="Fraction of rendered plates that are cropped rectified and tight, as in the paper (default: 1)",
             min=0,
@@ -30,20 +30,20 @@ def evaluate(
         ),
     ] = None,
     pair_list: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option("--list", help="List of pairs (HR;LR;split) to evaluate instead."),
     ] = None,
     split: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Split of the list: training, validation or testing (default: testing)"),
     ] = None,
-    lr_weights: Annotated[Optional[Path], typer.Option(help="Run of a reader trained on LR pictures.")] = None,  # noqa: UP045
+    lr_weights: Annotated[Path | None, typer.Option(help="Run of a reader trained on LR pictures.")] = None,
     reader: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Run whose reader reads all pictures (default: the first run's own, which was its guide)"),
     ] = None,
     sampling_steps: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(help="Sampling steps of SR3; 0 for all, as in the paper (default: each run's own)", min=0),
     ] = None,
     timed: Annotated[
@@ -52,16 +52,16 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Random seed of rendered plates and noise.", min=0)] = 7_000_004,
     device: Annotated[str, typer.Option(help="Device: auto, cpu or cuda.")] = "auto",
     table: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             help="Table of the paper to show for comparison: I (degraded plates) or III (real LR) "
             "(default: III for a list)"
         ),
     ] = None,
-    sheet: Annotated[Optional[Path], typer.Option(help="Output PNG with LR / SR / HR of the first plates.")] = None,  # noqa: UP045
+    sheet: Annotated[Path | None, typer.Option(help="Output PNG with LR / SR / HR of the first plates.")] = None,
     worst: Annotated[Path | None, typer.Option(help="Output PNG with the first run's ten worst plates.")] = None,
-    confusion: Annotated[Optional[Path], typer.Option(help="Output PNG of the first run's confusion matrix.")] = None,  # noqa: UP045
-    json_out: Annotated[Optional[Path], typer.Option("--json", help="Output JSON file with the figures.")] = None,  # noqa: UP045
+    confusion: Annotated[Path | None, typer.Option(help="Output PNG of the first run's confusion matrix.")] = None,
+    json_out: Annotated[Path | None, typer.Option("--json", help="Output JSON file with the figures.")] = None,
     debug: Debug = False,
 ) -> None:
     """Evaluate runs as in the paper's tables: recognition rates with intervals, image quality, time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,13 +31,13 @@ def fit(
             "auxiliary (auxiliary reader) or judge."
         ),
     ] = "lite",
-    config: Annotated[Optional[Path], typer.Option(help="TOML file with training options.")] = None,  # noqa: UP045
-    steps: Annotated[Optional[int], typer.Option(help="Number of training steps.", min=1)] = None,  # noqa: UP045
-    batch: Annotated[Optional[int], typer.Option(help="Batch size in plates.", min=2)] = None,  # noqa: UP045
-    pairs: Annotated[Optional[int], typer.Option(help="Number of pairs to render.", min=1)] = None,  # noqa: UP045
-    pool: Annotated[Optional[Path], typer.Option(help="Folder of the rendered dataset (default: OUT/pool)")] = None,  # noqa: UP045
+    config: Annotated[Path | None, typer.Option(help="TOML file with training options.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Number of training steps.", min=1)] = None,
+    batch: Annotated[int | None, typer.Option(help="Batch size in plates.", min=2)] = None,
+    pairs: Annotated[int | None, typer.Option(help="Number of pairs to render.", min=1)] = None,
+    pool: Annotated[Path | None, typer.Option(help="Folder of the rendered dataset (default: OUT/pool)")] = None,
     fresh: Annotated[
-        Optional[bool],  # noqa: UP045
+        bool | None,
         typer.Option(
             "--fresh/--no-fresh",
             help="Degrade plates anew each time they are drawn (default: for batches of 128 and more on CUDA)",
@@ -50,10 +50,10 @@ def fit(
         Path | None, typer.Option("--list", help="Train on a list of HR;LR;split lines instead of rendered plates.")
     ] = None,
     layouts: Annotated[str, typer.Option(help="Layouts of the plates, such as argentina,LLDDDLL.")] = "",
-    init: Annotated[Optional[Path], typer.Option(help="Run whose weights are the starting point.")] = None,  # noqa: UP045
-    guide: Annotated[Optional[Path], typer.Option(help="Run whose reader is the guide and stays fixed.")] = None,  # noqa: UP045
+    init: Annotated[Path | None, typer.Option(help="Run whose weights are the starting point.")] = None,
+    guide: Annotated[Path | None, typer.Option(help="Run whose reader is the guide and stays fixed.")] = None,
     auxiliary: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             "--auxiliary",
             "--second",
@@ -61,11 +61,11 @@ def fit(
         ),
     ] = None,
     shown: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Run on whose super-resolved pictures the reader (auxiliary, judge) is trained, too."),
     ] = None,
     seconds: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(help="Training time in seconds; the learning-rate schedule ends with it.", min=0),
     ] = None,
     workers: Annotated[int, typer.Option(help="Number of rendering processes.", min=1)] = 2,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
@@ -34,7 +34,7 @@ def fuse(
     ] = "synthetic",
     tracks: Annotated[bool, typer.Option("--tracks", help="--data holds tracks with their own frames.")] = False,
     degradation: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Degradation: blur (as in the paper), noise, camera, hard or none (default: hard)"),
     ] = None,
     reader: Annotated[
@@ -42,7 +42,7 @@ def fuse(
     ] = None,
     count: Annotated[int, typer.Option(help="Number of rendered plates.", min=1)] = 500,
     seed: Annotated[int, typer.Option(help="Random seed of plates, shifts and noise.", min=0)] = 7_000_007,
-    json_out: Annotated[Optional[Path], typer.Option("--json", help="Output JSON file with the figures.")] = None,  # noqa: UP045
+    json_out: Annotated[Path | None, typer.Option("--json", help="Output JSON file with the figures.")] = None,
     debug: Debug = False,
 ) -> None:
     """Measure recognition rates from one, three and five fused frames of each plate."""

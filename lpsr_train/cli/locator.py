@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def locator(
     out: Annotated[Path, typer.Option(help="Output folder of the run; run again to resume.")],
-    steps: Annotated[Optional[int], typer.Option(help="Number of training steps.", min=1)] = None,  # noqa: UP045
+    steps: Annotated[int | None, typer.Option(help="Number of training steps.", min=1)] = None,
     seconds: Annotated[
         float | None, typer.Option(help="Training time in seconds, unless --steps ends it before.", min=1)
     ] = None,
@@ -27,19 +27,19 @@ def locator(
         float | None,
         typer.Option(help="Interval in seconds at which half-precision weights are written to OUT/weights.", min=1),
     ] = None,
-    validate_every: Annotated[Optional[int], typer.Option(help="Number of steps between validations.", min=1)] = None,  # noqa: UP045
+    validate_every: Annotated[int | None, typer.Option(help="Number of steps between validations.", min=1)] = None,
     ema: Annotated[
         float | None, typer.Option(help="Decay of the moving average of the weights.", min=0, max=0.99999)
     ] = None,
-    bf16: Annotated[Optional[bool], typer.Option(help="Train in bfloat16.")] = None,  # noqa: UP045
-    batch: Annotated[Optional[int], typer.Option(help="Batch size in windows.", min=1)] = None,  # noqa: UP045
+    bf16: Annotated[bool | None, typer.Option(help="Train in bfloat16, where the device has it.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Batch size in windows.", min=1)] = None,
     window: Annotated[int | None, typer.Option(help="Side of a window in pixels, a multiple of 32.", min=64)] = None,
-    scenes: Annotated[Optional[int], typer.Option(help="Number of scenes to render.", min=1)] = None,  # noqa: UP045
-    rate: Annotated[Optional[float], typer.Option(help="Peak learning rate.", min=1e-6)] = None,  # noqa: UP045
-    seed: Annotated[Optional[int], typer.Option(help="Random seed of the scenes and their order.", min=0)] = None,  # noqa: UP045
-    init: Annotated[Optional[Path], typer.Option(help="Run whose weights are the starting point.")] = None,  # noqa: UP045
-    pool: Annotated[Optional[Path], typer.Option(help="Folder of rendered scenes (default: OUT/pool)")] = None,  # noqa: UP045
-    validation: Annotated[Optional[int], typer.Option(help="Number of validation scenes.", min=1)] = None,  # noqa: UP045
+    scenes: Annotated[int | None, typer.Option(help="Number of scenes to render.", min=1)] = None,
+    rate: Annotated[float | None, typer.Option(help="Peak learning rate.", min=1e-6)] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed of the scenes and their order.", min=0)] = None,
+    init: Annotated[Path | None, typer.Option(help="Run whose weights are the starting point.")] = None,
+    pool: Annotated[Path | None, typer.Option(help="Folder of rendered scenes (default: OUT/pool)")] = None,
+    validation: Annotated[int | None, typer.Option(help="Number of validation scenes.", min=1)] = None,
     workers: Annotated[int, typer.Option(help="Number of rendering processes.", min=1)] = 2,
     grow: Annotated[
         bool,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -22,7 +22,7 @@ def pairs(
         str, typer.Option(help="Degradation: blur (as in the paper), noise, camera, hard or none.")
     ] = "blur",
     ssim: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(help="SSIM below which blur and noise degrade (default: 0.1)", min=0.01, max=0.99),
     ] = None,
     motorcycles: Annotated[bool, typer.Option("--motorcycles", help="Include RodoSol's two-row plates.")] = False,

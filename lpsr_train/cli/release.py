@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -28,10 +28,10 @@ def release(
         int | None, typer.Option(help="Number of pairs of every dataset (default: each preset's own)", min=1)
     ] = None,
     batch: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(help="Batch size in plates; 64 for two cores, 512 and more for a GPU.", min=2),
     ] = None,
-    init: Annotated[Optional[Path], typer.Option(help="Run whose weights are the starting point of lite.")] = None,  # noqa: UP045
+    init: Annotated[Path | None, typer.Option(help="Run whose weights are the starting point of lite.")] = None,
     debug: Debug = False,
 ) -> None:
     """Train, evaluate and export every released model; run again to resume.

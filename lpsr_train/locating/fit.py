@@ -23,6 +23,7 @@ from lpsr_train.locating.views import draw_views
 from lpsr_train.networks.locator import LocatorNet
 from lpsr_train.scenes.scene import Scene, SceneSource, render_scene
 from lpsr_train.training import state
+from lpsr_train.training.precision import autocast
 from lpsr_train.training.schedule import warm_cosine
 
 _TOLD, _REFRESH = 20, 5.0
@@ -235,7 +236,7 @@ class LocatorTrainer:
             wanted = targets(batch.quads, batch.present, config.window, config.window, batch.asked)
             picture = batch.pictures.contiguous(memory_format=torch.channels_last)
         self.network.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bf16):
+        with autocast(self.device, config.bf16):
             raw = self.network.raw(picture)
         if self.step % _MINED == 0:
             self.hard.note(raw[:, 0].float(), wanted, batch.scenes, batch.matrix)

@@ -6,7 +6,6 @@ exported are moving averages of the weights.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import math
 import time
@@ -31,6 +30,7 @@ from lpsr_train.tasks import Moment, make_task
 from lpsr_train.training import state
 from lpsr_train.training.batches import Batch, to_batch
 from lpsr_train.training.hard_sampling import HardSampling
+from lpsr_train.training.precision import autocast
 from lpsr_train.training.resident import near
 from lpsr_train.training.schedule import warm_cosine
 
@@ -166,7 +166,7 @@ class Trainer:
 
     def moment(self) -> Moment:
         """What the task needs of this trainer to take its next step."""
-        return Moment(self.step, self._autocast, self._update, self._noted)
+        return Moment(self.step, functools.partial(autocast, self.device, self.config.bf16), self._update, self._noted)
 
     def _noted(self, log_likelihoods: Tensor) -> None:
         self._read = log_likelihoods
@@ -180,11 +180,6 @@ class Trainer:
             # A single overflowing batch is passed over; a loss that is not a number ends the run.
             if torch.isfinite(norm):
                 self.optimisers[name].step()
-
-    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
-        if not self.config.bf16:
-            return contextlib.nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16)
 
     def _optimiser(self, name: str, network: nn.Module) -> torch.optim.Optimizer:
         betas = self.config.generator_betas if name == "generator" else (0.9, 0.999)
