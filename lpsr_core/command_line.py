@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, Field
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -56,27 +56,32 @@ def command_group(command: str, about: str) -> typer.Typer:
     return app
 
 
-def with_options(config: type) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+def with_options(
+    config: type, only: Sequence[str] = (), parameter: str = "given"
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Give a function the options of a dataclass, for Typer.
 
-    The function's parameter `given` takes the options that the user gave, as the dataclass holds them, by the names
+    One parameter of the function takes the options that the user gave, as the dataclass holds them, by the names
     of their fields. Its other parameters remain parameters of the command.
 
     Args:
         config: the dataclass; its options are made by `lpsr_core.options.option`.
+        only: names of the fields that become options; all when empty.
+        parameter: name of the function's parameter.
     """
     hints = get_type_hints(config)
-    own = {name: pair for name, pair in options(config).items() if not pair[0].file_only}
+    own = {name: pair for name, pair in options(config).items() if not pair[0].file_only and (not only or name in only)}
 
     def decorate(run: Callable[..., Result]) -> Callable[..., Result]:
         parameters: list[inspect.Parameter] = []
         for one in inspect.signature(run, eval_str=True).parameters.values():
-            parameters += _parameters(own, hints) if one.name == "given" else [one]
+            parameters += _parameters(own, hints) if one.name == parameter else [one]
 
         @functools.wraps(run)
         def call(**typed: Any) -> Result:
             values = {name: _value(name, own[name][0], typed.pop(name), hints[name]) for name in own}
-            return run(given={name: value for name, value in values.items() if value is not None}, **typed)
+            given = {name: value for name, value in values.items() if value is not None}
+            return run(**{parameter: given}, **typed)
 
         keywords = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
         call.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]

@@ -5,16 +5,18 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from lpsr_core.command_line import Debug
+from lpsr_core.command_line import Debug, with_options
 from lpsr_core.errors import UsageError, run_command
 from lpsr_run.evidence.cli import app
+from lpsr_run.options import RunOptions
 
 
 @app.command()
+@with_options(RunOptions, only=("layouts", "reader", "generator", "threads"), parameter="reading")
 def report(
     frames: Annotated[
         list[Path],
@@ -23,6 +25,7 @@ def report(
             help="Folder of one read of --evidence, or crops of one plate.",
         ),
     ],
+    reading: dict[str, Any],
     out: Annotated[Path, typer.Option(metavar="FILE", help="HTML file to write.")] = Path("report.html"),
     case: Annotated[str, typer.Option(metavar="TEXT", help="Case number, for the head of the report.")] = "",
     examiner: Annotated[str, typer.Option(metavar="TEXT", help="Examiner, for the head of the report.")] = "",
@@ -30,12 +33,6 @@ def report(
         Path | None,
         typer.Option(metavar="FILE", help="Result of benchmarks.likelihood_ratios on labelled crops, to quote."),
     ] = None,
-    layouts: Annotated[
-        str, typer.Option(metavar="LIST", help="Layouts that the text may follow (images only).")
-    ] = "brazilian,mercosur",
-    reader: Annotated[str, typer.Option(metavar="MODEL", help="Released name or .onnx file.")] = "lite",
-    generator: Annotated[str, typer.Option(metavar="MODEL", help="Released name or .onnx file.")] = "lite",
-    threads: Annotated[int, typer.Option(metavar="N", help="CPU threads; 0 lets the runtime choose.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -53,9 +50,7 @@ def report(
     from lpsr_forensic.report import forensic_report
     from lpsr_run.config import RunConfig
 
-    config = RunConfig(
-        crops=".", layouts=tuple(layouts.split(",")), reader=reader, generator=generator, threads=threads
-    )
+    config = RunConfig(crops=".").changed(reading)
     config.check_values()
     made = forensic_report(
         frames,

@@ -11,17 +11,17 @@ import typer
 from lpsr_core.command_line import Debug, version_option, with_options
 from lpsr_core.errors import run_command
 from lpsr_run.bulk.config import BulkConfig
+from lpsr_run.options import RunOptions
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command()
+@with_options(RunOptions, only=("backend", "precision", "layouts"), parameter="reading")
 @with_options(BulkConfig)
 def bulk(
     given: dict[str, Any],
-    backend: Annotated[str | None, typer.Option(metavar="NAME", help="Runtime of the models, as of lpsr-run.")] = None,
-    precision: Annotated[str | None, typer.Option(metavar="fp32|fp16|int8", help="Variant of the models.")] = None,
-    layouts: Annotated[str | None, typer.Option(metavar="LIST", help="Layouts that plates may follow.")] = None,
+    reading: dict[str, Any],
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="TOML file with options of lpsr-run; the command line wins.")
     ] = None,
@@ -36,11 +36,6 @@ def bulk(
     from lpsr_run.bulk.run import run_bulk
     from lpsr_run.config import RunConfig, load_config
 
-    reading: dict[str, Any] = {
-        "backend": backend,
-        "precision": precision,
-        "layouts": None if layouts is None else tuple(word for word in layouts.split(",") if word.strip()),
-    }
     run = RunConfig() if config is None else load_config(config).without_source()
     options = BulkConfig(**given)
     options = replace(options, run=run.changed({**reading, "threads": options.threads}))
