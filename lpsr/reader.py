@@ -17,7 +17,6 @@ from lpsr_core.layouts import parse_layouts
 from lpsr_core.views import SuperResolve, Views
 from lpsr_run.config import RunConfig
 from lpsr_run.engines.backends import Backend
-from lpsr_run.monitor.state import RunState
 from lpsr_run.pipeline.configured import open_sources, open_stream, raise_or_report
 from lpsr_run.pipeline.crops import read_crops
 from lpsr_run.pipeline.fusion import fuse
@@ -25,6 +24,7 @@ from lpsr_run.pipeline.stream import PlateEvent, PlateStream
 from lpsr_run.pipeline.tools import open_tools
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.merge import Ended, Merged, Quiet
+from lpsr_run.state import RunState
 
 _DEFAULT = RunConfig()
 _log = logging.getLogger("lpsr")

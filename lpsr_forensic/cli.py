@@ -11,7 +11,7 @@ import typer
 
 from lpsr_core.command_line import Debug, with_options
 from lpsr_core.errors import UsageError, run_command
-from lpsr_run.evidence.cli import app
+from lpsr_run.cli.evidence import app
 from lpsr_run.options import RunOptions
 
 

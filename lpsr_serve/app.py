@@ -9,7 +9,6 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from lpsr_core import __version__
-from lpsr_serve.access.middleware import Access, Observed
 from lpsr_serve.api.errors import add_handlers
 from lpsr_serve.api.events import Newsroom, event_routes
 from lpsr_serve.api.health import health_routes
@@ -18,6 +17,7 @@ from lpsr_serve.api.reading import reading_routes
 from lpsr_serve.api.reads import read_routes
 from lpsr_serve.api.search import search_routes
 from lpsr_serve.api.sources import source_routes
+from lpsr_serve.middleware import Access, Observed
 from lpsr_serve.page.routes import page_routes
 from lpsr_serve.server import Server
 

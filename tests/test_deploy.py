@@ -181,7 +181,7 @@ def test_the_dashboard_shows_every_metric_once_in_a_place_of_its_own() -> None:
 def test_the_server_exports_what_the_dashboard_names() -> None:
     pytest.importorskip("lpsr_serve", reason="the server is not there")
     pytest.importorskip("prometheus_client", reason="needs pip install 'lpsr[serve]'")
-    from lpsr_run.monitor.state import RunState
+    from lpsr_run.state import RunState
     from lpsr_serve.metrics import Metrics
     from lpsr_serve.metrics.collector import ServerCollector
 

@@ -15,11 +15,11 @@ import numpy as np
 from benchmarks.attacks.arena import TEXTS, Arena, Outcome
 from benchmarks.attacks.outputs import _Raw
 from benchmarks.servers import ROOT, Camera
-from lpsr_run.monitor.state import RunState, SourceState
 from lpsr_run.sources import open_source
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.live import LiveSource, Retry
 from lpsr_run.sources.merge import Merged
+from lpsr_run.state import RunState, SourceState
 
 Attack = Callable[[Arena], Outcome]
 _SECONDS = 6.0

@@ -19,7 +19,7 @@ from lpsr_export.graph.stored_weights import Storage, store
 if TYPE_CHECKING:
     from torch import nn
 
-    from lpsr_train.evaluation.rates import Sample
+    from lpsr_train.validation.rates import Sample
 
 CHECK_CROPS = 64
 CHECK_CROPS_LARGE = 4
@@ -169,8 +169,8 @@ def _size(network: nn.Module) -> int:
 def _metrics(trained: Any, reader: nn.Module, plates: int) -> dict[str, Any]:
     """Recognition rates on unseen rendered plates, by degradation."""
     from lpsr_train.data.samples import shot_samples
-    from lpsr_train.evaluation.rates import evaluate
     from lpsr_train.training.trainer import VALIDATION_METHODS, validation_samples
+    from lpsr_train.validation.rates import evaluate
 
     patterns = trained.config.patterns
     sets: dict[str, Sequence[Sample]] = {

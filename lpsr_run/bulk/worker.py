@@ -17,7 +17,6 @@ from lpsr_core.reads import Read
 from lpsr_run.bulk.config import Kind
 from lpsr_run.bulk.result import InputResult
 from lpsr_run.config import RunConfig
-from lpsr_run.monitor.state import RunState
 from lpsr_run.pipeline.configured import open_sources, open_stream
 from lpsr_run.pipeline.crops import read_crops
 from lpsr_run.pipeline.results import result_of
@@ -26,6 +25,7 @@ from lpsr_run.pipeline.tools import open_tools
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.images import ImageSource
 from lpsr_run.sources.merge import Ended, Merged, Quiet
+from lpsr_run.state import RunState
 
 Input = tuple[str, Path]
 """Name and place."""

@@ -13,9 +13,9 @@ import numpy as np
 from lpsr_core.geometry import Image
 from lpsr_run.cameras.polygon import Polygon
 from lpsr_run.cameras.settings import Camera
-from lpsr_run.monitor.state import SourceState
 from lpsr_run.sources.base import Frame, Source
 from lpsr_run.sources.named import NamedSource
+from lpsr_run.state import SourceState
 
 _ASKED_SECONDS = 0.5
 """Between two looks at the clock while a camera is outside its hours."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lpsr_core.alphabet import CLASSES, PLATE_LENGTH
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image, Quad
-from lpsr_run.pipeline.track import FrameSaid, History
+from lpsr_run.history import FrameSaid, History
 from lpsr_run.sinks.base import Result
 
 MANIFEST, SIGNATURE = "evidence.json", "evidence.sig"

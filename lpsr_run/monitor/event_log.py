@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from lpsr_core.errors import LpsrError
-from lpsr_run.monitor.state import Event
 from lpsr_run.sinks.base import why
 from lpsr_run.sinks.files import ClosesItself, append_line, end_line, is_at
+from lpsr_run.state import Event
 
 LARGEST, KEPT = 10 << 20, 3
 """Bytes of a log file, and how many older ones are kept."""

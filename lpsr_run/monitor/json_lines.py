@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 from lpsr_core.reads import Read
-from lpsr_run.monitor.state import Event
+from lpsr_run.state import Event
 
 _LEVELS = {"skipped": "warning", "lost": "warning", "unwritten": "error", "hung": "error"}
 """Of events; all others are `info`."""

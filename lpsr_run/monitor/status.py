@@ -10,8 +10,8 @@ from types import TracebackType
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.files import replace_file
-from lpsr_run.monitor.state import RunState
 from lpsr_run.sinks.base import why
+from lpsr_run.state import RunState
 
 _SECONDS = 1.0
 

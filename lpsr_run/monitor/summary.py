@@ -14,8 +14,8 @@ from lpsr_core import __version__
 from lpsr_core.files import replace_file
 from lpsr_run.config import RunConfig
 from lpsr_run.engines.models import Model
-from lpsr_run.monitor.state import RunState
 from lpsr_run.sinks.identity import new_run_id
+from lpsr_run.state import RunState
 
 
 @dataclass

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from lpsr_core.layouts import parse_layouts
 from lpsr_run.config import RunConfig
 from lpsr_run.locate.base import Locator
-from lpsr_run.monitor.state import RunState, SourceState
 from lpsr_run.pipeline.containment import Failures
 from lpsr_run.pipeline.stream import Acceptance, PlateEvent, PlateStream
 from lpsr_run.pipeline.tools import Tools
@@ -22,6 +21,7 @@ from lpsr_run.sources.merge import Ended
 from lpsr_run.sources.named import NamedSource
 from lpsr_run.sources.options import VideoOptions
 from lpsr_run.sources.raw import parse_raw
+from lpsr_run.state import RunState, SourceState
 
 
 def open_sources(

@@ -16,11 +16,12 @@ from rich.table import Table
 from lpsr_core.alphabet import PLATE_LENGTH, encode
 from lpsr_core.decode import MIN_PLATE, Reading, decode, plate_score
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
+from lpsr_run.history import tempered
 from lpsr_run.pipeline.association import TextEvidence
 from lpsr_run.pipeline.crops import large_enough, whole_image
 from lpsr_run.pipeline.plate_reader import PlateReader
 from lpsr_run.pipeline.stream import PlateEvent
-from lpsr_run.pipeline.track import FusedRead, Track, tempered
+from lpsr_run.pipeline.track import FusedRead, Track
 from lpsr_run.sources.base import Frame, Report
 from lpsr_run.sources.merge import Ended, Quiet
 

@@ -15,7 +15,6 @@ from lpsr_run.evidence.signing import open_signer
 from lpsr_run.evidence.sink import EvidenceSink
 from lpsr_run.monitor.summary import Summary
 from lpsr_run.redact import redact, redact_address
-from lpsr_run.retention.folders import sweep_pictures, sweep_reads
 from lpsr_run.retention.policy import SpoolLimit, WhenFull, parse_bytes
 from lpsr_run.retention.sweeper import Sweep, Sweeper
 from lpsr_run.secrets import header, resolve
@@ -29,6 +28,7 @@ from lpsr_run.sinks.outbox import Outbox
 from lpsr_run.sinks.postgres import inserter, is_postgres
 from lpsr_run.sinks.spool import SpooledSink
 from lpsr_run.sinks.sqlite_store import SqliteSink
+from lpsr_run.sinks.sweeps import sweep_pictures, sweep_reads
 from lpsr_run.sinks.webhook import poster
 from lpsr_run.sources.base import Report
 

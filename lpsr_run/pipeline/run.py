@@ -18,7 +18,6 @@ from lpsr_core.files import replace_file
 from lpsr_core.layouts import Layout, parse_layouts
 from lpsr_run.alerts import open_alerts
 from lpsr_run.cameras.hangup import ReloadRequest
-from lpsr_run.cameras.running import CameraSet, with_cameras
 from lpsr_run.config import RunConfig
 from lpsr_run.monitor.event_log import EventLog
 from lpsr_run.monitor.json_lines import JsonLines
@@ -27,6 +26,7 @@ from lpsr_run.monitor.status import StatusFile
 from lpsr_run.monitor.summary import Summary
 from lpsr_run.monitor.systemd import Supervisor
 from lpsr_run.monitor.watchdog import Watchdog
+from lpsr_run.pipeline.camera_set import CameraSet, with_cameras
 from lpsr_run.pipeline.clock import StageClock
 from lpsr_run.pipeline.configured import open_sources, open_stream, raise_or_report
 from lpsr_run.pipeline.containment import Failures

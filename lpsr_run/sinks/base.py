@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image, Quad
 from lpsr_core.reads import Read, read_key
-from lpsr_run.pipeline.track import History
+from lpsr_run.history import History
 from lpsr_run.sinks.files import ClosesItself
 from lpsr_run.sinks.identity import new_run_id
 

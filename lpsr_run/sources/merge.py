@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from time import monotonic, time
 
 from lpsr_core.errors import LpsrError
-from lpsr_run.monitor.state import RunState, SourceState
 from lpsr_run.sources.base import Frame, Source
+from lpsr_run.state import RunState, SourceState
 
 AHEAD, NEWEST = 8, 2
 """Frames that wait at most, of a file and of a live source."""

@@ -11,12 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from lpsr_core.errors import LpsrError, UsageError
-from lpsr_serve.access.middleware import error as answer
 from lpsr_serve.api.pictures import NotAPictureError, TooManyPixelsError
 from lpsr_serve.api.schemas import Error
 from lpsr_serve.cameras.fleet import SourceExistsError, TooManySourcesError, UnknownSourceError
 from lpsr_serve.inference.pool import BusyError, StoppingError
 from lpsr_serve.jobs.queue import UnknownJobError
+from lpsr_serve.middleware import error as answer
 
 _log = logging.getLogger("lpsr.serve")
 RETRY = {"retry-after": "2"}

@@ -13,13 +13,13 @@ from typing import Literal
 
 from lpsr_core.errors import LpsrError
 from lpsr_run.cameras import Camera, CamerasFile
-from lpsr_run.cameras.running import CameraSet
-from lpsr_run.monitor.state import RunState, SourceState
+from lpsr_run.pipeline.camera_set import CameraSet
 from lpsr_run.pipeline.configured import open_stream
 from lpsr_run.pipeline.stream import PlateStream
 from lpsr_run.sinks.annotate import Mark
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.merge import Ended, Merged, Quiet
+from lpsr_run.state import RunState, SourceState
 from lpsr_serve.cameras.snapshot import SIDE, LastPicture
 from lpsr_serve.inference.networks import Networks
 from lpsr_serve.store.recorder import Recorder

@@ -6,16 +6,15 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
-from lpsr_core.geometry import Image, Quad
+from lpsr_core.geometry import Image
 from lpsr_run.sinks.annotate import Mark, draw_mark
 from lpsr_run.sources.base import Frame
+from lpsr_serve.jpeg import encode_jpeg, scaled
 
 SIDE = 960
 """Longest side in pixels of pictures that are kept to be shown."""
-JPEG_QUALITY = 80
 
 
 @dataclass(frozen=True)
@@ -63,15 +62,3 @@ class LastPicture:
                     draw_mark(canvas, mark)
                 self._encoded = snapshot, encode_jpeg(canvas)
             return self._encoded[1]
-
-
-def encode_jpeg(canvas: Image) -> bytes:
-    """Return a JPEG file of uint8[H, W, 3], BGR."""
-    _, data = cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return data.tobytes()
-
-
-def scaled(quad: Quad, scale: float) -> Quad:
-    """Return a quad in a picture of another size."""
-    first, second, third, fourth = ((x * scale, y * scale) for x, y in quad.corners)
-    return Quad((first, second, third, fourth))

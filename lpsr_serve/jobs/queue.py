@@ -12,13 +12,13 @@ from contextlib import closing
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError
-from lpsr_run.monitor.state import RunState
 from lpsr_run.pipeline.configured import open_sources, open_stream, raise_or_report
 from lpsr_run.sinks import make_folder
 from lpsr_run.sinks.base import Record, write_failed
 from lpsr_run.sinks.identity import new_run_id
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.merge import Ended, Merged, Quiet
+from lpsr_run.state import RunState
 from lpsr_serve.cameras.snapshot import SIDE
 from lpsr_serve.inference.networks import Networks
 from lpsr_serve.inference.pool import BusyError

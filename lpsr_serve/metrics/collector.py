@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from lpsr_run.monitor.state import RunState
+from lpsr_run.state import RunState
 from lpsr_serve.cameras.fleet import Fleet
 from lpsr_serve.inference.pool import WorkerPool
 from lpsr_serve.jobs.queue import JobQueue

@@ -16,10 +16,10 @@ from lpsr_core import __version__
 from lpsr_core.alphabet import PLATE_LENGTH
 from lpsr_core.errors import UsageError
 from lpsr_serve.access.keys import SESSION_SECONDS
-from lpsr_serve.access.middleware import COOKIE
 from lpsr_serve.api.reads import found_read
 from lpsr_serve.api.search import Way, search
 from lpsr_serve.api.sources import described
+from lpsr_serve.middleware import COOKIE
 from lpsr_serve.page.documentation import operations
 from lpsr_serve.page.views import view, views
 from lpsr_serve.search import Filters

@@ -25,8 +25,8 @@ from lpsr_run.sinks.base import Record, write_failed
 from lpsr_run.sinks.files import replace_file
 from lpsr_run.sinks.lock import FolderLock
 from lpsr_run.sinks.outbox import Outbox
-from lpsr_serve.cameras.snapshot import encode_jpeg, scaled
 from lpsr_serve.inference.networks import Networks
+from lpsr_serve.jpeg import encode_jpeg, scaled
 from lpsr_serve.store.places import Places, frame_beside
 from lpsr_serve.store.reads import ReadStore
 

@@ -16,7 +16,7 @@ from lpsr_train.terminal import need_torch
 
 if TYPE_CHECKING:
     from lpsr_train.data.pool import Records
-    from lpsr_train.evaluation.rates import Sample
+    from lpsr_train.validation.rates import Sample
 
 _LARGE_BATCH = 128
 """Plates from which on a GPU degrades a batch in less time than its networks take."""

@@ -50,8 +50,8 @@ def preview(
 ) -> None:
     """Draw a contact sheet of rendered LR / HR pairs with their texts."""
     from lpsr_core.layouts import parse_layouts
-    from lpsr_train.evaluation import pictures
     from lpsr_train.plates.pairs import PlateSource, render_pair
+    from lpsr_train.validation import pictures
 
     patterns = tuple(layout.pattern for layout in parse_layouts(layouts.split(","))) if layouts else ()
     source = PlateSource(motorcycles=motorcycles, patterns=patterns)

@@ -26,7 +26,7 @@ from lpsr_train.data.lists import Entry, write_list
 from lpsr_train.data.manifest import keep_manifest
 from lpsr_train.data.parallel import in_processes
 from lpsr_train.data.sources import SourcePlate
-from lpsr_train.evaluation.pictures import write_png
+from lpsr_train.validation.pictures import write_png
 
 LIST = "pairs.txt"
 _NOTE = "pairs.json"

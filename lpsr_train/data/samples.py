@@ -15,8 +15,8 @@ from lpsr_train.cameras.shots import ShotSource, render_shots
 from lpsr_train.data.pool import Records
 from lpsr_train.data.records import PairPool
 from lpsr_train.data.sources import Split
-from lpsr_train.evaluation.rates import Sample
 from lpsr_train.plates.pairs import PlateSource, render_pair
+from lpsr_train.validation.rates import Sample
 
 
 def rendered_samples(

@@ -18,8 +18,8 @@ from lpsr_core.paper import ABLATION
 from lpsr_train.config import PRESETS, TrainConfig
 from lpsr_train.data.manifest import keep_manifest
 from lpsr_train.data.pool import Records
-from lpsr_train.evaluation.rates import Sample, evaluate
 from lpsr_train.training.trainer import Progress, Trainer, load_trained
+from lpsr_train.validation.rates import Sample, evaluate
 
 GUIDE_SEED, JUDGE_SEED = 20261125, 20261126
 TEST_SEED = 7_000_006

@@ -17,9 +17,9 @@ from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Image, to_tensor
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
 from lpsr_core.metrics import RecognitionRate
-from lpsr_train.evaluation.rates import Evaluation, Sample, enlarge, evaluate
 from lpsr_train.networks.sr3 import Sr3
 from lpsr_train.training.trainer import Trained, load_trained
+from lpsr_train.validation.rates import Evaluation, Sample, enlarge, evaluate
 
 WARM_UP = 2
 """Plates super-resolved before the clock starts."""

@@ -13,7 +13,7 @@ from lpsr_core.geometry import to_hr, to_lr
 from lpsr_core.labelled import load_labelled
 from lpsr_train.data.samples import list_samples, rendered_samples
 from lpsr_train.data.sources import Split
-from lpsr_train.evaluation.rates import Sample
+from lpsr_train.validation.rates import Sample
 
 SYNTHETIC = "synthetic"
 Tell = Callable[[int, int], None]

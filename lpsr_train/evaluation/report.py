@@ -13,9 +13,9 @@ from rich.table import Table
 from lpsr_core.jsonfile import write_json
 from lpsr_core.metrics import characters_right
 from lpsr_core.paper import GPU, PAPER_PLATES, TABLE_PLATES, TABLES, TableName
-from lpsr_train.evaluation import pictures
 from lpsr_train.evaluation.contenders import Row
-from lpsr_train.evaluation.rates import Sample
+from lpsr_train.validation import pictures
+from lpsr_train.validation.rates import Sample
 
 _SHEET = 24
 _WIDTH = 160

@@ -22,8 +22,8 @@ from lpsr_train.training.utilisation import GpuWatch, driver_name
 
 if TYPE_CHECKING:
     from lpsr_train.config import TrainConfig
-    from lpsr_train.evaluation.rates import Sample
     from lpsr_train.training.trainer import Progress, Trainer
+    from lpsr_train.validation.rates import Sample
 
 _BEGINNING = 32
 """Batches that a growing pool holds at least when training begins."""

@@ -23,16 +23,16 @@ from lpsr_core.errors import LpsrError, UsageError
 from lpsr_train.config import TrainConfig, from_dict
 from lpsr_train.data.pool import Records
 from lpsr_train.data.samples import rendered_samples, shot_samples
-from lpsr_train.evaluation import pictures
-from lpsr_train.evaluation.rates import Evaluation, Sample
 from lpsr_train.plates.photograph import RECTIFIED
-from lpsr_train.tasks import Moment, make_task
 from lpsr_train.training import state
 from lpsr_train.training.batches import Batch, to_batch
 from lpsr_train.training.hard_sampling import HardSampling
 from lpsr_train.training.precision import autocast
 from lpsr_train.training.resident import near
 from lpsr_train.training.schedule import warm_cosine
+from lpsr_train.training.tasks import Moment, make_task
+from lpsr_train.validation import pictures
+from lpsr_train.validation.rates import Evaluation, Sample
 
 _MAY_CHANGE = ("steps", "seconds", "pairs", "validate_every", "weights_every", "sampling_steps")
 """Options that may be others when a run is resumed."""

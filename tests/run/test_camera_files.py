@@ -20,8 +20,8 @@ from lpsr_run.cameras.settings import Zone
 from lpsr_run.cameras.source import CameraSource
 from lpsr_run.cameras.zones import ZoneLocator
 from lpsr_run.locate.base import Location
-from lpsr_run.monitor.state import SourceState
 from lpsr_run.sources.base import Frame
+from lpsr_run.state import SourceState
 
 
 @pytest.fixture

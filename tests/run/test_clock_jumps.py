@@ -23,12 +23,12 @@ from watcher import Watcher
 from lpsr_core.geometry import Box, Quad
 from lpsr_core.reads import Read
 from lpsr_run.monitor import status
-from lpsr_run.monitor.state import RunState, SourceState
 from lpsr_run.sinks import Result, Retention, SpooledSink, SqliteSink, poster, sqlite_store
 from lpsr_run.sources import merge
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.live import Retry
 from lpsr_run.sources.merge import Merged
+from lpsr_run.state import RunState, SourceState
 
 HOUR, DAY = 3600.0, 86400.0
 

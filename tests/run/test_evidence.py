@@ -17,9 +17,9 @@ from conftest import Command, save_video, scene
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_run.engines.models import external_data
 from lpsr_run.evidence.contents import digest
-from lpsr_run.evidence.replay import replay
 from lpsr_run.evidence.signing import open_signer
 from lpsr_run.evidence.verify import Verdict, verify
+from lpsr_run.pipeline.replay import replay
 
 TEXTS = ["ABC1D34", "XYZ4321", "QRS5T67"]
 

@@ -26,7 +26,7 @@ from lpsr_core.reads import Read
 from lpsr_run.sinks.annotate import VideoSink
 from lpsr_run.monitor.event_log import EventLog
 from lpsr_run.sinks import CsvSink, JsonLinesSink, PictureStore, Result
-from lpsr_run.monitor.state import RunState
+from lpsr_run.state import RunState
 from lpsr_run.monitor.status import StatusFile
 
 kind, out, told = sys.argv[1], Path(sys.argv[2]), []

@@ -19,11 +19,11 @@ from camera import Camera
 from conftest import ROOT, save_image, scene
 
 from lpsr_core.errors import LpsrError
-from lpsr_run.monitor.state import RunState, SourceState
 from lpsr_run.sources import open_source, read_image
 from lpsr_run.sources.live import LiveSource, Retry
 from lpsr_run.sources.merge import Merged
 from lpsr_run.sources.size import encoded_too_large
+from lpsr_run.state import RunState, SourceState
 
 
 def png(width: int, height: int) -> bytes:

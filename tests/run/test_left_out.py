@@ -16,12 +16,12 @@ from conftest import Command, save_video, scene
 from lpsr_core.alphabet import encode
 from lpsr_core.geometry import Box, Image, Quad
 from lpsr_run.locate.base import Location
-from lpsr_run.monitor.state import RunState, SourceState
 from lpsr_run.pipeline.plate_reader import PlateBatch, PlateReader
 from lpsr_run.pipeline.stream import Acceptance, PlateEvent, PlateStream
 from lpsr_run.pipeline.tracking import TrackSettings
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.merge import Ended, Merged, Quiet
+from lpsr_run.state import RunState, SourceState
 
 LOCATION = Location(Quad.from_box(Box(20, 20, 60, 20)), 0.9)
 PICTURE = np.zeros((60, 120, 3), np.uint8)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from lpsr_core.errors import LpsrError
-from lpsr_run.monitor.state import RunState, SourceState
 from lpsr_run.sources import merge
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.merge import NEWEST, Ended, Merged
+from lpsr_run.state import RunState, SourceState
 
 IMAGE = np.zeros((4, 4, 3), np.uint8)
 

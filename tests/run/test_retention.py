@@ -18,13 +18,13 @@ from lpsr_run.evidence.retention import sweep_evidence
 from lpsr_run.evidence.signing import open_signer
 from lpsr_run.evidence.sink import EvidenceSink
 from lpsr_run.evidence.verify import verify
-from lpsr_run.retention.folders import sweep_pictures, sweep_reads
 from lpsr_run.retention.policy import Entry, Retention, parse_bytes, run_time, superfluous
 from lpsr_run.retention.sweeper import Sweeper
 from lpsr_run.sinks import CsvSink, JsonLinesSink, PictureStore, Result, SpooledSink, SqliteSink, set_aside
 from lpsr_run.sinks.base import Record
 from lpsr_run.sinks.identity import new_run_id
 from lpsr_run.sinks.spool import NotTakenError
+from lpsr_run.sinks.sweeps import sweep_pictures, sweep_reads
 
 RUN = new_run_id()
 DAY = 86400.0

@@ -12,9 +12,9 @@ import pytest
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_run.monitor import status
 from lpsr_run.monitor.event_log import EventLog
-from lpsr_run.monitor.state import RunState, SourceState
 from lpsr_run.monitor.status import StatusFile
 from lpsr_run.pipeline.privacy import load_watch_list
+from lpsr_run.state import RunState, SourceState
 
 
 def test_the_status_file_is_always_whole_and_follows_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,14 +16,14 @@ from lpsr_core.errors import UsageError  # noqa: E402
 from lpsr_core.geometry import to_images, to_tensor  # noqa: E402
 from lpsr_train.cli import app  # noqa: E402
 from lpsr_train.config import PRESETS, RENAMED, Schedule, TrainConfig, from_dict  # noqa: E402
-from lpsr_train.evaluation.rates import Sample, enlarge  # noqa: E402
 from lpsr_train.plates.pairs import PlateSource, render_pair  # noqa: E402
-from lpsr_train.tasks.reading import graded  # noqa: E402
 from lpsr_train.training.batches import Batch  # noqa: E402
 from lpsr_train.training.filters import smoothed  # noqa: E402
 from lpsr_train.training.losses import lcofl, opinion  # noqa: E402
 from lpsr_train.training.state import CHECKPOINT  # noqa: E402
+from lpsr_train.training.tasks.reading import graded  # noqa: E402
 from lpsr_train.training.trainer import Trainer, load_trained  # noqa: E402
+from lpsr_train.validation.rates import Sample, enlarge  # noqa: E402
 
 CPU = torch.device("cpu")
 RUN = TrainConfig(steps=4, batch=8, warmup=1, guide_from=1, bf16=False, open_share=0.0)

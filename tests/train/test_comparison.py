@@ -19,8 +19,8 @@ from lpsr_core.errors import LpsrError, UsageError  # noqa: E402
 from lpsr_train.cli import app  # noqa: E402
 from lpsr_train.config import PRESETS  # noqa: E402
 from lpsr_train.evaluation.contenders import load_contenders, seconds_a_plate  # noqa: E402
-from lpsr_train.evaluation.rates import enlarge  # noqa: E402
 from lpsr_train.training.trainer import Trainer, validation_samples  # noqa: E402
+from lpsr_train.validation.rates import enlarge  # noqa: E402
 
 CPU = torch.device("cpu")
 

@@ -14,7 +14,6 @@ from lpsr_core.errors import LpsrError, UsageError  # noqa: E402
 from lpsr_train.config import PRESETS, TrainConfig  # noqa: E402
 from lpsr_train.data import pool as pools  # noqa: E402
 from lpsr_train.data.pool import Pool, render_pool  # noqa: E402
-from lpsr_train.evaluation.rates import evaluate  # noqa: E402
 from lpsr_train.networks import presets  # noqa: E402
 from lpsr_train.networks.diffusion import (  # noqa: E402
     NoiseSchedule,
@@ -28,6 +27,7 @@ from lpsr_train.networks.sr3 import Sr3  # noqa: E402
 from lpsr_train.plates.pairs import PlateSource  # noqa: E402
 from lpsr_train.training.batches import to_batch  # noqa: E402
 from lpsr_train.training.trainer import Trainer, load_trained, validation_samples  # noqa: E402
+from lpsr_train.validation.rates import evaluate  # noqa: E402
 
 CPU = torch.device("cpu")
 TINY = Sr3Config(channels=8, multipliers=(1, 2), blocks=1, groups=4, dropout=0.1, steps=6, last_beta=0.8)

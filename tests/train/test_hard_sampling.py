@@ -16,9 +16,9 @@ from lpsr_train.config import Schedule, TrainConfig  # noqa: E402
 from lpsr_train.data import pool as pools  # noqa: E402
 from lpsr_train.data.pool import Pool, render_pool  # noqa: E402
 from lpsr_train.plates.pairs import PlateSource  # noqa: E402
-from lpsr_train.tasks import Moment  # noqa: E402
 from lpsr_train.training.batches import Batch, to_batch  # noqa: E402
 from lpsr_train.training.hard_sampling import HardSampling  # noqa: E402
+from lpsr_train.training.tasks import Moment  # noqa: E402
 from lpsr_train.training.trainer import Trainer  # noqa: E402
 
 CPU = torch.device("cpu")

@@ -179,7 +179,7 @@ def test_evaluate_takes_a_list(pairs: Path, monkeypatch: pytest.MonkeyPatch) -> 
     torch = pytest.importorskip("torch", reason="the evaluation needs PyTorch (the train extra)")
     from lpsr_train.cli import app
     from lpsr_train.evaluation import contenders
-    from lpsr_train.evaluation.rates import enlarge
+    from lpsr_train.validation.rates import enlarge
 
     class Enlarge(torch.nn.Module):
         def forward(self, lr: torch.Tensor) -> torch.Tensor:

@@ -13,9 +13,9 @@ pytest.importorskip("torch", reason="the evaluation needs PyTorch (the train ext
 
 from lpsr_core.metrics import recognition_rate
 from lpsr_train.evaluation.contenders import Contender, Row
-from lpsr_train.evaluation.pictures import write_confusion
-from lpsr_train.evaluation.rates import Sample
 from lpsr_train.evaluation.report import Comparison
+from lpsr_train.validation.pictures import write_confusion
+from lpsr_train.validation.rates import Sample
 
 TRUTHS = ("ABC1234", "ABC1235", "ABC1236")
 TEXTS = ("ABC1234", "XYZ9876", "ABC1239")

@@ -17,16 +17,16 @@ from lpsr_core.tomlfile import read_toml  # noqa: E402
 from lpsr_train.config import PRESETS, Schedule, TrainConfig, from_dict  # noqa: E402
 from lpsr_train.data import pool as pools  # noqa: E402
 from lpsr_train.data.pool import RECORD, Pool, render_pool  # noqa: E402
-from lpsr_train.evaluation.rates import evaluate  # noqa: E402
 from lpsr_train.networks import presets  # noqa: E402
 from lpsr_train.networks.contrast import standardised  # noqa: E402
 from lpsr_train.networks.generator import Generator  # noqa: E402
 from lpsr_train.plates.pairs import PlateSource  # noqa: E402
-from lpsr_train.tasks import SuperResolution  # noqa: E402
 from lpsr_train.training import batches, state  # noqa: E402
 from lpsr_train.training.batches import Batch, to_batch  # noqa: E402
 from lpsr_train.training.losses import lcofl, reading_loss  # noqa: E402
+from lpsr_train.training.tasks import SuperResolution  # noqa: E402
 from lpsr_train.training.trainer import Plateau, Trainer, load_trained, validation_samples  # noqa: E402
+from lpsr_train.validation.rates import evaluate  # noqa: E402
 
 CPU = torch.device("cpu")
 SMALL = TrainConfig(

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from lpsr_train.evaluation.rates import Evaluation, Sample
 from lpsr_train.training.batches import Batch
+from lpsr_train.validation.rates import Evaluation, Sample
 
 Autocast = Callable[[], contextlib.AbstractContextManager[Any]]
 

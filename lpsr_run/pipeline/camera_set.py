@@ -15,12 +15,12 @@ from lpsr_run.cameras.source import CameraSource
 from lpsr_run.cameras.zones import ZoneLocator
 from lpsr_run.config import RunConfig
 from lpsr_run.locate.base import Locator, at_threshold
-from lpsr_run.monitor.state import RunState, SourceState
 from lpsr_run.pipeline.configured import noticed
 from lpsr_run.pipeline.stream import Acceptance, StreamSettings
 from lpsr_run.sources import Report, Source, open_source
 from lpsr_run.sources.live import Retry
 from lpsr_run.sources.options import VideoOptions
+from lpsr_run.state import RunState, SourceState
 
 
 class CameraSet:

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from lpsr_train.config import TrainConfig
-from lpsr_train.evaluation.rates import Evaluation, Sample, enlarge, evaluate
 from lpsr_train.networks.generator import Generator
 from lpsr_train.networks.presets import generator_config
 from lpsr_train.networks.readers import make_reader
-from lpsr_train.tasks.task import Moment
 from lpsr_train.training.batches import Batch
 from lpsr_train.training.filters import smoothed
 from lpsr_train.training.losses import reading_loss
+from lpsr_train.training.tasks.task import Moment
+from lpsr_train.validation.rates import Evaluation, Sample, enlarge, evaluate
 
 
 class Reading:

@@ -9,12 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lpsr_train.config import TrainConfig
-from lpsr_train.evaluation.rates import Evaluation, Sample, evaluate
 from lpsr_train.networks.contrast import standardised
 from lpsr_train.networks.generator import Generator
 from lpsr_train.networks.presets import generator_config
 from lpsr_train.networks.readers import make_reader
-from lpsr_train.tasks.task import Moment
 from lpsr_train.training.batches import Batch
 from lpsr_train.training.filters import smoothed
 from lpsr_train.training.losses import (
@@ -26,6 +24,8 @@ from lpsr_train.training.losses import (
     opinion,
     reading_loss,
 )
+from lpsr_train.training.tasks.task import Moment
+from lpsr_train.validation.rates import Evaluation, Sample, evaluate
 
 _DIMMEST = 0.15
 """Contrast below which differences from HR pictures count no more than at this one: there is mostly noise."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from lpsr_train.config import TrainConfig
-from lpsr_train.tasks.diffusion import Diffusion
-from lpsr_train.tasks.reading import Reading
-from lpsr_train.tasks.super_resolution import SuperResolution
-from lpsr_train.tasks.task import Moment, Task
+from lpsr_train.training.tasks.diffusion import Diffusion
+from lpsr_train.training.tasks.reading import Reading
+from lpsr_train.training.tasks.super_resolution import SuperResolution
+from lpsr_train.training.tasks.task import Moment, Task
 
 __all__ = ["Diffusion", "Moment", "Reading", "SuperResolution", "Task", "make_task"]
 

@@ -45,7 +45,7 @@ def replay(
 
     Exit codes: 0 it is the same, 1 it is not, 2 wrong usage.
     """
-    from lpsr_run.evidence.replay import replay as again
+    from lpsr_run.pipeline.replay import replay as again
 
     found = again(folder)
     crop = {True: "the same, pixel by pixel", False: "another one", None: "not cut again, there is no whole frame"}

@@ -8,11 +8,11 @@ import numpy as np
 from torch import Tensor, nn
 
 from lpsr_train.config import TrainConfig
-from lpsr_train.evaluation.rates import Evaluation, Sample, evaluate
 from lpsr_train.networks.presets import sr3_config
 from lpsr_train.networks.sr3 import Sr3
-from lpsr_train.tasks.task import Moment
 from lpsr_train.training.batches import Batch
+from lpsr_train.training.tasks.task import Moment
+from lpsr_train.validation.rates import Evaluation, Sample, evaluate
 
 
 class Diffusion:

@@ -1,0 +1,1 @@
+"""What is measured while networks are trained: recognition rates, sample sheets, curves."""
