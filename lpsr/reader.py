@@ -45,8 +45,8 @@ class Reader:
 
     Args:
         generator, reader: names of released networks, or paths of .onnx files.
-        super_resolve: which plates the generator enlarges. `auto`: those narrower than 64 pixels, and others whose read
-            is not sure; `always`; `never`, which does not load a generator.
+        super_resolve: which plates the generator enlarges. `auto`: those of fewer pixels than 64 x 21, and others whose
+            read is not sure; `always`; `never`, which does not load a generator.
         layouts: names or patterns that plates may follow, such as `brazilian` or `LLDDDLL`, as a list or separated by
             commas.
         backend: `onnxruntime`, `cuda`, `tensorrt`, `tensorrt-rtx`, `openvino`, `triton://HOST:PORT`, or

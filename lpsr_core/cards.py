@@ -34,14 +34,16 @@ class Calibration:
         power: the sum over n frames of a track is divided by n to this power: 1 would take frames that share their
             blur and mistakes for one, 0 for independent ones.
         narrow: factor on the temperature for crops narrower than `DIRECT_WIDTH`, on which readers are surer than right.
+        views: factor on the temperature of a mean over several views, which is less sure than it is right.
     """
 
     temperature: float = 1.0
     power: float = 0.5
     narrow: float = 1.0
+    views: float = 1.0
 
-    def temperatures(self, widths: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float64]:
-        """Return float64[N, 1, 1]: the divisors of the log-probabilities of N crops of these widths in pixels."""
+    def temperatures(self, widths: Sequence[float] | NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return float64[N, 1, 1]: the divisors of the log-probabilities of N crops of these `plate_width`s."""
         narrow = np.asarray(widths) < DIRECT_WIDTH
         return (self.temperature * np.where(narrow, self.narrow, 1.0))[:, None, None]
 

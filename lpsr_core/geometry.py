@@ -6,6 +6,7 @@ at the top left corner of the frame.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ HR_SIZE = (96, 32)
 READ_SIZE = (192, 64)
 """Width and height of a crop that is read directly by a reader that takes more than the paper's."""
 DIRECT_WIDTH = 64
-"""Width in pixels from which a crop is first read directly, and below which through the generator."""
+"""`plate_width` in pixels from which a crop is first read directly, and below which through the generator."""
 PLATE_RATIO = 3.0
 RATIO_TOLERANCE = 0.15
 PAD_GRAY = 127
@@ -257,6 +258,19 @@ def padded_hr(crop: Image) -> Image:
         uint8[32, 96, 3].
     """
     return resize(pad_to_plate(crop), HR_SIZE)
+
+
+def plate_width(crop: Image) -> float:
+    """Return the width in pixels of a plate of the usual 3 to 1 that has as many pixels as a crop.
+
+    What a crop can tell depends on both of its sides: a camera whose pixels are twice as wide as high delivers plates
+    of half the columns with all of their rows.
+
+    Args:
+        crop: uint8[H, W, 3].
+    """
+    height, width = crop.shape[:2]
+    return math.sqrt(PLATE_RATIO * height * width)
 
 
 def with_margin(crop: Image, across: float, down: float) -> Image:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lpsr_core.geometry import DIRECT_WIDTH, Image, to_lr, to_read, with_margin
+from lpsr_core.geometry import DIRECT_WIDTH, Image, plate_width, to_lr, to_read, with_margin
 from lpsr_core.settings import SUPER_RESOLVE as SUPER_RESOLVE
 from lpsr_core.settings import VIEWS as VIEWS
 from lpsr_core.settings import SuperResolve as SuperResolve
@@ -56,7 +56,7 @@ SUPER_RESOLVED = (View(True), View(True, inverted=True), View(True, NARROWER[0])
 def first_view(super_resolve: SuperResolve, crop: Image) -> View:
     """Return the view that every crop is read in."""
     if super_resolve == "auto":
-        return View(crop.shape[1] < DIRECT_WIDTH)
+        return View(plate_width(crop) < DIRECT_WIDTH)
     return View(super_resolve == "always")
 
 

@@ -20,7 +20,7 @@ from lpsr_core.alphabet import encode
 from lpsr_core.cards import Calibration, graph_name, load_verified
 from lpsr_core.decode import confidences, decode, log_mass, log_softmax
 from lpsr_core.errors import UsageError
-from lpsr_core.geometry import DIRECT_WIDTH, Image, to_tensor
+from lpsr_core.geometry import DIRECT_WIDTH, Image, plate_width, to_tensor
 from lpsr_core.reliability import Reliability
 from lpsr_core.views import SURE, View, first_view, further_views
 from lpsr_export.graph.graphs import GraphSession
@@ -40,13 +40,13 @@ class Tracks:
         texts: of the plates.
         further: the same, as the mean of all views, which counts where the first look is not sure; None where there are
             no further views.
-        widths: int[N], of the crops in pixels; as if all were wide when None.
+        widths: float64[N], `plate_width` of the crops; as if all were wide when None.
     """
 
     log_probs: NDArray[np.float64]
     texts: tuple[str, ...]
     further: NDArray[np.float64] | None = None
-    widths: NDArray[np.int64] | None = None
+    widths: NDArray[np.float64] | None = None
 
     def __getitem__(self, chosen: NDArray[np.bool_]) -> Tracks:
         """Some of the plates."""
@@ -61,13 +61,14 @@ class Tracks:
 
     def read(self, frames: int, calibration: Calibration) -> NDArray[np.float64]:
         """float64[N, frames, 7, 36]: what the runtime makes of the first frames, each on its own."""
-        widths = np.full(len(self.texts), DIRECT_WIDTH) if self.widths is None else self.widths
+        widths = np.full(len(self.texts), float(DIRECT_WIDTH)) if self.widths is None else self.widths
         temperatures = calibration.temperatures(widths)[:, None]
         first = self.log_probs[:, :frames] / temperatures
         if self.further is None:
             return first
         unsure = confidences(first.reshape(-1, *first.shape[2:])).reshape(first.shape[:2]) < SURE
-        return np.where(unsure[..., None, None], self.further[:, :frames] / temperatures, first)
+        again = self.further[:, :frames] / (temperatures * calibration.views)
+        return np.where(unsure[..., None, None], again, first)
 
     def fused(self, frames: int, calibration: Calibration) -> NDArray[np.float64]:
         """float64[N, 7, 36]: what a track of the first frames is decoded from."""
@@ -88,7 +89,7 @@ def read_tracks(models: Path, name: str, plates: int, seed: int, say: Callable[[
     found: list[NDArray[np.float32]] = []
     further: list[NDArray[np.float32]] = []
     texts: list[str] = []
-    widths: list[int] = []
+    widths: list[float] = []
     every = (shot for group in itertools.count() for shot in render_shots(source, seed, group, frames=FRAMES))
     for shot in itertools.islice((shot for shot in every if legibility(shot) >= HOPELESS), plates):
         if len(texts) % 50 == 0:
@@ -98,7 +99,7 @@ def read_tracks(models: Path, name: str, plates: int, seed: int, say: Callable[[
         found.append(looks[0])
         further.append(np.mean(looks, axis=0))
         texts.append(shot.text)
-        widths.append(shot.crop.shape[1])
+        widths.append(plate_width(shot.crop))
     arrays = (np.array(values, np.float64) for values in (found, further))
     return Tracks(next(arrays), tuple(texts), next(arrays), np.array(widths))
 
@@ -112,17 +113,19 @@ def _look(frames: Sequence[Image], view: View, generate: GraphSession, read: Gra
 def fit(tracks: Tracks) -> Calibration:
     """The calibration under which the true texts are likeliest."""
 
-    narrow = tracks.narrow
-    wide = 1.0 if narrow.all() else _least(lambda value: _of_one(tracks[~narrow], Calibration(value)), 0.3, 4.0)
-    factor = 1.0
+    narrow, first = tracks.narrow, replace(tracks, further=None)
+    wide = 1.0 if narrow.all() else _least(lambda value: _of_one(first[~narrow], Calibration(value)), 0.3, 4.0)
+    factor = views = 1.0
     if narrow.any():
-        factor = _least(lambda value: _of_one(tracks[narrow], Calibration(wide, narrow=value)), 0.3, 4.0)
+        factor = _least(lambda value: _of_one(first[narrow], Calibration(wide, narrow=value)), 0.3, 4.0)
+    if tracks.further is not None:
+        views = _least(lambda value: _of_one(tracks, Calibration(wide, narrow=factor, views=value)), 0.3, 4.0)
 
     def power(value: float) -> float:
-        made = Calibration(wide, value, factor)
+        made = Calibration(wide, value, factor, views)
         return sum(_surprise(tracks.fused(frames, made), tracks.texts) for frames in (3, FRAMES))
 
-    return Calibration(wide, _least(power, 0.0, 1.0), factor)
+    return Calibration(wide, _least(power, 0.0, 1.0), factor, views)
 
 
 def _of_one(tracks: Tracks, calibration: Calibration) -> float:

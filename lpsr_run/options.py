@@ -77,7 +77,7 @@ class RunOptions:
         "runs/latest",
     )
     super_resolve: SuperResolve = _inference(
-        "Which plates are super-resolved. auto: plates narrower than 64 pixels, and others with an uncertain result.",
+        "Which plates are super-resolved. auto: those of fewer pixels than 64 x 21, and those with an uncertain read.",
         default="auto",
         choices=SUPER_RESOLVE,
     )

@@ -36,5 +36,6 @@ def calibrate(
     Console().print(table)
     typer.echo(
         f"temperature {calibration.temperature:g}, for narrow crops times {calibration.narrow:g}, "
+        f"for several views times {calibration.views:g}, "
         f"power of the number of frames {calibration.power:g}"
     )

@@ -15,7 +15,7 @@ from lpsr_core.cards import Calibration
 from lpsr_core.contracts import direct_size
 from lpsr_core.decode import confidences, log_softmax
 from lpsr_core.errors import LpsrError
-from lpsr_core.geometry import HR_SIZE, LR_SIZE, Image, to_images, to_tensor
+from lpsr_core.geometry import HR_SIZE, LR_SIZE, Image, plate_width, to_images, to_tensor
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
 from lpsr_core.views import SURE, SuperResolve, View, Views, first_view, further_views
 from lpsr_run.engines.base import Chainable, Engine, Passed, Pending, SharesRows, check_contract
@@ -123,7 +123,7 @@ class PlateReader:
             others = [index for index, _ in again]
             np.add.at(total, others, self._calibrated(more.log_probs, [crops[index] for index in others]))
             for index, views in further.items():
-                log_probs[index] = log_softmax(total[index] / (1 + len(views)))
+                log_probs[index] = log_softmax(total[index] / ((1 + len(views)) * self._calibration.views))
             for (index, view), picture in zip(again, more.pictures, strict=True):
                 if view == View(super_resolved=True):
                     pictures[index] = picture
@@ -134,7 +134,7 @@ class PlateReader:
         """float32[N, 7, 36]: a reader's log-probabilities of N crops, with the calibration applied."""
         if not crops or self._calibration == Calibration():
             return log_probs
-        temperatures = self._calibration.temperatures([crop.shape[1] for crop in crops])
+        temperatures = self._calibration.temperatures([plate_width(crop) for crop in crops])
         return np.asarray(log_softmax(log_probs / temperatures), np.float32)
 
     def _unsure(self, log_probs: NDArray[np.float32]) -> NDArray[np.intp]:

@@ -16,6 +16,7 @@ from lpsr_core.geometry import (
     pad_to_plate,
     padded_hr,
     padded_lr,
+    plate_width,
     rectify,
     resize,
     to_hr,
@@ -188,3 +189,9 @@ def test_margins_are_fractions_of_each_side_and_cut_or_repeat_its_edge() -> None
     np.testing.assert_array_equal(wider[:, 5:105], crop[2:18])
     assert (wider[:, :5] == crop[2:18, :1]).all()
     assert (wider[:, 105:] == crop[2:18, -1:]).all()
+
+
+def test_what_a_crop_can_tell_depends_on_both_sides() -> None:
+    sizes = ((96, 32), (48, 32), (48, 16))  # width, height: square pixels, pixels twice as wide, few pixels
+    widths = [plate_width(np.zeros((height, width, 3), np.uint8)) for width, height in sizes]
+    assert widths == pytest.approx([96, 96 / np.sqrt(2), 48])

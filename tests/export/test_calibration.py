@@ -64,6 +64,13 @@ def test_narrow_crops_have_a_temperature_of_their_own() -> None:
     assert temperatures.tolist() == [found.temperature, found.temperature * found.narrow, found.temperature]
 
 
+def test_a_mean_over_several_views_has_a_temperature_of_its_own() -> None:
+    tracks = honest(400, seed=5)
+    found = fit(Tracks(tracks.log_probs, tracks.texts, further=tracks.log_probs * 0.6))
+    assert found.temperature == pytest.approx(1, rel=0.12)
+    assert found.temperature * found.views == pytest.approx(0.6, rel=0.15)
+
+
 def test_further_views_count_where_the_first_is_not_sure() -> None:
     tracks = honest(60, frames=1, seed=4)
     tracks = Tracks(tracks.log_probs * 4, tracks.texts)

@@ -9,9 +9,10 @@ import pytest
 from conftest import paint
 from numpy.typing import NDArray
 
+from lpsr_core.cards import Calibration
 from lpsr_core.decode import decode, log_softmax
 from lpsr_core.errors import LpsrError
-from lpsr_core.geometry import DIRECT_WIDTH, HR_SIZE, READ_SIZE, to_tensor
+from lpsr_core.geometry import DIRECT_WIDTH, HR_SIZE, READ_SIZE, plate_width, to_tensor
 from lpsr_core.layouts import DEFAULT_LAYOUTS, MERCOSUR, Layout
 from lpsr_core.views import DIRECT, SUPER_RESOLVED, SuperResolve, View, Views
 from lpsr_run.engines.backends import open_engine
@@ -61,14 +62,14 @@ def unreadable(width: int = 200, height: int = 66) -> np.ndarray:
     return (mixed + np.random.default_rng(3).integers(0, 9, mixed.shape)).astype(np.uint8)
 
 
-def mean_of(models: Path, crop: np.ndarray, views: list[View]) -> np.ndarray:
+def mean_of(models: Path, crop: np.ndarray, views: list[View], temperature: float = 1.0) -> np.ndarray:
     """float32[7, 36], of the views' mean."""
     reader, generator = engines_of(models)
     found = []
     for view in views:
         tensor = to_tensor([view.of(crop, HR_SIZE)])
         sr = generator.run({"lr": tensor})["sr"] if view.super_resolved else tensor
-        found.append(reader.run({"image": sr})["log_probs"][0])
+        found.append(log_softmax(reader.run({"image": sr})["log_probs"][0] / temperature))
     return log_softmax(np.mean(found, axis=0))
 
 
@@ -99,7 +100,7 @@ def test_crops_whose_first_look_is_not_sure_are_read_in_every_view(
     models: Path, super_resolve: SuperResolve, expected: list[View], width: int
 ) -> None:
     crop = unreadable(width)
-    if super_resolve == "auto" and width < DIRECT_WIDTH:  # narrow crops are not read directly
+    if super_resolve == "auto" and plate_width(crop) < DIRECT_WIDTH:  # narrow crops are not read directly
         expected = [*SUPER_RESOLVED]
     batch = make(models, super_resolve).read([paint("ABC1234", 120), crop, paint("XYZ1A23", 60)])
     np.testing.assert_allclose(batch.log_probs[1], mean_of(models, crop, expected), atol=1e-4)
@@ -132,6 +133,21 @@ def test_sure_crops_are_looked_at_once_and_all_others_in_one_more_pass(models: P
     plates.read([paint("ABC1234", 60), unreadable(60, 20), unreadable(61, 20)])
     further = 2 * (len(SUPER_RESOLVED) - 1)
     assert (reader.passes, generator.passes) == ([5, 3, further], [5, 3, further])
+
+
+def test_a_mean_over_views_has_a_temperature_of_its_own(models: Path) -> None:
+    crop, (reader, generator) = unreadable(200), engines_of(models)
+    calibration = Calibration(temperature=0.9, views=1.7)
+    found = PlateReader(reader, generator, "never", calibration=calibration).read([crop]).log_probs[0]
+    plain = mean_of(models, crop, list(DIRECT), 0.9)
+    np.testing.assert_allclose(found, log_softmax(plain / 1.7), atol=1e-4)
+
+
+def test_crops_of_pixels_that_are_not_square_are_read_both_ways(models: Path) -> None:
+    squeezed = unreadable(200)[:, ::4]
+    assert squeezed.shape[1] < DIRECT_WIDTH <= plate_width(squeezed)
+    found = make(models, "auto").read([squeezed]).log_probs[0]
+    np.testing.assert_allclose(found, mean_of(models, squeezed, [*DIRECT, *SUPER_RESOLVED]), atol=1e-4)
 
 
 def test_one_look_is_enough_where_it_is_asked_for(models: Path) -> None:
