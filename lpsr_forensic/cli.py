@@ -38,6 +38,8 @@ def report(
 ) -> None:
     """Writes the forensic report of one vehicle's frames: pixels, likelihood ratios, comparison with the candidates.
 
+    Layouts hold for images; evidence names its own.
+
     Exit codes: 0 the report was written, also without a conclusion; 1 something failed; 2 wrong usage.
     """
     if out.suffix.lower() not in (".html", ".htm"):

@@ -61,11 +61,6 @@ def reading_routes(server: Server) -> APIRouter:
         reads, skipped = server.networks.read_crops([decoded(file, most_pixels) for file in files])
         return {"reads": [read.as_dict() for read in reads], "skipped": skipped}
 
-    def check_room() -> None:
-        """Refuse before the body comes, where it would only wait in vain."""
-        if server.pool.full:
-            raise BusyError(f"{server.config.queue} requests are waiting already; come again later")
-
     @router.post(
         "/read",
         summary="Find and read the plates of a picture",
@@ -77,7 +72,7 @@ def reading_routes(server: Server) -> APIRouter:
         """Send an image as the body, or as a file of a form. The answer holds the plate that was found most surely
         first; a picture without plates gives an empty list. Nothing is stored.
         """
-        check_room()
+        server.pool.check_room()  # before the body comes, where it would only wait in vain
         async with received(request, server.places.uploads, 1, "image") as (file,):
             return JSONResponse(await outcome(lambda: read(file)))
 
@@ -92,7 +87,7 @@ def reading_routes(server: Server) -> APIRouter:
         """Send several images as files of a form, or one as the body. `frame` of a read is the position of its image;
         images without a plate are named in `skipped`. Nothing is stored.
         """
-        check_room()
+        server.pool.check_room()  # before the body comes, where it would only wait in vain
         async with received(request, server.places.uploads, server.config.max_crops, "image") as files:
             return JSONResponse(await outcome(lambda: crops(files)))
 

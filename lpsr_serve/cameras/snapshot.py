@@ -11,7 +11,7 @@ import numpy as np
 from lpsr_core.geometry import Image
 from lpsr_run.sinks.annotate import Mark, draw_mark
 from lpsr_run.sources.base import Frame
-from lpsr_serve.jpeg import encode_jpeg, scaled
+from lpsr_serve.jpeg import encode_jpeg
 
 SIDE = 960
 """Longest side in pixels of pictures that are kept to be shown."""
@@ -42,7 +42,7 @@ class LastPicture:
 
     def show(self, frame: Frame, marks: Sequence[Mark]) -> None:
         """Take a frame as `PlateStream.show` gives it."""
-        placed = tuple(replace(mark, quad=scaled(mark.quad, frame.scale)) for mark in marks)
+        placed = tuple(replace(mark, quad=mark.quad.scaled(frame.scale)) for mark in marks)
         self._snapshot = Snapshot(frame.image, placed, frame.index)
 
     @property

@@ -12,6 +12,7 @@ from lpsr_core.errors import LpsrError
 
 Value = TypeVar("Value")
 _Task = tuple[Callable[[], Any], "Future[Any]"]
+_STOPPING = "the server is being stopped"
 
 
 class BusyError(LpsrError):
@@ -49,6 +50,18 @@ class WorkerPool:
         """Whether the next call would be refused."""
         return self._stopping or self._queue.qsize() >= self._most
 
+    def check_room(self) -> None:
+        """Make sure that the next call would be taken.
+
+        Raises:
+            BusyError: the queue is full.
+            StoppingError: the pool is being closed.
+        """
+        if self._stopping:
+            raise StoppingError(_STOPPING)
+        if self.full:
+            raise self._busy()
+
     def submit(self, call: Callable[[], Value]) -> Future[Value]:
         """Have a worker run a call. A future that is cancelled before its turn costs nothing.
 
@@ -56,15 +69,12 @@ class WorkerPool:
             BusyError: the queue is full.
             StoppingError: the pool is being closed.
         """
+        self.check_room()
         future: Future[Value] = Future()
-        if self._stopping:
-            raise StoppingError("the server is being stopped")
-        if self._queue.qsize() >= self._most:
-            raise BusyError(f"{self._most} requests are waiting already; come again later")
         try:
             self._queue.put_nowait((call, future))
         except queue.Full:
-            raise BusyError(f"{self._most} requests are waiting already; come again later") from None
+            raise self._busy() from None
         return future
 
     def close(self, seconds: float = 10.0) -> None:
@@ -76,11 +86,14 @@ class WorkerPool:
             except queue.Empty:
                 break
             if task is not None:
-                task[1].set_exception(StoppingError("the server is being stopped"))
+                task[1].set_exception(StoppingError(_STOPPING))
         for _ in self._threads:
             self._queue.put(None)
         for thread in self._threads:
             thread.join(seconds)
+
+    def _busy(self) -> BusyError:
+        return BusyError(f"{self._most} requests are waiting already; come again later")
 
     def _run(self) -> None:
         while (task := self._queue.get()) is not None:

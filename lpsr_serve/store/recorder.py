@@ -26,7 +26,7 @@ from lpsr_run.sinks.files import replace_file
 from lpsr_run.sinks.lock import FolderLock
 from lpsr_run.sinks.outbox import Outbox
 from lpsr_serve.inference.networks import Networks
-from lpsr_serve.jpeg import encode_jpeg, scaled
+from lpsr_serve.jpeg import encode_jpeg
 from lpsr_serve.store.places import Places, frame_beside
 from lpsr_serve.store.reads import ReadStore
 
@@ -198,7 +198,7 @@ class Recorder:
         """The frame of a read with the plate's box, as JPEG."""
         assert result.frame is not None
         canvas = np.ascontiguousarray(result.frame[..., ::-1])
-        draw_mark(canvas, Mark(scaled(result.quad, result.scale), result.read.text, result.read.confidence, True))
+        draw_mark(canvas, Mark(result.quad.scaled(result.scale), result.read.text, result.read.confidence, True))
         try:
             replace_file(path, encode_jpeg(canvas))
         except OSError as error:

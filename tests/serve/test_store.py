@@ -160,3 +160,5 @@ def test_a_pool_refuses_what_would_wait_too_long() -> None:
     pool.close()
     with pytest.raises(StoppingError):
         pool.submit(lambda: 4)
+    with pytest.raises(StoppingError):
+        pool.check_room()
