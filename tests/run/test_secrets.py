@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -163,7 +164,9 @@ def test_a_process_that_is_given_references_has_no_secret_in_its_title(tmp_path:
         [sys.executable, "-m", "lpsr_run", *arguments], env=environment, stderr=subprocess.DEVNULL
     )
     try:
-        title = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        deadline = time.monotonic() + 60
+        while not (title := Path(f"/proc/{process.pid}/cmdline").read_bytes()):  # empty between fork and exec
+            assert time.monotonic() < deadline
     finally:
         process.kill()
         process.wait()

@@ -72,7 +72,8 @@ def test_a_browser_logs_in_sees_reads_come_and_searches(address: str, browser: A
 
     page.goto(address)
     assert page.url == f"{address}/login"
-    page.keyboard.type(KEY)  # the field has the focus
+    page.wait_for_function("document.activeElement.id === 'key'")  # the field has the focus, if not at once
+    page.keyboard.type(KEY)
     page.keyboard.press("Enter")
     page.wait_for_selector("#connection.live")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 17, 21)"
