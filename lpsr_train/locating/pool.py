@@ -21,7 +21,7 @@ SHARD = 64
 """Scenes in a shard."""
 _LARGEST_SHARE = 0.5
 """Of a GPU's free memory that scenes may take."""
-SCENERY = 4
+SCENERY = 5
 """Version of how scenes are drawn."""
 
 

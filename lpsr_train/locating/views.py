@@ -23,7 +23,7 @@ _MOSAICS = 0.25
 """Share of views of four scenes side by side at half their size."""
 _AGAIN = 0.12
 """Share of views that show places again where the network saw plates that are none."""
-_LOOKS = 0.2
+_LOOKS = 0.3
 """Share of views that show one plate in the middle, as the second look does."""
 SMALLEST, LARGEST, TOO_LARGE = 9.0, 330.0, 420.0
 """Longer sides in pixels: of plates that are asked for, and from which on a plate is none: a coarser scale shows it."""

@@ -14,9 +14,10 @@ from lpsr_train.plates.face import Face, draw_face, plate_size
 from lpsr_train.plates.photograph import light
 from lpsr_train.plates.style import random_style
 from lpsr_train.plates.world import draw_world_plate
+from lpsr_train.scenes.fittings import emblem
 from lpsr_train.scenes.streets import street, texture, vegetation, wall
 from lpsr_train.scenes.surroundings import Picture, put_text, random_colour, surroundings
-from lpsr_train.scenes.vehicle import draw_vehicle, emblem
+from lpsr_train.scenes.vehicle import draw_vehicle
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def render_scene(source: SceneSource, seed: int, index: int) -> Scene:
     for _ in range(rng.poisson(0.5)):  # vehicles whose plate cannot be seen
         spot = rng.uniform([0, max(horizon, 0)], [width, max(height, horizon + 1)])
         draw_vehicle(picture, spot, float(np.exp(rng.uniform(np.log(14), np.log(90)))), rng, 450.0)
-    for _ in range(rng.poisson(0.5)):
+    for _ in range(rng.poisson(0.9)):
         size = float(np.exp(rng.uniform(np.log(4), np.log(90))))
         emblem(picture, rng.uniform([0, 0], [width, height]), size, rng)
     put: list[_Put] = []

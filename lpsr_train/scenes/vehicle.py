@@ -6,10 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lpsr_train.scenes.fittings import Colour, emblem, lamp, wheel
 from lpsr_train.scenes.streets import texture
 from lpsr_train.scenes.surroundings import LETTERS, Picture, put_text, random_colour
-
-Colour = tuple[float, float, float]
 
 
 class _Canvas:
@@ -158,10 +157,8 @@ def _car(canvas: _Canvas, rng: np.random.Generator, plate: float) -> None:
         canvas.shaded(glass, np.full(3, rng.uniform(0.03, 0.3)), rng)
         for share in (0.25, 0.85):
             x = near + share * depth
-            canvas.oval(x, ground - 0.3 - lift * share, 0.3 * min(abs(depth), 1), 0.31, (0.03, 0.03, 0.03))
-            canvas.oval(
-                x, ground - 0.3 - lift * share, 0.2 * min(abs(depth), 1), 0.2, (float(rng.uniform(0.3, 0.8)),) * 3
-            )
+            sides = canvas.pixels(0.3 * min(abs(depth), 1)), canvas.pixels(0.31)
+            wheel(canvas.picture, canvas.at(x, ground - 0.3 - lift * share), sides, rng)
     for side, inner in ((left, left + 0.22), (right - 0.22, right)):
         canvas.box(side + 0.03, sill - 0.1, inner - 0.03, ground, (0.03, 0.03, 0.03))
     round_ = float(rng.uniform(0.02, 0.1))
@@ -253,6 +250,10 @@ def _lamps(
         else:
             colour = (0.85, 0.5, 0.1) if rng.random() < 0.4 else (0.9, 0.9, 0.88) if rng.random() < 0.5 else red
             canvas.box(x - inner, y, x + inner, y + inner, colour if not lit else (1.0, 0.3, 0.25))
+        if rng.random() < 0.5:
+            near, far = sorted((side, side + sign * broad * 0.9))
+            corners = np.array([*canvas.at(near, top + max(slant, 0)), *canvas.at(far, low - 0.04)], float)
+            lamp(canvas.picture, corners, clear if front else red, rng)
 
 
 def _grille(canvas: _Canvas, rng: np.random.Generator, middle: float, waist: float, sill: float) -> None:
@@ -317,39 +318,3 @@ def _motorcycle(canvas: _Canvas, rng: np.random.Generator) -> None:
     if rng.random() < 0.7:  # the rider
         canvas.shaded([(-0.28, -1.4), (0.28, -1.4), (0.25, -0.65), (-0.25, -0.65)], _paint(rng), rng)
         canvas.oval(0, -1.55, 0.14, 0.17, random_colour(rng))
-
-
-def emblem(picture: Picture, centre: NDArray[np.float64], size: float, rng: np.random.Generator) -> None:
-    """A maker's badge, a lock, a name in a few letters: what sits on cars beside plates, and is none.
-
-    Args:
-        picture: float32[H, W, 3]; drawn into.
-        centre: in pixels.
-        size: half of its width, in pixels.
-        rng: of everything.
-    """
-    x, y = (round(float(value)) for value in centre)
-    wide, tall = max(round(size), 2), max(round(size * rng.uniform(0.35, 1.0)), 2)
-    metal = float(rng.uniform(0.55, 1.0))
-    ground = random_colour(rng)
-    rim = max(1, round(size * rng.uniform(0.06, 0.2)))
-    kind = rng.random()
-    thick = max(1, round(size * rng.uniform(0.08, 0.16)))
-    if kind < 0.45:  # an oval with a rim
-        cv2.ellipse(picture, (x, y), (wide, tall), 0, 0, 360, ground, -1, cv2.LINE_AA)
-        cv2.ellipse(picture, (x, y), (wide, tall), 0, 0, 360, (metal,) * 3, rim, cv2.LINE_AA)
-        if rng.random() < 0.3:
-            cv2.ellipse(picture, (x, y), (wide // 2, tall // 2), 0, 0, 360, (metal,) * 3, rim, cv2.LINE_AA)
-    elif kind < 0.65:  # a shield or a bar
-        box = [(x - wide, y - tall), (x + wide, y - tall), (x + wide, y + tall // 2), (x, y + tall), (x - wide, y)]
-        cv2.fillPoly(picture, [np.array(box, np.int32)], ground, cv2.LINE_AA)
-        cv2.polylines(picture, [np.array(box, np.int32)], True, (metal,) * 3, rim, cv2.LINE_AA)
-    if rng.random() < 0.65:  # its name
-        text = "".join(LETTERS[i] for i in rng.integers(0, 36, int(rng.integers(1, 10))))
-        scale = 1.5 * size / (14 * len(text))
-        (across, down), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_DUPLEX, scale, thick)
-        tone = (metal,) * 3 if rng.random() < 0.7 else random_colour(rng)
-        put_text(picture, text, (x - across // 2, y + down // 2), cv2.FONT_HERSHEY_DUPLEX, scale, tone, thick)
-    else:  # its sign: a few strokes
-        ends = rng.uniform(-0.8, 0.8, (int(rng.integers(3, 6)), 2)) * [wide, tall] + [x, y]
-        cv2.polylines(picture, [ends.astype(np.int32)], False, (metal,) * 3, thick, cv2.LINE_AA)
