@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from lpsr_core.errors import UsageError
-from lpsr_core.options import check_options, option
-from lpsr_core.settings import METHODS, PRECISIONS, Method, Precision
+from lpsr_core.options import check_options, option, same_option
+from lpsr_core.settings import METHODS, Method, Precision
+from lpsr_run.options import RunOptions
 from lpsr_run.redact import redact
 
 Suite = Literal[
@@ -58,27 +59,22 @@ class BenchConfig:
         default_words="the packaged rendered plates",
     )
     degradation: Method = option("Degradation that produces the LR pictures.", default="blur", choices=METHODS)
-    layouts: tuple[str, ...] = option(
-        "Allowed plate layouts: names, patterns such as LLDDDLL, or a TOML file.",
-        "LIST",
-        ("brazilian", "mercosur"),
-        separator=",",
-    )
+    layouts: tuple[str, ...] = same_option(RunOptions, "layouts")
     limit: int = option("Maximum number of labelled plates; 0 for all.", "N", 0, least=0)
     frame: str | None = option(
         "Picture or video whose first frame is used for location.", "SOURCE", None, default_words="a synthetic frame"
     )
-    generator: str = option("Model name or .onnx file.", "MODEL", "lite")
-    reader: str = option("Model name or .onnx file.", "MODEL", "lite")
+    generator: str = same_option(RunOptions, "generator")
+    reader: str = same_option(RunOptions, "reader")
     lr_reader: str | None = option("Reader trained on LR pictures.", "MODEL", None, default_words="lr, if present")
-    precision: Precision = option("Precision of named models.", default="fp32", choices=PRECISIONS)
+    precision: Precision = same_option(RunOptions, "precision")
     backend: str = option(
         "Inference backend: onnxruntime, cuda, tensorrt, tensorrt-rtx, openvino, or auto for the fastest one "
         "available.",
         "NAME",
         "auto",
     )
-    threads: int = option("Number of CPU threads for inference.", "N", 0, least=0, default_words="one per core")
+    threads: int = same_option(RunOptions, "threads")
     batches: tuple[int, ...] = option("Batch sizes, comma-separated.", "LIST", (1, 2, 4, 8, 16, 32, 64), separator=",")
     streams: tuple[int, ...] = option("Suite throughput: numbers of concurrent callers.", "LIST", (1, 4), separator=",")
     rates: tuple[float, ...] = option(

@@ -6,7 +6,7 @@ command.
 
 from __future__ import annotations
 
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -63,6 +63,12 @@ def option(
     """
     metadata = {"option": Option(help, metavar, flag, **details)}
     return field(metadata=metadata) if default is MISSING else field(default=default, metadata=metadata)
+
+
+def same_option(config: type, name: str) -> Any:
+    """Return the field of an option that another dataclass has, too: the same help, default and bounds."""
+    one, entry = options(config)[name]
+    return field(default=entry.default, metadata={"option": replace(one, panel=None)})
 
 
 def options(config: Any) -> dict[str, tuple[Option, Field[Any]]]:

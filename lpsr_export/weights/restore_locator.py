@@ -39,7 +39,8 @@ def restore_locator(models: Path, name: str, out: Path) -> float:
         import onnxruntime
         import torch
 
-        from lpsr_train.locating.fit import VALIDATION_SEED, LocatorTrainer, LocatorTraining
+        from lpsr_train.locating.config import LocatorTraining
+        from lpsr_train.locating.fit import VALIDATION_SEED, LocatorTrainer
         from lpsr_train.scenes.scene import SceneSource, render_scene
         from lpsr_train.training.state import CHECKPOINT
     except ImportError:

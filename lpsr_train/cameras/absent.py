@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from lpsr_core.alphabet import ALPHABET, PLATE_LENGTH
 from lpsr_train.plates.typefaces import PENS, RASTER_HEIGHT, Typeface, open_raster, paste, skeleton_raster
+from lpsr_train.scenes.fittings import emblem
 from lpsr_train.scenes.streets import building, texture
 from lpsr_train.scenes.surroundings import FONTS, LETTERS, Picture, put_text, random_colour, surroundings
-from lpsr_train.scenes.vehicle import emblem
 
 COUNTS = tuple(n for n in range(1, 15) if n != PLATE_LENGTH)
 """Characters that a word may have."""

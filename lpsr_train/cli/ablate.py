@@ -10,6 +10,7 @@ import typer
 
 from lpsr_core.command_line import Debug
 from lpsr_core.interrupt import StopRequest
+from lpsr_train.cli.options import Pool, Workers
 from lpsr_train.terminal import need_torch, progress_bar
 
 
@@ -24,8 +25,8 @@ def ablate(
     seeds: Annotated[int, typer.Option(help="Number of runs (seeds) per row.", min=1)] = 2,
     pairs: Annotated[int, typer.Option(help="Number of pairs to render.", min=1)] = 81920,
     plates: Annotated[int, typer.Option(help="Number of unseen test plates.", min=1)] = 2000,
-    pool: Annotated[Path | None, typer.Option(help="Folder of the rendered dataset (default: OUT/pool)")] = None,
-    workers: Annotated[int, typer.Option(help="Number of rendering processes.", min=1)] = 2,
+    pool: Pool = None,
+    workers: Workers = 2,
     debug: Debug = False,
 ) -> None:
     """Train the eight rows of the paper's Table II and print them beside the paper's; run again to resume."""

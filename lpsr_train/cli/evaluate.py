@@ -10,6 +10,7 @@ import typer
 from lpsr_core.choices import choice
 from lpsr_core.command_line import Debug
 from lpsr_core.errors import UsageError
+from lpsr_train.cli.options import Device, Json
 from lpsr_train.terminal import need_torch, progress_bar
 
 
@@ -50,7 +51,7 @@ def evaluate(
         int, typer.Option("--time", help="Number of plates on which each generator is timed, one by one.", min=0)
     ] = 0,
     seed: Annotated[int, typer.Option(help="Random seed of rendered plates and noise.", min=0)] = 7_000_004,
-    device: Annotated[str, typer.Option(help="Device: auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     table: Annotated[
         str | None,
         typer.Option(
@@ -61,7 +62,7 @@ def evaluate(
     sheet: Annotated[Path | None, typer.Option(help="Output PNG with LR / SR / HR of the first plates.")] = None,
     worst: Annotated[Path | None, typer.Option(help="Output PNG with the first run's ten worst plates.")] = None,
     confusion: Annotated[Path | None, typer.Option(help="Output PNG of the first run's confusion matrix.")] = None,
-    json_out: Annotated[Path | None, typer.Option("--json", help="Output JSON file with the figures.")] = None,
+    json_out: Json = None,
     debug: Debug = False,
 ) -> None:
     """Evaluate runs as in the paper's tables: recognition rates with intervals, image quality, time."""

@@ -12,6 +12,7 @@ from lpsr_core.choices import choice
 from lpsr_core.command_line import Debug
 from lpsr_core.errors import UsageError
 from lpsr_core.tomlfile import read_toml
+from lpsr_train.cli.options import Device, Pool, Workers
 from lpsr_train.terminal import need_torch
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def fit(
     steps: Annotated[int | None, typer.Option(help="Number of training steps.", min=1)] = None,
     batch: Annotated[int | None, typer.Option(help="Batch size in plates.", min=2)] = None,
     pairs: Annotated[int | None, typer.Option(help="Number of pairs to render.", min=1)] = None,
-    pool: Annotated[Path | None, typer.Option(help="Folder of the rendered dataset (default: OUT/pool)")] = None,
+    pool: Pool = None,
     fresh: Annotated[
         bool | None,
         typer.Option(
@@ -68,8 +69,8 @@ def fit(
         float | None,
         typer.Option(help="Training time in seconds; the learning-rate schedule ends with it.", min=0),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Number of rendering processes.", min=1)] = 2,
-    device: Annotated[str, typer.Option(help="Device: auto, cpu or cuda.")] = "auto",
+    workers: Workers = 2,
+    device: Device = "auto",
     debug: Debug = False,
 ) -> None:
     """Train a preset on rendered plates or a list of pairs; run again to resume."""

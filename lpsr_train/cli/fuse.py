@@ -16,6 +16,7 @@ from lpsr_core.command_line import Debug
 from lpsr_core.degradation import METHODS, Method
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.jsonfile import write_json
+from lpsr_train.cli.options import Json
 from lpsr_train.terminal import need_torch, progress_bar
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def fuse(
     ] = None,
     count: Annotated[int, typer.Option(help="Number of rendered plates.", min=1)] = 500,
     seed: Annotated[int, typer.Option(help="Random seed of plates, shifts and noise.", min=0)] = 7_000_007,
-    json_out: Annotated[Path | None, typer.Option("--json", help="Output JSON file with the figures.")] = None,
+    json_out: Json = None,
     debug: Debug = False,
 ) -> None:
     """Measure recognition rates from one, three and five fused frames of each plate."""

@@ -12,6 +12,7 @@ from lpsr_core.choices import choice
 from lpsr_core.command_line import Debug
 from lpsr_core.errors import UsageError
 from lpsr_core.interrupt import StopRequest
+from lpsr_train.cli.options import Workers
 from lpsr_train.terminal import progress_bar
 
 
@@ -32,7 +33,7 @@ def pairs(
     ] = "40,20,40",
     absolute: Annotated[bool, typer.Option("--absolute", help="Write absolute paths into the list.")] = False,
     seed: Annotated[int, typer.Option(help="Random seed of noise, cameras and splits.", min=0)] = 0,
-    workers: Annotated[int, typer.Option(help="Number of worker processes.", min=1)] = 2,
+    workers: Workers = 2,
     debug: Debug = False,
 ) -> None:
     """Make HR-LR pairs from photographs of plates, and their list; run again to resume."""

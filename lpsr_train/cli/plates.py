@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from lpsr_core.command_line import Debug
+from lpsr_train.cli.options import Workers
 
 
 def render(
     out: Annotated[Path, typer.Option(help="Output folder of the dataset.")],
     pairs: Annotated[int, typer.Option(help="Number of pairs to render.", min=1)] = 163840,
     seed: Annotated[int, typer.Option(help="Random seed of the dataset.", min=0)] = 20261123,
-    workers: Annotated[int, typer.Option(help="Number of worker processes.", min=1)] = 2,
+    workers: Workers = 2,
     open_share: Annotated[float, typer.Option(help="Fraction of plates in installed open typefaces.")] = 0.15,
     fresh: Annotated[
         bool,

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from lpsr_core.command_line import Debug
+from lpsr_train.cli.options import Device, Workers
 from lpsr_train.terminal import need_torch
 
 
@@ -19,8 +20,8 @@ def release(
     out: Annotated[Path, typer.Option(help="Output folder of runs, datasets and figures; run again to resume.")],
     models: Annotated[Path | None, typer.Option(help="Output folder of graphs and cards (default: OUT/models)")] = None,
     plates: Annotated[int, typer.Option(help="Number of unseen plates for the figures.", min=1)] = 4000,
-    device: Annotated[str, typer.Option(help="Device: auto, cpu or cuda.")] = "auto",
-    workers: Annotated[int, typer.Option(help="Number of rendering processes.", min=1)] = 2,
+    device: Device = "auto",
+    workers: Workers = 2,
     steps: Annotated[
         int | None, typer.Option(help="Number of training steps of every run (default: each preset's own)", min=1)
     ] = None,

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Box
 from lpsr_core.grid import read_grid
+from lpsr_train.locating.config import LocatorTraining
 from lpsr_train.locating.mining import FalsePlaces
 from lpsr_train.locating.pool import ScenePool
 from lpsr_train.locating.targets import loss, targets
@@ -34,48 +35,6 @@ _MINED = 4
 _SIZES = (16, 24, 32, 48, 96, 192)
 VALIDATION_SEED = 7_000_011
 """Of the scenes to measure on: no pool is rendered with it."""
-
-
-@dataclass(frozen=True)
-class LocatorTraining:
-    """A training.
-
-    Attributes:
-        steps: batches.
-        seconds: of training, when it is to end by time; 0 for never.
-        weights_every: seconds after which the averaged weights are written by themselves; 0 for never.
-        batch: windows in each.
-        window: pixels of their sides, a multiple of 32.
-        rate: peak learning rate of AdamW, warmed up and cosine decayed.
-        warmup: steps.
-        weight_decay, clip: of AdamW, and of the gradient's norm.
-        ema: share of the averaged weights that a step keeps.
-        scenes: in the pool, at most.
-        open_share: how often an open typeface of this machine replaces the project's own.
-        seed: of everything.
-        validate_every: steps.
-        validation: scenes to measure on.
-        bf16: half-precision arithmetic while training.
-        begun_from: run whose weights it began with, and the beginning of its checkpoint's sha256.
-    """
-
-    steps: int = 8000
-    seconds: float = 0.0
-    weights_every: float = 0.0
-    batch: int = 24
-    window: int = 288
-    rate: float = 2e-3
-    warmup: int = 200
-    weight_decay: float = 0.01
-    clip: float = 5.0
-    ema: float = 0.998
-    scenes: int = 16384
-    open_share: float = 0.3
-    seed: int = 20261201
-    validate_every: int = 1000
-    validation: int = 256
-    bf16: bool = True
-    begun_from: str = ""
 
 
 @dataclass(frozen=True)

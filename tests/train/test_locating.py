@@ -19,7 +19,8 @@ from lpsr_core.errors import LpsrError  # noqa: E402
 from lpsr_core.geometry import Box  # noqa: E402
 from lpsr_core.grid import read_grid  # noqa: E402
 from lpsr_train.locating import fit, pool  # noqa: E402
-from lpsr_train.locating.fit import LocatorTrainer, LocatorTraining, measure  # noqa: E402
+from lpsr_train.locating.config import LocatorTraining  # noqa: E402
+from lpsr_train.locating.fit import LocatorTrainer, measure  # noqa: E402
 from lpsr_train.locating.mining import FalsePlaces  # noqa: E402
 from lpsr_train.locating.pool import ScenePool, Taken, render_scenes  # noqa: E402
 from lpsr_train.locating.targets import loss, targets  # noqa: E402
