@@ -57,7 +57,7 @@ class Reader:
         batch: largest number of plates in one forward pass.
         views: `auto` reads a plate again, cut more widely and more tightly, where the first view is not sure; `one`
             never does.
-        locator: what finds plates: `auto`, `classical`, a released name, or the path of an .onnx file.
+        locator: what finds plates: `auto`, a released name, or the path of an .onnx file.
         locator_threshold: least score of what is read as a plate, 0..1; 0 for the locator's own.
         detector: path of your own .onnx detector (YOLO, RT-DETR), in place of the locator.
         region: part of each picture to search, `x,y,width,height` in pixels or as fractions; None for all of it.

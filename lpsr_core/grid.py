@@ -7,12 +7,22 @@ from numpy.typing import NDArray
 
 GRID_STRIDE = 8
 """Pixels of the picture between cells."""
+LOOK_WINDOW = (192, 128)
+"""Width and height, in pixels, of what the locator's second look sees."""
+LOOK_WIDTH = 96
+"""Width of the plate in it, in pixels, as the first look told it."""
+_AGREEING = 0.3
+"""Share of a peak's score from which a neighbour's corners count."""
+_AROUND = np.array([(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)])
 
 
 def read_grid(
     grid: NDArray[np.float32], threshold: float, most: int = 100
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the plates in the locator's output for one picture, best first.
+
+    Corners are the mean of what the peak and its neighbours tell, weighted by their scores: the errors of single cells
+    are larger.
 
     Args:
         grid: float32[9, h, w], as the locator's graph gives it: logit, and corners from the cell's middle in pixels.
@@ -30,6 +40,13 @@ def read_grid(
     y, x = np.nonzero((logits >= highest) & (logits >= least))
     order = np.argsort(-logits[y, x], kind="stable")[:most]
     y, x = y[order], x[order]
-    middles = (np.stack([x, y], axis=1) + 0.5) * GRID_STRIDE
-    corners = grid[1:, y, x].T.reshape(-1, 4, 2) + middles[:, None]
-    return corners.astype(np.float32), (1 / (1 + np.exp(-logits[y, x]))).astype(np.float32)
+    scores = 1 / (1 + np.exp(-logits[y, x]))
+    cells = np.stack([y, x], axis=1)[:, None] + _AROUND  # [K, 9, 2]
+    inside = ((cells >= 0) & (cells < logits.shape)).all(axis=2)
+    rows, columns = np.where(inside[..., None], cells, 0).transpose(2, 0, 1)
+    weights = np.where(inside, 1 / (1 + np.exp(-logits[rows, columns])), 0)
+    weights *= weights >= _AGREEING * scores[:, None]
+    middles = (np.stack([columns, rows], axis=-1) + 0.5) * GRID_STRIDE
+    told = grid[1:, rows, columns].transpose(1, 2, 0).reshape(*rows.shape, 4, 2) + middles[:, :, None]
+    corners = np.einsum("kn,knij->kij", weights / weights.sum(axis=1, keepdims=True), told)
+    return corners.astype(np.float32), scores.astype(np.float32)

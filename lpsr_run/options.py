@@ -98,7 +98,9 @@ class RunOptions:
     device: str = _inference("OpenVINO device.", "CPU|GPU|NPU", "", default_words="CPU", example="CPU")
     threads: int = _inference("Number of CPU threads for inference.", "N", 0, least=0, default_words="one per core")
     batch: int = _inference("Maximum number of plates per forward pass.", "N", 16, least=1)
-    locator: str = _location("Plate locator: auto, classical, a model name or an .onnx file.", "NAME", "auto")
+    locator: str = _location(
+        "Plate locator: a model name or an .onnx file.", "NAME", "auto", default_words="the released one"
+    )
     locator_threshold: float = _location(
         "Minimum score of a detection. Lower values find more plates and more false detections.",
         "P",

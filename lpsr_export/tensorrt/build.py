@@ -142,11 +142,17 @@ def input_shapes(model: bytes, role: Role, profile: Profile) -> list[tuple[int, 
 
     Returns:
         Three shapes; a reader whose input's height and width are free takes pictures up to `READ_SIZE`.
+
+    Raises:
+        LpsrError: the graph is of another role.
     """
     import onnx
 
     contract = CONTRACTS[role]
-    (tensor,) = (entry for entry in onnx.load_from_string(model).graph.input if entry.name == contract.input)
+    inputs = {entry.name: entry for entry in onnx.load_from_string(model).graph.input}
+    if contract.input not in inputs:
+        raise LpsrError(f"no graph of a {role}: its inputs are {', '.join(inputs)}, not {contract.input}")
+    tensor = inputs[contract.input]
     rows = [contract.input_shape] * 3
     if any(not dim.dim_value for dim in tensor.type.tensor_type.shape.dim[-2:]):
         width, height = READ_SIZE

@@ -35,6 +35,10 @@ class ZoneLocator:
     ) -> None:
         self._locator, self._zones, self._only, self._note = locator, tuple(zones), only, note
 
+    def at_threshold(self, threshold: float) -> ZoneLocator:
+        """The same zones, searched with another least score, 0..1."""
+        return ZoneLocator(self._locator.at_threshold(threshold), self._zones, self._only, self._note)
+
     def locate(self, frame: Image) -> list[Location]:
         """The plates of one frame, best first.
 

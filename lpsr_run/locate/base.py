@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 
-from lpsr_core.errors import UsageError
 from lpsr_core.geometry import Image, Quad
 
 
@@ -28,7 +27,7 @@ class Location:
 
 
 class Locator(Protocol):
-    """Finds plates; the swap point for a learned detector."""
+    """Finds plates; the swap point for a detector."""
 
     def locate(self, frame: Image) -> list[Location]:
         """The plates of one frame, best first.
@@ -38,25 +37,9 @@ class Locator(Protocol):
         """
         ...
 
-
-@runtime_checkable
-class HasThreshold(Locator, Protocol):
-    """A locator whose plates have scores."""
-
     def at_threshold(self, threshold: float) -> Locator:
         """The same locator with another least score, 0..1."""
         ...
-
-
-def at_threshold(locator: Locator, threshold: float) -> Locator:
-    """The same locator with another least score.
-
-    Raises:
-        UsageError: it has no scores.
-    """
-    if not isinstance(locator, HasThreshold):
-        raise UsageError("the classical locator has no scores to compare; a threshold is for networks")
-    return locator.at_threshold(threshold)
 
 
 def suppress(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image, Quad
-from lpsr_core.grid import GRID_STRIDE, read_grid
+from lpsr_core.grid import GRID_STRIDE, LOOK_WIDTH, LOOK_WINDOW, read_grid
 from lpsr_run.engines.base import Engine
 from lpsr_run.locate.base import Location, suppress
 
@@ -37,9 +37,6 @@ _GLANCE = 0.2
 """Least score of what is looked at again."""
 _SAME = 0.6
 """Intersection over union from which two scales' candidates are one."""
-_WINDOW = (192, 128)
-_WIDTH = 96
-"""Size of the window of the second look, and width of the plate in it, in pixels."""
 _GLANCE_WEIGHT = (0.2, 0.5)
 _NARROW, _WIDE = 20, 64
 """How much the first look's score counts beside the second's: less for narrow plates, which only the second enlarges;
@@ -148,8 +145,8 @@ def _together(glance: float, second: float, width: float) -> float:
 def _window(frame: Image, candidate: Location) -> tuple[Image, NDArray[np.float64], NDArray[np.float64]]:
     """A candidate's surroundings with its plate at one size; where they begin in the frame, and how much larger they
     are across and down."""
-    factor = _WIDTH / max(candidate.quad.width, 4.0)
-    wide, tall = (max(round(side / factor), 1) for side in _WINDOW)
+    factor = LOOK_WIDTH / max(candidate.quad.width, 4.0)
+    wide, tall = (max(round(side / factor), 1) for side in LOOK_WINDOW)
     x, y = candidate.quad.box.centre
     left, top = round(x - wide / 2), round(y - tall / 2)
     height, width = frame.shape[:2]
@@ -161,15 +158,15 @@ def _window(frame: Image, candidate: Location) -> tuple[Image, NDArray[np.float6
         within = np.asarray(padded, np.uint8)
     if within.shape[:2] != (tall, wide):  # wholly outside the frame
         within = np.full((tall, wide, 3), _PAD, np.uint8)
-    shown = cv2.resize(within, _WINDOW, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
-    return np.asarray(shown, np.uint8), np.array([left, top], np.float64), np.array(_WINDOW) / [wide, tall]
+    shown = cv2.resize(within, LOOK_WINDOW, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+    return np.asarray(shown, np.uint8), np.array([left, top], np.float64), np.array(LOOK_WINDOW) / [wide, tall]
 
 
 def _middle(grid: NDArray[np.float32]) -> tuple[NDArray[np.float32], float] | None:
     """Corners and score of the best plate about the middle of a window."""
     corners, scores = read_grid(grid, _GLANCE)
     for quad, score in zip(corners, scores, strict=True):
-        across, down = np.abs(quad.mean(axis=0) - np.array(_WINDOW) / 2) / _WIDTH
+        across, down = np.abs(quad.mean(axis=0) - np.array(LOOK_WINDOW) / 2) / LOOK_WIDTH
         if _sound(quad) and across <= _NEAR[0] and down <= _NEAR[1]:
             return quad, float(score)
     return None

@@ -66,6 +66,10 @@ class RegionLocator:
     def __init__(self, locator: Locator, region: Region, note: Callable[[str], None] | None = None) -> None:
         self._locator, self._region, self._note = locator, region, note
 
+    def at_threshold(self, threshold: float) -> RegionLocator:
+        """The same part, searched with another least score, 0..1."""
+        return RegionLocator(self._locator.at_threshold(threshold), self._region, self._note)
+
     def locate(self, frame: Image) -> list[Location]:
         """The plates of one frame, best first.
 

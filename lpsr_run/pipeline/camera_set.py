@@ -14,7 +14,7 @@ from lpsr_run.cameras.settings import Camera, CamerasFile
 from lpsr_run.cameras.source import CameraSource
 from lpsr_run.cameras.zones import ZoneLocator
 from lpsr_run.config import RunConfig
-from lpsr_run.locate.base import Locator, at_threshold
+from lpsr_run.locate.base import Locator
 from lpsr_run.pipeline.configured import noticed
 from lpsr_run.pipeline.stream import Acceptance, StreamSettings
 from lpsr_run.sources import Report, Source, open_source
@@ -73,9 +73,6 @@ class CameraSet:
 
         Args:
             locator: finds plates, at the threshold of the run.
-
-        Raises:
-            UsageError: a camera has a threshold, and the locator none.
         """
         self._locator = locator
         for camera in self._file.enabled:
@@ -154,10 +151,7 @@ class CameraSet:
         assert self._locator is not None
         locator, config = self._locator, self._config
         if camera.locator_threshold is not None:
-            try:
-                locator = at_threshold(locator, camera.locator_threshold)
-            except UsageError as error:
-                raise UsageError(f"{self._file.path}: camera {camera.name!r}: locator_threshold: {error}") from None
+            locator = locator.at_threshold(camera.locator_threshold)
         if camera.zones:
             locator = ZoneLocator(
                 locator, camera.zones, camera.zones_only, lambda line: self._note(f"camera {camera.name!r}: {line}")

@@ -9,14 +9,12 @@ from pathlib import Path
 from lpsr_core.cards import Calibration, Role
 from lpsr_core.errors import UsageError
 from lpsr_core.layouts import parse_layouts
-from lpsr_core.model_folders import find_graph
 from lpsr_run.config import RunConfig
 from lpsr_run.engines.backends import Backend, is_triton, open_engine
 from lpsr_run.engines.base import Engine
 from lpsr_run.engines.models import DEFAULT_MODEL, Model, find_model
 from lpsr_run.engines.opening import open_network
 from lpsr_run.locate.base import Locator
-from lpsr_run.locate.classical import ClassicalLocator
 from lpsr_run.locate.detector import DetectorLocator
 from lpsr_run.locate.network import THRESHOLD, NetworkLocator
 from lpsr_run.locate.region import RegionLocator, parse_region
@@ -94,32 +92,28 @@ def _open_locator(
         given = {"confidence": config.locator_threshold} if config.locator_threshold else {}
         locator: Locator = DetectorLocator(engines["detector"], **given)
     else:
-        locator, model, engine = open_locator(config.locator, config.backend, config.threads, config.locator_threshold)
-        if model is not None and engine is not None:
-            models["locator"], engines["locator"] = model, engine
+        opened = open_locator(config.locator, config.backend, config.threads, config.locator_threshold)
+        locator, models["locator"], engines["locator"] = opened
     return locator if config.region is None else RegionLocator(locator, parse_region(config.region), note)
 
 
 def open_locator(
     choice: str, backend: Backend = "auto", threads: int = 0, threshold: float = 0.0
-) -> tuple[Locator, Model | None, Engine | None]:
-    """What finds plates, by name, with its model and engine where it has any.
+) -> tuple[Locator, Model, Engine]:
+    """The network that finds plates, by name, with its model and engine.
 
     Args:
-        choice: `auto` takes the released network, or `classical` where there is none; a released name, or the path of
-            an .onnx file.
+        choice: `auto` takes the released network; or a released name, or the path of an .onnx file.
         backend: runtime of the network.
         threads: of the processor; 0 lets the runtime choose.
         threshold: least score of a plate; 0 for the network's own.
 
     Raises:
-        UsageError: there is no such model, or what needs none was given a threshold.
+        UsageError: there is no such model.
         LpsrError: it cannot be loaded.
     """
-    if choice == "classical" or (choice == "auto" and find_graph(DEFAULT_MODEL, "locator") is None):
-        if threshold:
-            raise UsageError("--locator-threshold is for networks; the classical locator has no scores to compare")
-        return ClassicalLocator(), None, None
+    if choice == "classical":
+        raise UsageError("--locator classical is gone, since the built-in network finds more; leave --locator out")
     model = find_model(DEFAULT_MODEL if choice == "auto" else choice, "locator")
     engine = open_engine(model.path, _without_engine(backend), threads)
     return NetworkLocator(engine, threshold or THRESHOLD), model, engine

@@ -31,6 +31,7 @@ class LocatorTraining:
         default_words="never",
     )
     batch: int = option("Batch size in windows.", "N", 24, least=1)
+    looks: int = option("Second looks in each batch, beside its windows.", "N", 24, least=0)
     window: int = option("Side of a window in pixels, a multiple of 32.", "N", 288, least=64)
     rate: float = option("Peak learning rate.", "R", 2e-3, least=1e-6)
     warmup: int = 200

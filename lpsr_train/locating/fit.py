@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Box
-from lpsr_core.grid import read_grid
+from lpsr_core.grid import LOOK_WINDOW, read_grid
 from lpsr_train.locating.config import LocatorTraining
 from lpsr_train.locating.mining import FalsePlaces
 from lpsr_train.locating.pool import ScenePool
@@ -190,16 +190,11 @@ class LocatorTrainer:
         for group in self.optimiser.param_groups:
             group["lr"] = config.rate * warm_cosine(self.step, self.done, config.warmup)
         rng = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
-        with torch.no_grad():
-            batch = draw_views(pool.take, len(pool), config.batch, config.window, rng, self.hard)
-            wanted = targets(batch.quads, batch.present, config.window, config.window, batch.asked)
-            picture = batch.pictures.contiguous(memory_format=torch.channels_last)
         self.network.train()
-        with autocast(self.device, config.bf16):
-            raw = self.network.raw(picture)
-        if self.step % _MINED == 0:
-            self.hard.note(raw[:, 0].float(), wanted, batch.scenes, batch.matrix)
-        terms = loss(raw.float(), wanted)
+        terms = self._losses(pool, rng, config.batch, (config.window, config.window))
+        if config.looks:
+            looks = self._losses(pool, rng, config.looks, LOOK_WINDOW, looks=True)
+            terms = {name: value + looks[name] for name, value in terms.items()}
         total = torch.stack(list(terms.values())).sum()
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
@@ -208,6 +203,20 @@ class LocatorTrainer:
         self.step += 1
         self.average.update(self.network, self.step)
         return {name: value.detach() for name, value in terms.items()}
+
+    def _losses(
+        self, pool: ScenePool, rng: torch.Generator, count: int, size: tuple[int, int], looks: bool = False
+    ) -> dict[str, Tensor]:
+        """The losses of some views; false plates in them are noted, to be shown again."""
+        with torch.no_grad():
+            batch = draw_views(pool.take, len(pool), count, size, rng, self.hard, looks)
+            wanted = targets(batch.quads, batch.present, size[1], size[0], batch.asked)
+            picture = batch.pictures.contiguous(memory_format=torch.channels_last)
+        with autocast(self.device, self.config.bf16):
+            raw = self.network.raw(picture)
+        if self.step % _MINED == 0:
+            self.hard.note(raw[:, 0].float(), wanted, batch.scenes, batch.matrix)
+        return loss(raw.float(), wanted)
 
     def save_weights(self) -> None:
         """Writes the averaged weights alone, in half precision, into the folder `weights` of the run."""

@@ -23,8 +23,10 @@ _MOSAICS = 0.25
 """Share of views of four scenes side by side at half their size."""
 _AGAIN = 0.12
 """Share of views that show places again where the network saw plates that are none."""
-_LOOKS = 0.3
-"""Share of views that show one plate in the middle, as the second look does."""
+_LOOKS = 0.1
+"""Share of other views that show one plate in the middle, as the second look does."""
+_FALSE_LOOKS = 0.3
+"""Share of second looks at places where the network saw plates that are none."""
 SMALLEST, LARGEST, TOO_LARGE = 9.0, 330.0, 420.0
 """Longer sides in pixels: of plates that are asked for, and from which on a plate is none: a coarser scale shows it."""
 
@@ -54,9 +56,10 @@ def draw_views(
     take: Callable[[Tensor], Taken],
     scenes: int,
     count: int,
-    size: int,
+    size: tuple[int, int],
     rng: torch.Generator,
     hard: FalsePlaces | None = None,
+    looks: bool = False,
 ) -> Batch:
     """Draws views.
 
@@ -64,13 +67,14 @@ def draw_views(
         take: gives scenes by their indices.
         scenes: how many there are.
         count: N.
-        size: of a view's sides in pixels.
+        size: width and height of a view in pixels.
         rng: of everything, on the CPU.
         hard: places to show again, where there are any.
+        looks: whether all show what the second look sees: one plate, or a false place, in the middle.
     """
-    mosaics = round(_MOSAICS * count)
+    mosaics = 0 if looks else round(_MOSAICS * count)
     chosen = torch.randint(scenes, (count - mosaics,), generator=rng)
-    again, places = (hard or FalsePlaces()).draw(round(_AGAIN * count), rng)
+    again, places = (hard or FalsePlaces()).draw(round((_FALSE_LOOKS if looks else _AGAIN) * count), rng)
     chosen[: len(again)] = again
     plain = take(chosen)
     pictures, quads, present, whole = _floats(plain)
@@ -82,7 +86,9 @@ def draw_views(
         more = corners.shape[1] - present.shape[1]
         present, whole = (functional.pad(mask, (0, more)) for mask in (present, whole))
         quads, present, whole = torch.cat([quads, corners]), torch.cat([present, there]), torch.cat([whole, complete])
-    matrix = _matrices(quads, present, pictures.shape[-1], pictures.shape[-2], size, rng, places)
+    scene = torch.tensor([float(pictures.shape[-1]), float(pictures.shape[-2])])
+    sides = torch.tensor([float(side) for side in size])
+    matrix = _matrices(quads, present, scene, sides, rng, places, looks)
     device = pictures.device
     seen = _sample(pictures, matrix.to(device), size)
     flat = functional.pad(quads, (0, 1), value=1.0).flatten(1, 2)  # [N, M * 4, 3]
@@ -90,16 +96,16 @@ def draw_views(
     quads = (moved[..., :2] / moved[..., 2:].clamp(min=1e-4)).view(quads.shape)
     mirrored = (_uniform(rng, count, 0, 1) < 0.3)[:, None, None, None]
     seen = torch.where(mirrored.to(device), seen.flip(-1), seen)
-    turned = torch.stack([size - quads[..., 0], quads[..., 1]], dim=-1)[:, :, [1, 0, 3, 2]]
+    turned = torch.stack([sides[0] - quads[..., 0], quads[..., 1]], dim=-1)[:, :, [1, 0, 3, 2]]
     quads = torch.where(mirrored, turned, quads)
-    mirror = torch.tensor([[-1.0, 0, size], [0, 1, 0], [0, 0, 1]])
+    mirror = torch.tensor([[-1.0, 0, float(size[0])], [0, 1, 0], [0, 0, 1]])
     matrix = torch.where(mirrored[:, 0], matrix @ mirror, matrix)
     low, high = quads.amin(dim=2), quads.amax(dim=2)
-    sides = torch.maximum(
+    longer = torch.maximum(
         (quads[:, :, 1] - quads[:, :, 0]).norm(dim=-1), (quads[:, :, 2] - quads[:, :, 1]).norm(dim=-1)
     )
-    present = present & ((high > 0) & (low < size)).all(dim=2) & (sides < TOO_LARGE)
-    asked = present & whole & (sides >= SMALLEST) & (sides <= LARGEST)
+    present = present & ((high > 0) & (low < sides)).all(dim=2) & (longer < TOO_LARGE)
+    asked = present & whole & (longer >= SMALLEST) & (longer <= LARGEST)
     shown = torch.cat([chosen, torch.full((mosaics,), -1)])
     return Batch(_develop(seen, rng), quads.to(device), present.to(device), asked.to(device), shown, matrix)
 
@@ -127,9 +133,18 @@ def _mosaic(pictures: Tensor, quads: Tensor, present: Tensor, whole: Tensor) -> 
 
 
 def _matrices(
-    quads: Tensor, present: Tensor, width: int, height: int, size: int, rng: torch.Generator, places: Tensor
+    quads: Tensor,
+    present: Tensor,
+    scene: Tensor,
+    size: Tensor,
+    rng: torch.Generator,
+    places: Tensor,
+    all_looks: bool,
 ) -> Tensor:
-    """float32[N, 3, 3]: from pixels of a view to pixels of its scene; the first views show given places of theirs."""
+    """float32[N, 3, 3]: from pixels of a view to pixels of its scene; the first views show given places of theirs.
+
+    `scene` and `size` are the width and the height of the scenes and of the views.
+    """
     count = len(quads)
     chosen = torch.multinomial(present.float() + 1e-6, 1, generator=rng)[:, 0]
     quad = quads[torch.arange(count), chosen]
@@ -138,7 +153,7 @@ def _matrices(
     zoom = torch.exp(_uniform(rng, count, math.log(0.6), math.log(1.3)))
     near = torch.exp(_uniform(rng, count, math.log(0.25), math.log(0.6)))
     zoom = torch.where(_uniform(rng, count, 0, 1) < 0.3, near, zoom)  # scene pixels a pixel of the view
-    looks = (_uniform(rng, count, 0, 1) < _LOOKS) & there
+    looks = ((_uniform(rng, count, 0, 1) < _LOOKS) | all_looks) & there
     zoom = torch.where(looks, wide / torch.exp(_uniform(rng, count, math.log(60), math.log(150))), zoom).clamp(0.1, 2.5)
     squeeze = torch.randn(count, generator=rng) * 0.12
     squeeze = torch.where(_uniform(rng, count, 0, 1) < 0.35, _uniform(rng, count, -0.45, 0.45), squeeze)
@@ -147,26 +162,25 @@ def _matrices(
     across, down = zoom * torch.exp(squeeze), zoom * torch.exp(-squeeze)
     cos, sin = torch.cos(angle), torch.sin(angle)
     # The point of the scene that is shown, and where in the view.
-    anywhere = torch.rand(count, 2, generator=rng) * torch.tensor([width, height])
+    anywhere = torch.rand(count, 2, generator=rng) * scene
     aimed = there & (looks | (_uniform(rng, count, 0, 1) < 0.6))
     shown = torch.where(aimed[:, None], quad.mean(dim=1), anywhere)
     looks[: len(places)] = False
     shown[: len(places)] = places
-    spread = torch.where(looks, 0.06, 0.42)[:, None]
+    spread = torch.where(looks | all_looks, 0.08, 0.42)[:, None]
     place = size * (0.5 + spread * (2 * torch.rand(count, 2, generator=rng) - 1))
     linear = torch.stack([torch.stack([across * cos, -down * sin], -1), torch.stack([across * sin, down * cos], -1)], 1)
     # Most views stay within the scene as far as they can.
     centre = shown + (linear @ (size / 2 - place)[:, :, None])[:, :, 0]
-    sides = torch.tensor([float(width), float(height)])
-    reach = torch.minimum(linear.abs().sum(dim=2) * size / 2, sides / 2)
-    within = torch.minimum(torch.maximum(centre, reach), sides - reach)
-    kept = ~looks & (_uniform(rng, count, 0, 1) < 0.85)
+    reach = torch.minimum(linear.abs() @ size / 2, scene / 2)
+    within = torch.minimum(torch.maximum(centre, reach), scene - reach)
+    kept = ~looks & (_uniform(rng, count, 0, 1) < 0.85) & (not all_looks)
     shown = torch.where(kept[:, None], within, shown)
-    place = torch.where(kept[:, None], torch.full_like(place, size / 2), place)
+    place = torch.where(kept[:, None], (size / 2).expand_as(place), place)
     matrix = torch.zeros(count, 3, 3)
     matrix[:, :2, :2] = linear
     matrix[:, :2, 2] = shown
-    slant = (torch.rand(count, 2, generator=rng) - 0.5) * (0.5 / size)
+    slant = (torch.rand(count, 2, generator=rng) - 0.5) * (0.5 / float(size.max()))
     matrix[:, 2, :2] = torch.where((_uniform(rng, count, 0, 1) < 0.3)[:, None], slant, torch.zeros_like(slant))
     matrix[:, 2, 2] = 1
     # With the slant, a point far from the middle must still weigh more than nothing.
@@ -176,14 +190,14 @@ def _matrices(
     return matrix @ shift
 
 
-def _sample(pictures: Tensor, matrix: Tensor, size: int) -> Tensor:
-    axis = torch.arange(size, device=pictures.device, dtype=torch.float32) + 0.5
-    y, x = torch.meshgrid(axis, axis, indexing="ij")
+def _sample(pictures: Tensor, matrix: Tensor, size: tuple[int, int]) -> Tensor:
+    width, height = (torch.arange(side, device=pictures.device, dtype=torch.float32) + 0.5 for side in size)
+    y, x = torch.meshgrid(height, width, indexing="ij")
     points = torch.stack([x, y, torch.ones_like(x)], dim=-1).view(1, -1, 3)
     places = points @ matrix.transpose(1, 2)
     places = places[..., :2] / places[..., 2:].clamp(min=1e-4)
     sides = places.new_tensor([pictures.shape[-1], pictures.shape[-2]])
-    grid = (2 * places / sides - 1).view(len(pictures), size, size, 2)
+    grid = (2 * places / sides - 1).view(len(pictures), size[1], size[0], 2)
     return functional.grid_sample(pictures - _PAD, grid, mode="bilinear", align_corners=False) + _PAD
 
 

@@ -6,6 +6,7 @@ LPSR_KERNELS names a folder in which both libraries lie ready.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,6 +17,13 @@ from .kernels import GpuLibrary, Library
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = os.environ.get("LPSR_KERNELS")
+
+
+def cuda_headers(nvcc: str) -> Path:
+    """The folder of the headers that a CUDA compiler uses, also where `nvcc` is a script that calls it elsewhere."""
+    told = subprocess.run([nvcc, "--dryrun", "-E", "no.cu"], capture_output=True, text=True).stderr
+    top = re.search(r"^#\$ TOP=(.+)$", told, re.MULTILINE)
+    return (Path(top[1].strip()) if top else Path(nvcc).resolve().parents[1]) / "include"
 
 
 def build(folder: Path, *options: str, targets: tuple[str, ...] = ()) -> None:

@@ -85,6 +85,11 @@ int main(int count, char** arguments) {
                                               {OptProfileSelector::kMAX, 64}}) {
             Dims sizes = input->getDimensions();
             sizes.d[0] = batch;
+            if (sizes.d[2] < 0) {  // a reader takes pictures of the generator's size and of twice that
+                const int32_t times = selector == OptProfileSelector::kMAX ? 2 : 1;
+                sizes.d[2] = 32 * times;
+                sizes.d[3] = 96 * times;
+            }
             profile->setDimensions(input->getName(), selector, sizes);
         }
     }

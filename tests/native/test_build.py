@@ -18,7 +18,7 @@ import pytest
 from lpsr_core.plugin_library import PluginLibrary
 from lpsr_run.engines.cuda_graph import CALLS
 
-from .conftest import ROOT, build
+from .conftest import ROOT, build, cuda_headers
 
 HEADERS = [Path(folder) for folder in os.environ.get("TENSORRT_INCLUDE_DIR", "").split(":") if folder]
 
@@ -60,7 +60,7 @@ def test_kernels_compile_for_every_gpu_without_a_warning(nvcc: str, tmp_path: Pa
 
 
 def test_cudas_header_has_the_calls_for_graphs(nvcc: str) -> None:
-    path = Path(nvcc).resolve().parents[1] / "include" / "cuda.h"
+    path = cuda_headers(nvcc) / "cuda.h"
     if not path.is_file():
         pytest.skip("needs CUDA's headers beside its compiler")
     header = path.read_text()

@@ -22,7 +22,7 @@ from lpsr_export.graph.fp16 import to_fp16
 from lpsr_export.graph.graphs import GraphSession, load_graph, save_graph
 from lpsr_export.int8.quantise import Quantiser
 
-from .conftest import ROOT
+from .conftest import ROOT, cuda_headers
 from .test_build import headers_of
 
 
@@ -35,7 +35,7 @@ def builder(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         pytest.skip("needs TensorRT for RTX (its folder in LPSR_TENSORRT_RTX), nvcc's headers and g++")
     libraries = [str(next(Path(folder).glob(f"lib{name}.so*"))) for name in ("tensorrt_rtx", "tensorrt_onnxparser_rtx")]
     program = tmp_path_factory.mktemp("rtx") / "rtx_build"
-    includes = [f"-isystem{headers_of(11)}", f"-isystem{Path(nvcc).parents[1] / 'include'}"]
+    includes = [f"-isystem{headers_of(11)}", f"-isystem{cuda_headers(nvcc)}"]
     source = str(ROOT / "tests" / "native" / "rtx_build.cpp")
     options = ["-std=c++17", "-Wall", "-Werror", "-Wno-deprecated-declarations"]
     command = ["g++", *options, *includes, source, "-o", str(program), "-ldl"]

@@ -11,7 +11,8 @@ from conftest import ROOT
 
 from lpsr_core.geometry import Box, Quad
 from lpsr_run.locate import Location, suppress
-from lpsr_run.locate.classical import ClassicalLocator
+from lpsr_run.locate.base import Locator
+from lpsr_run.pipeline.tools import open_locator
 from lpsr_run.sources import read_image
 
 
@@ -53,34 +54,41 @@ def scene(width: float, angle: float = 0.0, dark: bool = False, seed: int = 0) -
     return cv2.GaussianBlur(image, (3, 3), 0), Quad.from_points(corners.tolist())
 
 
+@pytest.fixture(scope="module")
+def locator() -> Locator:
+    """The released network."""
+    pytest.importorskip("onnxruntime", reason="needs ONNX Runtime")
+    return open_locator("auto", "onnxruntime", 1)[0]
+
+
 @pytest.mark.parametrize("width", [40, 52, 70, 100, 160, 260, 400])
 @pytest.mark.parametrize("dark", [False, True])
-def test_drawn_plates_of_all_sizes_are_found(width: float, dark: bool) -> None:
+def test_drawn_plates_of_all_sizes_are_found(locator: Locator, width: float, dark: bool) -> None:
     image, quad = scene(width, dark=dark, seed=int(width))
-    locations = ClassicalLocator().locate(image)
+    locations = locator.locate(image)
     assert max((location.quad.box.iou(quad.box) for location in locations), default=0) >= 0.5
 
 
 @pytest.mark.parametrize("angle", [-15, -7, 8, 16])
-def test_quads_follow_the_tilt(angle: float) -> None:
+def test_quads_follow_the_tilt(locator: Locator, angle: float) -> None:
     image, quad = scene(150, angle, seed=3)
-    found = max(ClassicalLocator().locate(image), key=lambda location: location.quad.box.iou(quad.box))
+    found = max(locator.locate(image), key=lambda location: location.quad.box.iou(quad.box))
     (ax, ay), (bx, by) = found.quad.corners[:2]
     assert np.rad2deg(np.arctan2(by - ay, bx - ax)) == pytest.approx(angle, abs=3)
     assert found.quad.width == pytest.approx(150, rel=0.12)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (7, 7), (30, 30), (2000, 40)])
-def test_odd_sizes_do_not_crash(shape: tuple[int, int]) -> None:
+def test_odd_sizes_do_not_crash(locator: Locator, shape: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
     for image in (np.zeros((*shape, 3), np.uint8), rng.integers(0, 256, (*shape, 3), np.uint8)):
-        assert len(ClassicalLocator().locate(image)) <= ClassicalLocator().most
+        assert len(locator.locate(image)) <= 1
 
 
-def test_flat_and_noisy_pictures_hold_no_plate() -> None:
+def test_flat_and_noisy_pictures_hold_no_plate(locator: Locator) -> None:
     noise = np.random.default_rng(0).normal(120, 8, (360, 640, 3)).clip(0, 255).astype(np.uint8)
-    assert ClassicalLocator().locate(np.full((360, 640, 3), 127, np.uint8)) == []
-    assert len(ClassicalLocator().locate(noise)) <= 1
+    assert locator.locate(np.full((360, 640, 3), 127, np.uint8)) == []
+    assert len(locator.locate(noise)) <= 1
 
 
 def test_suppression_keeps_the_best() -> None:
@@ -99,12 +107,11 @@ def real_frames() -> Path | None:
 
 
 @pytest.mark.skipif(real_frames() is None, reason="no real frames; name their folder in LPSR_REAL_FRAMES")
-def test_real_frames() -> None:
+def test_real_frames(locator: Locator) -> None:
     folder = real_frames()
     assert folder is not None
     with (folder / "labels.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    locator = ClassicalLocator()
     found = false = 0
     for row in rows:
         box = Box(*(float(row[name]) for name in ("x", "y", "width", "height")))

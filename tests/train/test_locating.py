@@ -30,7 +30,7 @@ from lpsr_train.scenes.scene import MOST, Scene, SceneSource, render_scene  # no
 from lpsr_train.training import state  # noqa: E402
 
 SOURCE = SceneSource(size=(96, 96), narrowest=24, widest=70)
-TINY = LocatorTraining(steps=6, batch=2, window=64, scenes=8, validate_every=3, validation=2, warmup=1)
+TINY = LocatorTraining(steps=6, batch=2, window=64, scenes=8, validate_every=3, validation=2, warmup=1, looks=2)
 
 
 def test_scenes_are_the_same_whoever_renders_them_and_hold_plates() -> None:
@@ -151,7 +151,7 @@ def test_views_depend_on_the_generator_alone_and_show_plates_where_they_are_told
     assert len(scenes) == 8
 
     def views(seed: int) -> Batch:
-        return draw_views(scenes.take, len(scenes), 8, 64, torch.Generator().manual_seed(seed))
+        return draw_views(scenes.take, len(scenes), 8, (64, 64), torch.Generator().manual_seed(seed))
 
     first, again, other = views(1), views(1), views(2)
     assert first.pictures.shape == (8, 3, 64, 64)
@@ -176,7 +176,7 @@ def test_views_move_corners_as_they_move_pixels() -> None:
         told = torch.from_numpy(quads).repeat(many, 1, 1, 1)
         return Taken(torch.from_numpy(image).repeat(many, 1, 1, 1), told, torch.ones(many, dtype=torch.int64))
 
-    batch = draw_views(take, 1, 40, 96, torch.Generator().manual_seed(3))
+    batch = draw_views(take, 1, 40, (96, 96), torch.Generator().manual_seed(3))
     checked = 0
     for picture, places, asked in zip(batch.pictures, batch.quads, batch.asked, strict=True):
         inside = (places > 4).all(dim=2).all(dim=1) & (places < 92).all(dim=2).all(dim=1) & asked
@@ -196,7 +196,7 @@ def test_false_plates_are_shown_again(scenes: ScenePool) -> None:
     """What is seen at a place of a view comes back as that place of its scene."""
     hard = FalsePlaces()
     assert [len(part) for part in hard.draw(3, torch.Generator())] == [0, 0]
-    batch = draw_views(scenes.take, len(scenes), 8, 64, torch.Generator().manual_seed(1))
+    batch = draw_views(scenes.take, len(scenes), 8, (64, 64), torch.Generator().manual_seed(1))
     nothing = targets(batch.quads, torch.zeros_like(batch.present), 64, 64)
     logits = torch.full((8, 8, 8), -5.0)
     logits[:, 2, 5] = 1.0  # x 44, y 20
@@ -208,7 +208,7 @@ def test_false_plates_are_shown_again(scenes: ScenePool) -> None:
         @ functional.pad(hard.places[:, 1:].float(), (0, 1), value=1.0)[:, :, None]
     )
     assert torch.allclose(back[:, :2, 0] / back[:, 2:, 0], torch.tensor([44.0, 20.0]), atol=0.05)
-    again = draw_views(scenes.take, len(scenes), 50, 64, torch.Generator().manual_seed(2), hard)
+    again = draw_views(scenes.take, len(scenes), 50, (64, 64), torch.Generator().manual_seed(2), hard)
     told = {int(scene): hard.places[hard.places[:, 0] == scene, 1:] for scene in again.scenes[:6]}
     for scene, matrix in zip(again.scenes[:6], again.matrix[:6], strict=True):
         places = functional.pad(told[int(scene)].float(), (0, 1), value=1.0)[:, :, None]
