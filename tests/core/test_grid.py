@@ -38,3 +38,12 @@ def test_what_is_below_the_threshold_or_beside_a_peak_is_none() -> None:
 def test_peaks_at_the_border_count_and_no_more_than_asked_for_are_given() -> None:
     corners = read_grid(grid((0, 0, 2.0), (11, 19, 1.0), (5, 5, 0.5)), 0.3, most=2)[0]
     assert corners.mean(axis=1) == pytest.approx(np.array([[4, 4], [156, 92]]))
+
+
+def test_corners_are_the_mean_of_a_peak_and_of_neighbours_that_agree() -> None:
+    made = grid((3, 4, 2.0), (3, 5, 2.0), (4, 4, -3.0))
+    made[1:, 3, 5] += 4 - GRID_STRIDE * np.tile([1.0, 0], 4)  # the same plate, 4 pixels to the right and below
+    made[1:, 4, 4] = 1e6  # a neighbour that sees nothing may say anything
+    corners = read_grid(made, 0.5)[0]
+    middle = np.array([4.5, 3.5]) * GRID_STRIDE
+    assert corners[0] == pytest.approx(middle + 2 + np.array([[-20, -8], [20, -8], [20, 8], [-20, 8]]))

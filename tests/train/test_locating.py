@@ -17,7 +17,7 @@ from torch.nn import functional  # noqa: E402
 
 from lpsr_core.errors import LpsrError  # noqa: E402
 from lpsr_core.geometry import Box  # noqa: E402
-from lpsr_core.grid import read_grid  # noqa: E402
+from lpsr_core.grid import LOOK_WIDTH, LOOK_WINDOW, read_grid  # noqa: E402
 from lpsr_train.locating import fit, pool  # noqa: E402
 from lpsr_train.locating.config import LocatorTraining  # noqa: E402
 from lpsr_train.locating.fit import LocatorTrainer, measure  # noqa: E402
@@ -219,6 +219,18 @@ def test_false_plates_are_shown_again(scenes: ScenePool) -> None:
     other = FalsePlaces()
     other.note(perfect(right)[:, 0], right, torch.tensor([0, 1]), torch.eye(3).repeat(2, 1, 1))
     assert len(other.places) == 0, "plates that are there are no false ones"
+
+
+def test_second_looks_show_a_plate_in_the_middle_at_one_size(scenes: ScenePool) -> None:
+    width, height = LOOK_WINDOW
+    batch = draw_views(scenes.take, len(scenes), 60, LOOK_WINDOW, torch.Generator().manual_seed(4), looks=True)
+    assert batch.pictures.shape == (60, 3, height, width)
+    assert (batch.scenes >= 0).all(), "none is of four scenes"
+    middles = batch.quads.mean(dim=2) / torch.tensor([width, height])
+    wide = (batch.quads[:, :, 1] - batch.quads[:, :, 0]).norm(dim=-1) / LOOK_WIDTH
+    central = ((middles - 0.5).abs() < 0.15).all(dim=2) & (wide > 0.4) & (wide < 2.2) & batch.present
+    filled = torch.tensor([int(scenes.take(scene[None]).counts[0]) > 0 for scene in batch.scenes])
+    assert central.any(dim=1)[filled].float().mean() > 0.9
 
 
 def test_a_pool_takes_up_what_is_added(scenes: ScenePool, tmp_path: Path) -> None:
