@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lpsr_core.alphabet import ALPHABET, PLATE_LENGTH
 from lpsr_train.plates.typefaces import PENS, RASTER_HEIGHT, Typeface, open_raster, paste, skeleton_raster
-from lpsr_train.scenes.fittings import emblem
+from lpsr_train.scenes.fittings import emblem, wheel
 from lpsr_train.scenes.streets import building, texture
 from lpsr_train.scenes.surroundings import FONTS, LETTERS, Picture, put_text, random_colour, surroundings
 
@@ -100,16 +100,7 @@ def _wheel(size: tuple[int, int], rng: np.random.Generator) -> Picture:
     width, height = size
     centre = int(rng.uniform(0.1, 0.9) * width), int(rng.uniform(0.1, 0.9) * height)
     radius = int(rng.uniform(0.4, 1.4) * height)
-    dark = float(rng.uniform(0.01, 0.15))
-    cv2.circle(picture, centre, radius, (dark,) * 3, -1, cv2.LINE_AA)
-    rim, metal = int(radius * rng.uniform(0.5, 0.8)), random_colour(rng)
-    cv2.circle(picture, centre, rim, random_colour(rng), -1, cv2.LINE_AA)
-    spokes, turn = int(rng.integers(4, 16)), float(rng.uniform(0, 2 * np.pi))
-    for k in range(spokes):
-        angle = turn + 2 * np.pi * k / spokes
-        end = round(centre[0] + rim * float(np.cos(angle))), round(centre[1] + rim * float(np.sin(angle)))
-        cv2.line(picture, centre, end, metal, max(radius // 9, 1), cv2.LINE_AA)
-    cv2.circle(picture, centre, max(rim // 5, 1), metal, -1, cv2.LINE_AA)
+    wheel(picture, centre, (radius, radius), rng)
     return picture
 
 
