@@ -15,6 +15,7 @@ from lpsr_core.geometry import Quad, rectify
 from lpsr_core.layouts import parse_layouts
 from lpsr_run.config import RunConfig
 from lpsr_run.evidence.contents import CROP, FRAME, MANIFEST, SAID, read_history, read_picture
+from lpsr_run.pipeline.cut_off import doubt_cut_off
 from lpsr_run.pipeline.stream import MARGIN
 from lpsr_run.pipeline.tools import Tools, open_tools
 
@@ -68,10 +69,14 @@ def replay(folder: Path, tools: Tools | None = None) -> Replayed:
     history = read_history(_bytes(folder / SAID))
     crop = recorded = read_picture(folder / CROP)
     same: bool | None = None
-    if told["frame"] is not None and not told["frame"]["blurred_outside_plate"]:
-        crop = rectify(read_picture(folder / FRAME), _quad(told["quad"]), MARGIN)
+    frame = None if told["frame"] is None else read_picture(folder / FRAME)
+    quad = _quad(told["quad"])
+    if frame is not None and not told["frame"]["blurred_outside_plate"]:
+        crop = rectify(frame, quad, MARGIN)
         same = crop.shape == recorded.shape and bool((crop == recorded).all())
     said = tools.reader.read([crop]).log_probs[0]
+    if frame is not None:
+        said = doubt_cut_off(said, quad, (frame.shape[1], frame.shape[0]))
     then = [one.log_probs for one in history.frames if one.frame == read["frame"]]
     difference = float(np.abs(np.exp(said) - np.exp(then[0])).max()) if then else float("nan")
     reading = decode(history.tempered(), parse_layouts(config.layouts))

@@ -19,6 +19,7 @@ from lpsr_run.locate.base import Location, Locator
 from lpsr_run.locate.bounds import sound
 from lpsr_run.pipeline.clock import StageClock
 from lpsr_run.pipeline.containment import Failures
+from lpsr_run.pipeline.cut_off import doubt_cut_off
 from lpsr_run.pipeline.plate_reader import PlateReader
 from lpsr_run.pipeline.tracking import FusedRead, Observation, Track, Tracker, TrackSettings
 from lpsr_run.sinks.annotate import Mark
@@ -124,12 +125,13 @@ class StreamSettings:
 
 @dataclass(frozen=True)
 class _Pending:
-    """A frame whose crops wait for the networks."""
+    """A frame whose crops wait for the networks; `size` is its width and height, since its picture may be gone."""
 
     frame: Frame
     quads: tuple[Quad, ...]
     zones: tuple[str | None, ...]
     crops: tuple[Image, ...]
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -261,7 +263,8 @@ class PlateStream:
         else:
             if self.failures is not None and not crops:
                 self.failures.worked()
-        self._pending.append(_Pending(self._kept(frame), quads, zones, crops))
+        height, width = frame.image.shape[:2]
+        self._pending.append(_Pending(self._kept(frame), quads, zones, crops, (width, height)))
         # The second bound keeps the memory of waiting frames small where there are no plates.
         crops_waiting = sum(len(entry.crops) for entry in self._pending)
         bytes_waiting = sum(entry.frame.image.nbytes for entry in self._pending)
@@ -310,7 +313,7 @@ class PlateStream:
                         quad,
                         crop,
                         result.sr[position],
-                        result.log_probs[position],
+                        doubt_cut_off(result.log_probs[position], quad, entry.size),
                         entry.frame.taken,
                         entry.frame.image if self.keep_frames else None,
                         zone,
