@@ -57,8 +57,3 @@ def unpack(text: str) -> bytes:
     if len(data) != COMPACT_BYTES:
         raise ValueError(f"{len(data)} bytes, not {COMPACT_BYTES}")
     return data
-
-
-def levels_of(data: bytes) -> NDArray[np.uint8]:
-    """uint8[7, 36] of 252 bytes; not to be written to."""
-    return np.frombuffer(data, np.uint8).reshape(PLATE_LENGTH, CLASSES)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Any
 
 from lpsr_serve.api.reads import told
@@ -101,8 +100,3 @@ def percent(probability: float) -> str:
     if value >= 99.95:
         return "> 99.9 %"
     return f"{value:.1f} %" if value < 10 or value >= 99 else f"{value:.0f} %"
-
-
-def utc_now() -> str:
-    """Return the time, ISO 8601."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
