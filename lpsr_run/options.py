@@ -129,7 +129,11 @@ class RunOptions:
         "Minimum confidence of a read. Ignored with --crops.", "P", 0.3, least=0, most=1
     )
     min_plate: float = _acceptance(
-        "Minimum score of a plate; lower ones are not reported. 0 keeps everything.", "P", MIN_PLATE, least=0, most=1
+        "Minimum score of a plate, less where the locator is sure; lower ones are not reported. 0 keeps everything.",
+        "P",
+        MIN_PLATE,
+        least=0,
+        most=1,
     )
     certain: float = _acceptance(
         "Minimum probability of a character in `certain`; others are shown as ?.", "P", CERTAIN, least=0, most=1

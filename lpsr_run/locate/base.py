@@ -19,11 +19,14 @@ class Location:
         quad: its corners, in pixels of the frame.
         score: how sure the locator is, 0..1; only comparable within one locator.
         zone: name of the part of the picture that it lies in, where there are such parts.
+        assured: how much of the plate score (see `decode.plate_score`) that a read needs is forgone, 0..1, since the
+            locator itself is sure.
     """
 
     quad: Quad
     score: float
     zone: str | None = None
+    assured: float = 0.0
 
 
 class Locator(Protocol):

@@ -19,6 +19,8 @@ from lpsr_run.locate.base import Location, suppress
 
 THRESHOLD = 0.6
 """Least score of a plate, unless another one is asked for."""
+_ASSURED = 0.75
+"""Score from which it is a plate whatever the reader says, who knows the characters of few countries."""
 _MULTIPLE = 32
 """Both sides of what the network sees are padded to a multiple of this."""
 _PAD = (114, 114, 114)
@@ -87,7 +89,9 @@ class NetworkLocator:
                 if best is not None:
                     corners, score = best
                     quad = _quad(origin + corners / factors)
-                    looked.append(Location(quad, _together(candidate.score, score, quad.width)))
+                    together = _together(candidate.score, score, quad.width)
+                    assured = min(max((together - THRESHOLD) / (_ASSURED - THRESHOLD), 0.0), 1.0)
+                    looked.append(Location(quad, together, assured=assured))
         return suppress([location for location in looked if location.score >= self._threshold])
 
     def _candidates(self, frame: Image) -> list[Location]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from lpsr_core.decode import MIN_PLATE, Reading
 from lpsr_core.errors import LpsrError
-from lpsr_core.geometry import Image, Quad, rectify
+from lpsr_core.geometry import Image, rectify
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
 from lpsr_core.reads import Event
 from lpsr_run.locate.base import Location, Locator
@@ -40,7 +40,7 @@ class Acceptance:
         min_confidence: lowest confidence, 0..1.
         min_frames: frames that a moving picture's track needs: a false box seldom comes back.
         sure: confidence from which one frame suffices, 0..1.
-        min_plate: lowest plate score, 0..1 (see `decode.plate_score`).
+        min_plate: lowest plate score, 0..1 (see `decode.plate_score`), of a plate of which the locator is not sure.
     """
 
     min_confidence: float = 0.3
@@ -60,7 +60,7 @@ class Acceptance:
             alone: whether its frames stand alone, so that a plate need not come back.
         """
         confidence = read.reading.confidence
-        if read.plate < self.min_plate:
+        if read.plate < self.min_plate * (1 - read.assured):
             return f"it shows no plate that can be read (score {read.plate:.2f}, --min-plate {self.min_plate:g})"
         if confidence < self.min_confidence:
             return f"its confidence {confidence:.2f} is below {self.min_confidence:g} (--min-confidence)"
@@ -128,8 +128,7 @@ class _Pending:
     """A frame whose crops wait for the networks; `size` is its width and height, since its picture may be gone."""
 
     frame: Frame
-    quads: tuple[Quad, ...]
-    zones: tuple[str | None, ...]
+    locations: tuple[Location, ...]
     crops: tuple[Image, ...]
     size: tuple[int, int]
 
@@ -246,25 +245,22 @@ class PlateStream:
         return StreamSettings(self.locator, self.layouts, self.acceptance)
 
     def _take(self, frame: Frame) -> Iterator[PlateEvent]:
-        quads: tuple[Quad, ...] = ()
+        locations: tuple[Location, ...] = ()
         crops: tuple[Image, ...] = ()
-        zones: tuple[str | None, ...] = ()
         try:
             with self._clock.stage("locate"):
                 found = sound(self._of(frame.stream).locator.locate(frame.image), frame.image)
-            locations = [location for location in found if _large_enough(location)]
-            quads = tuple(location.quad for location in locations)
+            locations = tuple(location for location in found if _large_enough(location))
             with self._clock.stage("rectify"):
-                crops = tuple(rectify(frame.image, quad, MARGIN) for quad in quads)
-            zones = tuple(location.zone for location in locations)
+                crops = tuple(rectify(frame.image, location.quad, MARGIN) for location in locations)
         except Exception as error:
-            quads, crops, zones = (), (), ()
+            locations, crops = (), ()
             self._failed(frame, error)
         else:
             if self.failures is not None and not crops:
                 self.failures.worked()
         height, width = frame.image.shape[:2]
-        self._pending.append(_Pending(self._kept(frame), quads, zones, crops, (width, height)))
+        self._pending.append(_Pending(self._kept(frame), locations, crops, (width, height)))
         # The second bound keeps the memory of waiting frames small where there are no plates.
         crops_waiting = sum(len(entry.crops) for entry in self._pending)
         bytes_waiting = sum(entry.frame.image.nbytes for entry in self._pending)
@@ -304,20 +300,21 @@ class PlateStream:
         position = 0
         for entry in pending:
             observations = []
-            for quad, zone, crop in zip(entry.quads, entry.zones, entry.crops, strict=True):
+            for location, crop in zip(entry.locations, entry.crops, strict=True):
                 assert result is not None
                 observations.append(
                     Observation(
                         entry.frame.index,
                         entry.frame.milliseconds,
-                        quad,
+                        location.quad,
                         crop,
                         result.sr[position],
-                        doubt_cut_off(result.log_probs[position], quad, entry.size),
+                        doubt_cut_off(result.log_probs[position], location.quad, entry.size),
                         entry.frame.taken,
                         entry.frame.image if self.keep_frames else None,
-                        zone,
+                        location.zone,
                         entry.frame.scale,
+                        location.assured,
                     )
                 )
                 position += 1

@@ -41,6 +41,7 @@ class Observation:
         picture: the whole frame, uint8[H, W, 3], where it is kept; None elsewhere.
         zone: name of the part of the picture that it lies in; None without such parts, and outside them.
         scale: size of `picture` relative to the frame.
+        assured: how sure the locator is of it (see `Location`).
     """
 
     frame: int
@@ -53,6 +54,7 @@ class Observation:
     picture: Image | None = None
     zone: str | None = None
     scale: float = 1.0
+    assured: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class FusedRead:
         plate: how surely a plate was seen at all, 0..1: of the frames' mean (see `decode.plate_score`).
         history: what each frame said, where it is kept; None elsewhere.
         log_probs: what was decoded, float[7, 36]; None where nobody kept it.
+        assured: how sure the locator was of it, the mean of the frames (see `Location`).
     """
 
     track: int
@@ -83,6 +86,7 @@ class FusedRead:
     plate: float = 1.0
     history: History | None = None
     log_probs: NDArray[np.floating] | None = None
+    assured: float = 0.0
 
 
 def _drop_narrowest(history: list[FrameSaid]) -> None:
@@ -118,6 +122,7 @@ class _Totals:
     best: dict[str, tuple[float, Observation]] = field(default_factory=dict)
     history: list[FrameSaid] = field(default_factory=list)
     rest: NDArray[np.float64] = field(default_factory=_zeros)
+    assured: float = 0.0
 
     def add(self, entry: _Entry, history: bool) -> None:
         """Take one more frame; no array is changed in place."""
@@ -125,6 +130,7 @@ class _Totals:
         if not self.frames:
             self.first = seen.milliseconds
         self.frames += 1
+        self.assured += seen.assured
         self.log_probs = self.log_probs + seen.log_probs
         if entry.characters is not None:
             self.characters = self.characters + entry.characters
@@ -319,6 +325,7 @@ class Track:
             plate_score(whole.log_probs / whole.frames, self._layouts),
             self._told_history(whole),
             said,
+            whole.assured / whole.frames,
         )
 
     def _told_history(self, whole: _Totals) -> History | None:

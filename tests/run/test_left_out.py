@@ -82,6 +82,18 @@ def test_frames_that_come_seldom_are_enough_alone(monkeypatch: pytest.MonkeyPatc
     assert (found(2000.0), found(1000.0), found(500.0), found(40.0)) == (1, 1, 0, 0)
 
 
+@pytest.mark.parametrize(("assured", "kept"), [(0.0, 0), (0.5, 0), (1.0, 1)])
+def test_what_the_locator_is_sure_of_needs_no_plate_score(
+    assured: float, kept: int, monkeypatch: pytest.MonkeyPatch, models: Path
+) -> None:
+    """The reader knows the characters of few countries, the locator the plates of many."""
+    monkeypatch.setattr(OnePlace, "locate", lambda self, image: [replace(LOCATION, assured=assured)])
+    stream = PlateStream(OnePlace(), reads_as("1234567", 0.9, monkeypatch, models), acceptance=Acceptance(0.0))
+    reads = list(stream.reads([Frame("a.png", 0, 0.0, PICTURE, still=True)]))
+    assert len(reads) == kept
+    assert all(event.read.plate < 0.01 for event in reads)
+
+
 def live(count: int, interval: float = 200.0) -> list[Frame]:
     return [Frame("camera", n, interval * n, PICTURE, still=False, taken=1.0 + n) for n in range(count)]
 

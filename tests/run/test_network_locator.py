@@ -95,6 +95,20 @@ def test_narrow_plates_are_judged_by_the_second_look_above_all(width: int, found
     assert len(NetworkLocator(Unsure(), 0.77).locate(frame((60, 60, width, width // 3)))) == found
 
 
+@pytest.mark.parametrize(("logit", "assured"), [(3.0, 1.0), (1.2, 1.0), (0.73, 0.5), (0.41, 0.0)])
+def test_a_sure_score_assures_a_plate(logit: float, assured: float) -> None:
+    class Scored(Eyes):
+        def run(self, batch):
+            made = super().run(batch)
+            seen = made["grid"][:, 0]
+            seen[seen > 0] = logit
+            return made
+
+    (found,) = NetworkLocator(Scored()).locate(frame((60, 60, 90, 30)))
+    assert found.assured == pytest.approx(assured, abs=0.02)
+    assert RegionLocator(NetworkLocator(Scored()), Region(0, 0, 1, 1)).locate(frame((60, 60, 90, 30))) == [found]
+
+
 def test_wide_plates_are_found_at_a_quarter_of_the_size() -> None:
     engine = Eyes(widest=160)
     (found,) = NetworkLocator(engine).locate(frame((100, 200, 600, 200), size=(600, 900)))
