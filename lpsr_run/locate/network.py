@@ -17,7 +17,7 @@ from lpsr_core.grid import GRID_STRIDE, LOOK_WIDTH, LOOK_WINDOW, read_grid
 from lpsr_run.engines.base import Engine
 from lpsr_run.locate.base import Location, suppress
 
-THRESHOLD = 0.6
+THRESHOLD = 0.56
 """Least score of a plate, unless another one is asked for."""
 _ASSURED = 0.75
 """Score from which it is a plate whatever the reader says, who knows the characters of few countries."""
