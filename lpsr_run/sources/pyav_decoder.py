@@ -195,7 +195,8 @@ class PyAvDecoder:
             try:
                 packet = next(packets, None)
             except self._av.error.FFmpegError as error:  # a file that is cut off, or a server that is gone
-                packet, self._failure = None, error
+                # Its traceback would keep this decoder, with threads and buffers, until the garbage is collected.
+                packet, self._failure = None, error.with_traceback(None)
                 yield from self._of(lambda: self._stream.decode(None))
             if packet is None:
                 return
