@@ -55,8 +55,7 @@ class Reader:
         device: OpenVINO device: `CPU`, `GPU`, `NPU` or `AUTO`; empty for its CPU.
         threads: CPU threads of the networks; 0 for as many as there are cores.
         batch: largest number of plates in one forward pass.
-        views: `auto` reads a plate again, cut more widely and more tightly, where the first view is not sure; `one`
-            never does.
+        views: `auto` reads a plate again in further views where the first is not sure; `one` never does.
         locator: what finds plates: `auto`, a released name, or the path of an .onnx file.
         locator_threshold: least score of what is read as a plate, 0..1; 0 for the locator's own.
         detector: path of your own .onnx detector (YOLO, RT-DETR), in place of the locator.

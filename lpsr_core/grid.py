@@ -40,12 +40,12 @@ def read_grid(
     y, x = np.nonzero((logits >= highest) & (logits >= least))
     order = np.argsort(-logits[y, x], kind="stable")[:most]
     y, x = y[order], x[order]
-    scores = 1 / (1 + np.exp(-logits[y, x]))
     cells = np.stack([y, x], axis=1)[:, None] + _AROUND  # [K, 9, 2]
     inside = ((cells >= 0) & (cells < logits.shape)).all(axis=2)
     rows, columns = np.where(inside[..., None], cells, 0).transpose(2, 0, 1)
     weights = np.where(inside, 1 / (1 + np.exp(-logits[rows, columns])), 0)
-    weights *= weights >= _AGREEING * scores[:, None]
+    scores = weights[:, len(_AROUND) // 2]
+    weights = weights * (weights >= _AGREEING * scores[:, None])
     middles = (np.stack([columns, rows], axis=-1) + 0.5) * GRID_STRIDE
     told = grid[1:, rows, columns].transpose(1, 2, 0).reshape(*rows.shape, 4, 2) + middles[:, :, None]
     corners = np.einsum("kn,knij->kij", weights / weights.sum(axis=1, keepdims=True), told)

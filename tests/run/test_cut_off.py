@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lpsr_core.alphabet import encode
 from lpsr_core.decode import decode
 from lpsr_core.geometry import Box, Quad
 from lpsr_run.pipeline.cut_off import doubt_cut_off
@@ -15,7 +16,7 @@ SIZE = (640, 360)
 def sure(text: str = "ABC1234") -> np.ndarray:
     """What networks say that are sure of a text: float32[7, 36]."""
     said = np.full((7, 36), 0.03 / 35)
-    said[np.arange(7), ["0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ".index(one) for one in text]] = 0.97
+    said[np.arange(7), encode(text)] = 0.97
     return np.log(said).astype(np.float32)
 
 
