@@ -13,12 +13,13 @@ from lpsr_core.errors import LpsrError, MissingExtraError
 from lpsr_core.onnx_session import open_session
 from lpsr_export.graph.graphs import opset, save_graph, staged
 from lpsr_export.graph.stored_weights import Storage, store
+from lpsr_export.weights.pixel_levels import taking_levels
 
 if TYPE_CHECKING:
     import onnx
-    from torch import nn
 
     from lpsr_train.locating.fit import Found
+    from lpsr_train.networks.locator import LocatorNet
 
 _LARGEST_DIFFERENCE, _LARGEST_DIFFERENCE_STORED = 0.01, 0.5
 """Pixels, or of a logit, between PyTorch and the graph, also where its weights are stored in fewer bits."""
@@ -72,8 +73,8 @@ def export_locator(
     return out / path.name, card, found
 
 
-def _graph(network: nn.Module) -> onnx.ModelProto:
-    """uint8[N, H, W, 3] to the grid: the scaling of pixels is folded into the first layer."""
+def _graph(network: LocatorNet) -> onnx.ModelProto:
+    """uint8[N, H, W, 3] to the grid."""
     import torch
 
     from lpsr_export.weights.torch_to_onnx import OPSET, quiet, tidy
@@ -81,10 +82,10 @@ def _graph(network: nn.Module) -> onnx.ModelProto:
     class Framed(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.network = network
+            self.network = taking_levels(network)
 
         def forward(self, frame: torch.Tensor) -> torch.Tensor:
-            grid: torch.Tensor = self.network(frame.permute(0, 3, 1, 2).float() / 255)
+            grid: torch.Tensor = self.network(frame.permute(0, 3, 1, 2).float())
             return grid
 
     dims = dict.fromkeys((0, 1, 2), torch.export.Dim.DYNAMIC)
@@ -111,7 +112,7 @@ def _graph(network: nn.Module) -> onnx.ModelProto:
     return model
 
 
-def _check(path: Path, network: nn.Module, limit: float) -> None:
+def _check(path: Path, network: LocatorNet, limit: float) -> None:
     import torch
 
     session = open_session(path)

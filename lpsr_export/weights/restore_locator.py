@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lpsr_core.cards import graph_name, load_verified
 from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
 from lpsr_export.graph.graphs import load_graph
+from lpsr_export.weights.pixel_levels import take_shares
 from lpsr_export.weights.restore import load_weights, settle
 from lpsr_export.weights.torch_to_onnx import run_torch
 
@@ -55,7 +56,10 @@ def restore_locator(models: Path, name: str, out: Path) -> float:
     images = [render_scene(SceneSource(), VALIDATION_SEED, 100_000 + index).image for index in range(_SCENES)]
     pictures = np.ascontiguousarray(np.stack(images).transpose(0, 3, 1, 2), np.float32) / np.float32(255)
     network = trainer.network
-    folded = load_weights(network, load_graph(path), pictures[:2], path, "network.")
+    graph = load_graph(path)
+    folded = load_weights(network, graph, pictures[:2], path, "network.")
+    if all(node.op_type != "Div" for node in graph.graph.node):  # graphs of before scaled pixels in a step of their own
+        take_shares(network)
     settle(network, folded, pictures)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     apart = _difference(session.run(None, {"frame": np.stack(images[:4])})[0], run_torch(network, pictures[:4]))

@@ -16,6 +16,8 @@ from lpsr_core.grid import GRID_STRIDE
 
 COARSEST = 32
 """Both sides of a picture must be multiples of this."""
+LEVEL = 0.45
+"""Of a picture in 0..1, subtracted so that the first layer sees values about zero."""
 _LARGEST = 5.5
 """Of the logarithm of a plate's size in cells, so that no half-precision engine overflows."""
 
@@ -36,10 +38,15 @@ class LocatorConfig:
 
 
 class LocatorNet(nn.Module):
-    """Pictures to a grid of scores and corners."""
+    """Pictures to a grid of scores and corners.
+
+    Attributes:
+        level: what is subtracted from pictures; 0 where the first layer does it.
+    """
 
     def __init__(self, config: LocatorConfig | None = None) -> None:
         super().__init__()
+        self.level = LEVEL
         config = config or LocatorConfig()
         fine, middle, coarse = config.channels
         self.stem = nn.Sequential(nn.Conv2d(3, config.stem, 4, stride=4, bias=False), *_after(config.stem))
@@ -73,7 +80,7 @@ class LocatorNet(nn.Module):
     def raw(self, picture: Tensor) -> Tensor:
         """float32[N, 10, H / 8, W / 8]: the logit, the logarithm of the plate's size in cells, and its corners in
         units of that size."""
-        fine = self.fine(self.stem(picture - 0.45))
+        fine = self.fine(self.stem(picture - self.level if self.level else picture))
         middle = self.middle(fine)
         coarse = self.coarse(middle)
         middle = self.join_middle(middle + _twice(self.to_middle(coarse)))
