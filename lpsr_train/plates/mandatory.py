@@ -3,7 +3,8 @@
 Proportions were taken by eye from photographs: O and 0 are rounded rectangles, B and D have square left corners
 with small spurs, J has no bar on top, 1 is a bar, with a small flag or none. M and W are narrow for their
 strokes and mostly ink: the middle of M comes down nearly to the foot and leaves two slits below and a short notch
-above; W is the same upside down, its sides leaning inwards.
+above; W is the same upside down, its sides leaning inwards. The typeface that became the rule in 2008 gives every
+character but 1 and I one width, makers before gave A, M, V and W more: `Pen.even` draws what lies between.
 """
 
 from __future__ import annotations

@@ -19,6 +19,11 @@ Vertex = tuple[float, float] | tuple[float, float, float]
 """x, y and, where the corner is round, its radius as a share of the glyph's height."""
 
 
+EVEN = 0.635
+"""Width of every character but 1 and I as a share of its height, where a typeface gives all the same."""
+_NARROW = 0.45
+
+
 @dataclass(frozen=True)
 class Stroke:
     """One centre line; `closed` joins its last vertex to its first."""
@@ -34,10 +39,12 @@ class Glyph:
     Attributes:
         width: width of the ink as a share of its height.
         strokes: the centre lines.
+        weight: factor on the pen's stroke; crowded characters are drawn finer.
     """
 
     width: float
     strokes: tuple[Stroke, ...]
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,7 @@ class Pen:
         contrast: width of horizontal lines relative to vertical ones.
         roundness: factor on every corner's radius.
         condensed: factor on every glyph's width.
+        even: how far glyphs are brought to one width, `EVEN`, from 0, as drawn, to 1, as in the typeface of 2008.
         wobble: standard deviation of the vertices' displacement, as a share of the glyph's height.
     """
 
@@ -56,6 +64,7 @@ class Pen:
     contrast: float = 1.0
     roundness: float = 1.0
     condensed: float = 1.0
+    even: float = 0.0
     wobble: float = 0.0
 
 
@@ -83,8 +92,8 @@ def rasterise(glyph: Glyph, pen: Pen, height: int, rng: np.random.Generator | No
     """
     over = 2  # drawn twice as large, so that whole-pixel line widths are fine enough
     tall = height * over
-    wide = max(round(glyph.width * pen.condensed * tall), 1)
-    thick = max(pen.stroke * tall, 1.0)
+    wide = max(round(_width(glyph, pen) * tall), 1)
+    thick = max(pen.stroke * glyph.weight * tall, 1.0)
     flat = thick * pen.contrast
     if wide <= 1.6 * thick:
         wide = max(wide, round(thick))
@@ -99,6 +108,12 @@ def rasterise(glyph: Glyph, pen: Pen, height: int, rng: np.random.Generator | No
         _draw(canvas, inset + points * span, radii, stroke.closed, thick, flat)
     small = (max(round(wide / over), 1), height)
     return cv2.resize(canvas, small, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def _width(glyph: Glyph, pen: Pen) -> float:
+    """Width of the ink as a share of its height; 1, I and their like stay narrow."""
+    levelled = glyph.width if glyph.width < _NARROW else glyph.width + pen.even * (EVEN - glyph.width)
+    return levelled * pen.condensed
 
 
 def _draw(

@@ -53,11 +53,12 @@ def pen(typeface: Typeface, index: int) -> Pen:
     """One of the `PENS` pens of a typeface; the same index is always the same pen."""
     rng = np.random.default_rng([index, 0 if typeface == "mandatory" else 1])
     return Pen(
-        stroke=float(np.clip(rng.normal(0.165 if typeface == "mandatory" else 0.15, 0.022), 0.10, 0.23)),
+        stroke=float(np.clip(rng.normal(0.165 if typeface == "mandatory" else 0.145, 0.022), 0.10, 0.23)),
         contrast=float(rng.uniform(0.85, 1.05)),
         roundness=float(rng.uniform(0.6, 1.4)),
-        condensed=float(rng.uniform(0.88, 1.08)),
+        condensed=float(rng.uniform(0.88, 1.08) if typeface == "mandatory" else rng.uniform(0.93, 1.13)),
         wobble=float(rng.uniform(0, 0.018)),
+        even=float(np.clip(rng.uniform(-0.3, 1.2), 0, 1)) if typeface == "mandatory" else 0.0,
     )
 
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lpsr_core.alphabet import ALPHABET
+from lpsr_core.alphabet import ALPHABET, DIGITS, LETTERS
 from lpsr_core.layouts import BRAZILIAN, MERCOSUR
 from lpsr_train.plates.face import character_centres, draw_face
 from lpsr_train.plates.pairs import PlateSource, render_pair
@@ -86,6 +86,24 @@ def test_every_character_is_drawn_and_unlike_every_other(typeface: str) -> None:
             if first < second and frozenset((first, second)) not in alike:
                 difference = np.abs(drawn[first].astype(int) - drawn[second]).mean() / 255
                 assert difference > 0.03, (first, second)
+
+
+def test_a_mercosur_m_is_no_wider_than_its_h() -> None:
+    """FE-Engschrift gives every letter one width and every digit another; only I is narrower."""
+    widths = {character: rasterise(SKELETONS["fe"][character], Pen(), 80).shape[1] for character in ALPHABET}
+    assert {widths[letter] for letter in LETTERS if letter != "I"} == {43}
+    assert {widths[digit] for digit in DIGITS} == {41}
+    assert widths["I"] < 41
+
+
+def test_an_even_pen_levels_all_widths_but_those_of_bars() -> None:
+    def width(character: str, even: float) -> int:
+        return int(rasterise(SKELETONS["mandatory"][character], Pen(even=even), 80).shape[1])
+
+    assert width("W", 0) > width("V", 0) > width("O", 0)
+    assert width("W", 1) == width("V", 1) == width("O", 1) == width("8", 1)
+    assert width("O", 0.5) < width("W", 0.5) < width("W", 0)
+    assert width("1", 1) == width("1", 0) < width("I", 1) * 2
 
 
 @pytest.mark.parametrize("country", ["brazilian", "mercosur"])
