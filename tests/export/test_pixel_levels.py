@@ -6,8 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the networks are PyTorch's (the train extra)")
 
-from lpsr_export.weights.pixel_levels import take_shares, taking_levels
-from lpsr_train.networks.locator import LocatorNet
+from lpsr_export.weights.pixel_levels import take_shares, taking_levels  # noqa: E402
+from lpsr_train.networks.locator import LocatorNet  # noqa: E402
 
 
 def _network(trained: bool) -> LocatorNet:
