@@ -14,8 +14,8 @@ __all__ = ["can_draw", "print_results", "write_reports"]
 
 
 def can_draw() -> bool:
-    """Whether there is what the page's plots need."""
-    return find_spec("matplotlib") is not None
+    """Whether there is what the page and its plots need."""
+    return all(find_spec(name) for name in ("matplotlib", "jinja2"))
 
 
 def write_reports(document: Document, path: Path, html: bool | None = None) -> list[Path]:
@@ -30,7 +30,7 @@ def write_reports(document: Document, path: Path, html: bool | None = None) -> l
         What was written.
 
     Raises:
-        MissingExtraError: the page is wanted, and there is no matplotlib.
+        MissingExtraError: the page is wanted, and there is no matplotlib or Jinja.
         LpsrError: a file cannot be written.
     """
     made = [
@@ -38,7 +38,7 @@ def write_reports(document: Document, path: Path, html: bool | None = None) -> l
         write_csv(document, path.with_suffix(".csv")),
     ]
     if can_draw() if html is None else html:
-        from lpsr_bench.report.html import write_html
+        from lpsr_bench.report.page import write_html
 
         made.append(write_html(document, path.with_suffix(".html")))
     return made

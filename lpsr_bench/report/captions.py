@@ -26,6 +26,12 @@ WAYS = {WHOLE: "from decoded crop to text", "networks": "through the networks al
 _MISREAD = 3
 
 
+def chance(before: Row, after: Row) -> str:
+    """Whether two rates differ by more than chance, with the test."""
+    p, differ = rates_differ(before, after)
+    return f"{'more' if differ else 'no more'} than chance would explain (Fisher's exact test, p = {p:.2g})"
+
+
 def against_paper(rows: Rows) -> str:
     """How the time for the paper's plates compares with the paper's."""
     row = whole_way(rows)
@@ -42,18 +48,15 @@ def batches(rows: Rows) -> str:
     """What larger batches bring, and how far the rounds lie apart."""
     best = best_batch(rows)
     assert best is not None
-    own = by_batch(rows, best["way"])
-    first = own[0]
+    first = by_batch(rows, best["way"])[0]
     said = f"Most crops a second, {WAYS[best['way']]}: {number(best['crops_per_second'])} at batch {best['batch']}"
     if first is not best:
         gain = number(best["crops_per_second"] / first["crops_per_second"])
         said += f", {gain} times those at batch {first['batch']}"
         if min(best["crops_per_second_by_round"]) <= max(first["crops_per_second_by_round"]):
             said += ", though rounds of the two overlap"
-    other = {row["batch"]: row["crops_per_second"] for row in by_batch(rows, "networks")}.get(best["batch"])
-    if best["way"] == WHOLE and other:
-        said += f"; the networks alone do {number(other)} there"
-    spread = max(_spread(row["crops_per_second_by_round"]) for row in rows if row["streams"] == 1)
+    rounds = [row["crops_per_second_by_round"] for row in rows if row["streams"] == 1]
+    spread = max(1 - min(each) / max(each) for each in rounds)
     return f"{said}. Rounds of one measurement lie up to {100 * spread:.0f} % apart."
 
 
@@ -61,36 +64,28 @@ def streams(rows: Rows) -> str:
     """What several callers get; rows of several callers by their number."""
     last = rows[-1]
     shares = last["crops_per_second_by_stream"]
-    fair = 100 * min(shares) / max(shares)
     return (
         f"{last['streams']} callers at once, each with batches of {last['batch']}, get "
-        f"{number(last['crops_per_second'])} crops/s in all, each {number(min(shares))} to {number(max(shares))}: the "
-        f"slowest has {fair:.0f} % of what the fastest has."
+        f"{number(last['crops_per_second'])} crops/s in all, each {number(min(shares))} to {number(max(shares))}."
     )
 
 
 def waiting(rows: Rows) -> str:
     """How long a crop waits for its text at the highest rate that was kept up with, and which rates were too high."""
     best = fastest_kept(rows)
-    said = []
-    if best is not None:
-        half, most = best["milliseconds"]["p50"], best["milliseconds"]["p99"]
-        said.append(
-            f"With {number(best['crops_per_second_arriving'])} crops arriving a second, the highest rate that was kept "
-            f"up with, half of them have their text within {number(half)} ms and 99 % within {number(most)} ms."
-        )
-        few = min(rows, key=lambda row: row["crops_per_second_arriving"])
-        if few is not best:
-            said.append(
-                f"With {number(few['crops_per_second_arriving'])} it is {number(few['milliseconds']['p50'])} and "
-                f"{number(few['milliseconds']['p99'])} ms."
-            )
-    said += [
+    said = [
         f"{number(row['crops_per_second_arriving'])} a second were too many: {number(row['crops_per_second_served'])} "
         "were read, and the waiting grows for as long as crops arrive."
         for row in rows
         if not kept_up(row)
     ]
+    if best is not None:
+        half, most = best["milliseconds"]["p50"], best["milliseconds"]["p99"]
+        said.insert(
+            0,
+            f"With {number(best['crops_per_second_arriving'])} crops arriving a second, the highest rate that was kept "
+            f"up with, half of them have their text within {number(half)} ms and 99 % within {number(most)} ms.",
+        )
     return " ".join(said)
 
 
@@ -98,45 +93,31 @@ def run_stages(rows: Rows) -> str:
     """Which stage of a run takes most."""
     whole = sum(row["milliseconds_per_frame"] for row in rows)
     most = max(rows, key=lambda row: row["milliseconds_per_frame"])
-    networks = sum(row["milliseconds_per_frame"] for row in rows if row["stage"] in ("generate", "read"))
-    said = (
+    return (
         f"Of {number(whole)} ms a frame, {number(most['milliseconds_per_frame'])} are spent in the stage "
-        f"“{most['stage']}” ({100 * most['share']:.0f} %)"
+        f"“{most['stage']}” ({100 * most['share']:.0f} %). That is {number(1000 / whole)} frames a second with plates "
+        "in every frame."
     )
-    if networks:
-        said += f"; generator and reader take {number(networks)}"
-    return f"{said}. That is {number(1000 / whole)} frames a second with plates in every frame."
 
 
 def lone_stages(rows: Rows) -> str:
     """What a crop costs alone and in a batch."""
-    whole = sorted((row for row in rows if row["stage"] == "whole"), key=lambda row: row["batch"])
-    costs = [(row["batch"], row["milliseconds"]["p50"] / row["batch"]) for row in whole]
-    slowest = max(rows, key=lambda row: row["milliseconds"]["p50"] / row["batch"])
-    said = (
-        f"The longest of these is “{slowest['stage']}” with "
-        f"{number(slowest['milliseconds']['p50'] / slowest['batch'])} ms."
-    )
-    if len(costs) > 1:
-        (_, alone), (batch, many) = costs[0], costs[-1]
-        said += (
-            f" A crop on its own takes {number(alone)} ms to its text, in a batch of {batch} it is "
-            f"{number(many)} ms, {_times(many / alone, 'more', 'less')}."
-        )
-    return said
+    costs = {row["batch"]: row["milliseconds"]["p50"] / row["batch"] for row in rows if row["stage"] == "whole"}
+    if not costs:
+        return f"{rows[0]['stage']} alone."
+    few, many = min(costs), max(costs)
+    said = f"A crop on its own takes {number(costs[few])} ms to its text"
+    return f"{said}." if few == many else f"{said}, in a batch of {many} it is {number(costs[many])} ms."
 
 
 def recognition(row: Row) -> str:
     """What super-resolution brings over the enlarged picture, and whether chance would explain it."""
     rates = {form: values["all"] for form, values in row["rates"].items()}
     ours, without = rates["sr"], rates["bicubic"]
-    p, differ = rates_differ(ours, without)
-    points = ours["percent"] - without["percent"]
-    chance = "more than" if differ else "no more than"
     own = f"; a reader trained on enlarged pictures reads {rate(rates['lr direct'])} %" if "lr direct" in rates else ""
     return (
         f"Of plates {degraded(row)}, {rate(ours)} % are read right super-resolved and {rate(without)} % merely "
-        f"enlarged: {points:+.1f} points, {chance} chance would explain (Fisher's exact test, p = {p:.2g}). "
+        f"enlarged: {ours['percent'] - without['percent']:+.1f} points, {chance(without, ours)}. "
         f"At full resolution it is {rate(rates['hr'])} %{own}."
     )
 
@@ -144,34 +125,24 @@ def recognition(row: Row) -> str:
 def curve(rows: Rows) -> str:
     """Where super-resolution gains most; rows of several levels, from the sharpest on."""
 
-    def percent(row: Row, form: str) -> float:
-        return float(row["rates"][form]["all"]["percent"])
-
     def gain(row: Row) -> float:
-        return percent(row, "sr") - percent(row, "bicubic")
+        return float(row["rates"]["sr"]["all"]["percent"] - row["rates"]["bicubic"]["all"]["percent"])
 
-    most, worst = max(rows, key=gain), rows[-1]
-    said = (
-        f"At the lowest quality (SSIM < {worst['ssim_below']:g}) {percent(worst, 'sr'):.1f} % are read right "
-        f"super-resolved, {percent(worst, 'bicubic'):.1f} % merely enlarged and {percent(worst, 'hr'):.1f} % at full "
-        "resolution. "
-    )
+    most = max(rows, key=gain)
     if gain(most) <= 0:
-        return said + "At no level is the super-resolved picture read better than the enlarged one."
-    return said + f"Super-resolution gains most, {gain(most):+.1f} points, at SSIM < {most['ssim_below']:g}."
+        return "At no level is the super-resolved picture read better than the enlarged one."
+    return f"Super-resolution gains most, {gain(most):+.1f} points, at SSIM < {most['ssim_below']:g}."
 
 
 def falloff(rows: Rows) -> str:
     """Up to which width half of what is read at full width is still read, and what the generator adds there."""
-    usual = [row for row in rows if row["super_resolve"] == "auto"]
-    full = usual[0]["rate"]["all"]["percent"]
-    half = [row for row in usual if row["rate"]["all"]["percent"] >= full / 2]
-    narrowest = half[-1]["width"]
+    usual = {row["width"]: row["rate"]["all"]["percent"] for row in rows if row["super_resolve"] == "auto"}
+    full = next(iter(usual.values()))
     if full == 0:
         return "Nothing was read right, at any width."
+    narrowest = [width for width, percent in usual.items() if percent >= full / 2][-1]
     if narrowest is None:
-        less = f"; fewer than half of these at {usual[1]['width']} pixels" if len(usual) > 1 else ""
-        return f"{full:.1f} % are read right at full width{less}."
+        return f"{full:.1f} % are read right at full width."
     by = {row["super_resolve"]: row["rate"]["all"]["percent"] for row in rows if row["width"] == narrowest}
     return (
         f"{full:.1f} % at full width, {by['auto']:.1f} % at {narrowest} pixels; there {by['always']:.1f} % through the "
@@ -194,10 +165,9 @@ def reliability(row: Row) -> str:
 
 def confusion(row: Row) -> str:
     """Which characters are taken for which."""
-    total = sum(map(sum, row["confusion"]))
-    wrong = misread(row)
-    missed = sum(count for count, _, _ in wrong)
-    said = f"{total - missed:,} of {total:,} characters ({100 * (total - missed) / total:.1f} %) are read right"
+    total, wrong = sum(map(sum, row["confusion"])), misread(row)
+    right = total - sum(count for count, _, _ in wrong)
+    said = f"{right:,} of {total:,} characters ({100 * right / total:.1f} %) are read right"
     if not wrong:
         return f"{said}; none is taken for another."
     first = ", ".join(f"{read} for {truth} ({count})" for count, truth, read in wrong[:_MISREAD])
@@ -215,57 +185,36 @@ def precisions(rows: Rows) -> str:
         if row["share_as_fp32"] is not None:
             times += f", with the same text as FP32 on {100 * row['share_as_fp32']:.1f} % of the plates"
         if row["rates"] and first["rates"]:
-            p, differ = rates_differ(first["rates"]["all"], row["rates"]["all"])
-            told = "differ more than" if differ else "differ no more than"
-            times += f"; the rates {told} chance would explain (p = {p:.2g})"
+            times += f"; the rates differ {chance(first['rates']['all'], row['rates']['all'])}"
         said.append(f"{times}.")
-    return " ".join(said if others else [*said, "No other precision was here to compare it with."])
+    return " ".join(said)
 
 
 def trade(points: Sequence[Point], left_out: Sequence[str]) -> str:
     """What nothing else beats in both speed and rate; and which rates cannot be told apart."""
-    if len(points) == 1:
-        only = points[0]
-        said = f"{only.name}: {rate(only.rate)} % at {number(only.speed)} crops/s; nothing to compare it with."
-    else:
-        front = [each for each in points if not any(other.beats(each) for other in points)]
-        listed = "; ".join(
-            f"{each.name} ({each.rate['percent']:.1f} %, {number(each.speed)} crops/s)" for each in front
-        )
-        said = f"Nothing measured here is at once faster and more often right than {listed}."
-        behind = "; ".join(each.name for each in points if each not in front)
-        if behind:
-            said += f" Neither faster nor more often right than one of these: {behind}."
-        best, *others = sorted(points, key=lambda each: -each.rate["percent"])
-        alike = "; ".join(each.name for each in others if not rates_differ(best.rate, each.rate)[1])
-        if alike:
-            plates = counted(best.rate["total"], "plate")
-            said += f" On {plates}, chance could explain how the rates of {best.name} and of {alike} differ."
+    front = [each for each in points if not any(other.beats(each) for other in points)]
+    listed = "; ".join(f"{each.name} ({each.rate['percent']:.1f} %, {number(each.speed)} crops/s)" for each in front)
+    said = f"Nothing measured here is at once faster and more often right than {listed}."
+    best, *others = sorted(points, key=lambda each: -each.rate["percent"])
+    alike = "; ".join(each.name for each in others if not rates_differ(best.rate, each.rate)[1])
+    if alike:
+        plates = counted(best.rate["total"], "plate")
+        said += f" On {plates}, chance could explain how the rates of {best.name} and of {alike} differ."
     if left_out:
         said += f" They make pictures only or are slow, so have no rate and are not shown: {'; '.join(left_out)}."
     return said
 
 
 def peers_time(rows: Rows) -> str:
-    """How the peers' times compare with ours, which is the first row."""
-    ours, *others = rows
-    said = f"{ours['name']} takes {number(ours['milliseconds']['p50'])} ms for a single crop."
-    listed = [
-        f"{row['name']} {number(row['time_divided_by_ours'])}"
-        + (f" ({row['what']})" if row["what"] != ours["what"] else "")
-        for row in others
-    ]
-    if not listed:
-        return f"{said} Nothing ran beside it."
-    return f"{said} Time of one of many crops, in multiples of that of {ours['name']}: {'; '.join(listed)}."
+    """How long ours, which is the first row, takes for a crop."""
+    ours = rows[0]
+    return f"{ours['name']} takes {number(ours['milliseconds']['p50'])} ms for a single crop."
 
 
 def kernels(rows: Rows) -> str:
-    """What the networks and deformable convolutions reach of the ceiling, and what deforming costs."""
-    ceiling = rows[0]
-    said = [f"The large convolution reaches {number(ceiling['gflops'])} GFLOP/s."]
-    shares = [row for row in rows if row["share_of_ceiling"] is not None]
-    networks = [row for row in shares if kernel_kind(row) == "network"]
+    """What the networks reach of the ceiling, and what deforming costs."""
+    said = [f"The large convolution reaches {number(rows[0]['gflops'])} GFLOP/s."]
+    networks = [row for row in rows if row["share_of_ceiling"] is not None and kernel_kind(row) == "network"]
     if networks:
         listed = "; ".join(f"{row['name']}: {100 * row['share_of_ceiling']:.0f} %" for row in networks)
         said.append(f"Shares of that: {listed}.")
@@ -273,12 +222,6 @@ def kernels(rows: Rows) -> str:
     if ratios:
         span = number(min(ratios)) if len(ratios) == 1 else f"{number(min(ratios))} to {number(max(ratios))}"
         said.append(f"A deformable convolution takes {span} times as long as an ordinary one of its shape.")
-    over = [row["name"] for row in shares if row["share_of_ceiling"] > 1]
-    if over:
-        said.append(
-            f"Above the ceiling: {'; '.join(over)}. So the ceiling is what one large convolution reached at its "
-            "moment, not the limit of the hardware."
-        )
     return " ".join(said)
 
 
@@ -286,7 +229,8 @@ def energy(rows: Rows) -> str:
     """What a crop takes, with and without what the machine takes anyway."""
     return " ".join(
         f"{row['meter']}: {number(row['joules_per_crop'])} J a crop at {number(row['watts'])} W; with nothing to do it "
-        f"is {number(row['idle_watts'])} W, so reading adds {number(_added(row))} J a crop."
+        f"is {number(row['idle_watts'])} W, so reading adds "
+        f"{number((row['watts'] - row['idle_watts']) * row['seconds'] / row['crops'])} J a crop."
         for row in rows
     )
 
@@ -294,49 +238,25 @@ def energy(rows: Rows) -> str:
 def growth(rows: Rows) -> str:
     """Whether time grows in proportion with the crops; rows by number of crops."""
     last = rows[-1]
-    if len(rows) == 1:
-        return f"{last['value']:,} crops take {number(last['seconds'])} s; one measurement shows no growth."
     # Few crops do not fill a batch, so the proportion is judged where batches are full.
     full = [row for row in rows if row["value"] >= row["batch"]]
     first = full[0] if len(full) > 1 else rows[0]
-    ratio, times = last["value"] / first["value"], last["seconds"] / first["seconds"]
-    verdict = (
-        "in proportion but for 5 %"
-        if 0.95 <= times / ratio <= 1.05
-        else f"{_times(times / ratio, 'more', 'less')} than in proportion"
-    )
-    said = (
-        f"From {first['value']:,} to {last['value']:,} crops, {number(ratio)} times as many, the time grows "
-        f"{number(times)}-fold: {verdict}."
-    )
+    said = f"{last['value']:,} crops take {number(last['seconds'])} s"
+    if first is not last:
+        times = number(last["seconds"] / first["seconds"])
+        said += f", {times} times as long as {first['value']:,}, of which they are "
+        said += f"{number(last['value'] / first['value'])} times as many"
     used = [row["resident_bytes"] / MIB for row in rows if row["resident_bytes"] is not None]
-    if used:
-        span = (
-            f"{min(used):.0f} to {max(used):.0f} MiB" if round(min(used)) < round(max(used)) else f"{used[0]:.0f} MiB"
-        )
-        said += f" Resident memory meanwhile: {span}."
-    return said
+    return f"{said}." + (f" Resident memory: up to {max(used):.0f} MiB." if used else "")
 
 
 def threads(rows: Rows) -> str:
     """What more threads bring; rows by number of threads."""
     first, last = rows[0], rows[-1]
-    if first is last:
-        return f"{number(last['crops_per_second'])} crops/s with {last['value']} threads; nothing to compare it with."
     return (
         f"{last['value']} threads read {number(last['crops_per_second'])} crops/s, "
-        f"{number(last['crops_per_second'] / first['crops_per_second'])} times as many as {first['value']}, where "
-        f"{number(last['value'] / first['value'])} times would be proportional."
+        f"{number(last['crops_per_second'] / first['crops_per_second'])} times as many as {first['value']}."
     )
-
-
-def _spread(rounds: Sequence[float]) -> float:
-    """Between the fastest and the slowest round, as a share of the fastest."""
-    return 1 - min(rounds) / max(rounds)
-
-
-def _times(ratio: float, more: str, less: str) -> str:
-    return f"{100 * abs(ratio - 1):.0f} % {more if ratio >= 1 else less}"
 
 
 def _deforming(rows: Rows) -> list[float]:
@@ -348,7 +268,3 @@ def _deforming(rows: Rows) -> list[float]:
             found[kind][shape, row["runtime"]] = row["milliseconds"]
     plain = found["convolution"]
     return [time / plain[key] for key, time in found["deformable"].items() if key in plain]
-
-
-def _added(row: Row) -> float:
-    return float((row["watts"] - row["idle_watts"]) * row["seconds"] / row["crops"])

@@ -1,11 +1,12 @@
-"""Plots as SVG that stands in a page and takes its colours from there.
+"""Plots as SVG pictures that follow light and dark mode.
 
 Matplotlib draws with stand-in colours, one for each CSS variable, which are replaced afterwards: one drawing serves
-light mode, dark mode and print. Text stays text, in the page's typeface.
+light mode, dark mode and print.
 """
 
 from __future__ import annotations
 
+import base64
 import io
 import math
 import re
@@ -13,9 +14,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
 
-from lpsr_bench.report.markup import Html, tag, text
+from lpsr_bench.report.palette import variables
 from lpsr_core.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -81,15 +81,13 @@ class Plot:
     """One plot of a page.
 
     Attributes:
-        name: unique on its page; begins every id in the SVG.
         title: what it shows.
         caption: what to conclude.
         draw: paints onto empty axes, and labels them with units.
         height: points.
-        wide: whether it takes the page's whole width, and scrolls on a phone.
+        wide: whether it takes the page's whole width.
     """
 
-    name: str
     title: str
     caption: str
     draw: Callable[[Axes], None]
@@ -103,8 +101,8 @@ def series(index: int, line: bool = True) -> dict[str, Any]:
     return {**look, "linestyle": _DASHES[index % len(_DASHES)] if line else "none"}
 
 
-def render(plot: Plot) -> Html:
-    """The `<svg>` of a plot; the same plot gives the same text.
+def svg(plot: Plot) -> str:
+    """The drawing of a plot; the same plot gives the same text.
 
     Raises:
         MissingExtraError: there is no matplotlib.
@@ -115,83 +113,32 @@ def render(plot: Plot) -> Html:
     except ImportError:
         raise MissingExtraError("matplotlib", "bench") from None
     width = 1.4 * WIDTH if plot.wide else WIDTH
-    drawn = io.BytesIO()
+    drawn = io.StringIO()
     with rc_context(_SETTINGS), warnings.catch_warnings():
         # The browser has other typefaces, so a letter that matplotlib's lacks is no loss.
         warnings.filterwarnings("ignore", message="Glyph")
         drawing = Figure(figsize=(width / _DOTS, plot.height / _DOTS), dpi=_DOTS, layout="constrained")
         plot.draw(drawing.add_subplot())
         drawing.savefig(drawn, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    return _for_page(drawn.getvalue(), plot)
+    # Colours given as attributes become style, where variables are sure to work.
+    styled = re.sub(r'(fill|stroke)="(#[0-9a-f]{6})"', r'style="\1: \2"', drawn.getvalue())
+    coloured = re.sub("#0000[01][0-9]", lambda found: f"var(--{_VARIABLES[found[0]]})", styled)
+    return coloured.replace("<defs>", f"<style>{variables()}text{{font-family:system-ui,sans-serif}}</style><defs>", 1)
 
 
-def figure(plot: Plot) -> Html:
-    """A plot with its title and what to conclude.
+def source(plot: Plot) -> str:
+    """What the `src` of an `<img>` takes.
 
     Raises:
         MissingExtraError: there is no matplotlib.
     """
-    caption = tag("figcaption", tag("strong", text(plot.title)), text(plot.caption))
-    if plot.wide:
-        scroll = tag("div", render(plot), class_="scroll", tabindex=0, role="region", aria_label=plot.title)
-        return tag("figure", scroll, caption, class_="wide")
-    return tag("figure", render(plot), caption)
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg(plot).encode()).decode()}"
 
 
 def plain(name: str, most: int = 60) -> str:
     """A name from a file as a label: what cannot be printed left out, and shortened."""
     found = _UNPRINTABLE.sub("", name)
     return found if len(found) <= most else f"{found[: most - 1]}…"
-
-
-def _for_page(svg: bytes, plot: Plot) -> Html:
-    """Leaves out what belongs to a file of its own, and makes ids unique and colours the page's."""
-    root = ElementTree.fromstring(svg)
-    for parent in root.iter():
-        for child in list(parent):
-            # The style of such an element would hold for the whole page.
-            if _local(child.tag) in ("metadata", "style"):
-                parent.remove(child)
-    used = set(re.findall(r"#([\w-]+)", " ".join(" ".join(element.attrib.values()) for element in root.iter())))
-    for element in root.iter():
-        element.tag = _local(element.tag)
-        given = {_local(key): value for key, value in element.attrib.items()}
-        if given.get("id") not in used:
-            given.pop("id", None)
-        # Colours given as attributes become style, where variables are sure to work.
-        paints = [f"{key}: {given.pop(key)}" for key in ("fill", "stroke") if key in given]
-        style = _style("; ".join([*paints, *filter(None, [given.pop("style", "")])]), plot.name)
-        element.attrib = {key: _reference(key, value, plot.name) for key, value in given.items()}
-        if style:
-            element.attrib["style"] = style
-    for key in ("width", "height", "version"):
-        root.attrib.pop(key, None)
-    root.attrib |= {"role": "img", "aria-label": f"{plot.title}. {plot.caption}"}
-    return Html(ElementTree.tostring(root, encoding="unicode"))
-
-
-def _local(name: str) -> str:
-    return name.rpartition("}")[2]
-
-
-def _reference(key: str, value: str, prefix: str) -> str:
-    """An attribute whose ids are the plot's own."""
-    if key == "id":
-        return f"{prefix}-{value}"
-    return value.replace("#", f"#{prefix}-", 1) if key in ("href", "clip-path") else value
-
-
-def _style(declared: str, prefix: str) -> str:
-    """A style in the page's colours and typeface, of which only the size is the plot's."""
-    kept = []
-    for name, _, value in (each.strip().partition(": ") for each in declared.split(";")):
-        if name == "font":
-            size = re.search(r"[\d.]+px", value)
-            kept += [f"font-size: {size[0]}"] if size else []
-        elif name and name != "font-family":
-            value = re.sub(r"url\(#", f"url(#{prefix}-", value)
-            kept.append(f"{name}: " + re.sub("#[0-9a-f]{6}", lambda found: f"var(--{_VARIABLES[found[0]]})", value))
-    return "; ".join(kept)
 
 
 @dataclass(frozen=True)
@@ -211,9 +158,9 @@ class Bar:
     kind: int = 0
 
 
-def bars_height(count: int) -> float:
-    """Points that so many bars take."""
-    return 62 + 36 * max(count, 1)
+def bar_plot(title: str, caption: str, bars: Sequence[Bar], unit: str, **options: Any) -> Plot:
+    """A plot of bars alone; `options` are those of `draw_bars`."""
+    return Plot(title, caption, lambda axes: draw_bars(axes, bars, unit, **options), 62 + 36 * max(len(bars), 1))
 
 
 def draw_bars(axes: Axes, bars: Sequence[Bar], unit: str, log: bool = False, names: Sequence[str] = ()) -> None:
@@ -228,26 +175,17 @@ def draw_bars(axes: Axes, bars: Sequence[Bar], unit: str, log: bool = False, nam
     """
     values = [bar.value for bar in bars]
     largest, least = max(values, default=1) or 1, min((value for value in values if value > 0), default=1)
-    start = 10 ** _floor_log(least / 2) if log else 0
+    start = 10.0 ** math.floor(math.log10(least / 2)) if log else 0.0
     for row, bar in enumerate(bars):
-        axes.barh(
-            -row,
-            max(bar.value - start, 0),
-            left=start,
-            height=0.42,
-            color=SERIES[bar.kind],
-            hatch=HATCHES[bar.kind],
-            linewidth=0,
-        )
+        look: Any = {"color": SERIES[bar.kind], "hatch": HATCHES[bar.kind]}
+        axes.barh(-row, max(bar.value - start, 0), left=start, height=0.42, linewidth=0, **look)
         axes.annotate(bar.label, (max(bar.value, start), -row), (4, 0), textcoords="offset points", va="center")
         axes.text(0, -row + 0.27, plain(bar.name), transform=axes.get_yaxis_transform(), va="bottom", fontsize=10.5)
     if log:
         axes.set_xscale("log")
-        # Room for the labels, as a share of the axis.
-        axes.set_xlim(start, largest * (largest / start) ** 0.28)
-    else:
-        axes.set_xlim(0, 1.25 * largest)
-    tidy_numbers(axes, x=True, y=False, log_x=log)
+    # Room for the labels, as a share of the axis.
+    axes.set_xlim(start, largest * (largest / start) ** 0.28 if log else 1.25 * largest)
+    tidy_numbers(axes, y=False)
     axes.set_ylim(-len(bars) + 0.6, 0.75)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
@@ -261,42 +199,54 @@ def draw_bars(axes: Axes, bars: Sequence[Bar], unit: str, log: bool = False, nam
         legend_above(axes, handles=handles)
 
 
+def draw_rates(axes: Axes, places: Sequence[Any], rates: Sequence[dict[str, Any]], name: str, index: int) -> None:
+    """One line of recognition rates in percent, with their intervals.
+
+    Args:
+        axes: to paint on.
+        places: along the axis.
+        rates: one entry (all, six or five) of a recognition rate for each.
+        name: in the legend.
+        index: of the line among its fellows.
+    """
+    percents = [each["percent"] for each in rates]
+    axes.errorbar(places, percents, yerr=interval(rates), label=plain(name), **series(index))
+    axes.set_ylim(-2, 102)
+    axes.set_ylabel("all 7 characters right (%)")
+
+
+def beside(count: int, index: int, lines: int) -> list[float]:
+    """Places 0, 1, 2, … of one of several lines, side by side, or their intervals would hide each other."""
+    return [place + 0.06 * (index - (lines - 1) / 2) for place in range(count)]
+
+
+def interval(values: Sequence[dict[str, Any]]) -> tuple[list[float], list[float]]:
+    """How far the intervals of rates reach below and above them, as `errorbar` takes it."""
+    below = [max(value["percent"] - value["interval"][0], 0.0) for value in values]
+    return below, [max(value["interval"][1] - value["percent"], 0.0) for value in values]
+
+
 def legend_above(axes: Axes, columns: int = 2, **options: Any) -> None:
     """A legend over the plot, where it hides nothing."""
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncols=columns,
-        borderpad=0.2,
-        borderaxespad=0.3,
-        columnspacing=1.4,
-        handlelength=2.6,
-        **options,
-    )
+    place: Any = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.3, "columnspacing": 1.4}
+    axes.legend(ncols=columns, borderpad=0.2, handlelength=2.6, **place, **options)
 
 
-def tidy_numbers(axes: Axes, x: bool = True, y: bool = True, log_x: bool = False, log_y: bool = False) -> None:
+def tidy_numbers(axes: Axes, x: bool = True, y: bool = True) -> None:
     """Plain numbers at the ticks, in place of powers of ten; few enough to stand beside each other."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-    for axis, wanted, log in ((axes.xaxis, x, log_x), (axes.yaxis, y, log_y)):
+    for axis, wanted in ((axes.xaxis, x), (axes.yaxis, y)):
         if wanted:
             low, high = sorted(axis.get_view_interval())
-            axis.set_major_locator(FixedLocator(log_ticks(low, high)) if log else MaxNLocator(6))
+            log = axis.get_scale() == "log"
+            steps = (1,) if log and high / low > 1000 else (1, 2, 5)
+            axis.set_major_locator(LogLocator(subs=steps) if log else MaxNLocator(6))
             axis.set_minor_locator(NullLocator())
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 
 
-def log_ticks(low: float, high: float) -> list[float]:
-    """Round numbers from `low` to `high`, both positive: powers of ten where these are enough, else more."""
-    found: list[float] = []
-    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
-        powers = range(_floor_log(low), _floor_log(high) + 1)
-        found = [tick for power in powers for step in steps if low <= (tick := step * 10.0**power) <= high]
-        if len(found) >= 3:
-            return found
-    return found or [low]
-
-
-def _floor_log(value: float) -> int:
-    return math.floor(math.log10(value))
+def name_ticks(axes: Axes, places: Sequence[float], names: Sequence[str]) -> None:
+    """Ticks at these places of the horizontal axis and nowhere between."""
+    axes.set_xticks(places, names)
+    axes.set_xticks([], minor=True)

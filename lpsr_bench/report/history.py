@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lpsr_bench.comparison import rates_differ, rounds_apart
-from lpsr_bench.report.drawing import Plot, figure, legend_above, plain, series, tidy_numbers
+from lpsr_bench.comparison import rounds_apart
+from lpsr_bench.report.captions import chance
+from lpsr_bench.report.drawing import Plot, draw_rates, legend_above, series, tidy_numbers
 from lpsr_bench.report.files import write_text
 from lpsr_bench.report.findings import WHOLE, Row, by_batch, degraded, whole_way
-from lpsr_bench.report.markup import Html, capital, join, page, table, tag, text
-from lpsr_bench.report.plots.accuracy import interval
+from lpsr_bench.report.page import render
 from lpsr_bench.report.tables import Table, counted, duration, number, rate
-from lpsr_bench.report.words import notes
+from lpsr_bench.report.words import capital, notes
 from lpsr_bench.results import Document, check_writable, load_results
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.paper import PAPER_PLATES
@@ -82,7 +82,7 @@ def write_history(folder: Path, out: Path) -> int:
 
     Raises:
         UsageError: there is no such folder, or no result in it.
-        MissingExtraError: there is no matplotlib.
+        MissingExtraError: there is no Jinja or matplotlib.
         LpsrError: the page cannot be written.
     """
     results = sorted(_load(folder), key=lambda result: (result.group, result.when, result.name))
@@ -90,18 +90,17 @@ def write_history(folder: Path, out: Path) -> int:
         raise UsageError(f"{folder}: no results of lpsr-bench in it")
     check_writable(out)
     groups = [(key, list(found)) for key, found in groupby(results, key=lambda result: result.group)]
-    sections = [_section(index, key, found) for index, (key, found) in enumerate(groups, 1)]
-    write_text(
-        out,
-        page(
-            "LPSR benchmarks over time",
-            tag("header", tag("p", text("LPSR benchmark"), class_="lead"), tag("h1", text("Results over time"))),
-            tag("p", text(_summary(results, len(groups))), class_="verdict"),
-            _warning(results),
-            *sections,
-            tag("section", tag("h2", text("All results"), id="all"), table(_table(results)), _notes(results)),
-        ),
+    page = render(
+        "history.html.j2",
+        title="LPSR benchmarks over time",
+        heading="Results over time",
+        summary=_summary(results, len(groups)),
+        count=len(results),
+        noted=[(result.name, "; ".join(said)) for result in results if (said := notes(result.document))],
+        groups=[{"name": f"{key[0]}, {key[1].upper()}", "plots": list(_plots(found))} for key, found in groups],
+        results=_table(results),
     )
+    write_text(out, page)
     return len(results)
 
 
@@ -121,55 +120,27 @@ def _summary(results: Sequence[Result], groups: int) -> str:
     return f"{counted(len(results), 'result')} {span}, {counted(groups, 'combination')} of machine and precision."
 
 
-def _section(index: int, key: tuple[str, str], results: Sequence[Result]) -> Html:
-    hardware, precision = key
-    plots = [figure(plot) for plot in _plots(f"group{index}", results)]
-    return tag(
-        "section",
-        tag("h2", text(f"{hardware}, {precision.upper()}"), id=f"group{index}"),
-        tag("div", *plots, class_="parts") if plots else tag("p", text("Nothing here that is drawn over time.")),
-        aria_labelledby=f"group{index}",
-    )
-
-
-def _plots(prefix: str, results: Sequence[Result]) -> Iterator[Plot]:
-    timed = [(result.when, result.reference) for result in results if result.reference]
-    if timed:
-        seconds = [(when, row["seconds_for_4000"]) for when, row in timed]
-        yield Plot(
-            f"{prefix}-reference",
-            f"Time for {PAPER_PLATES:,} plates, one by one",
-            _changed("It", [(when, duration(value), value) for when, value in seconds]),
-            _over_time({"": seconds}, f"time for {PAPER_PLATES:,} plates (s)"),
-        )
-    speeds = {
-        batch: [(result.when, row) for result in results if (row := result.throughput(batch))] for batch in BATCHES
-    }
-    speeds = {batch: found for batch, found in speeds.items() if found}
-    if speeds:
-        yield Plot(
-            f"{prefix}-throughput",
-            "Throughput, from crop to text",
-            " ".join(_speed_changed(batch, found) for batch, found in speeds.items()),
-            _over_time(
-                {
-                    f"batch {batch}": [(when, row["crops_per_second"]) for when, row in found]
-                    for batch, found in speeds.items()
-                },
-                "crops/s",
-            ),
-        )
-    rates: dict[str, list[tuple[datetime, dict[str, Any]]]] = {}
+def _plots(results: Sequence[Result]) -> Iterator[Plot]:
+    seconds = [(result.when, result.reference["seconds_for_4000"]) for result in results if result.reference]
+    if seconds:
+        said = _changed("It", [(when, duration(value), value) for when, value in seconds])
+        unit = f"time for {PAPER_PLATES:,} plates (s)"
+        yield Plot(f"Time for {PAPER_PLATES:,} plates, one by one", said, _over_time({"": seconds}, unit))
+    speeds: dict[str, list[tuple[datetime, Row]]] = {}
+    rates: dict[str, list[tuple[datetime, Row]]] = {}
     for result in results:
+        for batch in BATCHES:
+            if row := result.throughput(batch):
+                speeds.setdefault(f"batch {batch}", []).append((result.when, row))
         if result.accuracy:
             rates.setdefault(result.plates, []).append((result.when, result.accuracy["rates"]["sr"]["all"]))
+    if speeds:
+        said = " ".join(_speed_changed(name, found) for name, found in speeds.items())
+        lines = {name: [(when, row["crops_per_second"]) for when, row in found] for name, found in speeds.items()}
+        yield Plot("Throughput, from crop to text", said, _over_time(lines, "crops/s"))
     if rates:
-        yield Plot(
-            f"{prefix}-accuracy",
-            "Plates read right, super-resolved",
-            " ".join(_rate_changed(name, found) for name, found in rates.items()),
-            _rates_over_time(rates),
-        )
+        said = " ".join(_rate_changed(name, found) for name, found in rates.items())
+        yield Plot("Plates read right, super-resolved", said, _rates_over_time(rates))
 
 
 def _changed(what: str, values: Sequence[tuple[datetime, str, float]]) -> str:
@@ -181,59 +152,46 @@ def _changed(what: str, values: Sequence[tuple[datetime, str, float]]) -> str:
     return f"{what} went from {before} ({first:%Y-%m-%d}) to {after} ({last:%Y-%m-%d}){percent}."
 
 
-def _speed_changed(batch: int, found: Sequence[tuple[datetime, Row]]) -> str:
+def _speed_changed(name: str, found: Sequence[tuple[datetime, Row]]) -> str:
     values = [(when, f"{number(row['crops_per_second'])} crops/s", row["crops_per_second"]) for when, row in found]
-    said = _changed(f"Batch {batch}", values)
+    said = _changed(capital(name), values)
     if len(found) == 1:
         return said
     apart = rounds_apart(*(row["crops_per_second_by_round"] for _, row in (found[0], found[-1])))
     return f"{said} {'No rounds of the two overlap.' if apart else 'Their rounds overlap or nearly do.'}"
 
 
-def _rate_changed(name: str, found: Sequence[tuple[datetime, dict[str, Any]]]) -> str:
-    (first, before), (last, after) = found[0], found[-1]
-    if len(found) == 1:
-        return f"{capital(name)}: {rate(after)} %, of a single result."
-    p, differ = rates_differ(before, after)
-    chance = "more than" if differ else "no more than"
-    return (
-        f"{capital(name)}: from {rate(before)} % ({first:%Y-%m-%d}) to {rate(after)} % ({last:%Y-%m-%d}), "
-        f"{after['percent'] - before['percent']:+.1f} points, {chance} chance would explain (Fisher's exact test, "
-        f"p = {p:.2g})."
-    )
+def _rate_changed(name: str, found: Sequence[tuple[datetime, Row]]) -> str:
+    said = _changed(capital(name), [(when, f"{rate(row)} %", row["percent"]) for when, row in found])
+    return said if len(found) == 1 else f"{said} They differ {chance(found[0][1], found[-1][1])}."
 
 
 def _over_time(lines: dict[str, list[tuple[datetime, float]]], unit: str) -> Callable[[Axes], None]:
     def draw(axes: Axes) -> None:
         for index, (name, points) in enumerate(lines.items()):
             dates, values = zip(*points, strict=True)
-            axes.plot(dates, values, label=plain(name), **series(index))
+            axes.plot(dates, values, label=name, **series(index))
         axes.set_ylim(0, 1.15 * max(value for points in lines.values() for _, value in points))
-        _date_axis(axes, [when for points in lines.values() for when, _ in points])
         axes.set_ylabel(unit)
-        if len(lines) > 1:
-            legend_above(axes)
+        _date_axis(axes, lines)
 
     return draw
 
 
-def _rates_over_time(lines: dict[str, list[tuple[datetime, dict[str, Any]]]]) -> Callable[[Axes], None]:
+def _rates_over_time(lines: dict[str, list[tuple[datetime, Row]]]) -> Callable[[Axes], None]:
     def draw(axes: Axes) -> None:
         for index, (name, points) in enumerate(lines.items()):
             dates, rates = zip(*points, strict=True)
-            percents = [each["percent"] for each in rates]
-            axes.errorbar(dates, percents, yerr=interval(rates), label=plain(name), **series(index))
-        axes.set_ylim(-2, 102)
-        _date_axis(axes, [when for points in lines.values() for when, _ in points])
-        axes.set_ylabel("all 7 characters right (%)")
-        legend_above(axes, columns=1)
+            draw_rates(axes, dates, rates, name, index)
+        _date_axis(axes, lines)
 
     return draw
 
 
-def _date_axis(axes: Axes, dates: Sequence[datetime]) -> None:
+def _date_axis(axes: Axes, lines: Mapping[str, Sequence[tuple[datetime, Any]]]) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
+    dates = [when for points in lines.values() for when, _ in points]
     tidy_numbers(axes, x=False)
     locator = AutoDateLocator(minticks=2, maxticks=6)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
@@ -241,6 +199,8 @@ def _date_axis(axes: Axes, dates: Sequence[datetime]) -> None:
     if min(dates) == max(dates):
         axes.set_xlim(dates[0] - _ALONE, dates[0] + _ALONE)  # type: ignore[arg-type]
     axes.set_xlabel("date (UTC)")
+    if any(lines):
+        legend_above(axes, columns=1)
 
 
 def _table(results: Sequence[Result]) -> Table:
@@ -272,21 +232,3 @@ def _line(result: Result) -> tuple[str, ...]:
         rate(result.accuracy["rates"]["sr"]["all"]) if result.accuracy else "",
         result.plates,
     )
-
-
-def _notes(results: Sequence[Result]) -> Html:
-    """What has to be known of each result."""
-    listed = [
-        join([tag("dt", text(result.name)), tag("dd", text(capital("; ".join(said))))])
-        for result in results
-        if (said := notes(result.document))
-    ]
-    return join([tag("h3", text("Notes"), id="notes"), tag("dl", *listed)]) if listed else text("")
-
-
-def _warning(results: Sequence[Result]) -> Html:
-    noted = sum(bool(notes(result.document)) for result in results)
-    if not noted:
-        return text("")
-    said = text(f"{noted} of {counted(len(results), 'result')} with notes on how far figures can be relied on: ")
-    return tag("p", said, tag("a", text("read these first"), href="#notes"), class_="notes")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lpsr_bench.report.files import write_text
 from lpsr_bench.report.tables import Table, tables
-from lpsr_bench.report.words import PROVISO, models_line, notes, versions_line
+from lpsr_bench.report.words import PROVISO, capital, models_line, notes, versions_line
 from lpsr_bench.results import Document
 
 
@@ -21,7 +21,7 @@ def write_markdown(document: Document, path: Path) -> Path:
         f"{document['hardware']}  \n{versions_line(document)}  \n{models_line(document)}",
     ]
     for table in tables(document):
-        parts += [f"## {table.title[0].upper()}{table.title[1:]}", _table(table), *table.lines]
+        parts += [f"## {capital(table.title)}", _table(table), *table.lines]
     if document["suites"].get("reference"):
         parts.append(PROVISO)
     said = notes(document)

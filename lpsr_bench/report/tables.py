@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from lpsr_bench.report.findings import Rows, levels
+from lpsr_bench.report.findings import Row, Rows, levels
 from lpsr_bench.results import Document
 from lpsr_core.paper import PAPER_PLATES, PAPER_SECONDS, SR3_SECONDS, TABLES
 
@@ -15,6 +16,8 @@ MIB = 1 << 20
 FORMS = {"hr": "HR", "bicubic": "LR, bicubic", "sr": "LR + SR", "lr direct": "LR, own reader"}
 """What is read, as the paper's Table I calls it."""
 _PAPER_ROWS = ("HR", "LR", "PLNET", "SR3", "SR")
+
+Column = Callable[[Row], str]
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def tables(document: Document) -> Iterator[Table]:
     for suite, make in _MAKERS.items():
         rows = document["suites"].get(suite)
         if rows:
-            yield from make(rows, document)
+            yield from (table for table in make(rows, document) if table.rows)
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -80,106 +83,109 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
 
 
+def _table(
+    suite: str, title: str, rows: Iterable[Row], columns: Mapping[str, Column], lines: Iterable[str] = ()
+) -> Table:
+    body = tuple(tuple(cell(row) for cell in columns.values()) for row in rows)
+    return Table(suite, title, tuple(columns), body, tuple(lines))
+
+
+def _word(key: str) -> Column:
+    return lambda row: str(row[key])
+
+
+def _figure(key: str) -> Column:
+    return lambda row: number(row[key])
+
+
+def _percent(key: str, digits: int = 0) -> Column:
+    return lambda row: "" if row[key] is None else f"{100 * row[key]:.{digits}f} %"
+
+
+def _rate(count: str, rates: str = "rates") -> Column:
+    return lambda row: rate(row[rates][count]) if row[rates] else ""
+
+
+def _waits(key: str) -> Column:
+    return lambda row: number(row["milliseconds"][key])
+
+
+_PERCENTILES = {"p50": _waits("p50"), "p90": _waits("p90"), "p99": _waits("p99"), "p99.9": _waits("p999")}
+_RIGHT = {"all 7, % [95 %]": _rate("all"), ">= 6": _rate("six"), ">= 5": _rate("five")}
+
+
+def _batches(first: Row) -> dict[str, Column]:
+    def at(batch: str, row: Row) -> str:
+        return number(row["crops_per_second"][batch])
+
+    return {f"crops/s, batch {batch}": partial(at, batch) for batch in first["crops_per_second"]}
+
+
 def _reference(rows: Rows, document: Document) -> Iterator[Table]:
-    measured = rows[0]["plates"]
-    scaled = "" if measured == PAPER_PLATES else f", in proportion from {measured:,}"
-
-    def line(name: str, seconds: float) -> tuple[str, ...]:
-        return name, duration(seconds), number(PAPER_PLATES / seconds), number(PAPER_SECONDS / seconds)
-
-    ours = tuple(line(f"here, {row['way']}", row["seconds_for_4000"]) for row in rows)
-    paper = (
-        line("paper, proposed: super-resolution", PAPER_SECONDS),
-        line("paper, SR3: super-resolution", SR3_SECONDS),
-    )
+    last, measured = rows[-1], rows[0]["plates"]
+    times = [(f"here, {row['way']}", row["seconds_for_4000"]) for row in rows]
+    times += [("paper, proposed: super-resolution", PAPER_SECONDS), ("paper, SR3: super-resolution", SR3_SECONDS)]
     lines = [
         f"here: {document['hardware']}; generator and reader, one crop in a forward pass, up to "
         f"{rows[0]['under_way']} crops under way at once; on decoded crops in memory.",
     ]
-    last = rows[-1]
     if last["stage_seconds"]:
-        parts = ", ".join(
-            f"{name} {1000 * value / last['plates']:.2f}" for name, value in last["stage_seconds"].items()
-        )
-        lines.append(f"milliseconds a plate, {last['way']}: {parts}")
+        parts = (f"{name} {1000 * value / last['plates']:.2f}" for name, value in last["stage_seconds"].items())
+        lines.append(f"milliseconds a plate, {last['way']}: {', '.join(parts)}")
     if last["peak_resident_bytes"]:
         lines.append(f"peak resident memory up to here {last['peak_resident_bytes'] / MIB:.0f} MiB")
-    head = ("", "time", "plates/s", "paper's time / this")
-    yield Table("reference", f"{PAPER_PLATES:,} plates at batch 1{scaled}", head, ours + paper, tuple(lines))
+    columns: dict[str, Column] = {
+        "": _word("name"),
+        "time": lambda row: duration(row["seconds"]),
+        "plates/s": lambda row: number(PAPER_PLATES / row["seconds"]),
+        "paper's time / this": lambda row: number(PAPER_SECONDS / row["seconds"]),
+    }
+    scaled = "" if measured == PAPER_PLATES else f", in proportion from {measured:,}"
+    named = [{"name": name, "seconds": seconds} for name, seconds in times]
+    yield _table("reference", f"{PAPER_PLATES:,} plates at batch 1{scaled}", named, columns, lines)
 
 
 def _throughput(rows: Rows, document: Document) -> Iterator[Table]:
-    head = ("batch", "streams", "way", "crops/s", "p50", "p90", "p99", "p99.9")
-    body = tuple(
-        (
-            str(row["batch"]),
-            str(row["streams"]),
-            row["way"],
-            number(row["crops_per_second"]),
-            *(number(value) for value in row["milliseconds"].values()),
-        )
-        for row in rows
-    )
-    lines = [
+    lines = (
         f"{row['streams']} streams: each {number(min(row['crops_per_second_by_stream']))} to "
         f"{number(max(row['crops_per_second_by_stream']))} crops/s"
         for row in rows
         if "crops_per_second_by_stream" in row
-    ]
-    yield Table("throughput", "throughput; milliseconds a batch", head, body, tuple(lines))
+    )
+    columns = {name: _word(name) for name in ("batch", "streams", "way")}
+    speeds = {"crops/s": _figure("crops_per_second"), **_PERCENTILES}
+    yield _table("throughput", "throughput; milliseconds a batch", rows, {**columns, **speeds}, lines)
 
 
 def _latency(rows: Rows, document: Document) -> Iterator[Table]:
-    head = ("arriving, crops/s", "of capacity", "served, crops/s", "p50", "p90", "p99", "p99.9")
-    body = tuple(
-        (
-            number(row["crops_per_second_arriving"]),
-            "" if row["share_of_capacity"] is None else f"{100 * row['share_of_capacity']:.0f} %",
-            number(row["crops_per_second_served"]),
-            *(number(value) for value in row["milliseconds"].values()),
-        )
-        for row in rows
+    columns = {
+        "arriving, crops/s": _figure("crops_per_second_arriving"),
+        "of capacity": _percent("share_of_capacity"),
+        "served, crops/s": _figure("crops_per_second_served"),
+        **_PERCENTILES,
+    }
+    line = (
+        f"crops arrive one by one at random moments; {rows[0]['workers']} are worked on at once; from arrival to text"
     )
-    lines = (
-        f"crops arrive one by one at random moments; {rows[0]['workers']} are worked on at once; from arrival to text",
-    )
-    yield Table("latency", "latency at batch 1; milliseconds", head, body, lines)
+    yield _table("latency", "latency at batch 1; milliseconds", rows, columns, (line,))
 
 
 def _stages(rows: Rows, document: Document) -> Iterator[Table]:
-    alone = [row for row in rows if row["kind"] == "alone"]
-    body = tuple(
-        (row["stage"], str(row["batch"]), *(number(value) for value in row["milliseconds"].values())) for row in alone
-    )
-    if body:
-        head = ("stage", "batch", "p50", "p90", "p99", "p99.9")
-        yield Table("stages", "stages alone; milliseconds a batch", head, body)
-    run = [row for row in rows if row["kind"] == "run"]
+    alone, run = ([row for row in rows if row["kind"] == kind] for kind in ("alone", "run"))
+    columns = {"stage": _word("stage"), "batch": _word("batch"), **_PERCENTILES}
+    yield _table("stages", "stages alone; milliseconds a batch", alone, columns)
     if run:
-        body = tuple(
-            (row["stage"], number(row["milliseconds_per_frame"]), f"{100 * row['share']:.1f} %") for row in run
-        )
         frame = sum(row["milliseconds_per_frame"] for row in run)
-        lines = (
+        line = (
             f"{run[0]['frames']} frames, {number(1000 / frame)} a second; `receive` is waiting for a frame that "
-            "another thread decodes, `other` is what no stage counts",
+            "another thread decodes, `other` is what no stage counts"
         )
-        yield Table(
-            "stages", "stages of a run over a video; milliseconds a frame", ("stage", "ms", "share"), body, lines
-        )
+        columns = {"stage": _word("stage"), "ms": _figure("milliseconds_per_frame"), "share": _percent("share", 1)}
+        yield _table("stages", "stages of a run over a video; milliseconds a frame", run, columns, (line,))
 
 
 def _accuracy(rows: Rows, document: Document) -> Iterator[Table]:
     main = rows[0]
-    head = ("", "all 7, % [95 %]", ">= 6", ">= 5")
-    body = [
-        (FORMS[form], rate(rates["all"]), rate(rates["six"]), rate(rates["five"]))
-        for form, rates in main["rates"].items()
-    ]
-    paper = [
-        (f"paper, {label}", f"{row.all:.1f}", f"{row.six:.1f}", f"{row.five:.1f}")
-        for row, label in zip(TABLES["I"], _PAPER_ROWS, strict=True)
-    ]
     quality = main["quality"]
     lines = [
         f"{FORMS[form]} against HR: PSNR {'infinite' if quality[form]['psnr_db'] is None else quality[form]['psnr_db']}"
@@ -189,135 +195,114 @@ def _accuracy(rows: Rows, document: Document) -> Iterator[Table]:
     error = main["reliability"]["expected_calibration_error"]
     lines.append(f"confidences of LR + SR are off by {100 * error:.1f} points on average (expected calibration error)")
     title = f"accuracy on {counted(main['plates'], 'plate')} ({document['data']['name']}), LR by {main['degradation']}"
-    yield Table("accuracy", title, head, (*body, *paper), tuple(lines))
-    parts = [row for row in rows if row["layout"] != "all"]
-    if parts:
+    body = [(FORMS[form], *map(rate, rates.values())) for form, rates in main["rates"].items()]
+    body += [
+        (f"paper, {label}", f"{row.all:.1f}", f"{row.six:.1f}", f"{row.five:.1f}")
+        for row, label in zip(TABLES["I"], _PAPER_ROWS, strict=True)
+    ]
+    yield Table("accuracy", title, ("", *_RIGHT), tuple(body), tuple(lines))
+    forms = {FORMS[form]: partial(_form, form) for form in main["rates"]}
+    for parts, what, name in (
+        ([row for row in rows if row["layout"] != "all"], "layout", _layout),
+        (levels(rows), "blurred to SSIM <", lambda row: f"{row['ssim_below']:g}"),
+    ):
+        by = "layout" if what == "layout" else "degradation"
+        yield _table("accuracy", f"accuracy by {by}; all seven right, % [95 %]", parts, {what: name, **forms})
 
-        def named(row: dict[str, Any]) -> str:
-            return f"{row['layout']} ({counted(row['plates'], 'plate')})"
 
-        yield _by(parts, "accuracy by layout", "layout", named)
-    blurred = levels(rows)
-    if blurred:
-        yield _by(blurred, "accuracy by degradation", "blurred to SSIM <", lambda row: f"{row['ssim_below']:g}")
+def _form(form: str, row: Row) -> str:
+    return rate(row["rates"][form]["all"])
 
 
-def _by(rows: Rows, title: str, what: str, name: Callable[[dict[str, Any]], str]) -> Table:
-    forms = list(rows[0]["rates"])
-    body = tuple((name(row), *(rate(row["rates"][form]["all"]) for form in forms)) for row in rows)
-    return Table("accuracy", f"{title}; all seven right, % [95 %]", (what, *(FORMS[form] for form in forms)), body)
+def _layout(row: Row) -> str:
+    return f"{row['layout']} ({counted(row['plates'], 'plate')})"
 
 
 def _precision(rows: Rows, document: Document) -> Iterator[Table]:
-    head = (
-        "precision",
-        "runtime",
-        "all 7, % [95 %]",
-        "as FP32",
-        *(f"crops/s, batch {n}" for n in rows[0]["crops_per_second"]),
-    )
-    body = tuple(
-        (
-            row["precision"],
-            row["runtime"],
-            rate(row["rates"]["all"]) if row["rates"] else "",
-            "" if row["share_as_fp32"] is None else f"{100 * row['share_as_fp32']:.1f} %",
-            *(number(value) for value in row["crops_per_second"].values()),
-        )
-        for row in rows
-    )
-    yield Table("precision", "precisions side by side", head, body)
+    columns = {
+        "precision": _word("precision"),
+        "runtime": _word("runtime"),
+        "all 7, % [95 %]": _rate("all"),
+        "as FP32": _percent("share_as_fp32", 1),
+        **_batches(rows[0]),
+    }
+    yield _table("precision", "precisions side by side", rows, columns)
 
 
 def _kernel(rows: Rows, document: Document) -> Iterator[Table]:
-    head = ("what", "runtime", "ms", "GFLOP/s", "of the ceiling")
-    body = tuple(
-        (
-            row["name"],
-            row["runtime"],
-            number(row["milliseconds"]),
-            number(row["gflops"]),
-            "ceiling" if row["share_of_ceiling"] is None else f"{100 * row['share_of_ceiling']:.0f} %",
-        )
-        for row in rows
-    )
-    yield Table("kernel", "arithmetic; the ceiling is a large convolution on the same cores", head, body)
+    share = _percent("share_of_ceiling")
+    columns = {
+        "what": _word("name"),
+        "runtime": _word("runtime"),
+        "ms": _figure("milliseconds"),
+        "GFLOP/s": _figure("gflops"),
+        "of the ceiling": lambda row: share(row) or "ceiling",
+    }
+    yield _table("kernel", "arithmetic; the ceiling is a large convolution on the same cores", rows, columns)
 
 
 def _energy(rows: Rows, document: Document) -> Iterator[Table]:
-    head = ("meter", "W, reading", "W, idle", "J a crop")
-    body = tuple(
-        (row["meter"], number(row["watts"]), number(row["idle_watts"]), number(row["joules_per_crop"])) for row in rows
-    )
-    yield Table("energy", f"energy, batch {rows[0]['batch']}", head, body)
+    columns = {
+        "meter": _word("meter"),
+        "W, reading": _figure("watts"),
+        "W, idle": _figure("idle_watts"),
+        "J a crop": _figure("joules_per_crop"),
+    }
+    yield _table("energy", f"energy, batch {rows[0]['batch']}", rows, columns)
 
 
 def _scaling(rows: Rows, document: Document) -> Iterator[Table]:
     for axis in ("crops", "threads"):
         chosen = sorted((row for row in rows if row["axis"] == axis), key=lambda row: row["value"])
-        body = tuple(
-            (
-                f"{row['value']:,}",
-                number(row["seconds"]),
-                number(row["crops_per_second"]),
-                "" if row["resident_bytes"] is None else f"{row['resident_bytes'] / MIB:.0f}",
-            )
-            for row in chosen
-        )
-        if body:
+        columns: dict[str, Column] = {
+            axis: lambda row: f"{row['value']:,}",
+            "s": _figure("seconds"),
+            "crops/s": _figure("crops_per_second"),
+            "MiB resident": lambda row: number(row["resident_bytes"] and row["resident_bytes"] / MIB),
+        }
+        if chosen:
             title = f"how cost grows with {axis}, batch {chosen[0]['batch']}, {chosen[-1]['crops']:,} crops at most"
-            yield Table("scaling", title, (axis, "s", "crops/s", "MiB resident"), body)
+            yield _table("scaling", title, chosen, columns)
 
 
 def _cameras(rows: Rows, document: Document) -> Iterator[Table]:
-    name, plates = document["data"]["name"], counted(rows[0]["plates"], "plate")
+    of = f"on {counted(rows[0]['plates'], 'plate')} ({document['data']['name']})"
 
-    def wide(row: dict[str, Any]) -> str:
+    def wide(row: Row) -> str:
         return "as they are" if row["width"] is None else str(row["width"])
 
-    head = ("pixels across", "super-resolved", "all 7, % [95 %]", ">= 6", "sure, %", "of these right, %")
-    body = tuple(
-        (
-            wide(row),
-            row["super_resolve"],
-            *(rate(row["rate"][what]) for what in ("all", "six")),
-            f"{100 * row['sure']:.0f}",
-            "" if row["sure_right"] is None else f"{100 * row['sure_right']:.1f}",
-        )
-        for row in rows
-        if row["codec"] == "none"
-    )
-    if body:
-        lines = ("sure: a confidence of 0.9 and more; views and calibration as in lpsr-run",)
-        yield Table("cameras", f"reading by width on {plates} ({name})", head, body, lines)
-    compressed = [row for row in rows if row["codec"] != "none"]
-    widths = list(dict.fromkeys(wide(row) for row in compressed))
+    columns: dict[str, Column] = {
+        "pixels across": wide,
+        "super-resolved": _word("super_resolve"),
+        "all 7, % [95 %]": _rate("all", "rate"),
+        ">= 6": _rate("six", "rate"),
+        "sure, %": lambda row: f"{100 * row['sure']:.0f}",
+        "of these right, %": lambda row: "" if row["sure_right"] is None else f"{100 * row['sure_right']:.1f}",
+    }
+    lines = ("sure: a confidence of 0.9 and more; views and calibration as in lpsr-run",)
+    plain = [row for row in rows if row["codec"] == "none"]
+    yield _table("cameras", f"reading by width {of}", plain, columns, lines)
     by: dict[str, dict[str, str]] = {}
-    for row in compressed:
-        by.setdefault(row["compression"], {})[wide(row)] = rate(row["rate"]["all"])
-    if by:
-        body = tuple((what, *(found.get(width, "") for width in widths)) for what, found in by.items())
-        title = f"reading by compression and width on {plates} ({name}); all seven right, % [95 %]"
-        yield Table("cameras", title, ("compression", *widths), body)
+    for row in rows:
+        if row["codec"] != "none":
+            by.setdefault(row["compression"], {})[wide(row)] = rate(row["rate"]["all"])
+    widths = list(dict.fromkeys(width for found in by.values() for width in found))
+    body = tuple((what, *(found.get(width, "") for width in widths)) for what, found in by.items())
+    title = f"reading by compression and width {of}; all seven right, % [95 %]"
+    yield Table("cameras", title, ("compression", *widths), body)
 
 
 def _peers(rows: Rows, document: Document) -> Iterator[Table]:
-    head = ("", "what is timed", "all 7, % [95 %]", ">= 6", ">= 5", "ms alone, p50", "crops/s", "time / ours")
-    body = tuple(
-        (
-            row["name"],
-            row["what"],
-            *(rate(row["rates"][name]) if row["rates"] else "" for name in ("all", "six", "five")),
-            number(row["milliseconds"]["p50"]),
-            number(row["crops_per_second"]),
-            number(row["time_divided_by_ours"]),
-        )
-        for row in rows
-    )
-    lines = (
-        "all get the same LR pictures of 16x48 pixels, one in a forward pass; who only makes pictures has no rates",
-    )
-    yield Table("peers", "peers side by side", head, body, lines)
+    columns = {
+        "": _word("name"),
+        "what is timed": _word("what"),
+        **_RIGHT,
+        "ms alone, p50": _waits("p50"),
+        "crops/s": _figure("crops_per_second"),
+        "time / ours": _figure("time_divided_by_ours"),
+    }
+    line = "all get the same LR pictures of 16x48 pixels, one in a forward pass; who only makes pictures has no rates"
+    yield _table("peers", "peers side by side", rows, columns, (line,))
 
 
 _MAKERS: dict[str, Callable[[Rows, Document], Iterator[Table]]] = {

@@ -27,6 +27,11 @@ def models_line(document: Document) -> str:
     return "; ".join(f"{role_name(role)} {model['name']}" for role, model in document["models"].items())
 
 
+def capital(sentence: str) -> str:
+    """The same with a capital letter in front."""
+    return sentence[:1].upper() + sentence[1:]
+
+
 def role_name(role: str) -> str:
     """What a network is called."""
     return {"lr_reader": "LR reader"}.get(role, role)

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lpsr_bench.report import captions
-from lpsr_bench.report.drawing import Plot, legend_above, series, tidy_numbers
+from lpsr_bench.report.drawing import Plot, beside, draw_rates, legend_above, tidy_numbers
 from lpsr_bench.report.findings import Rows
-from lpsr_bench.report.plots.accuracy import interval
 from lpsr_bench.results import Document
 
 if TYPE_CHECKING:
@@ -26,15 +25,10 @@ def cameras(rows: Rows, document: Document) -> Iterator[Plot]:
     def draw(axes: Axes) -> None:
         for index, way in enumerate(ways):
             found = [row["rate"]["all"] for row in plain if row["super_resolve"] == way]
-            places = [place + 0.06 * (index - (len(ways) - 1) / 2) for place in range(len(found))]
-            percents = [each["percent"] for each in found]
-            axes.errorbar(places, percents, yerr=interval(found), label=way, **series(index))
+            draw_rates(axes, beside(len(found), index, len(ways)), found, way, index)
         axes.set_xticks(range(len(widths)), ["as is" if width is None else str(width) for width in widths])
-        axes.set_xlim(-0.35, len(widths) - 0.65)
-        axes.set_ylim(-2, 102)
         tidy_numbers(axes, x=False)
         axes.set_xlabel("width of the crop, at most (number of pixels)")
-        axes.set_ylabel("all 7 characters right (%)")
         legend_above(axes)
 
-    yield Plot("cameras", "Plates read right, by width of the crop", captions.falloff(plain), draw)
+    yield Plot("Plates read right, by width of the crop", captions.falloff(plain), draw)

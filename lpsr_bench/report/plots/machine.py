@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lpsr_bench.report import captions
-from lpsr_bench.report.drawing import INK, MUTED, Bar, Plot, bars_height, draw_bars, legend_above, series, tidy_numbers
+from lpsr_bench.report.drawing import MUTED, Bar, Plot, bar_plot, legend_above, series, tidy_numbers
 from lpsr_bench.report.findings import Row, Rows, kernel_kind
 from lpsr_bench.report.tables import number
 from lpsr_bench.results import Document
@@ -18,44 +18,31 @@ _KINDS = {"network": "networks", "convolution": "ordinary convolutions", "deform
 
 
 def kernel(rows: Rows, document: Document) -> Iterator[Plot]:
-    """Arithmetic a second as bars, and the ceiling as a line across them."""
-    runtimes = {row["runtime"] for row in rows}
+    """Arithmetic a second as bars, the ceiling first."""
+    several = len({row["runtime"] for row in rows}) > 1
     bars = [
         Bar(
-            row["name"] if len(runtimes) == 1 else f"{row['name']} ({row['runtime']})",
+            f"{row['name']} ({row['runtime']})" if several else row["name"],
             row["gflops"],
             number(row["gflops"]),
             list(_KINDS).index(kernel_kind(row)),
         )
         for row in rows
     ]
-
-    def draw(axes: Axes) -> None:
-        draw_bars(axes, bars, "arithmetic (GFLOP/s); dashed: the ceiling", names=list(_KINDS.values()))
-        axes.axvline(rows[0]["gflops"], color=INK, linewidth=1.2, linestyle=(0, (5, 3)))
-
-    yield Plot("kernel", "Arithmetic, beside a large convolution", captions.kernels(rows), draw, bars_height(len(bars)))
+    title, unit = "Arithmetic, beside a large convolution", "arithmetic (GFLOP/s); the first bar is the ceiling"
+    yield bar_plot(title, captions.kernels(rows), bars, unit, names=list(_KINDS.values()))
 
 
 def energy(rows: Rows, document: Document) -> Iterator[Plot]:
     """Joules a crop by meter."""
-    bars = [
-        Bar(row["meter"], row["joules_per_crop"], f"{number(row['joules_per_crop'])} J")
-        for row in rows
-        if number(row["joules_per_crop"])
-    ]
-    if bars:
-        yield Plot(
-            "energy",
-            "Energy of a crop",
-            captions.energy(rows),
-            lambda axes: draw_bars(axes, bars, "energy (joules a crop)"),
-            bars_height(len(bars)),
-        )
+    found = [(row["meter"], row["joules_per_crop"]) for row in rows if number(row["joules_per_crop"])]
+    if found:
+        bars = [Bar(meter, joules, f"{number(joules)} J") for meter, joules in found]
+        yield bar_plot("Energy of a crop", captions.energy(rows), bars, "energy (joules a crop)")
 
 
 def scaling(rows: Rows, document: Document) -> Iterator[Plot]:
-    """Time over crops on logarithmic axes, beside proportional growth; and crops a second over threads."""
+    """Time over crops on logarithmic axes, and crops a second over threads, beside proportional growth."""
 
     def along(axis: str) -> list[Row]:
         return sorted((row for row in rows if row["axis"] == axis), key=lambda row: row["value"])
@@ -63,30 +50,31 @@ def scaling(rows: Rows, document: Document) -> Iterator[Plot]:
     crops, threads = along("crops"), along("threads")
 
     def time(axes: Axes) -> None:
-        counts, seconds = [row["value"] for row in crops], [row["seconds"] for row in crops]
-        proportional = [seconds[-1] * count / counts[-1] for count in counts]
-        axes.plot(counts, seconds, label="measured", **series(0))
-        axes.plot(counts, proportional, color=MUTED, linestyle=(0, (4, 3)), label="in proportion with the most crops")
+        _beside_proportion(axes, crops, "seconds", -1)
         axes.set_xscale("log")
         axes.set_yscale("log")
-        tidy_numbers(axes, log_x=True, log_y=True)
+        tidy_numbers(axes)
         axes.set_xlabel("crops (logarithmic)")
         axes.set_ylabel("time (s, logarithmic)")
-        legend_above(axes)
 
     def speed(axes: Axes) -> None:
-        counts, rates = [row["value"] for row in threads], [row["crops_per_second"] for row in threads]
-        axes.plot(counts, rates, label="measured", **series(0))
-        proportional = [rates[0] * count / counts[0] for count in counts]
-        axes.plot(counts, proportional, color=MUTED, linestyle=(0, (4, 3)), label="in proportion with the threads")
-        axes.set_ylim(0, 1.1 * max(*rates, *proportional))
-        axes.set_xticks(counts)
+        _beside_proportion(axes, threads, "crops_per_second", 0)
+        axes.set_ylim(bottom=0)
+        axes.set_xticks([row["value"] for row in threads])
         tidy_numbers(axes, x=False)
         axes.set_xlabel("threads of each network (number)")
         axes.set_ylabel("crops/s")
-        legend_above(axes)
 
     if crops:
-        yield Plot("scaling", "Time over the number of crops", captions.growth(crops), time)
+        yield Plot("Time over the number of crops", captions.growth(crops), time)
     if threads:
-        yield Plot("threads", "Throughput over threads", captions.threads(threads), speed)
+        yield Plot("Throughput over threads", captions.threads(threads), speed)
+
+
+def _beside_proportion(axes: Axes, rows: Rows, figure: str, base: int) -> None:
+    """What was measured, and what would be in proportion with one of the rows."""
+    counts, values = [row["value"] for row in rows], [row[figure] for row in rows]
+    proportional = [values[base] * count / counts[base] for count in counts]
+    axes.plot(counts, values, label="measured", **series(0))
+    axes.plot(counts, proportional, color=MUTED, linestyle=(0, (4, 3)), label="in proportion")
+    legend_above(axes)
