@@ -90,7 +90,9 @@ def test_a_gap_is_not_dropped_with_the_frame_behind_it() -> None:
                 time.sleep(0.001)
     assert [frame.index for frame in seen[-NEWEST:]] == [38, 39]
     assert state.sources[0].dropped >= 40 - 2 * NEWEST - 1
-    assert [frame.gap for frame in seen[-NEWEST:]] == [True, False]
+    # Where the reader is late, the first frame that it sees may already be one behind the gap.
+    behind = [frame for frame in seen if frame.index >= 20]
+    assert [frame.gap for frame in behind] == [True] + [False] * (len(behind) - 1)
 
 
 def test_a_failure_ends_its_own_source() -> None:
