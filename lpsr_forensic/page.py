@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from lpsr_core import __version__
 from lpsr_core.alphabet import ALPHABET, PLATE_LENGTH
 from lpsr_core.decode import UNKNOWN, decode
 from lpsr_core.errors import MissingExtraError
+from lpsr_core.pages import templates
 from lpsr_forensic import conclusion as rule
 from lpsr_forensic.comparison import LEAST_FIT, TELLS_APART
 from lpsr_forensic.examination import ForensicReport
@@ -54,13 +55,9 @@ def page(report: ForensicReport) -> str:
     Raises:
         MissingExtraError: jinja2 is not installed.
     """
-    check_jinja()
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = templates(Path(__file__).parent, "evidence")
     environment.filters |= {"ratio": ratio, "percent": percent}
-    source = resources.files("lpsr_forensic").joinpath(_TEMPLATE).read_text(encoding="utf-8")
-    return environment.from_string(source).render(**_context(report))
+    return environment.get_template(_TEMPLATE).render(**_context(report))
 
 
 def ratio(log10: float) -> str:

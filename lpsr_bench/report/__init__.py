@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 from lpsr_bench.report.csv_file import write_csv
 from lpsr_bench.report.markdown import write_markdown
 from lpsr_bench.report.terminal import print_results
 from lpsr_bench.results import Document
+from lpsr_core.extras import is_installed
 
 __all__ = ["can_draw", "print_results", "write_reports"]
 
 
 def can_draw() -> bool:
     """Whether there is what the page and its plots need."""
-    return all(find_spec(name) for name in ("matplotlib", "jinja2"))
+    return is_installed("matplotlib") and is_installed("jinja2")
 
 
 def write_reports(document: Document, path: Path, html: bool | None = None) -> list[Path]:

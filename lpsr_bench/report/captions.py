@@ -206,9 +206,11 @@ def trade(points: Sequence[Point], left_out: Sequence[str]) -> str:
 
 
 def peers_time(rows: Rows) -> str:
-    """How long ours, which is the first row, takes for a crop."""
-    ours = rows[0]
-    return f"{ours['name']} takes {number(ours['milliseconds']['p50'])} ms for a single crop."
+    """How the peers' times compare with ours, which is the first row."""
+    ours, *others = rows
+    said = f"{ours['name']} takes {number(ours['milliseconds']['p50'])} ms for a single crop."
+    listed = "; ".join(f"{row['name']} {number(row['time_divided_by_ours'])}" for row in others)
+    return f"{said} Time of one of many crops, in multiples of that: {listed}." if listed else said
 
 
 def kernels(rows: Rows) -> str:

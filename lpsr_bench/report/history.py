@@ -199,7 +199,7 @@ def _date_axis(axes: Axes, lines: Mapping[str, Sequence[tuple[datetime, Any]]]) 
     if min(dates) == max(dates):
         axes.set_xlim(dates[0] - _ALONE, dates[0] + _ALONE)  # type: ignore[arg-type]
     axes.set_xlabel("date (UTC)")
-    if any(lines):
+    if "" not in lines:  # a lone line is named by its axis
         legend_above(axes, columns=1)
 
 

@@ -16,7 +16,7 @@ from lpsr_bench.report.tables import MIB, duration, tables
 from lpsr_bench.report.tiles import tiles
 from lpsr_bench.report.words import PROVISO, capital, notes, role_name
 from lpsr_bench.results import Document
-from lpsr_core.errors import MissingExtraError
+from lpsr_core.pages import templates
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -44,17 +44,7 @@ def render(template: str, **context: Any) -> str:
     Raises:
         MissingExtraError: there is no Jinja, or no matplotlib for a plot.
     """
-    try:
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    except ImportError:
-        raise MissingExtraError("jinja2", "bench") from None
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(Path(__file__).with_name("templates"), "bench")
     environment.filters |= {"capital": capital, "code": _code, "drawn": source, "aligned": _aligned}
     return environment.get_template(template).render(colours=variables(), **context)
 

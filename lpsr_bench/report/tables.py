@@ -202,16 +202,18 @@ def _accuracy(rows: Rows, document: Document) -> Iterator[Table]:
     ]
     yield Table("accuracy", title, ("", *_RIGHT), tuple(body), tuple(lines))
     forms = {FORMS[form]: partial(_form, form) for form in main["rates"]}
-    for parts, what, name in (
-        ([row for row in rows if row["layout"] != "all"], "layout", _layout),
-        (levels(rows), "blurred to SSIM <", lambda row: f"{row['ssim_below']:g}"),
-    ):
-        by = "layout" if what == "layout" else "degradation"
-        yield _table("accuracy", f"accuracy by {by}; all seven right, % [95 %]", parts, {what: name, **forms})
+    rest = "; all seven right, % [95 %]"
+    parts = [row for row in rows if row["layout"] != "all"]
+    yield _table("accuracy", f"accuracy by layout{rest}", parts, {"layout": _layout, **forms})
+    yield _table("accuracy", f"accuracy by degradation{rest}", levels(rows), {"blurred to SSIM <": _level, **forms})
 
 
 def _form(form: str, row: Row) -> str:
     return rate(row["rates"][form]["all"])
+
+
+def _level(row: Row) -> str:
+    return f"{row['ssim_below']:g}"
 
 
 def _layout(row: Row) -> str:

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 from urllib.parse import parse_qs, urlencode
 
 from fastapi import APIRouter, Query, Request
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from lpsr_core import __version__
 from lpsr_core.alphabet import PLATE_LENGTH
 from lpsr_core.errors import UsageError
+from lpsr_core.pages import templates
 from lpsr_serve.access.keys import SESSION_SECONDS
 from lpsr_serve.api.reads import found_read
 from lpsr_serve.api.search import Way, search
@@ -40,13 +40,7 @@ _ORDER = {"pattern": "newest first", "near": "nearest first", "likely": "most pr
 def page_routes(server: Server) -> APIRouter:
     """Return the routes of the pages."""
     router = APIRouter(include_in_schema=False)
-    environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(_HERE / "templates", "serve")
 
     def page(name: str, status: int = 200, **values: Any) -> HTMLResponse:
         return HTMLResponse(environment.get_template(name).render(version=__version__, **values), status)

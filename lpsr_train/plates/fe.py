@@ -4,7 +4,7 @@ FE-Schrift was made so that no character can be turned into another, and this cu
 of 2019 (annex I) prescribes: 65 mm high, each character in the middle of a cell of 46 mm. Every letter is 0.54 as
 wide as high and every digit 0.51, so that M and W are no wider than H and V: a reader that goes by the width of a
 character, as one may with other typefaces, takes the one for the other. D, P and I have spurs, 1 a foot, L a hook,
-R an open bowl, Q a bar within and a tail, 0 a cut that is narrower than O's, 6 and 9 are straight, 4 is open.
+R an open bowl, Q a bar within and a tail, 0 corners and a cut where O is oval, 6 and 9 are straight, 4 is open.
 """
 
 from __future__ import annotations

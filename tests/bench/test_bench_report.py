@@ -102,7 +102,7 @@ def test_every_plot_can_be_read(whole: str) -> None:
     page = Outline(whole)
     plots = drawings(whole)
     assert len(plots) == len(page.all("figure")) == len(page.all("figcaption")) == 18
-    assert all(len(each["alt"] or "") > 50 for each in page.all("img") if "svg" in str(each["src"]))
+    assert all(len(each["alt"] or "") > 60 for each in page.all("img") if "svg" in str(each["src"]))
     for plot in plots:
         assert ElementTree.fromstring(plot).tag.endswith("svg")
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]

@@ -35,10 +35,14 @@ from lpsr_train.plates.typefaces import open_typefaces
 PERFECT = Surveillance(width=192, optics=0.0, shot_noise=0.0, read_noise=0.0, level=0.25)
 
 
+def plate(seed: int) -> Scene:
+    face = draw_face(random_style(np.random.default_rng(seed), country="brazilian"), 1.0, np.random.default_rng(4))
+    return Scene.of(np.power(np.clip(face.picture, 0, None), np.float32(2.2)), face.corners)
+
+
 @pytest.fixture(scope="module")
 def scene() -> Scene:
-    face = draw_face(random_style(np.random.default_rng(3), country="brazilian"), 1.0, np.random.default_rng(4))
-    return Scene.of(np.power(np.clip(face.picture, 0, None), np.float32(2.2)), face.corners)
+    return plate(3)
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +58,12 @@ def similarity(one, other) -> float:
     return psnr(resize(one, HR_SIZE), other)
 
 
-def test_a_camera_without_faults_delivers_the_ideal_picture(scene):
-    framing = tight()
-    track = film(scene, framing, PERFECT, np.random.default_rng(0))
-    assert similarity(track.crop(track.frames[-1], len(track.frames) - 1), ideal(scene, framing, PERFECT)) > 26
+def test_a_camera_without_faults_delivers_the_ideal_picture():
+    framing, found = tight(), []
+    for scene in map(plate, range(6)):
+        track = film(scene, framing, PERFECT, np.random.default_rng(0))
+        found.append(similarity(track.crop(track.frames[-1], len(track.frames) - 1), ideal(scene, framing, PERFECT)))
+    assert np.mean(found) > 27, "single plates lie between 25 and 37, by how much on them is fine"
 
 
 @pytest.mark.parametrize(
