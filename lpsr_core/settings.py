@@ -15,7 +15,7 @@ Method = Literal["blur", "noise", "camera", "none", "hard"]
 METHODS: tuple[Method, ...] = get_args(Method)
 CERTAIN = 0.6
 """Probability below which a character is not certain."""
-MIN_PLATE = 0.3
+MIN_PLATE = 0.5
 """Plate score (see `lpsr_core.decode.plate_score`) below which a picture shows no plate that can be read."""
 DECODERS = ("software", "auto", "cuda", "qsv", "vaapi", "videotoolbox", "d3d11va", "drm", "amf")
 """What decodes videos: the processor, the first device that works, or a device by FFmpeg's name."""
