@@ -19,6 +19,8 @@ from lpsr_run.locate.base import Location, suppress
 
 THRESHOLD = 0.56
 """Least score of a plate, unless another one is asked for."""
+_FOUND = 0.4
+"""How much of the plate score is forgone for any candidate: that it was found at all speaks for a plate."""
 _ASSURED = 0.75
 """Score from which it is a plate whatever the reader says, who knows the characters of few countries."""
 _MULTIPLE = 32
@@ -90,7 +92,8 @@ class NetworkLocator:
                     corners, score = best
                     quad = _quad(origin + corners / factors)
                     together = _together(candidate.score, score, quad.width)
-                    assured = min(max((together - THRESHOLD) / (_ASSURED - THRESHOLD), 0.0), 1.0)
+                    sure = min(max((together - THRESHOLD) / (_ASSURED - THRESHOLD), 0.0), 1.0)
+                    assured = _FOUND + (1 - _FOUND) * sure
                     looked.append(Location(quad, together, assured=assured))
         return suppress([location for location in looked if location.score >= self._threshold])
 
