@@ -19,7 +19,7 @@ from lpsr_run.locate.base import Location, suppress
 
 THRESHOLD = 0.56
 """Least score of a plate, unless another one is asked for."""
-_FOUND = 0.4
+_FOUND = 0.7
 """How much of the plate score is forgone for any candidate: that it was found at all speaks for a plate."""
 _ASSURED = 0.75
 """Score from which it is a plate whatever the reader says, who knows the characters of few countries."""
