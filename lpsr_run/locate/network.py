@@ -92,8 +92,7 @@ class NetworkLocator:
                     corners, score = best
                     quad = _quad(origin + corners / factors)
                     together = _together(candidate.score, score, quad.width)
-                    sure = min(max((together - THRESHOLD) / (_ASSURED - THRESHOLD), 0.0), 1.0)
-                    assured = _FOUND + (1 - _FOUND) * sure
+                    assured = float(np.interp(together, (THRESHOLD, _ASSURED), (_FOUND, 1.0)))
                     looked.append(Location(quad, together, assured=assured))
         return suppress([location for location in looked if location.score >= self._threshold])
 
