@@ -12,8 +12,9 @@ from lpsr_core.settings import VIEWS as VIEWS
 from lpsr_core.settings import SuperResolve as SuperResolve
 from lpsr_core.settings import Views as Views
 
-SURE = 0.9
-"""Confidence from which the first look at a crop suffices."""
+SURE = 0.92
+"""Confidence from which the first look at a crop suffices. Of real crops whose first look is a little surer than 0.9,
+one in five is misread, and further views tell which."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from lpsr_core.layouts import Layout, parse_layouts
 from lpsr_train.cameras import steps_left_out
 from lpsr_train.plates import DRAWING
 
-Task = Literal["sr", "sr3", "reader-lr", "reader-any"]
+Task = Literal["sr", "sr3", "reader-lr", "reader-any", "presence"]
 Schedule = Literal["alternate", "together"]
 Guide = Literal["gan", "fixed"]
 Loss = Literal["lcofl", "logits"]
@@ -49,7 +49,8 @@ class TrainConfig:
         task: `sr` trains generator and reader; `sr3` trains the diffusion network that the paper compares with, which
             has no reader; `reader-lr` trains a reader alone on bicubically enlarged LR pictures,
             the baseline that the paper leaves out; `reader-any` trains one on every grade of picture between
-            HR and enlarged LR ones, to guide or to judge.
+            HR and enlarged LR ones, to guide or to judge; `presence` trains only what tells a reader whether a crop
+            shows a plate (see `networks.presence`).
         shown_run: run whose super-resolved pictures a reader of the task `reader-any` learns to read too, without that
             run's guide; empty without one.
         shown_generator, shown_archmod: that run's generator.
@@ -96,6 +97,8 @@ class TrainConfig:
             for all steps.
         without: steps of the camera and parts of the framing that are left out of shots (see `cameras`), joined by
             commas.
+        absent: fraction of shots that show no plate that can be read.
+        foreign: fraction of the other shots that show a plate whose characters follow no layout.
         weights_every: seconds between two writings of the averaged weights alone, as half precision, for runs whose
             machine may be taken away; 0 for none.
         hard_sampling: plates are drawn as often as they were likely to be misread the last time, in place of all
@@ -146,6 +149,8 @@ class TrainConfig:
     shots: bool = False
     seconds: float = 0.0
     without: str = ""
+    absent: float = 0.12
+    foreign: float = 0.0
     weights_every: float = 0.0
     hard_sampling: bool = False
     open_share: float = 0.15
@@ -206,6 +211,8 @@ class TrainConfig:
             raise UsageError(
                 "shots go with rendered plates alone; leave fresh, hard_sampling and other runs' pictures out"
             )
+        if self.task == "presence" and not self.shots:
+            raise UsageError("whether a plate is there is learned from shots alone; set shots = true")
         if self.left_out and not self.shots:
             raise UsageError("steps of a camera are left out of shots alone; set shots = true")
         for name in ("seconds", "weights_every"):
@@ -213,7 +220,7 @@ class TrainConfig:
                 raise UsageError(f"training option {name!r} is at least 0, not {getattr(self, name)}")
         if self.hard_sampling and self.task != "sr":
             raise UsageError(f"hard_sampling is for the task sr, not for {self.task}")
-        for name in ("auxiliary", "shown"):
+        for name in ("auxiliary", "shown", "absent", "foreign"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"training option {name!r} is a fraction of 0..1, not {getattr(self, name)}")
         if self.task == "sr" and self.guide == "gan" and not 0 < round(self.real * self.batch) < self.batch:
@@ -284,6 +291,20 @@ PRESETS: dict[str, TrainConfig] = {
         pairs=65536,
         open_share=0.12,
         bf16=False,
+    ),
+    # Follows the one before: --init names its run.
+    "presence": TrainConfig(
+        task="presence",
+        shots=True,
+        absent=0.55,
+        foreign=0.15,
+        steps=6000,
+        reader_rate=1e-3,
+        warmup=100,
+        pairs=65536,
+        open_share=0.12,
+        bf16=False,
+        seed=20261126,
     ),
     "reader-lr": TrainConfig(task="reader-lr", steps=3000),
     "auxiliary": TrainConfig(task="reader-any", steps=2600, seed=20261125),

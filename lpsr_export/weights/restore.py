@@ -9,7 +9,7 @@ original would.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,13 +123,19 @@ def load_weights(
     """
     import torch
 
+    from lpsr_train.training.state import identity_layers
+
     order = _watch(network, example)
     weights, products = _named(graph), _products(graph)
     weights = {key.removeprefix(prefix): value for key, value in weights.items()}
-    if len(products) == len(order.linear):
-        weights |= {f"{name}.weight": weight.T for name, weight in zip(order.linear, products, strict=True)}
+    # A graph of before may lack layers that start as the identity: without them it is the network's equal.
+    absent = tuple(f"{name}." for name in identity_layers(network) if not _any_below(f"{name}.", weights))
+    linear = [name for name in order.linear if f"{name}.weight" not in weights and not name.startswith(absent)]
+    if len(products) == len(linear):
+        weights |= {f"{name}.weight": weight.T for name, weight in zip(linear, products, strict=True)}
     state = network.state_dict()
-    folded = [norm for norm in order.normalised if f"{norm}.running_mean" not in weights]
+    normalised = [norm for norm in order.normalised if not norm.startswith(absent)]
+    folded = [norm for norm in normalised if f"{norm}.running_mean" not in weights]
     for norm in folded:
         convolution = order.normalised[norm]
         ones = np.ones(len(state[f"{norm}.weight"]), np.float32)
@@ -143,13 +149,17 @@ def load_weights(
         names.setdefault((before.data_ptr(), before.shape), []).append(key)
     for aliases in names.values():
         before = state[aliases[0]]
-        if aliases[0].endswith("num_batches_tracked"):
+        if aliases[0].endswith("num_batches_tracked") or aliases[0].startswith(absent):
             continue
         fitting = [weights[key] for key in aliases if key in weights and weights[key].size == before.numel()]
         if not fitting:
             raise LpsrError(f"{path}: holds no {aliases[0]} of today's preset; it was made by another version of lpsr")
         before.copy_(torch.from_numpy(fitting[0].reshape(tuple(before.shape))))
     return folded
+
+
+def _any_below(prefix: str, names: Iterable[str]) -> bool:
+    return any(name.startswith(prefix) for name in names)
 
 
 def _named(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:

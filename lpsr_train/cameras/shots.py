@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 
 import cv2
 import numpy as np
@@ -27,6 +28,7 @@ from lpsr_train.plates.face import draw_face, plate_size
 from lpsr_train.plates.pairs import PlateSource
 from lpsr_train.plates.photograph import light
 from lpsr_train.plates.style import Country, PlateStyle, random_style, style_of
+from lpsr_train.plates.world import draw_world_plate
 
 GROUP = 64
 """Shots that are made, and encoded, together."""
@@ -35,6 +37,8 @@ _GROUPS = 100_000
 HOPELESS, HOPELESS_KEPT = 0.55, 0.15
 """Legibility below which a shot shows nothing, and the fraction of such shots that a pool keeps nevertheless: a reader
 should know when it cannot know, and learns nothing else from them."""
+_ONE_ROW = 1.75
+"""Width over height from which plates of the world have their characters in one row."""
 SHOTS_A_PLATE = 2
 """Cameras that look at each plate that is drawn: drawing takes longer than filming."""
 
@@ -50,8 +54,18 @@ SHOT_RECORD = np.dtype(
     ]
 )
 """One shot: the ideal picture; the delivered crop as the reader takes it and as the generator takes it (RGB); the
-characters' class indices and how much of each can be known (0..255); whether there is a plate; the crop's width in
+characters' class indices and how much of each can be known (0..255); what there is (see `Shown`); the crop's width in
 pixels."""
+
+
+class Shown(IntEnum):
+    """What a shot shows."""
+
+    NOTHING = 0
+    """No plate that can be read."""
+    PLATE = 1
+    FOREIGN = 2
+    """A plate whose characters follow no layout: it is told as a plate, and its text is not known."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +77,9 @@ class ShotSource:
         patterns: of texts; each country's own when there are none.
         open_typefaces: paths of installed typefaces that widen the variety.
         open_share: how often one replaces the project's own skeletons.
+        sign_typefaces: paths of installed typefaces that words on signs are set in.
         absent: fraction of shots that show no plate that can be read: surroundings, lettering, two-row plates.
+        foreign: fraction of the others that show a plate of the world (see `plates.world`) instead.
         without: steps of the camera that are left out.
         framed_without: parts of the framing that are left out.
         covered: fraction of plates of which something is covered.
@@ -76,7 +92,9 @@ class ShotSource:
     patterns: tuple[str, ...] = ()
     open_typefaces: Sequence[str] = ()
     open_share: float = 0.0
+    sign_typefaces: Sequence[str] = ()
     absent: float = 0.12
+    foreign: float = 0.0
     without: tuple[Step, ...] = ()
     framed_without: tuple[Choice, ...] = ()
     covered: float = COVERED
@@ -94,7 +112,7 @@ class Shot:
         hr: uint8[32, 96, 3], the ideal picture.
         text: seven characters; of nothing where there is no plate.
         known: float64[7], how much of each character can be known, 0..1.
-        plate: whether the crop shows a plate that can be read.
+        shown: what the crop shows.
         camera: what filmed it.
         country: of the plate.
         frames: the crops of all frames of the track, in order; empty where one shot was asked for.
@@ -104,10 +122,15 @@ class Shot:
     hr: Image
     text: str
     known: NDArray[np.float64]
-    plate: bool
+    shown: Shown
     camera: Surveillance
     country: Country
     frames: tuple[Image, ...] = ()
+
+    @property
+    def plate(self) -> bool:
+        """Whether the crop shows a plate that can be read."""
+        return self.shown == Shown.PLATE
 
 
 @dataclass(frozen=True)
@@ -118,7 +141,7 @@ class _Take:
     hr: Image
     text: str
     known: NDArray[np.float64]
-    plate: bool
+    shown: Shown
     country: Country
 
 
@@ -157,7 +180,7 @@ def shot_record(shot: Shot) -> NDArray:
     record["lr"] = resize(shot.crop, LR_SIZE)
     record["text"] = encode(shot.text)
     record["known"] = np.rint(255 * shot.known)
-    record["plate"], record["width"] = shot.plate, shot.crop.shape[1]
+    record["plate"], record["width"] = shot.shown, shot.crop.shape[1]
     return record
 
 
@@ -172,9 +195,12 @@ def _drawn_encoding(rng: np.random.Generator, codec: str) -> Encoding:
 def _plate_takes(
     source: ShotSource, rng: np.random.Generator, shots: int, encodings: dict[str, Encoding], frames: int | None
 ) -> list[_Take]:
+    readable, covered = np.zeros(PLATE_LENGTH), np.ones(PLATE_LENGTH)
+    shown, ratio = Shown.NOTHING, None
     if rng.random() < source.absent:
         scene, style = _nothing(source, rng)
-        readable, covered = np.zeros(PLATE_LENGTH), np.ones(PLATE_LENGTH)
+    elif source.foreign and rng.random() < source.foreign:
+        (scene, ratio), style, shown = _foreign(source, rng), random_style(rng), Shown.FOREIGN
     else:
         style = _style(source, rng)
         scale = float(rng.uniform(0.8, 1.0))
@@ -182,7 +208,7 @@ def _plate_takes(
         covered = cover(face, style, rng) if rng.random() < source.covered else np.zeros(PLATE_LENGTH)
         scene = Scene.of(_linear(light(face.picture, rng)), face.corners)
         readable = known(covered)
-    plate = bool((covered < 1).any())
+        shown = Shown.PLATE if (covered < 1).any() else Shown.NOTHING
     across, down = plate_size(style)
     takes = []
     for _ in range(shots):
@@ -190,15 +216,15 @@ def _plate_takes(
         if camera.encoding.codec in encodings:
             shared = encodings[camera.encoding.codec]
             camera = replace(camera, encoding=replace(shared, frame=camera.encoding.frame))
-        framing: Framing = random_framing(rng, across / down, source.framed_without)
-        inside = visible(framing, character_boxes(style)) if plate else np.zeros(PLATE_LENGTH)
+        framing: Framing = random_framing(rng, ratio or across / down, source.framed_without)
+        inside = visible(framing, character_boxes(style)) if shown == Shown.PLATE else np.zeros(PLATE_LENGTH)
         track = film(scene, framing, camera, rng, frames)
         take = _Take(
             track,
             ideal(scene, framing, camera),
             style.text,
             np.minimum(readable, known(1 - inside)),
-            plate,
+            shown,
             style.country,
         )
         takes.append(take)
@@ -223,7 +249,7 @@ def _finished(take: _Take, decoded: Sequence[Image] | None, whole: bool) -> Shot
 
     frames = tuple(crop(moment) for moment in range(len(taken))) if whole else ()
     one = frames[camera.delivered] if frames else crop(camera.delivered)
-    return Shot(one, take.hr, take.text, take.known, take.plate, camera, take.country, frames)
+    return Shot(one, take.hr, take.text, take.known, take.shown, camera, take.country, frames)
 
 
 def _rescaled(crop: Image, wanted: float) -> Image:
@@ -264,9 +290,19 @@ def _nothing(source: ShotSource, rng: np.random.Generator) -> tuple[Scene, Plate
         return Scene.of(_linear(light(face.picture, rng)), face.corners), style
     style = random_style(rng)
     size = (int(rng.integers(160, 420)), int(rng.integers(60, 200)))
-    picture = absent_scene((size[0] + 60, size[1] + 40), rng, source.open_typefaces)
+    picture = absent_scene((size[0] + 60, size[1] + 40), rng, source.sign_typefaces)
     corners = np.array([[30, 20], [30 + size[0], 20], [30 + size[0], 20 + size[1]], [30, 20 + size[1]]], np.float32)
     return Scene.of(_linear(light(picture, rng)), corners), style
+
+
+def _foreign(source: ShotSource, rng: np.random.Generator) -> tuple[Scene, float]:
+    """A plate of the world with one row of characters, and its width over its height."""
+    while True:
+        face = draw_world_plate(float(rng.uniform(80, 320)), source.open_typefaces, rng).face
+        (left, top), (right, bottom) = face.corners[0], face.corners[2]
+        ratio = float((right - left) / (bottom - top))
+        if ratio > _ONE_ROW:
+            return Scene.of(_linear(light(face.picture, rng)), face.corners), ratio
 
 
 def draw_shots(source: ShotSource, seed: int, size: int, number: int) -> NDArray:
@@ -290,7 +326,7 @@ def draw_shots(source: ShotSource, seed: int, size: int, number: int) -> NDArray
     group = number * _GROUPS
     while len(records) < size:
         for shot in render_shots(source, seed, group):
-            if not shot.plate or legibility(shot) >= HOPELESS or rng.random() < HOPELESS_KEPT:
+            if not shot.shown or legibility(shot) >= HOPELESS or rng.random() < HOPELESS_KEPT:
                 records.append(shot_record(shot))
         group += 1
     return np.array(records[:size], SHOT_RECORD)

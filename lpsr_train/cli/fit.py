@@ -28,8 +28,8 @@ def fit(
     preset: Annotated[
         str,
         typer.Option(
-            help="Preset: cameras (released), lite, base, paper, sr3, sr3-lite, reader-lr (LR baseline), "
-            "auxiliary (auxiliary reader) or judge."
+            help="Preset: cameras and then presence (released), lite, base, paper, sr3, sr3-lite, "
+            "reader-lr (LR baseline), auxiliary (auxiliary reader) or judge."
         ),
     ] = "lite",
     config: Annotated[Path | None, typer.Option(help="TOML file with training options.")] = None,
@@ -117,6 +117,8 @@ def fit(
         if other.task != "sr":
             raise UsageError(f"--shown {shown}: a run of the task {other.task}; name one that trained a generator")
         run = replace(run, shown_run=identify(shown), shown_generator=other.generator, shown_archmod=other.archmod)
+    elif run.task == "presence" and not init:
+        raise UsageError("presence is learned beside a trained pair; name its run with --init")
     elif run.shown_run:
         raise UsageError("the pictures to read come from another run; name it with --shown")
     run.check()
@@ -125,6 +127,8 @@ def fit(
     if not trainer.resume():
         if init:
             trainer.start_from(init)
+            if run.task == "presence":
+                trainer.take(init, "generator", "generator")
         if guide:
             trainer.take(guide, "reader", "reader")
         if auxiliary:

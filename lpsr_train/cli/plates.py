@@ -25,6 +25,12 @@ def render(
         bool, typer.Option("--shots", help="Render shots of simulated surveillance cameras, for fit --preset cameras.")
     ] = False,
     without: Annotated[str, typer.Option(help="Camera steps to omit with --shots, such as codec,haze.")] = "",
+    absent: Annotated[
+        float, typer.Option(help="Fraction of shots without a readable plate, with --shots.", min=0, max=1)
+    ] = 0.12,
+    foreign: Annotated[
+        float, typer.Option(help="Fraction of plates of other countries, with --shots.", min=0, max=1)
+    ] = 0.0,
     debug: Debug = False,
 ) -> None:
     """Render a dataset of HR-LR pairs; run again to resume."""
@@ -36,7 +42,12 @@ def render(
 
     if shots and fresh:
         raise UsageError("--shots and --fresh are two kinds of pool; leave one of them out")
-    source = fitting.training_source(open_share, shots=shots, left_out=steps_left_out(without))
+    left_out = steps_left_out(without)
+    source = (
+        fitting.shot_source(open_share, left_out=left_out, absent=absent, foreign=foreign)
+        if shots
+        else fitting.plate_source(open_share)
+    )
     record = SHOT_RECORD if shots else CROP_RECORD if fresh else RECORD
     fitting.render(out, source, seed, pairs, workers, record)
 

@@ -83,6 +83,7 @@ class ReaderConfig:
         standardised: takes the picture's light out first (see `contrast`); not in GP_LPR.
         fine: channels of the branch that sees pictures of twice the size before the first stage (see `stem`); the
             network then takes pictures of both sizes. 0 for the paper's size alone.
+        presence: channels of the branch that tells whether there is a plate at all (see `presence`); 0 for none.
     """
 
     stages: tuple[int, ...]
@@ -99,6 +100,7 @@ class ReaderConfig:
     character_inner: int = 384
     standardised: bool = False
     fine: int = 0
+    presence: int = 0
 
     @property
     def size(self) -> tuple[int, int]:
@@ -211,6 +213,7 @@ READERS: dict[str, ReaderConfig | MultiTaskConfig] = {
         character_layers=2,
         standardised=True,
         fine=16,
+        presence=48,
     ),
     "multi-task": MultiTaskConfig((32, 64, 96), neck=32, hidden=96),
 }

@@ -22,6 +22,7 @@ from lpsr_train.networks.characters import CharacterLayer, attend
 from lpsr_train.networks.context import Context
 from lpsr_train.networks.contrast import standardised
 from lpsr_train.networks.deform import DeformConv2d
+from lpsr_train.networks.presence import Presence, discounted
 from lpsr_train.networks.presets import ReaderConfig
 from lpsr_train.networks.stem import FineStem, enlarged, shrunk
 
@@ -174,6 +175,7 @@ class Reader(nn.Module):
             for _ in range(config.character_layers)
         )
         self.classify = nn.Linear(before, CLASSES)
+        self.presence = Presence(before, GRID, config.presence) if config.presence else None
         self.register_buffer("positions", position_code(before), persistent=False)
         self.positions: Tensor
 
@@ -187,6 +189,19 @@ class Reader(nn.Module):
         Returns:
             float32[N, 7, 36]: log-probabilities of each position's classes.
         """
+        log_probs, present = self.parts(image)
+        return log_probs if present is None else discounted(log_probs, present)
+
+    def parts(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What a reading is made of.
+
+        Args:
+            image: as `forward` takes it.
+
+        Returns:
+            float32[N, 7, 36]: log-probabilities of each position's classes if the picture shows a plate.
+            float32[N]: the log-odds that it does; None of a reader that does not ask.
+        """
         picture = standardised(image)[0] if self.config.standardised else image - 0.5
         picture = enlarged(picture) if self.config.fine else shrunk(picture)
         features = self.context(self.encoder(picture))
@@ -199,4 +214,5 @@ class Reader(nn.Module):
         characters = self.attention(features)
         for layer in self.character_layers:
             characters = layer(characters, tokens)
-        return F.log_softmax(self.classify(characters).float(), dim=-1)
+        log_probs = F.log_softmax(self.classify(characters).float(), dim=-1)
+        return log_probs, self.presence(features, characters) if self.presence else None

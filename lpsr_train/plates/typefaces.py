@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from lpsr_core.errors import MissingExtraError
 from lpsr_train.plates import fe, mandatory
 from lpsr_train.plates.strokes import Glyph, Pen, rasterise
+
+if TYPE_CHECKING:
+    from PIL import ImageFont
 
 Typeface = Literal["mandatory", "fe"]
 SKELETONS = {"mandatory": mandatory.GLYPHS, "fe": fe.GLYPHS}
@@ -40,7 +43,44 @@ OPEN_TYPEFACES = (
     "lato/Lato-Medium.ttf",
 )
 """Typefaces of Debian packages under free licences, used when present to widen the variety."""
+SIGN_FAMILIES = (
+    "cabin",
+    "cantarell",
+    "comfortaa",
+    "crosextra",
+    "croscore",
+    "dejavu",
+    "ebgaramond",
+    "firacode",
+    "hack",
+    "inter",
+    "junction",
+    "lato",
+    "liberation",
+    "liberation2",
+    "linux-libertine",
+    "opendin",
+    "quicksand",
+    "urw-base35",
+    "vollkorn",
+)
+"""Folders of Debian's typefaces that words on signs are set in when present; others are kept to test with."""
 _FONT_FOLDER = Path("/usr/share/fonts/truetype")
+_SIGN_FOLDERS = (_FONT_FOLDER, Path("/usr/share/fonts/opentype"))
+_SYMBOLS = ("Dingbats", "Symbols", "D050000L", "Ornaments", "Initials")
+"""In the names of files that hold no letters."""
+
+
+def sign_typefaces(folders: Sequence[Path] = _SIGN_FOLDERS) -> tuple[str, ...]:
+    """Paths of the typefaces for signs that this machine has."""
+    found = (
+        path
+        for folder in folders
+        for family in SIGN_FAMILIES
+        for path in sorted((folder / family).rglob("*.[to]tf"))
+        if not any(word in path.name for word in _SYMBOLS)
+    )
+    return tuple(map(str, found))
 
 
 def open_typefaces(folder: Path = _FONT_FOLDER) -> tuple[str, ...]:
@@ -73,19 +113,38 @@ def skeleton_raster(typeface: Typeface, index: int, character: str) -> NDArray[n
 @cache
 def open_raster(path: str, character: str) -> NDArray[np.uint8]:
     """A character of an installed typeface, in the same form as `skeleton_raster`."""
+    ink = line_raster(path, character)
+    width = max(round(ink.shape[1] * RASTER_HEIGHT / ink.shape[0]), 2)
+    return cv2.resize(ink, (width, RASTER_HEIGHT), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def line_raster(path: str, text: str) -> NDArray[np.uint8]:
+    """A line of text set in an installed typeface, about 160 pixels high and cut to the ink's box: uint8[h, w].
+
+    Raises:
+        MissingExtraError: Pillow is not installed.
+    """
     try:
-        from PIL import Image, ImageDraw, ImageFont
+        from PIL import Image, ImageDraw
     except ImportError:
         raise MissingExtraError("Pillow", "train") from None
 
-    font = ImageFont.truetype(path, 160)
-    picture = Image.new("L", (260, 260), 0)
-    ImageDraw.Draw(picture).text((40, 20), character, font=font, fill=255)
+    font = _open_font(path)
+    wide = int(font.getlength(text))
+    picture = Image.new("L", (wide + 100, 260), 0)
+    ImageDraw.Draw(picture).text((40, 20), text, font=font, fill=255)
     ink = np.asarray(picture)
     rows, columns = np.flatnonzero(ink.max(axis=1) > 64), np.flatnonzero(ink.max(axis=0) > 64)
-    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    width = max(round(ink.shape[1] * RASTER_HEIGHT / ink.shape[0]), 2)
-    return cv2.resize(ink, (width, RASTER_HEIGHT), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+    if not len(rows):  # a gap, or a typeface without these characters
+        return np.zeros((2, 2), np.uint8)
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+@cache
+def _open_font(path: str) -> ImageFont.FreeTypeFont:
+    from PIL import ImageFont
+
+    return ImageFont.truetype(path, 160)
 
 
 def paste(

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lpsr_train.cameras.shots import Shown
 from lpsr_train.degradation import CropBatch, degrade, draw_faults
 from lpsr_train.degradation.linear import picked
 from lpsr_train.plates.pairs import PlateSource
@@ -37,7 +38,8 @@ class Batch:
         target: int64[N, 7].
         seen: float32[N, 3, 64, 192] in 0..1, what the reader is shown where nothing is super-resolved; of shots alone.
         known: float32[N, 7] in 0..1, how much of each character can be known; all of it when None.
-        plate: bool[N], whether there is a plate; always when None.
+        plate: bool[N], whether there is a plate that can be read; always when None.
+        present: bool[N], whether there is a plate, of any country; always when None.
     """
 
     lr: Tensor
@@ -46,6 +48,7 @@ class Batch:
     seen: Tensor | None = None
     known: Tensor | None = None
     plate: Tensor | None = None
+    present: Tensor | None = None
 
     def __getitem__(self, part: slice) -> Batch:
         """Some of its plates."""
@@ -71,7 +74,7 @@ class Batch:
         return self.known * self.plate.view(-1, 1)
 
     def _values(self) -> tuple[Tensor | None, ...]:
-        return self.lr, self.hr, self.target, self.seen, self.known, self.plate
+        return self.lr, self.hr, self.target, self.seen, self.known, self.plate, self.present
 
 
 def upload(records: NDArray, device: torch.device, clahe: bool = False) -> dict[str, Tensor]:
@@ -125,8 +128,8 @@ def to_batch(
 def _shots(fields: Fields, generator: torch.Generator | None) -> Batch:
     """A batch of shots, the narrowest first."""
     order, lr, hr, seen = shot_pictures(fields, generator)
-    known, plate = fields["known"][order].float().div(255), fields["plate"][order].bool()
-    return Batch(lr, hr, fields["text"][order].long(), seen, known, plate)
+    known, shows = fields["known"][order].float().div(255), fields["plate"][order]
+    return Batch(lr, hr, fields["text"][order].long(), seen, known, shows == Shown.PLATE, shows != Shown.NOTHING)
 
 
 def _poor(fields: Fields, rng: np.random.Generator, generator: torch.Generator) -> Tensor:

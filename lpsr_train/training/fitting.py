@@ -16,7 +16,7 @@ from lpsr_train.cameras.shots import SHOT_RECORD, ShotSource
 from lpsr_train.data.growing import GrowingPool
 from lpsr_train.data.pool import CROP_RECORD, RECORD, Pool, Records, render_pool, shard_size
 from lpsr_train.plates.pairs import PlateSource
-from lpsr_train.plates.typefaces import open_typefaces
+from lpsr_train.plates.typefaces import open_typefaces, sign_typefaces
 from lpsr_train.terminal import progress_bar
 from lpsr_train.training.utilisation import GpuWatch, driver_name
 
@@ -31,21 +31,36 @@ _LOGGED = 100
 """Steps between lines where there is no terminal to show a bar."""
 
 
-def training_source(
-    open_share: float, patterns: tuple[str, ...] = (), shots: bool = False, left_out: tuple[str, ...] = ()
-) -> PlateSource | ShotSource:
+def plate_source(open_share: float, patterns: tuple[str, ...] = ()) -> PlateSource:
     """Plates to train on, some of them in the open typefaces of this machine.
 
     Args:
         open_share: how many.
         patterns: of texts; each country's own when there are none.
-        shots: by surveillance cameras.
-        left_out: steps of these cameras and parts of their framing that are left out.
     """
     typefaces = open_typefaces() if open_share else ()
-    if not shots:
-        return PlateSource(open_typefaces=typefaces, open_share=open_share, patterns=patterns)
+    return PlateSource(open_typefaces=typefaces, open_share=open_share, patterns=patterns)
+
+
+def shot_source(
+    open_share: float,
+    patterns: tuple[str, ...] = (),
+    left_out: tuple[str, ...] = (),
+    absent: float = ShotSource.absent,
+    foreign: float = ShotSource.foreign,
+) -> ShotSource:
+    """What surveillance cameras film, to train on.
+
+    Args:
+        open_share, patterns: as of `plate_source`.
+        left_out: steps of these cameras and parts of their framing that are left out.
+        absent, foreign: fractions of shots without a plate, and of plates of the world (see `ShotSource`).
+    """
+    typefaces = open_typefaces() if open_share else ()
     return ShotSource(
+        sign_typefaces=sign_typefaces(),
+        absent=absent,
+        foreign=foreign,
         open_typefaces=typefaces,
         open_share=open_share,
         patterns=patterns,
@@ -100,7 +115,10 @@ def growing_pool(config: TrainConfig, folder: Path) -> tuple[GrowingPool, tuple[
 def _form(config: TrainConfig) -> tuple[np.dtype, PlateSource | ShotSource]:
     """What a run's pool holds, and of what it is made."""
     record = SHOT_RECORD if config.shots else CROP_RECORD if config.fresh else RECORD
-    return record, training_source(config.open_share, config.patterns, config.shots, config.left_out)
+    if config.shots:
+        shares = config.absent, config.foreign
+        return record, shot_source(config.open_share, config.patterns, config.left_out, *shares)
+    return record, plate_source(config.open_share, config.patterns)
 
 
 def train(

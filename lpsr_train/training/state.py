@@ -110,12 +110,16 @@ def cpu_state(network: nn.Module) -> dict[str, Tensor]:
     return found
 
 
+def identity_layers(network: nn.Module) -> dict[str, nn.Module]:
+    """Layers that start as the identity (`starts_as_identity`), by name: a network without them is its equal."""
+    return {name: module for name, module in network.named_modules() if getattr(module, "starts_as_identity", False)}
+
+
 def identities(network: nn.Module) -> dict[str, Tensor]:
-    """Weights of the layers that start as the identity (`starts_as_identity`): a network without them is its equal."""
+    """Weights of the layers that start as the identity."""
     return {
         f"{prefix}.{name}": tensor
-        for prefix, module in network.named_modules()
-        if getattr(module, "starts_as_identity", False)
+        for prefix, module in identity_layers(network).items()
         for name, tensor in module.state_dict().items()
     }
 

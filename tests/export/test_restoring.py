@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,33 @@ def test_names_that_are_not_there(exported: Path, tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match=r"absent-reader\.onnx: no such graph"):
         restore(exported, "absent", tmp_path / "again")
+
+
+def test_a_graph_of_before_lacks_layers_that_start_as_the_identity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from lpsr_export.weights.restore import load_weights
+    from lpsr_export.weights.torch_to_onnx import export, run_torch
+    from lpsr_train.networks.presets import READERS, ReaderConfig
+    from lpsr_train.networks.readers import make_reader
+
+    lite = READERS["lite"]
+    assert isinstance(lite, ReaderConfig)
+    with monkeypatch.context() as before:
+        before.setitem(READERS, "lite", replace(lite, presence=0))
+        old = make_reader("lite").eval()
+    torch.manual_seed(3)
+    with torch.no_grad():
+        for parameter in old.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    path = tmp_path / "old-reader.onnx"
+    export(old, "reader", path)
+    images = np.random.default_rng(2).random((3, *CONTRACTS["reader"].input_shape), np.float32)
+    new = make_reader("lite").eval()
+    load_weights(new, load_graph(path), images, path)
+    assert np.abs(run_torch(new, images) - run_torch(old, images)).max() < 1e-3
 
 
 def test_a_card_that_does_not_say_how_it_was_trained(models: Path, tmp_path: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from lpsr_train.config import TrainConfig
 from lpsr_train.training.tasks.diffusion import Diffusion
+from lpsr_train.training.tasks.presence import TellingPresence
 from lpsr_train.training.tasks.reading import Reading
 from lpsr_train.training.tasks.super_resolution import SuperResolution
 from lpsr_train.training.tasks.task import Moment, Task
 
-__all__ = ["Diffusion", "Moment", "Reading", "SuperResolution", "Task", "make_task"]
+__all__ = ["Diffusion", "Moment", "Reading", "SuperResolution", "Task", "TellingPresence", "make_task"]
 
 
 def make_task(config: TrainConfig) -> Task:
@@ -17,4 +18,6 @@ def make_task(config: TrainConfig) -> Task:
         return SuperResolution(config)
     if config.task == "sr3":
         return Diffusion(config)
+    if config.task == "presence":
+        return TellingPresence(config)
     return Reading(config)
