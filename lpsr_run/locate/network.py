@@ -21,7 +21,7 @@ THRESHOLD = 0.56
 """Least score of a plate, unless another one is asked for."""
 _FOUND = 0.7
 """How much of the plate score is forgone for any candidate: that it was found at all speaks for a plate."""
-_ASSURED = 0.75
+_ASSURED = 0.66
 """Score from which it is a plate whatever the reader says, who knows the characters of few countries."""
 _MULTIPLE = 32
 """Both sides of what the network sees are padded to a multiple of this."""

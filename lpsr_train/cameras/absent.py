@@ -5,7 +5,7 @@ The reader learns to know nothing of them, and to tell them from plates.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -15,36 +15,36 @@ from lpsr_train.scenes.fittings import emblem, wheel
 from lpsr_train.scenes.streets import building, texture
 from lpsr_train.scenes.surroundings import Picture, random_colour, surroundings
 
+KINDS = {
+    "words": 0.5,
+    "stripes": 0.1,
+    "bare": 0.08,
+    "building": 0.07,
+    "badge": 0.07,
+    "wheel": 0.06,
+    "surroundings": 0.12,
+}
+"""What there may be, and how often; `stripes` are grilles, fences and louvres."""
 
-def absent_scene(size: tuple[int, int], rng: np.random.Generator, typefaces: Sequence[str] = ()) -> Picture:
+
+def absent_scene(
+    size: tuple[int, int], rng: np.random.Generator, typefaces: Sequence[str] = (), kind: str | None = None
+) -> Picture:
     """Draw what a crop without a plate may show: float32[H, W, 3] in 0..1.
 
     Args:
         size: width and height in pixels.
         rng: source of every choice.
         typefaces: paths of installed typefaces that words may be set in.
+        kind: one of KINDS; drawn when None.
     """
-    kind = rng.random()
-    if kind < 0.5:
+    if kind is None:
+        kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
+    if kind == "words":
         picture = _ground(size, rng)
         draw_words(picture, rng, typefaces)
         return picture
-    if kind < 0.6:
-        return _stripes(size, rng)
-    if kind < 0.68:
-        return _bare(size, rng)
-    if kind < 0.75:
-        picture = _ground(size, rng)
-        building(picture, (-10, -10, size[0] + 10, size[1] + 10), rng)
-        return np.clip(picture, 0, 1)
-    if kind < 0.82:
-        picture = _ground(size, rng)
-        centre = np.array([size[0] * rng.uniform(0.3, 0.7), size[1] * rng.uniform(0.3, 0.7)])
-        emblem(picture, centre, float(rng.uniform(0.2, 0.6)) * size[0], rng)
-        return np.clip(picture, 0, 1)
-    if kind < 0.88:
-        return _wheel(size, rng)
-    return surroundings(size, rng)
+    return _DRAWN[kind](size, rng)
 
 
 def _ground(size: tuple[int, int], rng: np.random.Generator) -> Picture:
@@ -70,6 +70,21 @@ def _bare(size: tuple[int, int], rng: np.random.Generator) -> Picture:
         ends = np.array([(0, y), (size[0], y + tilt), (size[0], size[1]), (0, size[1])])
         cv2.fillPoly(picture, [ends], random_colour(rng), cv2.LINE_AA)
     return picture
+
+
+def _building(size: tuple[int, int], rng: np.random.Generator) -> Picture:
+    """A wall with windows."""
+    picture = _ground(size, rng)
+    building(picture, (-10, -10, size[0] + 10, size[1] + 10), rng)
+    return np.clip(picture, 0, 1)
+
+
+def _emblem(size: tuple[int, int], rng: np.random.Generator) -> Picture:
+    """A maker's badge."""
+    picture = _ground(size, rng)
+    centre = np.array([size[0] * rng.uniform(0.3, 0.7), size[1] * rng.uniform(0.3, 0.7)])
+    emblem(picture, centre, float(rng.uniform(0.2, 0.6)) * size[0], rng)
+    return np.clip(picture, 0, 1)
 
 
 def _stripes(size: tuple[int, int], rng: np.random.Generator) -> Picture:
@@ -98,3 +113,13 @@ def _wheel(size: tuple[int, int], rng: np.random.Generator) -> Picture:
     radius = int(rng.uniform(0.4, 1.4) * height)
     wheel(picture, centre, (radius, radius), rng)
     return picture
+
+
+_DRAWN: dict[str, Callable[[tuple[int, int], np.random.Generator], Picture]] = {
+    "stripes": _stripes,
+    "bare": _bare,
+    "building": _building,
+    "badge": _emblem,
+    "wheel": _wheel,
+    "surroundings": surroundings,
+}

@@ -95,7 +95,7 @@ def test_narrow_plates_are_judged_by_the_second_look_above_all(width: int, found
     assert len(NetworkLocator(Unsure(), 0.77).locate(frame((60, 60, width, width // 3)))) == found
 
 
-@pytest.mark.parametrize(("logit", "assured"), [(3.0, 1.0), (1.2, 1.0), (0.64, 0.85), (0.25, 0.7)])
+@pytest.mark.parametrize(("logit", "assured"), [(3.0, 1.0), (1.2, 1.0), (0.447, 0.85), (0.25, 0.7)])
 def test_a_sure_score_assures_a_plate(logit: float, assured: float) -> None:
     class Scored(Eyes):
         def run(self, batch):
