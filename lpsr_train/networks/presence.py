@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from lpsr_core.alphabet import CLASSES, PLATE_LENGTH
 
 EVEN = 1.5
-"""Log-odds from which a plate counts as one. Real plates that the reader knows have 3 and more, those of other countries
-1 to 5; one word in seven comes above 0, one in twenty above 2."""
+"""Log-odds from which a plate counts as one. Real plates that the reader knows have 3 and more, those of other
+countries 1 to 5; one word in seven comes above 0, one in twenty above 2."""
 _STEEP = 3.0
 """How fast belief turns about there: few pictures should be believed by half, since each character would pay for it."""
 _SURE = 16.0
