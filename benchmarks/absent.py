@@ -9,7 +9,6 @@ they are 40 to 200 pixels wide, with noise and JPEG's traces.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import cv2
@@ -18,6 +17,7 @@ import numpy as np
 import lpsr
 from lpsr_core.decode import MIN_PLATE
 from lpsr_core.geometry import Image
+from lpsr_core.jsonfile import write_json
 from lpsr_core.metrics import wilson
 from lpsr_train.cameras.absent import KINDS, absent_scene
 
@@ -55,8 +55,7 @@ def main() -> None:
         rows.append({"kind": kind, "crops": chosen.crops, "told": told, "interval": [round(low, 1), round(high, 1)]})
         print(f"{kind:14} {told:4} of {chosen.crops} read as plates ({low:.1f} to {high:.1f} %)", flush=True)
     if chosen.out:
-        found = {"min_plate": MIN_PLATE, "typefaces": len(typefaces), "rows": rows}
-        chosen.out.write_text(json.dumps(found, indent=1) + "\n")
+        write_json(chosen.out, {"min_plate": MIN_PLATE, "typefaces": len(typefaces), "rows": rows})
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ original would.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,7 +129,8 @@ def load_weights(
     weights, products = _named(graph), _products(graph)
     weights = {key.removeprefix(prefix): value for key, value in weights.items()}
     # A graph of before may lack layers that start as the identity: without them it is the network's equal.
-    absent = tuple(f"{name}." for name in identity_layers(network) if not _any_below(f"{name}.", weights))
+    prefixes = (f"{name}." for name in identity_layers(network))
+    absent = tuple(below for below in prefixes if not any(name.startswith(below) for name in weights))
     linear = [name for name in order.linear if f"{name}.weight" not in weights and not name.startswith(absent)]
     if len(products) == len(linear):
         weights |= {f"{name}.weight": weight.T for name, weight in zip(linear, products, strict=True)}
@@ -156,10 +157,6 @@ def load_weights(
             raise LpsrError(f"{path}: holds no {aliases[0]} of today's preset; it was made by another version of lpsr")
         before.copy_(torch.from_numpy(fitting[0].reshape(tuple(before.shape))))
     return folded
-
-
-def _any_below(prefix: str, names: Iterable[str]) -> bool:
-    return any(name.startswith(prefix) for name in names)
 
 
 def _named(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:

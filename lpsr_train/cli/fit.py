@@ -117,10 +117,10 @@ def fit(
         if other.task != "sr":
             raise UsageError(f"--shown {shown}: a run of the task {other.task}; name one that trained a generator")
         run = replace(run, shown_run=identify(shown), shown_generator=other.generator, shown_archmod=other.archmod)
-    elif run.task == "presence" and not init:
-        raise UsageError("presence is learned beside a trained pair; name its run with --init")
     elif run.shown_run:
         raise UsageError("the pictures to read come from another run; name it with --shown")
+    if run.task == "presence" and not init:
+        raise UsageError("presence is learned beside a trained pair; name its run with --init")
     run.check()
     out.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(run, out, where)
