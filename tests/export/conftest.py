@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tiny_networks import save_run, tiny_networks
+
+
+@pytest.fixture(scope="module", autouse=True)
+def networks() -> Iterator[None]:
+    """Export tiny networks, but in modules that have a fixture of this name."""
+    with tiny_networks():
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -17,26 +25,12 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run's folder whose networks do something: random weights, and offsets and residuals that are not zero."""
-    torch = pytest.importorskip("torch", reason="exporting needs PyTorch (the train extra)")
+    pytest.importorskip("torch", reason="exporting needs PyTorch (the train extra)")
     pytest.importorskip("onnxscript", reason="exporting needs onnxscript (the train extra)")
     pytest.importorskip("onnxruntime", reason="graphs are checked in ONNX Runtime")
-    from lpsr_train.config import TrainConfig
-    from lpsr_train.networks.deform import DeformConv2d
-    from lpsr_train.training.trainer import Trainer
-
     folder = tmp_path_factory.mktemp("run")
-    trainer = Trainer(replace(TrainConfig(), steps=1), folder, torch.device("cpu"))
-    torch.manual_seed(4)
-    for average in trainer.averages.values():
-        for module in average.network.modules():
-            if isinstance(module, DeformConv2d):
-                torch.nn.init.normal_(module.offset_mask.weight, std=0.1)
-    generator = trainer.averages["generator"].network
-    torch.nn.init.normal_(generator.exit.weight, std=0.05)  # type: ignore[arg-type]
-    # A random reader says nearly the same of every picture; sharpened, its texts differ from crop to crop.
-    reader = trainer.averages["reader"].network
-    torch.nn.init.normal_(reader.classify.weight, std=3.0)  # type: ignore[arg-type]
-    trainer.save()
+    with tiny_networks():
+        save_run(folder)
     return folder
 
 
@@ -46,7 +40,8 @@ def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from lpsr_export.weights.export import export_run
 
     folder = tmp_path_factory.mktemp("models")
-    export_run(run, folder, "tiny", plates=0)
+    with tiny_networks():
+        export_run(run, folder, "tiny", plates=0)
     return folder
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_networks import save_run
 
 from lpsr_core.cards import Role, load_verified, sha256
 from lpsr_core.contracts import CONTRACTS
@@ -29,18 +30,24 @@ def few_plates(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def run(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run with every weight moved a little, as training does: exporters write equal weights once."""
+def networks() -> None:
+    """Exporters fold narrow layers into constants, whose names restoring needs: these are the real networks."""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with every weight moved a little, as training does: exporters write equal weights once."""
     torch = pytest.importorskip("torch", reason="restoring needs PyTorch (the train extra)")
     from lpsr_train.training import state
 
-    saved = state.load(run)
+    folder = tmp_path_factory.mktemp("moved")
+    save_run(folder)
+    saved = state.load(folder)
     torch.manual_seed(5)
     for network in saved["averages"].values():
         for tensor in {tensor.data_ptr(): tensor for tensor in network.values()}.values():
             if tensor.is_floating_point():
                 tensor.mul_(1 + 0.03 * torch.randn_like(tensor)).add_(0.003 * torch.randn_like(tensor))
-    folder = tmp_path_factory.mktemp("moved")
     state.save(folder, {name: value for name, value in saved.items() if name != "schema"})
     return folder
 

@@ -26,6 +26,11 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
+def networks() -> None:
+    """The commands of these tests run in processes of their own, which know the real networks alone."""
+
+
+@pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run of ours, one of SR3 and a judge, as they are before the first step."""
     folder = tmp_path_factory.mktemp("runs")

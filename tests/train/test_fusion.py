@@ -24,6 +24,11 @@ from lpsr_train.training.trainer import Trainer  # noqa: E402
 TRUTH = "ABC1D23"
 
 
+@pytest.fixture(scope="module")
+def networks() -> None:
+    """The command runs in a process of its own, which knows the real networks alone."""
+
+
 class Witness(torch.nn.Module):
     """Reads the truth in every frame, but doubts one position in each; the doubt is in the frame's brightness."""
 

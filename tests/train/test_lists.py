@@ -27,6 +27,11 @@ from lpsr_train.data.sources import SPLITS
 TEXTS = ("ABC1234", "XYZ1A23", "QWE0B99")
 
 
+@pytest.fixture(scope="module")
+def networks() -> None:
+    """A run of a command in a process of its own is loaded here."""
+
+
 @pytest.fixture
 def pairs(tmp_path: Path) -> Path:
     """A list of three pairs, one for each split."""

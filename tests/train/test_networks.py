@@ -20,6 +20,11 @@ from lpsr_train.networks.presets import GENERATORS, READERS, generator_config  #
 from lpsr_train.networks.readers import make_reader  # noqa: E402
 
 
+@pytest.fixture(scope="module")
+def networks() -> None:
+    """These tests are about the real networks."""
+
+
 def reference(x, weight, offset, mask, bias, stride, padding, dilation):
     """Modulated deformable convolution by its definition, one sample at a time, in double precision."""
     batch, channels, height, width = x.shape
