@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 import lpsr
+from lpsr_core.codec import jpeg
 from lpsr_core.decode import MIN_PLATE
 from lpsr_core.geometry import Image
 from lpsr_core.jsonfile import write_json
@@ -31,8 +32,7 @@ def crop(kind: str, rng: np.random.Generator, typefaces: list[str]) -> Image:
     width = int(rng.integers(40, 200))
     small = cv2.resize(scene, (width, max(round(size[1] * width / size[0]), 8)), interpolation=cv2.INTER_AREA)
     noisy = np.clip(small + rng.normal(0, rng.uniform(0, 8), small.shape), 0, 255).astype(np.uint8)
-    _, coded = cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 95))])
-    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
+    return jpeg(noisy, int(rng.integers(40, 95)))
 
 
 def main() -> None:

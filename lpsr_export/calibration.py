@@ -24,6 +24,7 @@ from lpsr_core.geometry import DIRECT_WIDTH, Image, plate_width, to_tensor
 from lpsr_core.reliability import Reliability
 from lpsr_core.views import SURE, View, first_view, further_views
 from lpsr_export.graph.graphs import GraphSession
+from lpsr_export.progress import Report, parts, silent
 from lpsr_train.cameras.shots import HOPELESS, ShotSource, legibility, render_shots
 
 FIT_SEED, TEST_SEED = 7_000_021, 7_000_022
@@ -75,7 +76,7 @@ class Tracks:
         return self.read(frames, calibration).sum(axis=1) / frames**calibration.power
 
 
-def read_tracks(models: Path, name: str, plates: int, seed: int, say: Callable[[str], None] = lambda _: None) -> Tracks:
+def read_tracks(models: Path, name: str, plates: int, seed: int, report: Report = silent) -> Tracks:
     """What generator and reader make of rendered plates, filmed by surveillance cameras, covered or cut now and then.
 
     What shows nothing of its plate is left out, as it is from training.
@@ -92,8 +93,7 @@ def read_tracks(models: Path, name: str, plates: int, seed: int, say: Callable[[
     widths: list[float] = []
     every = (shot for group in itertools.count() for shot in render_shots(source, seed, group, frames=FRAMES))
     for shot in itertools.islice((shot for shot in every if legibility(shot) >= HOPELESS), plates):
-        if len(texts) % 50 == 0:
-            say(f"plate {len(texts)} of {plates}")
+        report(f"reading plate {len(texts) + 1} of {plates}", len(texts) / plates)
         first = first_view("auto", shot.crop)
         looks = [_look(shot.frames, view, generate, read) for view in (first, *further_views("auto", first))]
         found.append(looks[0])
@@ -150,7 +150,7 @@ def reliability(log_probs: NDArray[np.float64], texts: tuple[str, ...]) -> Relia
 
 
 def calibrate(
-    models: Path, name: str, plates: int, say: Callable[[str], None] = lambda _: None
+    models: Path, name: str, plates: int, report: Report = silent
 ) -> tuple[Calibration, dict[int, tuple[Reliability, Reliability]]]:
     """Fits a released reader's calibration and writes it into its card.
 
@@ -158,7 +158,7 @@ def calibrate(
         models: folder of the graphs.
         name: of the models.
         plates: rendered ones to fit on, and as many others to measure on.
-        say: told what is being done.
+        report: takes how far it is.
 
     Returns:
         The calibration, and by frames of a track the reliability without and with it.
@@ -171,8 +171,9 @@ def calibrate(
     if not path.is_file():
         raise UsageError(f"{path}: no released reader here")
     card = load_verified(path)
-    calibration = fit(read_tracks(models, name, plates, FIT_SEED, say))
-    unseen = read_tracks(models, name, plates, TEST_SEED, say)
+    to_fit, to_measure = parts(report, 2)
+    calibration = fit(read_tracks(models, name, plates, FIT_SEED, to_fit))
+    unseen = read_tracks(models, name, plates, TEST_SEED, to_measure)
     found = {
         frames: tuple(reliability(unseen.fused(frames, made), unseen.texts) for made in (Calibration(), calibration))
         for frames in (1, 3, FRAMES)

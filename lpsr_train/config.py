@@ -296,8 +296,8 @@ PRESETS: dict[str, TrainConfig] = {
     "presence": TrainConfig(
         task="presence",
         shots=True,
-        absent=0.55,
-        foreign=0.15,
+        absent=0.5,
+        foreign=0.3,
         steps=6000,
         reader_rate=1e-3,
         warmup=100,

@@ -24,11 +24,12 @@ def calibrate(
     """Calibrate the confidences of a reader on rendered plates, and write the result to its card."""
     from lpsr_core.model_folders import folder_of, output_folder
     from lpsr_export.calibration import calibrate as run_calibrate
+    from lpsr_export.progress import shown
 
     folder = output_folder(models or folder_of(name))
     need("onnxruntime", "onnxruntime", "cpu")
-    with Console(stderr=True).status("rendering") as status:
-        calibration, found = run_calibrate(folder, name, plates, status.update)
+    with shown(Console(stderr=True)) as report:
+        calibration, found = run_calibrate(folder, name, plates, report)
     table = Table("frames", "right, %", "confidence, %", "error, %", "before")
     for frames, (before, after) in found.items():
         cells = (100 * value for value in (after.right, after.confidence, after.error, before.error))

@@ -127,8 +127,6 @@ def fit(
     if not trainer.resume():
         if init:
             trainer.start_from(init)
-            if run.task == "presence":
-                trainer.take(init, "generator", "generator")
         if guide:
             trainer.take(guide, "reader", "reader")
         if auxiliary:

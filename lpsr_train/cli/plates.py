@@ -7,49 +7,50 @@ from typing import Annotated
 
 import typer
 
+from lpsr_core.choices import choice
 from lpsr_core.command_line import Debug
 from lpsr_train.cli.options import Workers
 
 
 def render(
     out: Annotated[Path, typer.Option(help="Output folder of the dataset.")],
-    pairs: Annotated[int, typer.Option(help="Number of pairs to render.", min=1)] = 163840,
-    seed: Annotated[int, typer.Option(help="Random seed of the dataset.", min=0)] = 20261123,
+    preset: Annotated[str, typer.Option(help="Preset that trains on it, and whose settings it has.")] = "lite",
+    pairs: Annotated[int | None, typer.Option(help="Number of pairs to render (default: the preset's)", min=1)] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed (default: the preset's)", min=0)] = None,
     workers: Workers = 2,
-    open_share: Annotated[float, typer.Option(help="Fraction of plates in installed open typefaces.")] = 0.15,
+    open_share: Annotated[
+        float | None, typer.Option(help="Fraction of plates in installed open typefaces (default: the preset's)")
+    ] = None,
     fresh: Annotated[
         bool,
         typer.Option("--fresh", help="Render plates without LR pictures, for fit --fresh (83 kB each instead of 12)."),
     ] = False,
     shots: Annotated[
-        bool, typer.Option("--shots", help="Render shots of simulated surveillance cameras, for fit --preset cameras.")
+        bool, typer.Option("--shots", help="Render shots of simulated surveillance cameras, as --preset cameras does.")
     ] = False,
-    without: Annotated[str, typer.Option(help="Camera steps to omit with --shots, such as codec,haze.")] = "",
+    without: Annotated[
+        str | None, typer.Option(help="Camera steps to omit from shots, such as codec,haze (default: the preset's)")
+    ] = None,
     absent: Annotated[
-        float, typer.Option(help="Fraction of shots without a readable plate, with --shots.", min=0, max=1)
-    ] = 0.12,
+        float | None,
+        typer.Option(help="Fraction of shots without a readable plate (default: the preset's)", min=0, max=1),
+    ] = None,
     foreign: Annotated[
-        float, typer.Option(help="Fraction of plates of other countries, with --shots.", min=0, max=1)
-    ] = 0.0,
+        float | None,
+        typer.Option(help="Fraction of plates of other countries in shots (default: the preset's)", min=0, max=1),
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Render a dataset of HR-LR pairs; run again to resume."""
-    from lpsr_core.errors import UsageError
-    from lpsr_train.cameras import steps_left_out
-    from lpsr_train.cameras.shots import SHOT_RECORD
-    from lpsr_train.data.pool import CROP_RECORD, RECORD
-    from lpsr_train.training import fitting
+    from lpsr_train.config import PRESETS, from_dict
+    from lpsr_train.training.fitting import rendered_pool
 
-    if shots and fresh:
-        raise UsageError("--shots and --fresh are two kinds of pool; leave one of them out")
-    left_out = steps_left_out(without)
-    source = (
-        fitting.shot_source(open_share, left_out=left_out, absent=absent, foreign=foreign)
-        if shots
-        else fitting.plate_source(open_share)
-    )
-    record = SHOT_RECORD if shots else CROP_RECORD if fresh else RECORD
-    fitting.render(out, source, seed, pairs, workers, record)
+    run = PRESETS[choice(preset, PRESETS, "preset")]
+    given = {"pairs": pairs, "seed": seed, "open_share": open_share, "without": without}
+    given |= {"absent": absent, "foreign": foreign, "shots": shots or None, "fresh": fresh or None}
+    run = from_dict({name: value for name, value in given.items() if value is not None}, run)
+    run.check()
+    rendered_pool(run, out, workers)
 
 
 def preview(

@@ -13,17 +13,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lpsr_core.alphabet import DIGITS, LETTERS
+from lpsr_core.alphabet import LETTERS
 from lpsr_train.plates.face import Face
+from lpsr_train.plates.registration import draw_row, draw_seals, random_face, random_row
 from lpsr_train.plates.style import Colour
-from lpsr_train.plates.typefaces import PENS, RASTER_HEIGHT, Typeface, open_raster, paste, skeleton_raster
 
 HEIGHT = 110.0
 """Of every plate drawn here, in its own units: about millimetres."""
 _MARGIN = 30.0
 _At = Callable[[float, float], tuple[int, int]]
 """From the plate's units to pixels of its picture."""
-_CHARACTERS = LETTERS + DIGITS
 
 
 @dataclass(frozen=True)
@@ -100,14 +99,15 @@ def draw_world_plate(width: float, typefaces: Sequence[str], rng: np.random.Gene
         top = 0.32 * HEIGHT
         _small_print(small, at, wide, 0.15 * HEIGHT, scale, rng)
     letters: NDArray[np.uint8] = np.zeros(picture.shape[:2], np.uint8)
-    typeface = _typeface(typefaces, rng)
+    typeface = random_face(typefaces, rng)
+    rows = [(top, bottom)]
     if shape.rows == 2:
         middle = float(rng.uniform(0.42, 0.55)) * HEIGHT
-        _row(letters, typeface, at, (left, 0.08 * HEIGHT, right, middle), int(rng.integers(2, 5)), scale, rng)
-        _row(letters, typeface, at, (left, middle + 4, right, 0.94 * HEIGHT), int(rng.integers(2, 5)), scale, rng)
-    else:
-        count = int(rng.integers(6, 9)) if ratio > 4 else int(rng.integers(5, 9)) if ratio > 2.3 else 0
-        _row(letters, typeface, at, (left, top, right, bottom), count or int(rng.integers(4, 8)), scale, rng)
+        rows = [(0.08 * HEIGHT, middle), (middle + 4, 0.94 * HEIGHT)]
+    for number, (above, below) in enumerate(rows):
+        text = random_row(ratio, number if len(rows) == 2 else None, rng)
+        seals, tall = draw_row(letters, text, typeface, (at(left, above), at(right, below)), rng)
+        draw_seals(picture, seals, tall, rng)
     if rng.random() < 0.45:  # seals and stickers
         for _ in range(int(rng.integers(1, 3))):
             colour = tuple(float(c) for c in rng.uniform(0.05, 0.95, 3))
@@ -173,7 +173,7 @@ def _frame(
     shade = float(rng.uniform(0.01, 0.12)) if rng.random() < 0.75 else float(rng.uniform(0.5, 0.95))
     cv2.rectangle(picture, at(-side, -above), at(wide + side, HEIGHT + below), (shade,) * 3, -1)
     if below > 10 and rng.random() < 0.8:
-        text = "".join(_CHARACTERS[i] for i in rng.integers(0, 26, int(rng.integers(6, 16))))
+        text = "".join(LETTERS[i] for i in rng.integers(0, 26, int(rng.integers(6, 16))))
         height = 0.55 * below * scale / 22
         tone = (1 - shade,) * 3
         _print(picture, text, at(0.15 * wide, HEIGHT + 0.8 * below), height, tone)
@@ -202,7 +202,7 @@ def _bands(
     """Coloured bands at the ends; what they leave to the characters."""
     left, right = 0.0, wide
     for end in (0, 1):
-        if rng.random() < (0.6 if end == 0 else 0.12):
+        if rng.random() < (0.7 if end == 0 else 0.12):
             broad = float(rng.uniform(0.07, 0.12)) * wide
             blue = (float(rng.uniform(0, 0.2)), float(rng.uniform(0.1, 0.3)), float(rng.uniform(0.4, 0.75)))
             colour = blue if rng.random() < 0.85 else _bright(rng, 0.1, 0.9)
@@ -210,64 +210,17 @@ def _bands(
             cv2.rectangle(picture, at(x, 0), at(x + broad, HEIGHT), colour, -1)
             yellow = (0.85, 0.75, 0.15)
             cv2.circle(picture, at(x + broad / 2, 0.3 * HEIGHT), max(round(0.26 * broad * scale), 1), yellow, 1)
-            text = "".join(_CHARACTERS[i] for i in rng.integers(0, 26, int(rng.integers(1, 3))))
+            text = "".join(LETTERS[i] for i in rng.integers(0, 26, int(rng.integers(1, 3))))
             place = at(x + broad * 0.2, 0.86 * HEIGHT)
             _print(picture, text, place, 0.03 * broad * scale / len(text), (0.9,) * 3)
             left, right = (broad, right) if end == 0 else (left, x)
     return left, right
 
 
-def _typeface(typefaces: Sequence[str], rng: np.random.Generator) -> str | tuple[Typeface, int]:
-    if typefaces and rng.random() < 0.5:
-        return typefaces[int(rng.integers(len(typefaces)))]
-    return ("fe" if rng.random() < 0.5 else "mandatory"), int(rng.integers(PENS))
-
-
-def _row(
-    letters: NDArray[np.uint8],
-    typeface: str | tuple[Typeface, int],
-    at: _At,
-    box: tuple[float, float, float, float],
-    count: int,
-    scale: float,
-    rng: np.random.Generator,
-) -> None:
-    """A row of characters in a box of left, top, right and bottom, with a gap or two."""
-    left, top, right, bottom = box
-    room = (right - left) * float(rng.uniform(0.84, 0.97))
-    gaps = (
-        {int(rng.integers(1, count)): float(rng.uniform(0.3, 1.0)) for _ in range(int(rng.integers(0, 3)))}
-        if count > 3
-        else {}
-    )
-    tall = (bottom - top) * float(rng.uniform(0.8, 1.0))
-    pitch = room / (count + sum(gaps.values()))
-    broad = min(0.92 * pitch, tall * float(rng.uniform(0.45, 0.75)))
-    if broad < 0.75 * pitch:  # narrow characters stand together, in the middle
-        pitch = broad * float(rng.uniform(1.08, 1.4))
-        room = pitch * (count + sum(gaps.values()))
-    x = left + (right - left - room) / 2 + pitch / 2
-    for position in range(count):
-        if position in gaps:
-            if rng.random() < 0.4:
-                centre = at(x + (gaps[position] - 1) * pitch / 2, (top + bottom) / 2)
-                cv2.circle(letters, centre, max(round(0.1 * tall * scale), 1), 255, -1, cv2.LINE_AA)
-            x += gaps[position] * pitch
-        character = _CHARACTERS[int(rng.integers(len(_CHARACTERS)))]
-        if isinstance(typeface, str):
-            raster = open_raster(typeface, character)
-        else:
-            raster = skeleton_raster(typeface[0], typeface[1], character)
-        natural = raster.shape[1] / RASTER_HEIGHT * tall
-        centre = at(x, (top + bottom) / 2)
-        paste(letters, raster, centre, (max(min(natural, broad), 0.2 * broad) * scale, tall * scale))
-        x += pitch
-
-
 def _small_print(
     small: NDArray[np.uint8], at: _At, wide: float, y: float, scale: float, rng: np.random.Generator
 ) -> None:
-    text = "".join(_CHARACTERS[i] for i in rng.integers(0, 26, int(rng.integers(4, 14))))
+    text = "".join(LETTERS[i] for i in rng.integers(0, 26, int(rng.integers(4, 14))))
     size = float(rng.uniform(0.4, 0.75)) * scale
     (long, tall), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_DUPLEX, size, 1)
     size *= min(1.0, 0.8 * wide * scale / max(long, 1))

@@ -31,59 +31,6 @@ _LOGGED = 100
 """Steps between lines where there is no terminal to show a bar."""
 
 
-def plate_source(open_share: float, patterns: tuple[str, ...] = ()) -> PlateSource:
-    """Plates to train on, some of them in the open typefaces of this machine.
-
-    Args:
-        open_share: how many.
-        patterns: of texts; each country's own when there are none.
-    """
-    typefaces = open_typefaces() if open_share else ()
-    return PlateSource(open_typefaces=typefaces, open_share=open_share, patterns=patterns)
-
-
-def shot_source(
-    open_share: float,
-    patterns: tuple[str, ...] = (),
-    left_out: tuple[str, ...] = (),
-    absent: float = ShotSource.absent,
-    foreign: float = ShotSource.foreign,
-) -> ShotSource:
-    """What surveillance cameras film, to train on.
-
-    Args:
-        open_share, patterns: as of `plate_source`.
-        left_out: steps of these cameras and parts of their framing that are left out.
-        absent, foreign: fractions of shots without a plate, and of plates of the world (see `ShotSource`).
-    """
-    typefaces = open_typefaces() if open_share else ()
-    return ShotSource(
-        sign_typefaces=sign_typefaces(),
-        absent=absent,
-        foreign=foreign,
-        open_typefaces=typefaces,
-        open_share=open_share,
-        patterns=patterns,
-        without=tuple(step for step in STEPS if step in left_out),
-        framed_without=tuple(part for part in CHOICES if part in left_out),
-    )
-
-
-def render(
-    folder: Path, source: PlateSource | ShotSource, seed: int, pairs: int, workers: int, record: np.dtype = RECORD
-) -> None:
-    """Renders what a pool lacks.
-
-    Raises:
-        LpsrError: the folder holds another pool.
-    """
-    size = shard_size(record)
-    with progress_bar() as bar:
-        task = bar.add_task("render", total=-(-pairs // size) * size, note="")
-        for done in render_pool(folder, source, seed, pairs, workers, record):
-            bar.update(task, completed=done)
-
-
 def rendered_pool(config: TrainConfig, folder: Path, workers: int) -> tuple[Pool, tuple[str, ...]]:
     """The pool of a run, rendered as far as it is missing, and names of the open typefaces that it was drawn with.
 
@@ -91,7 +38,11 @@ def rendered_pool(config: TrainConfig, folder: Path, workers: int) -> tuple[Pool
         LpsrError: the folder holds another pool.
     """
     record, source = _form(config)
-    render(folder, source, config.seed, config.pairs, workers, record)
+    size = shard_size(record)
+    with progress_bar() as bar:
+        task = bar.add_task("render", total=-(-config.pairs // size) * size, note="")
+        for done in render_pool(folder, source, config.seed, config.pairs, workers, record):
+            bar.update(task, completed=done)
     return Pool(folder, config.pairs, record), tuple(Path(path).name for path in source.open_typefaces)
 
 
@@ -114,11 +65,20 @@ def growing_pool(config: TrainConfig, folder: Path) -> tuple[GrowingPool, tuple[
 
 def _form(config: TrainConfig) -> tuple[np.dtype, PlateSource | ShotSource]:
     """What a run's pool holds, and of what it is made."""
-    record = SHOT_RECORD if config.shots else CROP_RECORD if config.fresh else RECORD
-    if config.shots:
-        shares = config.absent, config.foreign
-        return record, shot_source(config.open_share, config.patterns, config.left_out, *shares)
-    return record, plate_source(config.open_share, config.patterns)
+    typefaces, patterns = open_typefaces() if config.open_share else (), config.patterns
+    if not config.shots:
+        plates = PlateSource(open_typefaces=typefaces, open_share=config.open_share, patterns=patterns)
+        return CROP_RECORD if config.fresh else RECORD, plates
+    return SHOT_RECORD, ShotSource(
+        patterns=patterns,
+        open_typefaces=typefaces,
+        open_share=config.open_share,
+        sign_typefaces=sign_typefaces(),
+        absent=config.absent,
+        foreign=config.foreign,
+        without=tuple(step for step in STEPS if step in config.left_out),
+        framed_without=tuple(part for part in CHOICES if part in config.left_out),
+    )
 
 
 def train(

@@ -368,7 +368,7 @@ class Trainer:
         """
         saved = state.load(folder)
         self.lineage = [*saved["lineage"], {"config": saved["config"], "steps": saved["step"]}]
-        for name in self.task.learning:
+        for name in self.task.begun:
             if name in saved["averages"]:
                 self._begin(name, saved["averages"][name], folder)
 

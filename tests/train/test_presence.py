@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("av")
@@ -15,13 +16,16 @@ from lpsr_core.errors import UsageError  # noqa: E402
 from lpsr_core.layouts import layout_of  # noqa: E402
 from lpsr_train.cameras.lettering import draw_words, random_text  # noqa: E402
 from lpsr_train.cameras.shots import GROUP, ShotSource, Shown, draw_shots, render_shots  # noqa: E402
+from lpsr_train.cli import app  # noqa: E402
 from lpsr_train.config import PRESETS  # noqa: E402
+from lpsr_train.data import pool as pools  # noqa: E402
 from lpsr_train.data.records import PairPool  # noqa: E402
 from lpsr_train.data.samples import shot_samples  # noqa: E402
 from lpsr_train.networks.presence import EVEN, discounted  # noqa: E402
 from lpsr_train.networks.reader import Reader  # noqa: E402
 from lpsr_train.networks.readers import make_reader  # noqa: E402
 from lpsr_train.training.batches import to_batch  # noqa: E402
+from lpsr_train.training.fitting import rendered_pool  # noqa: E402
 from lpsr_train.training.trainer import Trainer  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -99,7 +103,6 @@ def test_only_the_branch_learns(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     trainer = Trainer(RUN, tmp_path / "b", CPU)
     trainer.start_from(tmp_path / "a")
-    trainer.take(tmp_path / "a", "generator", "generator")
     before = {name: {k: v.clone() for k, v in n.state_dict().items()} for name, n in trainer.networks.items()}
     told: list[dict[str, float]] = []
     trainer.run(records, lambda step: told.append(step.losses), samples=shot_samples(2, 7_000_001))
@@ -115,3 +118,16 @@ def test_other_readers_do_not_tell(tmp_path: Path) -> None:
         Trainer(replace(RUN, reader="gp_lpr"), tmp_path, CPU)
     with pytest.raises(UsageError, match="shots alone"):
         replace(RUN, shots=False).check()
+
+
+def test_a_preset_finds_the_pool_that_is_rendered_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pools, "SHARD", 4 * GROUP)  # a shot is as large as four pairs
+    made = ["render", "--preset", "presence", "--pairs", "1", "--workers", "1", "--out", str(tmp_path)]
+    done = CliRunner().invoke(app, made, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    pool, _ = rendered_pool(replace(PRESETS["presence"], pairs=1), tmp_path, 1)
+    shown = set(pool.take(np.arange(GROUP))["plate"].tolist())
+    assert shown == {Shown.NOTHING, Shown.PLATE, Shown.FOREIGN}
+    other = CliRunner().invoke(app, [*made, "--foreign", "0.7"])
+    assert other.exit_code == 1
+    assert "another source" in str(other.exception)

@@ -26,6 +26,7 @@ class Diffusion:
         self.generator = Sr3(sr3_config(config.generator), config.sampling_steps)
         self.networks: dict[str, nn.Module] = {"generator": self.generator}
         self.learning: tuple[str, ...] = ("generator",)
+        self.begun: tuple[str, ...] = self.learning
         self.carried: dict[str, Tensor] = {}
 
     def train_step(self, batch: Batch, moment: Moment) -> dict[str, float]:

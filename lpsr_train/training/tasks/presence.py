@@ -38,6 +38,7 @@ class TellingPresence:
         generator = Generator(generator_config(config.generator, config.archmod))
         self.networks: dict[str, nn.Module] = {"generator": generator.eval().requires_grad_(False), "reader": reader}
         self.learning: tuple[str, ...] = ("reader",)
+        self.begun: tuple[str, ...] = ("generator", "reader")
         self.carried: dict[str, Tensor] = {}
 
     def train_step(self, batch: Batch, moment: Moment) -> dict[str, float]:

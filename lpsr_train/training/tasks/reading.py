@@ -34,6 +34,7 @@ class Reading:
             generator = Generator(generator_config(config.shown_generator, config.shown_archmod))
             self.networks["shown"] = generator.eval().requires_grad_(False)
         self.learning: tuple[str, ...] = ("reader",)
+        self.begun: tuple[str, ...] = self.learning
         self.carried: dict[str, Tensor] = {}
 
     def train_step(self, batch: Batch, moment: Moment) -> dict[str, float]:

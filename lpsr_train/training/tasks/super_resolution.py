@@ -54,6 +54,7 @@ class SuperResolution:
             self.networks["auxiliary"] = make_reader(config.auxiliary_reader).eval().requires_grad_(False)
         fixed = config.guide == "fixed"
         self.learning: tuple[str, ...] = ("generator",) if fixed else ("generator", "reader")
+        self.begun: tuple[str, ...] = self.learning
         self.carried = {"weights": torch.ones(36)}
 
     def train_step(self, batch: Batch, moment: Moment) -> dict[str, float]:

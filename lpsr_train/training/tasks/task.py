@@ -45,11 +45,13 @@ class Task(Protocol):
     Attributes:
         networks: all that a checkpoint holds, by name; `reader` and `generator` are exported.
         learning: names of those that are trained.
+        begun: names of those that begin with the weights of an earlier run, where there is one.
         carried: tensors that a checkpoint holds beside the weights.
     """
 
     networks: dict[str, nn.Module]
     learning: tuple[str, ...]
+    begun: tuple[str, ...]
     carried: dict[str, Tensor]
 
     def train_step(self, batch: Batch, moment: Moment) -> dict[str, float]:
