@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-NETWORK_TESTS := tests/train tests/export
+MAKING_TESTS := tests/train tests/export tests/native tests/bench
 ALONE := tests/run/test_openvino.py
 
-.PHONY: run test checks lint types unit unit-networks unit-runtime docs wheel gpu clean
+.PHONY: run test checks lint types unit unit-making unit-runtime docs wheel gpu clean
 
 run: $(VENV)/.run
 	$(BIN)/lpsr-run --video examples/gate.mp4 --out runs/gate
@@ -28,14 +28,14 @@ types:
 # Two halves of about the same length side by side, each with one thread for PyTorch. OpenVINO's libraries have a
 # process of their own: beside those of other runtimes they crashed it.
 unit:
-	$(MAKE) --jobs 2 --keep-going unit-networks unit-runtime
+	$(MAKE) --jobs 2 --keep-going unit-making unit-runtime
 
-unit-networks:
-	OMP_NUM_THREADS=1 $(BIN)/pytest $(NETWORK_TESTS)
+unit-making:
+	OMP_NUM_THREADS=1 $(BIN)/pytest $(MAKING_TESTS)
 	OMP_NUM_THREADS=1 $(BIN)/pytest $(ALONE)
 
 unit-runtime:
-	OMP_NUM_THREADS=1 $(BIN)/pytest $(addprefix --ignore=,$(NETWORK_TESTS) $(ALONE))
+	OMP_NUM_THREADS=1 $(BIN)/pytest $(addprefix --ignore=,$(MAKING_TESTS) $(ALONE))
 
 # The documentation as a site in build/site; a broken link or a stale command reference fails.
 docs: $(VENV)/.test
