@@ -179,9 +179,8 @@ def plate_score(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEF
     """Return a score, 0..1, of whether a picture shows a readable plate of the layouts.
 
     The probability that the reader gives to all texts of the layouts together, times how much it tells of the
-    characters: the mean probability of each position's best character over `TELLING`, at most 1. It is near 1 for
-    plates. Where a picture shows none, the reader spreads its mass over all classes, or over the letters and digits
-    that a plate would have there.
+    characters (see `knowledge`) over `TELLING`, at most 1. It is near 1 for plates. Where a picture shows none, the
+    reader spreads its mass over all classes, or over the letters and digits that a plate would have there.
 
     Args:
         log_probs: float[7, 36], of one look, or the mean of several.
@@ -191,8 +190,13 @@ def plate_score(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEF
         ValueError: the array has another shape or holds NaN.
     """
     mass = min(exp(log_mass(log_probs, layouts)), 1.0)
-    best = float(np.exp(_scores(log_probs).max(axis=-1)).mean())
-    return mass * min(best / TELLING, 1.0)
+    return mass * min(knowledge(log_probs) / TELLING, 1.0)
+
+
+def knowledge(log_probs: NDArray[np.floating]) -> float:
+    """Return the mean probability of each position's best character, of float[7, 36]: 1/36 of a reader that knows
+    nothing, which is also what it says where it sees no plate."""
+    return float(np.exp(_scores(log_probs).max(axis=-1)).mean())
 
 
 def log_softmax(scores: NDArray[np.floating]) -> NDArray[np.float32]:

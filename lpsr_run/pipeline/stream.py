@@ -32,6 +32,10 @@ SMALLEST = (8, 4)
 """Width and height in pixels below which a crop cannot hold seven characters."""
 
 
+_NOTHING = 0.08
+"""Knowledge (see `decode.knowledge`) below which there is no plate, however sure the locator is."""
+
+
 @dataclass(frozen=True)
 class Acceptance:
     """Which tracks become reads.
@@ -60,7 +64,7 @@ class Acceptance:
             alone: whether its frames stand alone, so that a plate need not come back.
         """
         confidence = read.reading.confidence
-        if read.plate < self.min_plate * (1 - read.assured):
+        if read.plate < self.min_plate * (1 - read.assured) or (self.min_plate and read.knowledge < _NOTHING):
             return f"it shows no plate that can be read (score {read.plate:.2f}, --min-plate {self.min_plate:g})"
         if confidence < self.min_confidence:
             return f"its confidence {confidence:.2f} is below {self.min_confidence:g} (--min-confidence)"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.alphabet import CLASSES, PLATE_LENGTH, encode
-from lpsr_core.decode import Alternative, Reading, alternatives, decode, plate_score
+from lpsr_core.decode import Alternative, Reading, alternatives, decode, knowledge, plate_score
 from lpsr_core.geometry import Box, Image, Quad
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
 from lpsr_run.history import FrameSaid, History, tempered
@@ -73,6 +73,7 @@ class FusedRead:
         history: what each frame said, where it is kept; None elsewhere.
         log_probs: what was decoded, float[7, 36]; None where nobody kept it.
         assured: how sure the locator was of it, the mean of the frames (see `Location`).
+        knowledge: how much the reader knows of its characters, of the frames' mean (see `decode.knowledge`).
     """
 
     track: int
@@ -87,6 +88,7 @@ class FusedRead:
     history: History | None = None
     log_probs: NDArray[np.floating] | None = None
     assured: float = 0.0
+    knowledge: float = 1.0
 
 
 def _drop_narrowest(history: list[FrameSaid]) -> None:
@@ -312,7 +314,7 @@ class Track:
         own = whole.best.get(reading.text)
         if own is None:
             own = max(whole.best.values(), key=lambda entry: _likelihood(entry[1], reading.text))
-        said = tempered(whole.log_probs, whole.frames, self._power)
+        said, mean = tempered(whole.log_probs, whole.frames, self._power), whole.log_probs / whole.frames
         return FusedRead(
             self.number,
             reading,
@@ -322,10 +324,11 @@ class Track:
             whole.first,
             self.last,
             alternatives(said, self._layouts),
-            plate_score(whole.log_probs / whole.frames, self._layouts),
+            plate_score(mean, self._layouts),
             self._told_history(whole),
             said,
             whole.assured / whole.frames,
+            knowledge(mean),
         )
 
     def _told_history(self, whole: _Totals) -> History | None:

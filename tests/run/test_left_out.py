@@ -94,6 +94,16 @@ def test_what_the_locator_is_sure_of_needs_no_plate_score(
     assert all(event.read.plate < 0.01 for event in reads)
 
 
+@pytest.mark.parametrize(("sure", "min_plate", "kept"), [(0.05, 0.5, 0), (0.05, 0.0, 1), (0.2, 0.5, 1)])
+def test_where_the_reader_knows_nothing_a_sure_locator_is_wrong(
+    sure: float, min_plate: float, kept: int, monkeypatch: pytest.MonkeyPatch, models: Path
+) -> None:
+    monkeypatch.setattr(OnePlace, "locate", lambda self, image: [replace(LOCATION, assured=1.0)])
+    reader = reads_as("ABC1D23", sure, monkeypatch, models)
+    stream = PlateStream(OnePlace(), reader, acceptance=Acceptance(0.0, min_plate=min_plate))
+    assert len(list(stream.reads([Frame("a.png", 0, 0.0, PICTURE, still=True)]))) == kept
+
+
 def live(count: int, interval: float = 200.0) -> list[Frame]:
     return [Frame("camera", n, interval * n, PICTURE, still=False, taken=1.0 + n) for n in range(count)]
 

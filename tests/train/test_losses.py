@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch", reason="losses need PyTorch (the train extr
 from lpsr_core.alphabet import encode  # noqa: E402
 from lpsr_train.training.losses import (  # noqa: E402
     LcoflConfig,
+    LossTerms,
     character_weights,
     classification_loss,
     dissimilarity_loss,
@@ -64,6 +65,11 @@ def test_ssim_of_equal_and_of_opposite_pictures() -> None:
     assert float(ssim(picture, picture)) == pytest.approx(1, abs=1e-4)
     assert float(dissimilarity_loss(picture, picture)) == pytest.approx(0, abs=1e-4)
     assert 0.5 < float(dissimilarity_loss(picture, 1 - picture)) <= 1
+
+
+def test_a_guide_that_is_not_heard_yet_leaves_the_pictures_terms() -> None:
+    terms = LossTerms(*(torch.tensor(value) for value in (1.0, 2.0, 4.0, 8.0)))
+    assert [float(terms.total(guide)) for guide in (0.0, 0.5, 1.0)] == [12.0, 13.5, 15.0]
 
 
 def test_confused_pairs_gain_alpha() -> None:

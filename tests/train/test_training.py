@@ -64,7 +64,17 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(pool: Pool, tmp_path: Path)
     assert second.step == 3
     second.run(pool)
     assert np.abs(weights(second) - weights(whole)).max() < 1e-6
-    assert np.abs(weights(second) - weights(Trainer(SMALL, tmp_path, CPU))).max() > 1e-4, "it has learned something"
+    begun = Trainer(SMALL, tmp_path, CPU)
+    assert np.abs(weights(second) - weights(begun)).max() > 1e-4, "it has learned something"
+    for name, average in second.averages.items():
+        followed = list(average.network.parameters())
+        others = whole.averages[name].network, begun.networks[name], second.networks[name]
+        same, first, last = (
+            max(float((a - b).detach().abs().max()) for a, b in zip(followed, network.parameters(), strict=True))
+            for network in others
+        )
+        assert same < 1e-6
+        assert min(first, last) > 1e-6, "the average has left the beginning, and is not the end"
     for name in ("checkpoint.pt", "curves.png", "samples.png"):
         assert (folder / name).stat().st_size > 1000
 
