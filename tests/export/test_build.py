@@ -15,6 +15,7 @@ from lpsr_core.cards import ModelCard, Precision, load_verified
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_export import build as builds
 from lpsr_export.build import BuildConfig, build, trained_patterns
+from lpsr_export.checks.compare import Agreement
 from lpsr_export.checks.gate import Gate
 from lpsr_export.graph.graphs import load_graph
 from lpsr_run.engines.onnx_engine import OnnxRuntimeEngine
@@ -113,6 +114,20 @@ def test_crops_follow_the_layouts_that_the_model_was_trained_on(exported: Path) 
     argentine = replace(card, made_by={"training": {"layouts": "LLDDDLL,LLLDDD?"}})
     assert trained_patterns(argentine) == ("LLDDDLL", "LLLDDD?")
     assert trained_patterns(replace(card, made_by={})) == ()
+
+
+@pytest.mark.parametrize(
+    ("agreement", "passes"),
+    [
+        (Agreement(100, 0.98, 35.0, 0.5, (0.905, 0.91)), True),
+        (Agreement(100, 0.97, 99.0, 0.0, (0.91, 0.91)), False),
+        (Agreement(100, 1.00, 34.9, 0.5, None), False),
+        (Agreement(100, 1.00, None, 0.5, (0.89, 0.91)), False),
+        (Agreement(100, 1.00, None, 0.5, None), True),
+    ],
+)
+def test_a_gate_asks_for_the_pictures_the_strings_and_the_rate(agreement: Agreement, passes: bool) -> None:
+    assert Gate(35.0, 0.98).passes(agreement) == passes
 
 
 def test_a_graph_that_misses_its_gate_is_not_left_behind(

@@ -50,6 +50,13 @@ def test_the_fit_finds_what_was_done_to_the_probabilities(sharpened: float) -> N
     assert after.right == before.right, "no text changes"
 
 
+def test_a_tracks_sum_is_divided_by_a_power_of_its_frames() -> None:
+    tracks = honest(3, frames=4)
+    once = tracks.log_probs[:, 0] / 2
+    for power, times in ((0.0, 4.0), (0.5, 2.0), (1.0, 1.0)):
+        assert np.allclose(tracks.fused(4, Calibration(2.0, power)), times * once)
+
+
 def test_narrow_crops_have_a_temperature_of_their_own() -> None:
     wide, narrow = honest(300, seed=2), honest(300, seed=3)
     mixed = Tracks(

@@ -103,6 +103,8 @@ def test_only_the_branch_learns(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     trainer = Trainer(RUN, tmp_path / "b", CPU)
     trainer.start_from(tmp_path / "a")
+    taken = first.averages["generator"].network.state_dict()
+    assert all(torch.equal(value, taken[key]) for key, value in trainer.networks["generator"].state_dict().items())
     before = {name: {k: v.clone() for k, v in n.state_dict().items()} for name, n in trainer.networks.items()}
     told: list[dict[str, float]] = []
     trainer.run(records, lambda step: told.append(step.losses), samples=shot_samples(2, 7_000_001))
