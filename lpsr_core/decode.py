@@ -17,6 +17,10 @@ from lpsr_core.settings import MIN_PLATE as MIN_PLATE
 
 TELLING = 0.6
 """Mean probability of the best characters from which on a plate score is the layouts' mass alone."""
+NOTHING = 0.08
+"""Knowledge (see `knowledge`) below which a reader sees no plate."""
+_LEAST_TELLING = 2 / 3
+"""Share of the looks at a crop that count at least (see `together`)."""
 UNKNOWN = "?"
 """Stands for a character that is not certain."""
 
@@ -190,13 +194,33 @@ def plate_score(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEF
         ValueError: the array has another shape or holds NaN.
     """
     mass = min(exp(log_mass(log_probs, layouts)), 1.0)
-    return mass * min(knowledge(log_probs) / TELLING, 1.0)
+    return mass * min(float(knowledge(log_probs)) / TELLING, 1.0)
 
 
-def knowledge(log_probs: NDArray[np.floating]) -> float:
-    """Return the mean probability of each position's best character, of float[7, 36]: 1/36 of a reader that knows
-    nothing, which is also what it says where it sees no plate."""
-    return float(np.exp(_scores(log_probs).max(axis=-1)).mean())
+def knowledge(log_probs: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the mean probability of each position's best character: float[..., 7, 36] -> float64[...].
+
+    It is 1/36 of a reader that knows nothing, which is also what a reader says where it sees no plate.
+    """
+    values = np.asarray(log_probs, np.float64)
+    return np.asarray(np.exp(values.max(axis=-1) - _logsumexp(values)[..., 0]).mean(axis=-1))
+
+
+def together(looks: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return what several looks at one crop say together, the mean of their log-probabilities.
+
+    Looks that see nothing abstain, unless they are more than a third: a plate may be lost where a narrower view cuts
+    into it, and the others should not be doubted for it.
+
+    Args:
+        looks: float[V, ..., 7, 36], of V views.
+
+    Returns:
+        float64[..., 7, 36], whose rows need not be normalised.
+    """
+    values = np.asarray(looks, np.float64)
+    telling = (knowledge(values) >= NOTHING).sum(axis=0)
+    return np.asarray(values.sum(axis=0) / np.maximum(telling, _LEAST_TELLING * len(values))[..., None, None])
 
 
 def log_softmax(scores: NDArray[np.floating]) -> NDArray[np.float32]:

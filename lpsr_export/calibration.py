@@ -18,7 +18,7 @@ from scipy.optimize import minimize_scalar
 
 from lpsr_core.alphabet import encode
 from lpsr_core.cards import Calibration, graph_name, load_verified
-from lpsr_core.decode import confidences, decode, log_mass, log_softmax
+from lpsr_core.decode import confidences, decode, log_mass, log_softmax, together
 from lpsr_core.errors import UsageError
 from lpsr_core.geometry import DIRECT_WIDTH, Image, plate_width, to_tensor
 from lpsr_core.reliability import Reliability
@@ -39,7 +39,7 @@ class Tracks:
     Attributes:
         log_probs: float64[N, frames, 7, 36], as the reader gives them at the first look.
         texts: of the plates.
-        further: the same, as the mean of all views, which counts where the first look is not sure; None where there are
+        further: the same, of all views together, which counts where the first look is not sure; None where there are
             no further views.
         widths: float64[N], `plate_width` of the crops; as if all were wide when None.
     """
@@ -88,7 +88,7 @@ def read_tracks(models: Path, name: str, plates: int, seed: int, report: Report 
     read = GraphSession(models / graph_name(name, "reader"), "reader")
     source = ShotSource(absent=0.0)
     found: list[NDArray[np.float32]] = []
-    further: list[NDArray[np.float32]] = []
+    further: list[NDArray[np.float64]] = []
     texts: list[str] = []
     widths: list[float] = []
     every = (shot for group in itertools.count() for shot in render_shots(source, seed, group, frames=FRAMES))
@@ -97,7 +97,7 @@ def read_tracks(models: Path, name: str, plates: int, seed: int, report: Report 
         first = first_view("auto", shot.crop)
         looks = [_look(shot.frames, view, generate, read) for view in (first, *further_views("auto", first))]
         found.append(looks[0])
-        further.append(np.mean(looks, axis=0))
+        further.append(together(np.stack(looks)))
         texts.append(shot.text)
         widths.append(plate_width(shot.crop))
     arrays = (np.array(values, np.float64) for values in (found, further))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lpsr_core.alphabet import CLASSES, PLATE_LENGTH
 from lpsr_core.cards import Calibration
 from lpsr_core.contracts import direct_size
-from lpsr_core.decode import confidences, log_softmax
+from lpsr_core.decode import confidences, log_softmax, together
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import HR_SIZE, LR_SIZE, Image, plate_width, to_images, to_tensor
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
@@ -29,7 +29,8 @@ class PlateBatch:
     """What the networks said about N crops, in the crops' order.
 
     Attributes:
-        log_probs: float32[N, 7, 36], natural logarithms; where a crop was read in several views, of their mean.
+        log_probs: float32[N, 7, 36], natural logarithms; where a crop was read in several views, what they
+            say together (see `decode.together`).
         inputs: what the first network saw at the first look: uint8[16, 48, 3] or, directly, uint8[64, 192, 3]
             (uint8[32, 96, 3] where the reader takes no more).
         super_resolved: bool[N], whether the generator served any view of the crop.
@@ -119,11 +120,11 @@ class PlateReader:
         again = [(index, view) for index, views in further.items() for view in views]
         if again:
             more = self._look([(crops[index], view) for index, view in again])
-            total = log_probs.astype(np.float64)
-            others = [index for index, _ in again]
-            np.add.at(total, others, self._calibrated(more.log_probs, [crops[index] for index in others]))
-            for index, views in further.items():
-                log_probs[index] = log_softmax(total[index] / ((1 + len(views)) * self._calibration.views))
+            others = np.array([index for index, _ in again])
+            said = self._calibrated(more.log_probs, [crops[index] for index in others])
+            for index in further:
+                looks = np.concatenate([log_probs[[index]], said[others == index]])
+                log_probs[index] = log_softmax(together(looks) / self._calibration.views)
             for (index, view), picture in zip(again, more.pictures, strict=True):
                 if view == View(super_resolved=True):
                     pictures[index] = picture

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
-from lpsr_core.decode import MIN_PLATE, Reading
+from lpsr_core.decode import MIN_PLATE, NOTHING, Reading
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image, rectify
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
@@ -30,10 +30,6 @@ MARGIN = 0.03
 """Surroundings that a crop keeps, as a share of the plate's width and height on every side."""
 SMALLEST = (8, 4)
 """Width and height in pixels below which a crop cannot hold seven characters."""
-
-
-_NOTHING = 0.08
-"""Knowledge (see `decode.knowledge`) below which there is no plate, however sure the locator is."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,7 @@ class Acceptance:
             alone: whether its frames stand alone, so that a plate need not come back.
         """
         confidence = read.reading.confidence
-        if read.plate < self.min_plate * (1 - read.assured) or (self.min_plate and read.knowledge < _NOTHING):
+        if read.plate < self.min_plate * (1 - read.assured) or (self.min_plate and read.knowledge < NOTHING):
             return f"it shows no plate that can be read (score {read.plate:.2f}, --min-plate {self.min_plate:g})"
         if confidence < self.min_confidence:
             return f"its confidence {confidence:.2f} is below {self.min_confidence:g} (--min-confidence)"

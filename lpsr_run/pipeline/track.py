@@ -328,7 +328,7 @@ class Track:
             self._told_history(whole),
             said,
             whole.assured / whole.frames,
-            knowledge(mean),
+            float(knowledge(mean)),
         )
 
     def _told_history(self, whole: _Totals) -> History | None:

@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lpsr_core.alphabet import ALPHABET, CLASSES, IS_DIGIT, PLATE_LENGTH, decode_indices, encode
-from lpsr_core.decode import MIN_PLATE, alternatives, confidences, decode, log_mass, log_softmax, plate_score
+from lpsr_core.decode import (
+    MIN_PLATE,
+    alternatives,
+    confidences,
+    decode,
+    knowledge,
+    log_mass,
+    log_softmax,
+    plate_score,
+    together,
+)
 from lpsr_core.layouts import BRAZILIAN, DEFAULT_LAYOUTS, KNOWN_LAYOUTS, MERCOSUR, Layout, layout_of
 
 
@@ -113,6 +123,22 @@ def test_layout_of(text: str, name: str) -> None:
     assert layout is not None
     assert layout.name == name
     assert layout_of("1234567", DEFAULT_LAYOUTS) is None
+
+
+def test_looks_that_see_nothing_abstain_unless_they_are_many() -> None:
+    rng = np.random.default_rng(8)
+    told = np.log(rng.dirichlet(np.full(36, 0.1), (3, 7)) + 1e-9)
+    told -= np.logaddexp.reduce(told, axis=-1, keepdims=True)
+    flat = np.full((1, 7, 36), -np.log(36))
+    assert float(knowledge(flat[0])) == pytest.approx(1 / 36)
+    assert (knowledge(told) > 0.3).all()
+    whole, most = together(told), together(np.concatenate([told[:2], flat]))
+    assert np.allclose(whole, told.mean(axis=0))
+    assert np.allclose(most, (told[:2].sum(axis=0) + flat[0]) / 2), "one of three abstains"
+    few = together(np.concatenate([told[:1], flat, flat]))
+    assert np.allclose(few, (told[0] + 2 * flat[0]) / 2), "a third at most"
+    frames = np.stack([np.concatenate([told[:2], flat]), told], axis=1)
+    assert np.allclose(together(frames), np.stack([most, whole])), "each frame for itself"
 
 
 def test_alternatives_are_the_likeliest_texts_of_all() -> None:
