@@ -82,23 +82,30 @@ def test_frames_that_come_seldom_are_enough_alone(monkeypatch: pytest.MonkeyPatc
     assert (found(2000.0), found(1000.0), found(500.0), found(40.0)) == (1, 1, 0, 0)
 
 
-@pytest.mark.parametrize(("assured", "kept"), [(0.0, 0), (0.5, 0), (1.0, 1)])
-def test_what_the_locator_is_sure_of_needs_no_plate_score(
-    assured: float, kept: int, monkeypatch: pytest.MonkeyPatch, models: Path
+@pytest.mark.parametrize(
+    ("assured", "sure", "kept"), [(0.0, 0.9, 0), (0.5, 0.9, 1), (0.5, 0.1, 0), (1.0, 0.9, 1), (1.0, 0.1, 1)]
+)
+def test_what_the_locator_vouches_for_needs_no_plate_score(
+    assured: float, sure: float, kept: int, monkeypatch: pytest.MonkeyPatch, models: Path
 ) -> None:
     """The reader knows the characters of few countries, the locator the plates of many."""
     monkeypatch.setattr(OnePlace, "locate", lambda self, image: [replace(LOCATION, assured=assured)])
-    stream = PlateStream(OnePlace(), reads_as("1234567", 0.9, monkeypatch, models), acceptance=Acceptance(0.0))
+    stream = PlateStream(OnePlace(), reads_as("1234567", sure, monkeypatch, models), acceptance=Acceptance(0.0))
     reads = list(stream.reads([Frame("a.png", 0, 0.0, PICTURE, still=True)]))
     assert len(reads) == kept
     assert all(event.read.plate < 0.01 for event in reads)
 
 
-@pytest.mark.parametrize(("sure", "min_plate", "kept"), [(0.05, 0.5, 0), (0.05, 0.0, 1), (0.2, 0.5, 1)])
+@pytest.mark.parametrize(
+    ("sure", "width", "min_plate", "kept"),
+    [(0.05, 60, 0.5, 0), (0.05, 60, 0.0, 1), (0.2, 60, 0.5, 1), (0.05, 36, 0.5, 1)],
+)
 def test_where_the_reader_knows_nothing_a_sure_locator_is_wrong(
-    sure: float, min_plate: float, kept: int, monkeypatch: pytest.MonkeyPatch, models: Path
+    sure: float, width: int, min_plate: float, kept: int, monkeypatch: pytest.MonkeyPatch, models: Path
 ) -> None:
-    monkeypatch.setattr(OnePlace, "locate", lambda self, image: [replace(LOCATION, assured=1.0)])
+    """But of plates that are too narrow to be read."""
+    place = Location(Quad.from_box(Box(20, 20, width, width / 3)), 0.9, assured=1.0)
+    monkeypatch.setattr(OnePlace, "locate", lambda self, image: [place])
     reader = reads_as("ABC1D23", sure, monkeypatch, models)
     stream = PlateStream(OnePlace(), reader, acceptance=Acceptance(0.0, min_plate=min_plate))
     assert len(list(stream.reads([Frame("a.png", 0, 0.0, PICTURE, still=True)]))) == kept
