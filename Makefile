@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-MAKING_TESTS := tests/train tests/export tests/native tests/bench
+MAKING_TESTS := tests/train tests/export tests/bench
 ALONE := tests/run/test_openvino.py
 
 .PHONY: run test checks lint types unit unit-making unit-runtime docs wheel gpu clean
