@@ -17,8 +17,8 @@ from lpsr_core.settings import MIN_PLATE as MIN_PLATE
 
 TELLING = 0.6
 """Mean probability of the best characters from which on a plate score is the layouts' mass alone."""
-NOTHING = 0.08
-"""Knowledge (see `knowledge`) below which a reader sees no plate."""
+_NOTHING = 0.08
+"""Knowledge (see `knowledge`) below which one of several looks at a crop sees nothing and may abstain."""
 _LEAST_TELLING = 2 / 3
 """Share of the looks at a crop that count at least (see `together`)."""
 UNKNOWN = "?"
@@ -219,7 +219,7 @@ def together(looks: NDArray[np.floating]) -> NDArray[np.float64]:
         float64[..., 7, 36], whose rows need not be normalised.
     """
     values = np.asarray(looks, np.float64)
-    telling = (knowledge(values) >= NOTHING).sum(axis=0)
+    telling = (knowledge(values) >= _NOTHING).sum(axis=0)
     return np.asarray(values.sum(axis=0) / np.maximum(telling, _LEAST_TELLING * len(values))[..., None, None])
 
 

@@ -120,10 +120,10 @@ class PlateReader:
         again = [(index, view) for index, views in further.items() for view in views]
         if again:
             more = self._look([(crops[index], view) for index, view in again])
-            others = np.array([index for index, _ in again])
-            said = self._calibrated(more.log_probs, [crops[index] for index in others])
-            for index in further:
-                looks = np.concatenate([log_probs[[index]], said[others == index]])
+            said = self._calibrated(more.log_probs, [crops[index] for index, _ in again])
+            ends = np.cumsum([len(views) for views in further.values()])
+            for index, others in zip(further, np.split(said, ends[:-1]), strict=True):
+                looks = np.concatenate([log_probs[[index]], others])
                 log_probs[index] = log_softmax(together(looks) / self._calibration.views)
             for (index, view), picture in zip(again, more.pictures, strict=True):
                 if view == View(super_resolved=True):

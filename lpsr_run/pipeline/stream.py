@@ -30,8 +30,6 @@ MARGIN = 0.03
 """Surroundings that a crop keeps, as a share of the plate's width and height on every side."""
 SMALLEST = (8, 4)
 """Width and height in pixels below which a crop cannot hold seven characters."""
-
-
 _BLANK = 0.035
 """Knowledge (see `decode.knowledge`; 1/36 is none) below which there is no plate, however sure the locator is."""
 _LEGIBLE = 40.0

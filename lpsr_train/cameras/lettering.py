@@ -16,10 +16,10 @@ from lpsr_core.alphabet import ALPHABET, DIGITS, PLATE_LENGTH
 from lpsr_train.plates.typefaces import PENS, RASTER_HEIGHT, Typeface, line_raster, paste, skeleton_raster
 from lpsr_train.scenes.surroundings import FONTS, LETTERS, Picture, put_text, random_colour
 
-_LETTERS = tuple(n for n in range(1, 15) if n != PLATE_LENGTH)
-"""How many a text of letters at random may have."""
-_MIXED = tuple(n for n in range(1, 15) if not 5 <= n <= 8)
-"""Characters that a text of letters and digits may have: as many as others make it a plate of some country."""
+_COUNTS = tuple(n for n in range(1, 15) if n != PLATE_LENGTH)
+"""Characters that a text of letters at random may have."""
+_MIXED_COUNTS = tuple(n for n in _COUNTS if not 5 <= n <= 8)
+"""Characters that one of letters and digits may have: with 5 to 8 it may be a plate of some country."""
 _CONSONANTS, _VOWELS, _ENDS = "BCDFGHJKLMNPRSTVXZ", "AAEEIOOU", "LMNRSXZ"
 _CLEAR = 0.25
 """Least difference between the mean levels of most texts' ink and their ground."""
@@ -56,7 +56,7 @@ def random_text(rng: np.random.Generator) -> str:
         return _number(rng)
     if kind < 0.6:
         return f"{_cased(_word(rng), rng)} {_number(rng) if rng.random() < 0.5 else _cased(_word(rng), rng)}"
-    signs, counts = (ALPHABET, _MIXED) if kind < 0.75 else (LETTERS, _LETTERS)
+    signs, counts = (ALPHABET, _MIXED_COUNTS) if kind < 0.75 else (LETTERS, _COUNTS)
     return "".join(signs[i] for i in rng.integers(0, len(signs), int(rng.choice(counts))))
 
 

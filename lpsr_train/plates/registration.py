@@ -67,9 +67,8 @@ def random_row(ratio: float, row: int | None, rng: np.random.Generator) -> str:
         forms = (_UPPER, _LOWER)[row] if row is not None else _LONG if ratio > 3.3 else _SHORT
         form = str(rng.choice(forms))
     else:
-        two = 2, 5
-        low, high = two if row is not None else (6, 9) if ratio > 4 else (5, 9) if ratio > 2.3 else (4, 8)
-        form = "A" * int(rng.integers(low, high))
+        span = (2, 5) if row is not None else (6, 9) if ratio > 4 else (5, 9) if ratio > 2.3 else (4, 8)
+        form = "A" * int(rng.integers(*span))
         for _ in range(int(rng.integers(0, 3)) if len(form) > 3 else 0):
             place = int(rng.integers(1, len(form)))
             if form[place - 1] == form[place] == "A":

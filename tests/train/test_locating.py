@@ -317,19 +317,7 @@ def test_the_command_trains_and_the_graph_is_exported(tmp_path: Path, monkeypatc
     sizes = {}
     for store in ("float32", "float16"):
         out = tmp_path / store
-        made = [
-            "locator",
-            "--weights",
-            str(run),
-            "--out",
-            str(out),
-            "--name",
-            "lite",
-            "--scenes",
-            "2",
-            "--store",
-            store,
-        ]
+        made = ["locator", "--weights", str(run), "--out", str(out), "--name", "lite", "--scenes", "2"]
         done = CliRunner().invoke(export, [*made, "--store", store], catch_exceptions=False)
         assert done.exit_code == 0, done.output
         card = json.loads((out / "lite-locator.json").read_text())
