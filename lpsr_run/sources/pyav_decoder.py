@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,9 @@ from lpsr_run.sources.unreachable import reason
 _NAN = float("nan")
 _BOUNDS = {"max_pixels": str(FRAME_PIXELS)}
 """FFmpeg refuses larger frames before they take memory, also where it looks what a stream holds."""
+_AT_ONCE = {"fpsprobesize": "0"}
+"""Frames of a live stream have the times at which they come; to wait for twenty of them, by which FFmpeg would tell
+their rate, takes ten seconds of a camera that sends two a second."""
 _PATIENT = {"reconnect": "1", "reconnect_on_network_error": "1", "reconnect_delay_max": "15"}
 """A file whose server breaks off is asked for from there on."""
 _UNDECODED = 4.0
@@ -82,7 +85,8 @@ class PyAvDecoder:
         if limits is not None:
             settings["timeout"] = (limits.opening, limits.silence)
         try:
-            self._container: Any = av.open(address, options=_settings(address, limits), **settings)
+            first = _AT_ONCE if limits is not None else {}
+            self._container: Any = av.open(address, options=_settings(address, limits, first), **settings)
             if limits is not None and self.recorded:
                 # Its server may break off for a while; of a camera that is at once told, and waited for elsewhere.
                 self._container.close()
@@ -277,9 +281,7 @@ class PyAvDecoder:
         return np.ascontiguousarray(np.rot90(image, turns))
 
 
-def _settings(
-    address: str, limits: NetworkLimits | None, more: Mapping[str, str] = MappingProxyType({})
-) -> dict[str, str]:
+def _settings(address: str, limits: NetworkLimits | None, more: Mapping[str, str]) -> dict[str, str]:
     """FFmpeg's own options."""
     settings = dict(_BOUNDS)
     scheme = address.partition(":")[0].lower()

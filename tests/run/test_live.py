@@ -139,20 +139,29 @@ def test_delays_grow_have_a_limit_and_differ() -> None:
 
 @both
 def test_a_silent_connection_is_dropped_and_a_slow_one_is_not(kind: Kind) -> None:
-    pauses = itertools.chain([0.02, 0.02, 30.0], itertools.repeat(0.02))
+    pauses = itertools.chain([0.02] * 5, [30.0], itertools.repeat(0.02))
+    over = threading.Event()
 
     def stuttering(number: int) -> np.ndarray:
-        time.sleep(next(pauses))
+        over.wait(next(pauses))
         return grey(number)
 
     with kind(stuttering, pause=0.0) as camera:
         frames = take(LiveSource(camera.url, retry=Retry(first=0.05, longest=0.1, silence=1.0)), 6)
         assert camera.connections == 2
+        over.set()
     assert [frame.index for frame in frames] == list(range(6))
     with kind(grey, pause=0.5) as camera:  # two frames a second, and a tenth of that is silence
         source = LiveSource(camera.url, retry=Retry(first=0.05, silence=0.8))
         assert len(take(source, 5)) == 5
         assert camera.connections == 1
+
+
+@both
+def test_a_camera_of_few_frames_is_read_from_the_first_on(kind: Kind) -> None:
+    with kind(grey, pause=0.2) as camera:
+        take(LiveSource(camera.url, retry=QUICK), 1)
+        assert camera.sent <= 4, "no rate is estimated first"
 
 
 @both
