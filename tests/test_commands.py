@@ -93,10 +93,14 @@ def test_help_starts_at_once_and_without_torch(tmp_path: Path) -> None:
 
 def test_the_benchmark_writes_its_figures(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason="the released graphs run in ONNX Runtime")
-    done = command("lpsr-bench", "--quick", "--out", "bench.json", cwd=tmp_path)
+    suites = ("--suite", "reference", "--suite", "latency")  # the others are tested with smaller networks
+    done = command("lpsr-bench", "--quick", *suites, "--out", "bench.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     figures = json.loads((tmp_path / "bench.json").read_text())
     assert figures["schema"] >= 1
+    assert figures["complete"]
+    assert set(figures["suites"]) == {"reference", "latency"}
+    assert figures["models"]["reader"]["name"] == "lite fp32"
 
 
 def test_half_precision_graphs_are_built_and_run(tmp_path: Path) -> None:

@@ -37,11 +37,15 @@ def modules() -> dict[str, Path]:
 
 def imports() -> Graph:
     """Return what every module imports of the distribution, at any depth of its code."""
-    return {name: set(_imported(name)) - {name} for name in modules()}
+    return {name: {*_imported(name)} - {name} for name in modules()}
 
 
-def _imported(module: str) -> Iterator[str]:
-    path = modules()[module]
+@cache
+def _imported(module: str) -> frozenset[str]:
+    return frozenset(_read_imports(modules()[module]))
+
+
+def _read_imports(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in modules())

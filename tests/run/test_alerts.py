@@ -331,8 +331,9 @@ def test_watch_lists_are_read_again(
     (tmp_path / "stolen.txt").write_text("AAA1A11\n")
     alerts.write_text(ALERTS.format(url=receiver.plain).partition('[[sink]]\nname = "mail"')[0])
     out = tmp_path / "out"
-    # A plate of its own every so many frames, so that a read comes again and again.
-    with Camera(lambda number: scene("XYZ9876" if number // 40 % 2 else "KLM2N34")) as camera:
+    # A plate of its own every so many frames; a track ends when its plate has been away for a while.
+    texts = ["XYZ9876", *(f"KLM2N3{number}" for number in range(9))]
+    with Camera(lambda number: scene(texts[number // 25 % 10])) as camera:
 
         def script(watcher: Watcher) -> None:
             watcher.until(lambda sources: sources[0]["frames"] > 5)
