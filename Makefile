@@ -5,18 +5,22 @@ BIN := $(VENV)/bin
 # Absolute, because pip also reads it in the folders where it builds.
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Three checks at once on two cores, since many tests of the runtime wait; each with one thread for PyTorch.
+MAKEFLAGS += --jobs=3 --keep-going
 
-MAKING_TESTS := tests/train tests/export tests/bench
+# OpenVINO's libraries have a process of their own: beside those of other runtimes they crashed it.
 ALONE := tests/run/test_openvino.py
 
-.PHONY: run test checks lint types unit unit-making unit-runtime docs wheel gpu clean
+.PHONY: run test checks lint types unit unit-train unit-export unit-runtime docs wheel gpu clean
 
 run: $(VENV)/.run
 	$(BIN)/lpsr-run --video examples/gate.mp4 --out runs/gate
 
-test: $(VENV)/.test checks
+test: checks
 
 checks: lint types docs unit wheel
+
+lint types docs unit-runtime unit-train unit-export wheel: | $(VENV)/.test
 
 lint:
 	$(BIN)/ruff check .
@@ -25,20 +29,20 @@ lint:
 types:
 	$(BIN)/mypy
 
-# Two halves of about the same length side by side, each with one thread for PyTorch. OpenVINO's libraries have a
-# process of their own: beside those of other runtimes they crashed it.
-unit:
-	$(MAKE) --jobs 2 --keep-going unit-making unit-runtime
-
-unit-making:
-	OMP_NUM_THREADS=1 $(BIN)/pytest $(MAKING_TESTS)
-	OMP_NUM_THREADS=1 $(BIN)/pytest $(ALONE)
+unit: unit-runtime unit-train unit-export
 
 unit-runtime:
-	OMP_NUM_THREADS=1 $(BIN)/pytest $(addprefix --ignore=,$(MAKING_TESTS) $(ALONE))
+	OMP_NUM_THREADS=1 $(BIN)/pytest $(addprefix --ignore=tests/,train export bench) --ignore=$(ALONE)
+
+unit-train:
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/train
+
+unit-export:
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/export tests/bench
+	OMP_NUM_THREADS=1 $(BIN)/pytest $(ALONE)
 
 # The documentation as a site in build/site; a broken link or a stale command reference fails.
-docs: $(VENV)/.test
+docs:
 	$(BIN)/python -m tools.reference --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lpsr_train.locating.config import LocatorTraining
+
 CARD_PLATES = 500
 """Plates of each degradation that a card's rates rest on."""
 CARD_SCENES = 1000
@@ -72,7 +74,8 @@ class Recipe:
 
     def _locator(self, run: Path) -> list[str]:
         command = ["lpsr_train", "locator", "--out", str(run), "--device", self.device, "--workers", str(self.workers)]
-        for option, value in (("--steps", self.steps), ("--scenes", self.pairs)):
+        scenes = self.pairs and min(self.pairs, LocatorTraining.validation)
+        for option, value in (("--steps", self.steps), ("--scenes", self.pairs), ("--validation", scenes)):
             if value is not None:
                 command += [option, str(value)]
         return command

@@ -11,13 +11,18 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
 pytest.importorskip("onnx", reason="the export needs onnx (the train extra)")
 
-from lpsr_core.cards import ModelCard
+import onnx
+from torch import nn
+from toy_models import ROOT
+
+from lpsr_core.cards import ModelCard, Role, graph_name
 from lpsr_core.cards import sha256 as sha256_of
 from lpsr_export import cli as export_cli
 from lpsr_train import cli as train_cli
@@ -27,7 +32,33 @@ from lpsr_train.data import pool
 from lpsr_train.locating import pool as scene_pool
 from lpsr_train.release import Recipe
 
+MODELS = ROOT / "engines" / "models"
 
+
+@pytest.fixture
+def converted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks are converted to the released graphs: converting takes longer than all the rest, and has tests."""
+    from lpsr_export.graph.graphs import GraphSession, load_graph, save_graph
+    from lpsr_export.weights import export_locator, torch_to_onnx
+
+    sessions: dict[nn.Module, GraphSession] = {}
+    computed = torch_to_onnx.run_torch
+
+    def export(network: nn.Module, role: Role, path: Path) -> onnx.ModelProto:
+        save_graph(graph := load_graph(MODELS / graph_name("lite", role)), path)
+        sessions[network] = GraphSession(path, role)
+        return graph
+
+    def run_torch(network: nn.Module, batch: np.ndarray) -> np.ndarray:
+        return sessions[network](batch) if network in sessions else computed(network, batch)
+
+    monkeypatch.setattr(torch_to_onnx, "export", export)
+    monkeypatch.setattr(torch_to_onnx, "run_torch", run_torch)
+    monkeypatch.setattr(export_locator, "_graph", lambda _: load_graph(MODELS / graph_name("lite", "locator")))
+    monkeypatch.setattr(export_locator, "_check", lambda *_: None)
+
+
+@pytest.mark.usefixtures("converted")
 def test_a_rehearsal_leaves_graphs_cards_and_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = {name: replace(preset, batch=8, validation=4) for name, preset in config.PRESETS.items()}
     monkeypatch.setattr(config, "PRESETS", small)
