@@ -76,6 +76,16 @@ class Connection(Decoder, Protocol):
         ...
 
     @property
+    def bursts(self) -> bool:
+        """Whether its frames come many at once, and belong at the times that they carry."""
+        ...
+
+    @property
+    def still(self) -> bool:
+        """Whether it is a single picture."""
+        ...
+
+    @property
     def lost(self) -> str:
         """Why no more frames come, once they do not."""
         ...

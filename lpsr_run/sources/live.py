@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from math import isfinite
 from time import monotonic, time
 from typing import Literal
 
@@ -14,19 +15,21 @@ import cv2
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_run.redact import redact
 from lpsr_run.sources.base import Frame, Report
-from lpsr_run.sources.decoding import Connection
+from lpsr_run.sources.decoding import Connection, Decoded
 from lpsr_run.sources.opencv_decoder import OpenCvConnection
 from lpsr_run.sources.options import DEFAULT, VideoOptions
 from lpsr_run.sources.pyav_decoder import NetworkLimits, PyAvDecoder
 from lpsr_run.sources.recorded import broken_off, recorded_frames
+from lpsr_run.sources.unreachable import RefusedError
 
 PIPELINE = "gst:"
 """Begins a GStreamer pipeline, which ends in an appsink: `gst:rtspsrc location=… ! … ! appsink`."""
 _OPEN_SECONDS = 15.0
-_QUIET = 10.0
-"""A connection is given up after so many times the longest gap between frames that it has shown."""
-_PATIENCE = 10.0
-"""And at most after so many times the silence that was asked for: one hiccup must not hide a death for hours."""
+_QUIET = 3.0
+"""A connection is given up after so many times the longest gap between frames that the one before has shown, and at
+most after so many times the silence that was asked for: one hiccup must not hide a death."""
+_BEHIND = 1.0
+"""Seconds that frames of a stream of bursts may be late before all later ones are as late."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ class LiveSource:
         start = last = monotonic()
         failures = 0
         while not self._stop.is_set():
-            gap = True
+            gap, refused = True, False
             self._why = f"{self.name}: the stream ended"
             try:
                 for frame in self._connection(start):
@@ -118,7 +121,7 @@ class LiveSource:
             except LpsrError as error:
                 if not self.live:
                     raise
-                self._why = str(error)
+                self._why, refused = str(error), isinstance(error, RefusedError)
             why = self._why
             if self._complete or self._stop.is_set():
                 return
@@ -129,7 +132,7 @@ class LiveSource:
             patience = self._retry.give_up
             if patience is not None and monotonic() - last >= patience:
                 raise LpsrError(f"{why}; given up after {patience:g} s without a frame")
-            delay = self._retry.delay(failures)
+            delay = self._retry.longest if refused else self._retry.delay(failures)
             failures += 1
             self._notice("lost", why, delay)
             self._stop.wait(delay)
@@ -140,14 +143,19 @@ class LiveSource:
             if connection.recorded:
                 self.live = False
                 self.total = connection.promise.frames // self._stride or None
+                if connection.still:
+                    self._told(f"{self.name}: is a single picture and read once; for a video, give the camera's stream")
                 yield from recorded_frames(connection, self.name, self._stride, self._report)
                 self._complete = True
                 return
-            count, last = 0, None
-            for decoded in connection.frames():
+            count, slowest = 0, 0.0
+            first = last = monotonic()
+            for decoded in self._in_time(connection):
                 now = monotonic()
-                if last is not None:
-                    self._slowest = max(self._slowest, now - last)
+                if count:
+                    slowest = self._slowest = max(slowest, now - last)
+                else:
+                    first = now
                 last = now
                 if self._index % self._stride == 0 and (picture := decoded.picture()) is not None:
                     yield Frame(self.name, self._index, 1000 * (now - start), picture, False, taken=time())
@@ -156,13 +164,27 @@ class LiveSource:
                 if self._stop.is_set():
                     return
             promised = connection.promise.frames or connection.promise.seconds
-            whole = broken_off(connection.promise, count, (last or start) - start) is None
+            whole = broken_off(connection.promise, count, last - first) is None
             self._complete = bool(count and promised and whole)
             self._why = f"{self.name}: {connection.lost if count else connection.nothing}"
 
+    def _in_time(self, connection: Connection) -> Iterator[Decoded]:
+        """The frames of a connection as they come, or, where they come in bursts, at the pace of their times."""
+        bursts = connection.bursts
+        begun: float | None = None
+        for decoded in connection.frames():
+            if bursts and isfinite(decoded.milliseconds):
+                due = decoded.milliseconds / 1000
+                early = due - (monotonic() - begun) if begun is not None else 0.0
+                if begun is None or not -_BEHIND <= early <= _OPEN_SECONDS:  # the first, late, or times that jump
+                    begun = monotonic() - due
+                elif early > 0:
+                    self._stop.wait(early)
+            yield decoded
+
     def _open(self) -> Connection:
         silence = self._retry.silence if self._retry else _OPEN_SECONDS
-        silence = max(silence, min(_QUIET * self._slowest, _PATIENCE * silence))
+        silence = max(silence, min(_QUIET * self._slowest, _QUIET * silence))
         address = self._address
         if isinstance(address, int) or address.startswith(PIPELINE):
             pipeline = isinstance(address, str)

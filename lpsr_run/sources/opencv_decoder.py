@@ -90,7 +90,7 @@ class OpenCvConnection:
         LpsrError: it cannot be opened.
     """
 
-    recorded = False
+    recorded = bursts = still = False
     nothing = "opened, but no frame came"
     lost = "the stream ended"
 

@@ -18,7 +18,7 @@ from lpsr_run.sources.decoding import NO_FRAME, Decoded, Promise, square_size
 from lpsr_run.sources.hardware import find_hardware
 from lpsr_run.sources.options import DEFAULT, VideoOptions
 from lpsr_run.sources.size import FRAME_PIXELS, encoded_too_large, too_large
-from lpsr_run.sources.unreachable import reason
+from lpsr_run.sources.unreachable import RefusedError, reason, refused
 
 _NAN = float("nan")
 _BOUNDS = {"max_pixels": str(FRAME_PIXELS)}
@@ -26,12 +26,19 @@ _BOUNDS = {"max_pixels": str(FRAME_PIXELS)}
 _AT_ONCE = {"fpsprobesize": "0"}
 """Frames of a live stream have the times at which they come; to wait for twenty of them, by which FFmpeg would tell
 their rate, takes ten seconds of a camera that sends two a second."""
+_RTSP = {"rtsp_flags": "prefer_tcp", "analyzeduration": "500000"}
+"""TCP, or UDP where a server has no other. What the server says of its streams is nearly all that there is to know: of
+H.264 FFmpeg would decode seven frames first."""
 _PATIENT = {"reconnect": "1", "reconnect_on_network_error": "1", "reconnect_delay_max": "15"}
 """A file whose server breaks off is asked for from there on."""
 _UNDECODED = 4.0
 """A connection of which nothing can be decoded is given up after so many times the silence that is borne."""
 _STILLS = ("mjpeg", "png", "webp", "tiff", "bmp")
 """Codecs each of whose packets is a picture with a header."""
+_SEGMENTED = ("hls", "dash")
+"""Formats whose frames come in bursts, a segment at a time; the address has the list of segments."""
+_ENDLESS = (*_SEGMENTED, "mpjpeg")
+"""Formats of which a length in bytes says nothing: it is the list's, or made up."""
 _DURATION = re.compile(r"(\d{1,6}):(\d{2}):(\d{2}(?:\.\d{1,12})?)", re.ASCII)
 
 
@@ -80,7 +87,7 @@ class PyAvDecoder:
         self._address, self._name, self._limits = address, name, limits
         self._failure: BaseException | None = None
         self._refused: str | None = None
-        hardware = find_hardware(options.decode, name, note)
+        hardware, begun = find_hardware(options.decode, name, note), monotonic()
         settings: dict[str, Any] = {"metadata_errors": "replace", "hwaccel": hardware}
         if limits is not None:
             settings["timeout"] = (limits.opening, limits.silence)
@@ -92,7 +99,7 @@ class PyAvDecoder:
                 self._container.close()
                 self._container = av.open(address, options=_settings(address, limits, _PATIENT), **settings)
         except av.error.FFmpegError as error:
-            raise LpsrError(f"{name}: {self._unopened(error)}") from None
+            raise self._unopened(error, monotonic() - begun) from None
         try:
             self._stream = self._choose(options.stream, note)
         except LpsrError:
@@ -116,13 +123,28 @@ class PyAvDecoder:
             return self._refused
         if self._limits is not None and not self.recorded:
             return "opened, but no frame came"
+        if self._limits is not None and self._failure is not None:
+            return f"{NO_FRAME}; does its server allow parts of it to be asked for (Range)? Else download it first"
         return f"{NO_FRAME}; its codec is {self._stream.codec_context.name}"
 
     @property
     def recorded(self) -> bool:
         """As the protocol says: a file that a web server holds has an end, and so has a list of HLS that is closed."""
-        web = self._address.lower().startswith(("http:", "https:"))
-        return self._limits is None or (web and (self._container.duration or 0) > 0)
+        if self._limits is None:
+            return True
+        container = self._container
+        ends = (container.duration or 0) > 0 or (container.format.name not in _ENDLESS and container.size > 0)
+        return self._address.lower().startswith(("http:", "https:")) and ends
+
+    @property
+    def bursts(self) -> bool:
+        """As the protocol says."""
+        return not self.recorded and self._container.format.name in _SEGMENTED
+
+    @property
+    def still(self) -> bool:
+        """As the protocol says."""
+        return self._container.format.name.endswith(("_pipe", "image2"))
 
     @property
     def lost(self) -> str:
@@ -131,11 +153,14 @@ class PyAvDecoder:
             return "the stream ended"
         return f"the stream ended: {reason(self._address, self._failure, self._limits.silence)}"
 
-    def _unopened(self, error: BaseException) -> str:
+    def _unopened(self, error: BaseException, seconds: float) -> LpsrError:
         if self._limits is not None:
-            return f"cannot be opened: {reason(self._address, error, self._limits.opening)}"
+            # FFmpeg may call a request that it broke off after this time an invalid answer.
+            cause = TimeoutError() if seconds >= self._limits.opening else error
+            why = f"{self._name}: cannot be opened: {reason(self._address, cause, self._limits.opening)}"
+            return (RefusedError if refused(error) else LpsrError)(why)
         why = "" if isinstance(error, self._av.error.InvalidDataError) else f": {getattr(error, 'strerror', error)}"
-        return f"not a video that can be decoded{why}"
+        return LpsrError(f"{self._name}: not a video that can be decoded{why}")
 
     def __enter__(self) -> PyAvDecoder:
         return self
@@ -194,14 +219,20 @@ class PyAvDecoder:
     def _decoded(self) -> Iterator[Any]:
         """Frames as they were coded; what is broken is left out."""
         packets = self._container.demux(self._stream)
+        live = None if self.recorded else self._limits
         came, last = False, monotonic()
         while True:
+            asked = monotonic()
             try:
                 packet = next(packets, None)
             except self._av.error.FFmpegError as error:  # a file that is cut off, or a server that is gone
                 # Its traceback would keep this decoder, with threads and buffers, until the garbage is collected.
                 packet, self._failure = None, error.with_traceback(None)
-                yield from self._of(lambda: self._stream.decode(None))
+                if live is None:  # what was held back of a live stream is as old as the silence
+                    yield from self._of(lambda: self._stream.decode(None))
+            if live is not None and monotonic() - asked >= live.silence:
+                # FFmpeg gives what it had held back where it should have said that nothing came.
+                packet, self._failure = None, self._failure or TimeoutError()
             if packet is None:
                 return
             decoded = self._of(packet.decode)
@@ -286,7 +317,7 @@ def _settings(address: str, limits: NetworkLimits | None, more: Mapping[str, str
     settings = dict(_BOUNDS)
     scheme = address.partition(":")[0].lower()
     if limits is not None and scheme in ("rtsp", "rtsps"):
-        settings["rtsp_transport"] = "tcp"
+        settings |= _RTSP
     return settings | dict(more)
 
 

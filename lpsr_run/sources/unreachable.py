@@ -6,6 +6,8 @@ import errno
 import socket
 from urllib.parse import urlsplit
 
+from lpsr_core.errors import LpsrError
+
 _SAID = {
     errno.ECONNREFUSED: "the connection was refused; is the camera on, and is this its port?",
     errno.EHOSTUNREACH: "there is no way to this host; check the address and the network",
@@ -21,6 +23,16 @@ _STATUSES = {
     "HTTPOtherClientError": "it refuses the request (4xx); check the path and the password",
     "HTTPServerError": "it has a fault of its own (5xx)",
 }
+_REFUSALS = ("HTTPUnauthorizedError", "HTTPForbiddenError")
+
+
+class RefusedError(LpsrError):
+    """A server does not take the user and password; cameras lock the account after a few attempts."""
+
+
+def refused(error: BaseException) -> bool:
+    """Return whether an error of PyAV says that user and password are not taken."""
+    return type(error).__name__ in _REFUSALS
 
 
 def reason(address: str, error: BaseException, seconds: float) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import struct
 import time
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -24,9 +24,16 @@ class RtspCamera(TestCamera):
 
     Attributes:
         refused: requests without the right password.
+        transports: that were asked for.
+        refused_transport: how those begin that it does not have; None has what is asked for.
     """
 
     refused = 0
+    refused_transport: str | None = None
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.transports: list[str] = []
 
     @staticmethod
     def address(port: int) -> str:
@@ -53,6 +60,8 @@ class RtspCamera(TestCamera):
                 body = b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=camera\r\nt=0 0\r\na=range:npt=now-\r\n"
                 body += b"m=video 0 RTP/AVP 26\r\nc=IN IP4 0.0.0.0\r\na=control:track\r\n"
                 answer["Content-Type"] = "application/sdp"
+            elif method == "SETUP" and not self._has(headers.get("transport", "")):
+                status = "461 Unsupported Transport"
             elif method == "SETUP":
                 answer |= {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1", "Session": "1"}
             elif method == "PLAY":
@@ -63,6 +72,10 @@ class RtspCamera(TestCamera):
             if status.startswith("200") and method == "PLAY":
                 self._send(writer)
                 return
+
+    def _has(self, transport: str) -> bool:
+        self.transports.append(transport)
+        return self.refused_transport is None or not transport.startswith(self.refused_transport)
 
     def _send(self, writer: BinaryIO) -> None:
         start, sequence = time.monotonic(), 0

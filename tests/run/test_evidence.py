@@ -17,6 +17,7 @@ from conftest import Command, save_video, scene
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_run.engines.models import external_data
 from lpsr_run.evidence.contents import digest
+from lpsr_run.evidence.one_read import check_read
 from lpsr_run.evidence.signing import open_signer
 from lpsr_run.evidence.verify import Verdict, verify
 from lpsr_run.pipeline.replay import replay
@@ -115,6 +116,25 @@ def added_file(folder: Path) -> None:
     (reads(folder)[0] / "note.txt").write_text("seen by me")
 
 
+def time(folder: Path) -> None:
+    path = reads(folder)[0] / "evidence.json"
+    told = json.loads(path.read_text())["read"]["milliseconds"]
+    change(path, f'"milliseconds": {told}', '"milliseconds": 123456.0')
+
+
+def source(folder: Path) -> None:
+    path = reads(folder)[0] / "evidence.json"
+    told = json.dumps(json.loads(path.read_text())["read"]["source"])
+    change(path, f'"source": {told},\n    "frame"', '"source": "another.mp4",\n    "frame"')
+
+
+def corner(folder: Path) -> None:
+    path = reads(folder)[0] / "frame.png"
+    image = cv2.imread(str(path))
+    image[0, 0] ^= 1
+    cv2.imwrite(str(path), image)
+
+
 def words(verdict: Verdict) -> str:
     return "\n".join(map(str, verdict.findings))
 
@@ -133,7 +153,21 @@ def test_what_was_not_changed_is_sound(made: Path) -> None:
 
 @pytest.mark.parametrize(
     "tamper",
-    [text, frame, picture, crop_of_a_further_frame, model, order, removal, removal_of_the_last, addition, added_file],
+    [
+        text,
+        frame,
+        picture,
+        crop_of_a_further_frame,
+        model,
+        order,
+        removal,
+        removal_of_the_last,
+        addition,
+        added_file,
+        time,
+        source,
+        corner,
+    ],
 )
 def test_every_change_is_found(made: Path, copy: Path, tamper: Callable[[Path], None]) -> None:
     tamper(copy)
@@ -188,6 +222,40 @@ def test_another_frame_is_not_the_same(copy: Path) -> None:
     found = replay(reads(copy)[1])
     assert found.crop is False
     assert not found.same
+    assert found.checked.altered == ("frame.png was changed: it is not the file that the manifest names",)
+
+
+@pytest.mark.parametrize("tamper", [time, source, corner, model, crop_of_a_further_frame])
+def test_what_was_changed_is_not_the_same(copy: Path, tamper: Callable[[Path], None]) -> None:
+    tamper(copy)
+    found = [replay(folder) for folder in reads(copy)]
+    assert [each.same for each in found] == [False, True, True]
+    assert len(found[0].checked.altered) == 1
+    assert found[0].checked.chained
+
+
+def test_one_read_is_checked_with_its_chain(made: Path, copy: Path, tmp_path: Path) -> None:
+    first = reads(copy)[0]
+    assert check_read(first).altered == ()
+    (chain,) = copy.glob("*.chain.jsonl")
+    if key(made) is not None:
+        assert check_read(first, key(made)).altered == ()
+        assert f"and the signature there with {key(made).name}" in check_read(first, key(made)).how
+        assert "not checked, since no public key was given" in check_read(first).how
+        change(chain, '"signature": "', '"signature": "AAAA')
+        (why,) = check_read(first, key(made)).altered
+        assert "was not signed with this key, or was changed" in why
+    (first / "note.txt").write_text("nothing is computed from it")
+    assert check_read(first).altered == ()
+    shutil.copytree(first, tmp_path / "moved")
+    moved = check_read(tmp_path / "moved")
+    assert (moved.altered, moved.chained) == ((), False)
+    assert "could not be checked against a chain" in moved.how
+    with pytest.raises(UsageError, match="no chain that names it lies beside it"):
+        check_read(tmp_path / "moved", key(made) or made / "v.mp4")
+    first.rename(copy / f"{first.name}X")
+    (why,) = check_read(copy / f"{first.name}X").altered
+    assert f"is not named by {chain.name}" in why
 
 
 def test_the_command_says_what_it_found(
@@ -208,7 +276,19 @@ def test_the_command_says_what_it_found(
     assert call("verify", copy) == 1
     assert f"finding: {reads(copy)[1].name}: " in capsys.readouterr().out
     assert call("verify", copy / "nothing") == 2
-    assert call("replay", copy) == 1
+    assert call("replay", reads(copy)[1]) == 1
+    assert "altered: its evidence.json is not what the chain says" in capsys.readouterr().out
+    for given, why in (
+        (("replay", copy), f"holds 3 reads; give the folder of one, such as {reads(copy)[0]}"),
+        (("replay", copy.parent), "holds no evidence; give the folder of one read"),
+        (("replay", copy / "nothing"), "no such folder of evidence"),
+        (("verify", reads(copy)[0]), f"is the evidence of one read; give the folder that it lies in, {copy}"),
+        (("verify", copy, "--public", copy / "nope.pub"), "nope.pub: no such file"),
+    ):
+        assert call(*given) == 2
+        line = capsys.readouterr().err
+        assert why in line
+        assert len(line.strip().splitlines()) == 1
     (copy.parent / "empty").mkdir()
     assert call("verify", copy.parent / "empty") == 2
 

@@ -12,7 +12,7 @@ from conftest import Command, paint, save_image
 
 from lpsr_core.alphabet import CLASSES, PLATE_LENGTH, encode
 from lpsr_core.decode import decode
-from lpsr_run.pipeline.fusion import fuse
+from lpsr_run.pipeline.fusion import DIFFERENT, fuse
 from lpsr_run.pipeline.plate_reader import PlateBatch
 from lpsr_run.sources.base import Frame
 
@@ -69,6 +69,38 @@ def test_another_plate_is_told_and_left_out_wherever_it_stands() -> None:
         assert told == [f"crop {place}: shows another plate: XYZ9876, the others ABC1234; left out"]
         assert found.event.read.frames == 3
         assert [each.left_out is None for each in found.contributions] == [at != place for at in range(4)]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_nothing_is_fused_where_no_plate_is_shown_by_most(count: int) -> None:
+    said = [says(text, 0.95) for text in ("ABC1234", "XYZ9876") for _ in range(count)]
+    found, told = fused([*said, np.full((PLATE_LENGTH, CLASSES), -np.log(CLASSES))])
+    assert (found.event, found.log_probs, found.different) == (None, None, True)
+    assert [line.partition(" (")[0] for line in told] == [
+        f"crop {2 * count}: shows no plate that can be read",
+        DIFFERENT,
+    ]
+    assert [each.reading.text for each in found.contributions[:-1]] == ["ABC1234"] * count + ["XYZ9876"] * count
+    assert all(each.left_out is not None for each in found.contributions)
+
+
+def test_one_crop_more_than_half_is_a_majority() -> None:
+    found, told = fused([says(text, 0.95) for text in ("ABC1234", "XYZ9876", "ABC1234", "QRS5678", "ABC1234")])
+    assert (found.event.read.reading.text, found.event.read.frames, found.different) == ("ABC1234", 3, False)
+    assert len(told) == 2
+
+
+def test_the_command_fuses_no_different_plates(here: Command, options: list[str], tmp_path: Path) -> None:
+    for name, text in (("a", "ABC1D34"), ("b", "XYZ4321")):
+        save_image(tmp_path / "crops" / f"{name}.png", paint(text))
+    done = here("--fuse", tmp_path / "crops", "--out", tmp_path / "out", *options)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [f"skipped: {DIFFERENT}", "error: nothing was fused"]
+    assert "ABC1D34" in done.stdout
+    assert "XYZ4321" in done.stdout
+    lines = [json.loads(line) for line in (tmp_path / "out" / "contributions.jsonl").read_text().splitlines()]
+    assert [(line["text"], line["fused"]) for line in lines] == [("ABC1D34", False), ("XYZ4321", False)]
+    assert not (tmp_path / "out" / "reads.jsonl").read_text()
 
 
 def test_what_shows_no_plate_is_told_and_left_out() -> None:

@@ -22,6 +22,7 @@ from lpsr_run.sinks.spool import NotTakenError
 
 pytest.importorskip("paho.mqtt.client", reason="paho-mqtt is not installed")
 READ: dict[str, Any] = {"source": "Gate 1/+", "text": "ABC1D23", "hit": None, "lr_image": "a.png", "sr_image": None}
+READ["time"] = "2026-07-26T10:00:00.000Z"
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -67,6 +68,16 @@ def test_nothing_is_announced_where_nobody_asks(broker: Broker) -> None:
     publisher(json.dumps(READ).encode(), "R-1")
     publisher.close()
     assert [topic for topic, _, _ in broker.published] == ["lpsr/status", "lpsr/gate_1/read", "lpsr/status"]
+
+
+def test_recordings_are_told_and_never_announced(broker: Broker) -> None:
+    publisher = HomePublisher(f"mqtt://127.0.0.1:{broker.port}/lpsr", None)
+    until(lambda: broker.published)
+    publisher(json.dumps({**READ, "source": "01J0/cars.mp4", "time": None}).encode(), "R-1")
+    publisher._connected(None, None, None, type("Yes", (), {"is_failure": False}), None)  # as when it comes back
+    publisher.close()
+    assert broker.got == [("lpsr/01j0_cars_mp4/read", "ABC1D23")]
+    assert not [topic for topic, _, _ in broker.published if topic.endswith("/config")]
 
 
 def test_a_broker_that_is_away_is_found_when_it_comes() -> None:

@@ -20,6 +20,7 @@ class Web:
         status: answered in place of every file; None serves them.
         password: `user:password` that is wanted; None wants none.
         cut: bytes after which every first answer of a file breaks off; None for none.
+        ranges: whether parts of files may be asked for.
         made: makes the content of a path that is no file, from its name; None where there is none.
     """
 
@@ -27,6 +28,7 @@ class Web:
         self.status: int | None = None
         self.password: str | None = None
         self.cut: int | None = None
+        self.ranges = True
         self.made: dict[str, Callable[[], bytes]] = {}
         self.asked: list[str] = []
         web = self
@@ -71,11 +73,13 @@ class Web:
             return
         data = self.made[name]() if name in self.made else (folder / name).read_bytes()
         first, last = 0, len(data) - 1
-        if (part := request.headers.get("Range", "")).startswith("bytes="):
+        part = request.headers.get("Range", "") if self.ranges else ""
+        if part.startswith("bytes="):
             low, _, high = part.removeprefix("bytes=").partition("-")
             first, last = int(low), min(int(high) if high else last, last)
         request.send_response(206 if part else 200)
-        request.send_header("Accept-Ranges", "bytes")
+        if self.ranges:
+            request.send_header("Accept-Ranges", "bytes")
         request.send_header("Content-Length", str(last - first + 1))
         if part:
             request.send_header("Content-Range", f"bytes {first}-{last}/{len(data)}")
