@@ -1,12 +1,13 @@
 # syntax=docker/dockerfile:1
 # LPSR on NVIDIA GPUs of servers and workstations: docker build -f docker/cuda.Dockerfile -t lpsr:cuda .
-# onnxruntime-gpu 1.31 is built for CUDA 13 and cuDNN 9; the host needs a driver of that generation and the NVIDIA
-# Container Toolkit.
+# onnxruntime-gpu is not pinned in constraints.txt; 1.31, the newest when this was written, is built for CUDA 13 and
+# cuDNN 9. The host needs a driver of that generation and the NVIDIA Container Toolkit.
 
 FROM nvidia/cuda:13.0.2-cudnn-runtime-ubuntu24.04 AS base
+# libgl1 and libglib2.0-0t64 are loaded by OpenCV's wheel.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends python3 python3-venv \
+    && apt-get install -y --no-install-recommends python3 python3-venv libgl1 libglib2.0-0t64 \
     && rm -rf /var/lib/apt/lists/*
 
 FROM base AS build

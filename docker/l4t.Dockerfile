@@ -5,9 +5,10 @@
 #     lpsr-export build --fp16 --target tensorrt --lower-deform-conv --out /models
 
 FROM nvcr.io/nvidia/l4t-jetpack:r36.4.0 AS base
+# libgl1 and libglib2.0-0 are loaded by OpenCV's wheel.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends python3 python3-venv \
+    && apt-get install -y --no-install-recommends python3 python3-venv libgl1 libglib2.0-0 \
     && rm -rf /var/lib/apt/lists/*
 
 FROM base AS build

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from lpsr_core.extras import install_command, is_installed
 
 _INTERRUPTED = "interrupted; what was written so far is kept"
+_OPENCV_PACKAGES = {"libGL.so": "libgl1", "libgthread-2.0.so": "libglib2.0-0", "libglib-2.0.so": "libglib2.0-0"}
+"""Package of Debian and Ubuntu, by the first part of the name of a library that OpenCV's wheel loads."""
 
 
 class LpsrError(Exception):
@@ -58,8 +60,11 @@ def describe(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = f": {error.filename}" if error.filename else ""
         return f"{error.strerror}{where}"
-    if isinstance(error, ImportError) and "libGL.so" in str(error):
-        return f"{error}; OpenCV needs it: apt-get install -y libgl1, or install opencv-python-headless instead"
+    if isinstance(error, ImportError):
+        for library, package in _OPENCV_PACKAGES.items():
+            if library in str(error):
+                remedy = f"apt-get install -y {package}, or install opencv-python-headless instead"
+                return f"{error}; OpenCV needs it: {remedy}"
     return f"unexpected {type(error).__name__}: {' '.join(str(error).split()) or 'no message'} (run again with --debug)"
 
 

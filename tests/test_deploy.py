@@ -81,6 +81,19 @@ def test_images_are_built_in_stages_from_pinned_bases_and_run_as_nobody(path: Pa
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
+def test_images_have_the_libraries_of_opencv(path: Path) -> None:
+    lines = instructions(path)
+    second_stage = [index for index, (word, _) in enumerate(lines) if word == "FROM"][1]
+    installed = {name for word, rest in lines[:second_stage] if word == "RUN" for name in rest.split()}
+    assert any(word == "FROM" and rest.endswith(" AS base") for word, rest in lines[:second_stage])
+    assert lines[second_stage:][0] == ("FROM", "base AS build")
+    assert [rest for word, rest in lines if word == "FROM"][-1] == "base"
+    assert "libgl1" in installed
+    # Ubuntu 24.04 has the library under another name.
+    assert ("libglib2.0-0t64" if "ubuntu24.04" in path.read_text() else "libglib2.0-0") in installed
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
 def test_images_install_extras_that_exist(path: Path) -> None:
     extras = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
     (named,) = re.findall(r"\.\[([\w,]+)\]", path.read_text())
@@ -202,6 +215,7 @@ def test_units_notify_are_watched_and_may_do_little(path: Path) -> None:
     assert int(service["WatchdogSec"]) > 0
     assert service["User"] == "lpsr"
     assert service["EnvironmentFile"].startswith("-/etc/lpsr/")
+    assert service["ExecReload"] == "/bin/kill -HUP $MAINPID"
     for name in ("NoNewPrivileges", "ProtectHome", "PrivateTmp", "RestrictSUIDSGID", "LockPersonality"):
         assert service[name] == "yes"
     assert service["ProtectSystem"] == "strict"
@@ -220,6 +234,17 @@ def test_units_notify_are_watched_and_may_do_little(path: Path) -> None:
     ).stdout
     for option in options:
         assert not option.startswith("--") or re.search(rf"{option}\b", told), option
+
+
+def test_the_steps_make_every_file_that_the_units_name() -> None:
+    steps = (ROOT / "docs" / "deploy.md").read_text()
+    extras = set(",".join(re.findall(r"/opt/lpsr/bin/pip install '\.\[([\w,]+)\]'", steps)).split(","))
+    assert {"cpu", "serve"} <= extras
+    for path in UNITS:
+        named = re.search(r"^ExecStart=(.*)$", path.read_text(), re.M)
+        assert named is not None
+        for file in re.findall(r"/etc/lpsr/\S+", named[1].replace("%i", "gate")):
+            assert re.search(rf"^    .*sudo (tee|touch) {re.escape(file)}$", steps, re.M), file
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)

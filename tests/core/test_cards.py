@@ -65,6 +65,9 @@ def test_names_of_graphs() -> None:
         (MissingExtraError("PyTorch", "train"), 1, "[train]"),
         (OSError(28, "No space left on device", "/full"), 1, "No space left on device: /full"),
         (ImportError("libGL.so.1: cannot open shared object file"), 1, "apt-get install -y libgl1"),
+        (ImportError("libgthread-2.0.so.0: cannot open shared object file"), 1, "apt-get install -y libglib2.0-0"),
+        (ImportError("libglib-2.0.so.0: cannot open shared object file"), 1, "apt-get install -y libglib2.0-0"),
+        (ImportError("libother.so.0: cannot open shared object file"), 1, "unexpected ImportError"),
         (ZeroDivisionError("division\nby zero"), 1, "ZeroDivisionError: division by zero"),
     ],
 )
