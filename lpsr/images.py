@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lpsr_core.errors import UsageError
+from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Image
 from lpsr_run.redact import shown
 from lpsr_run.sources import read_image
@@ -30,7 +30,8 @@ def to_rgb(image: ImageLike, bgr: bool = False, name: str = "the image") -> Imag
 
     Args:
         image: a path, an array or a PIL image. Files and PIL images are turned upright where they say how, and their
-            transparency is dropped; of a file with several pictures it is the first.
+            transparency is dropped; of a file with several pictures it is the first. Of 16 bits a grey level the upper
+            eight are taken, as OpenCV does; PIL images of mode F hold levels 0 to 1, or 0 to 255.
         bgr: whether colour arrays are BGR, as OpenCV gives them; files and PIL images know their own order.
         name: of the picture, for errors.
 
@@ -38,7 +39,8 @@ def to_rgb(image: ImageLike, bgr: bool = False, name: str = "the image") -> Imag
         uint8[H, W, 3], RGB, contiguous; the array itself where it is that already.
 
     Raises:
-        UsageError: no such file, or an array of another shape or dtype, or something else altogether.
+        UsageError: no such file, an array of another shape or dtype, a PIL image with levels that are none, or
+            something else altogether.
         LpsrError: the file cannot be decoded.
     """
     if isinstance(image, (str, os.PathLike)):
@@ -51,8 +53,8 @@ def to_rgb(image: ImageLike, bgr: bool = False, name: str = "the image") -> Imag
     if isinstance(image, np.ndarray):
         return _array(image, bgr, name)
     if _is_pil(image):
-        return _pil(image)
-    raise UsageError(f"{name} is a {type(image).__name__}; give a path, a NumPy array or a PIL image")
+        return _pil(image, name)
+    raise UsageError(f"{name} is of type {type(image).__name__}; give a path, a NumPy array or a PIL image")
 
 
 def still_frames(images: Iterable[ImageLike], bgr: bool, caller: str) -> Iterator[Frame]:
@@ -64,7 +66,7 @@ def still_frames(images: Iterable[ImageLike], bgr: bool, caller: str) -> Iterato
         caller: name of the method that was called, for errors.
 
     Raises:
-        UsageError: a single picture in place of a list; or as `to_rgb`.
+        UsageError: a single picture in place of a list, or no list at all; or as `to_rgb`.
         LpsrError: as `to_rgb`.
     """
     # Iterating over one picture would give its rows, and over one path its letters.
@@ -72,6 +74,8 @@ def still_frames(images: Iterable[ImageLike], bgr: bool, caller: str) -> Iterato
         raise UsageError(f"{caller} takes a list of images; give [image] for a single one")
     if isinstance(images, np.ndarray) and images.ndim != 4:
         raise UsageError(f"{caller} takes a list of images, or uint8[N, H, W, 3]; give [image] for a single one")
+    if not isinstance(images, Iterable):
+        raise UsageError(f"{caller} takes a list of images, not something of type {type(images).__name__}")
     return (one_frame(image, bgr, index) for index, image in enumerate(images))
 
 
@@ -107,7 +111,36 @@ def _is_pil(image: object) -> bool:
     return pil is not None and isinstance(image, pil.Image)
 
 
-def _pil(image: Any) -> Image:
+def _pil(image: Any, name: str) -> Image:
     from PIL import ImageOps
 
-    return np.asarray(ImageOps.exif_transpose(image).convert("RGB"), np.uint8)
+    try:
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode == "F" or upright.mode.startswith("I"):
+            return _array(_eight_bits(np.asarray(upright), name), False, name)
+        return np.asarray(upright.convert("RGB"), np.uint8)
+    except (OSError, SyntaxError) as error:  # PIL decodes a file when its pixels are asked for
+        raise LpsrError(f"{name}: not an image that can be decoded: {error}") from None
+    except ValueError as error:
+        raise UsageError(f"{name} has mode {image.mode}: {error}; convert it to RGB") from None
+
+
+def _eight_bits(levels: NDArray[Any], name: str) -> NDArray[np.uint8]:
+    """Grey levels of 16 bits, 32 bits or floating point as uint8; PIL's own conversion clips them at 255.
+
+    Args:
+        levels: integers of 8 or 16 bits in any type, or floating point from 0 to 1 or from 0 to 255.
+        name: of the picture, for errors.
+
+    Raises:
+        UsageError: the levels are others.
+    """
+    floating = np.issubdtype(levels.dtype, np.floating)
+    least, most = (levels.min(), levels.max()) if levels.size else (0, 0)
+    if not (least >= 0 and most <= (255 if floating else 65535)):  # NaN is not
+        wanted = "0 to 1 or 0 to 255" if floating else "0 to 65535"
+        raise UsageError(f"{name} has grey levels from {least} to {most}; give {wanted}, or uint8, 0 to 255")
+    if floating:
+        return np.round(levels * 255 if most <= 1 else levels).astype(np.uint8)
+    sixteen = levels.dtype.itemsize == 2 or most > 255
+    return (levels >> 8 if sixteen else levels).astype(np.uint8)  # as OpenCV reads files

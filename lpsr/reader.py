@@ -8,6 +8,7 @@ import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 
+from lpsr.arguments import check_types, listed
 from lpsr.images import ImageLike, one_frame, still_frames
 from lpsr.plate import Plate, plate_of
 from lpsr.terms import in_python, python_terms
@@ -19,7 +20,7 @@ from lpsr_run.config import RunConfig
 from lpsr_run.engines.backends import Backend
 from lpsr_run.pipeline.configured import open_sources, open_stream, raise_or_report
 from lpsr_run.pipeline.crops import read_crops
-from lpsr_run.pipeline.fusion import fuse
+from lpsr_run.pipeline.fusion import DIFFERENT, fuse
 from lpsr_run.pipeline.stream import PlateEvent, PlateStream
 from lpsr_run.pipeline.tools import open_tools
 from lpsr_run.sources.base import Frame
@@ -98,7 +99,7 @@ class Reader:
             generator=generator,
             reader=reader,
             super_resolve=super_resolve,
-            layouts=tuple(layouts.split(",") if isinstance(layouts, str) else layouts),
+            layouts=listed(layouts),
             backend=backend,
             precision=precision,
             device=device,
@@ -107,7 +108,7 @@ class Reader:
             views=views,
             locator=locator,
             locator_threshold=locator_threshold,
-            detector=None if detector is None else os.fspath(detector),
+            detector=os.fspath(detector) if isinstance(detector, os.PathLike) else detector,
             region=region,
             certain=certain,
             min_plate=min_plate,
@@ -115,6 +116,7 @@ class Reader:
             min_frames=min_frames,
             sure=sure,
         )
+        check_types(self._config)
         with python_terms():
             self._config.check_values()
             self._tools = open_tools(self._config)
@@ -185,20 +187,25 @@ class Reader:
         ('APF5C22', 3)
 
         Args:
-            crops: as `read_crops` takes them. What is smaller than 8x4 pixels, shows no plate (see `min_plate`) or
-                another plate than most of the others is left out with a warning.
+            crops: as `read_crops` takes them, at least one. What is smaller than 8x4 pixels, shows no plate (see
+                `min_plate`) or another plate than most of the crops is left out with a warning.
             bgr: whether colour arrays are BGR, as OpenCV gives them.
 
         Returns:
             The plate, whatever its confidence; its pictures are those of the crop that agrees best.
 
         Raises:
-            UsageError: a missing file, or an array of another shape or dtype.
-            LpsrError: no crop shows a plate, a file cannot be decoded, or the runtime failed.
+            UsageError: an empty list, a missing file, or an array of another shape or dtype.
+            LpsrError: no crop shows a plate, no plate is shown by most of those that do, a file cannot be decoded, or
+                the runtime failed.
         """
-        frames = still_frames(crops, bgr, "fuse")
+        frames = list(still_frames(crops, bgr, "fuse"))
+        if not frames:
+            raise UsageError("fuse takes at least one image, not an empty list")
         calibration = self._tools.calibration
         found = fuse(frames, self._tools.reader, _warn, self._layouts, calibration.power, self._config.min_plate)
+        if found.different:
+            raise LpsrError(f"fuse: {DIFFERENT}")
         if found.event is None:
             why = "none shows a plate that can be read" if found.contributions else "give at least one of 8x4 pixels"
             raise LpsrError(f"fuse has no crop to read; {why}")
@@ -256,6 +263,7 @@ class Reader:
                 "silence": silence,
             }
         )
+        check_types(config)
         stop, state = threading.Event(), RunState()
         with python_terms():
             if not sources:

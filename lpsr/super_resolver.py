@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 
+from lpsr.arguments import check_types
 from lpsr.images import ImageLike, still_frames
 from lpsr.terms import python_terms
 from lpsr_core.cards import Precision
@@ -56,6 +57,7 @@ class SuperResolver:
         config = RunConfig(
             generator=generator, precision=precision, backend=backend, device=device, threads=threads, batch=batch
         )
+        check_types(config)
         with python_terms():
             config.check_values()
             self._engine = open_network(generator, "generator", precision, backend, threads, device=device).engine

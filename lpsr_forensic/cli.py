@@ -11,6 +11,7 @@ import typer
 
 from lpsr_core.command_line import Debug, with_options
 from lpsr_core.errors import UsageError, run_command
+from lpsr_core.wording import counted
 from lpsr_run.cli.evidence import app
 from lpsr_run.options import RunOptions
 
@@ -33,6 +34,9 @@ def report(
         Path | None,
         typer.Option(metavar="FILE", help="Result of benchmarks.likelihood_ratios on labelled crops, to quote."),
     ] = None,
+    public: Annotated[
+        Path | None, typer.Option(metavar="KEY.pub", help="Public key with which the evidence's chain must be signed.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -40,7 +44,8 @@ def report(
 
     Layouts hold for images; evidence names its own.
 
-    Exit codes: 0 the report was written, also without a conclusion; 1 something failed; 2 wrong usage.
+    Exit codes: 0 the report was written, also without a conclusion; 1 the evidence was altered, an image was left out,
+    or something failed; 2 wrong usage.
     """
     if out.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--out {out}: the report is HTML; name it .html, and print it to PDF with a browser")
@@ -59,6 +64,7 @@ def report(
         out,
         config=config,
         validation=validation,
+        public=public,
         case=case,
         examiner=examiner,
         command=shlex.join(["lpsr-evidence", *sys.argv[1:]]),
@@ -68,7 +74,13 @@ def report(
     typer.echo(f"{kinds[made.conclusion.kind]}: {made.conclusion.text}".rstrip(": "))
     for reason in made.conclusion.reasons:
         typer.echo(f"  {reason}")
-    typer.echo(f"{out}: {len(made.material.exhibits)} frames, {len(made.candidates)} candidates")
+    for line in made.material.altered:
+        typer.echo(f"altered: {line}", err=True)
+    if made.material.checked is not None and not made.material.checked.chained:
+        typer.echo(f"remark: {made.material.checked.how}", err=True)
+    listed = 0 if made.material.different else len(made.candidates)
+    typer.echo(f"{out}: {counted(len(made.material.exhibits), 'frame')}, {counted(listed, 'candidate')}")
+    raise typer.Exit(1 if made.material.altered or made.material.left_out else 0)
 
 
 def main() -> None:

@@ -112,18 +112,21 @@ def conclude(
     log_probs: NDArray[np.floating],
     of: TextSet,
     altered: bool = False,
+    different: bool = False,
 ) -> Conclusion:
     """Conclude the text, a part of it, or nothing.
 
-    Nothing is concluded where the material was altered, or the plate score is below `min_plate`. A character is
-    concluded where its posterior odds are at least `LEAST_ODDS` and no other candidate leaves it open. Another
-    candidate leaves its differing characters open where its rendering is nearer to the pixels than that of the first;
-    and where the first one's likelihood ratio against it is below `LEAST_RATIO` and the comparison does not tell the
-    two apart, or was not possible. All seven characters are the text, where its own posterior odds are at least
-    `LEAST_ODDS` as well; fewer than `LEAST_CHARACTERS` are nothing.
+    Nothing is concluded where the material was altered, the frames show different plates and none is shown by most of
+    them, or the plate score is below `min_plate`. A character is concluded where its posterior odds are at least
+    `LEAST_ODDS` and no other candidate leaves it open. Another candidate leaves its differing characters open where its
+    rendering is nearer to the pixels than that of the first; and where the first one's likelihood ratio against it is
+    below `LEAST_RATIO` and the comparison does not tell the two apart, or was not possible. All seven characters are
+    the text, where its own posterior odds are at least `LEAST_ODDS` as well; fewer than `LEAST_CHARACTERS` are nothing.
     """
     if altered:
-        return Conclusion("none", "", ("A file of the evidence is not what its manifest says.",))
+        return Conclusion("none", "", ("The evidence was altered: it is not what its manifest or its chain says.",))
+    if different:
+        return Conclusion("none", "", ("The frames show different plates, and no plate is shown by most of them.",))
     if plate < min_plate:
         return Conclusion("none", "", (f"The plate score {plate:.2f} is below {min_plate:g}: no plate can be read.",))
     first, reasons = candidates[0], []

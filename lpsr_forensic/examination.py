@@ -35,7 +35,7 @@ class ForensicReport:
         sharpened: float32[H, W, 3], the average after Wiener deconvolution.
         network: uint8[32, 96, 3], the generator's picture of the reference frame.
         compared_at: width in pixels of what the candidates were compared with.
-        candidates: the likeliest texts, best first.
+        candidates: the likeliest texts, best first; any where the frames show different plates.
         conclusion: by the rule of `lpsr_forensic.conclusion.conclude`.
         validation: figures of the likelihood ratios on labelled pictures; None where none were given.
         case, examiner: as the user named them; may be empty.
@@ -76,10 +76,17 @@ def examine(
     texts = TextSet.of(material.layouts)
     named = candidate_texts(material.log_probs, material.layouts)
     luma = _narrowed(mean.luma)
-    compared = compare(luma, named) if material.plate >= material.min_plate else ()
+    readable = material.plate >= material.min_plate and not material.different
+    compared = compare(luma, named) if readable else ()
     candidates = weigh(material.log_probs, named, compared, texts)
     conclusion = conclude(
-        material.plate, material.min_plate, candidates, material.log_probs, texts, bool(material.altered)
+        material.plate,
+        material.min_plate,
+        candidates,
+        material.log_probs,
+        texts,
+        bool(material.altered),
+        material.different,
     )
     return ForensicReport(
         material,

@@ -16,30 +16,40 @@ from lpsr_core.layouts import parse_layouts
 from lpsr_forensic.material import Exhibit, Material, model_record, read_bytes
 from lpsr_run.config import RunConfig
 from lpsr_run.engines.models import Model
-from lpsr_run.evidence.contents import CROP, CROP_OF, FRAME, MANIFEST, SAID, digest, read_history, read_picture
+from lpsr_run.evidence.contents import (
+    CROP,
+    CROP_OF,
+    FRAME,
+    MANIFEST,
+    SAID,
+    digest,
+    folders_in,
+    one_folder,
+    read_history,
+    read_picture,
+)
+from lpsr_run.evidence.one_read import check_read
 from lpsr_run.pipeline.tools import Tools
 
 
 def is_evidence(paths: Sequence[Path]) -> bool:
     """Whether the paths name a folder of evidence, of one read or of several."""
-    return len(paths) == 1 and paths[0].is_dir() and bool(_folders(paths[0]))
+    return len(paths) == 1 and paths[0].is_dir() and bool(folders_in(paths[0]))
 
 
-def from_evidence(folder: Path, tools: Tools) -> Material:
+def from_evidence(folder: Path, tools: Tools, public: Path | None = None) -> Material:
     """The frames of one read of `lpsr-run --evidence`.
 
     Args:
         folder: of the read, or one that holds a single read.
         tools: opened networks, for their cards and the calibration where they are the recorded ones.
+        public: PEM file of the key that the chain must be signed with; None checks no signature.
 
     Raises:
-        UsageError: the folder holds several reads, or one that keeps no frames.
+        UsageError: the folder holds several reads, or one that keeps no frames; or the key is none.
         LpsrError: a file cannot be read.
     """
-    folders = _folders(folder)
-    if len(folders) > 1:
-        raise UsageError(f"{folder}: holds {len(folders)} reads; give the folder of one, such as {folders[0]}")
-    folder = folders[0]
+    folder = one_folder(folder)
     try:
         told: dict[str, Any] = json.loads((folder / MANIFEST).read_bytes())
         files, read, made_by = dict(told["files"]), dict(told["read"]), dict(told["made_by"])
@@ -49,6 +59,7 @@ def from_evidence(folder: Path, tools: Tools) -> Material:
         raise LpsrError(f"{folder}: its {MANIFEST} cannot be read: {error}") from None
     if SAID not in files:
         raise UsageError(f"{folder}: keeps nothing of what its frames said; a private read has no report")
+    checked = check_read(folder, public)
     history = read_history(read_bytes(folder / SAID))
     said = {one.frame: one for one in history.frames}
     names = {number: CROP_OF.format(number) for number in said if CROP_OF.format(number) in files}
@@ -84,11 +95,12 @@ def from_evidence(folder: Path, tools: Tools) -> Material:
         tools.calibration if same else None,
         models,
         (),
-        _altered(folder, files),
+        checked.altered,
         {**made_by, "read": {"run": read.get("run"), "number": read.get("number"), "text": read.get("text")}},
         True,
         float(config.get("min_plate", RunConfig().min_plate)),
         _unrectified(folder, told, files),
+        checked,
     )
 
 
@@ -119,21 +131,3 @@ def _unrectified(folder: Path, told: Mapping[str, Any], files: Mapping[str, str]
     number, read = int(told["read"]["frame"]), told["read"]
     time = f"{float(read['milliseconds']) / 1000:.3f} s"
     return Exhibit(name, where, number, time, pixels, digest(data), digest(pixels.tobytes()), None, intact)
-
-
-def _folders(folder: Path) -> list[Path]:
-    if (folder / MANIFEST).is_file():
-        return [folder]
-    return sorted(path.parent for path in folder.glob(f"*/{MANIFEST}") if not path.parent.name.startswith("."))
-
-
-def _altered(folder: Path, files: Mapping[str, str]) -> tuple[str, ...]:
-    """A line for each file of the evidence that is missing, or not what its manifest says."""
-    lines = []
-    for name, wanted in files.items():
-        path = folder / Path(name).name
-        if not path.is_file():
-            lines.append(f"{name} is missing from the evidence")
-        elif digest(read_bytes(path)) != wanted:
-            lines.append(f"{name} is not the file that the evidence's manifest names: it was changed")
-    return tuple(lines)

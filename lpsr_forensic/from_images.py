@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lpsr_core.alphabet import CLASSES
 from lpsr_core.decode import plate_score
 from lpsr_core.errors import LpsrError
 from lpsr_core.layouts import parse_layouts
@@ -53,7 +54,7 @@ def from_images(paths: Sequence[Path], tools: Tools, config: RunConfig, report: 
     power = tools.calibration.power
     found = fuse(iter(images.values()), tools.reader, leave_out, layouts, power, config.min_plate)
     kept = [each for each in found.contributions if each.left_out is None]
-    if found.log_probs is None:  # nothing shows a plate: the report says so of the pictures that there are
+    if found.log_probs is None:  # nothing shows a plate, or no two the same: the report says so of what there is
         kept = list(found.contributions)
     if not kept:
         raise LpsrError("no picture is large enough to hold a plate; give at least one of 8x4 pixels")
@@ -78,8 +79,8 @@ def from_images(paths: Sequence[Path], tools: Tools, config: RunConfig, report: 
     )
     return Material(
         exhibits,
-        total / max(len(kept), 1) ** power,
-        len(kept),
+        np.full_like(total, -np.log(CLASSES)) if found.different else total / max(len(kept), 1) ** power,
+        0 if found.log_probs is None else len(kept),
         plate,
         layouts,
         tools.calibration,
@@ -89,6 +90,7 @@ def from_images(paths: Sequence[Path], tools: Tools, config: RunConfig, report: 
         {**environment(), "config": config.as_dict()},
         False,
         config.min_plate,
+        different=found.different,
     )
 
 

@@ -15,6 +15,7 @@ from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image
 from lpsr_core.layouts import Layout
 from lpsr_run.engines.models import Model
+from lpsr_run.evidence.one_read import Checked
 
 
 @dataclass(frozen=True)
@@ -50,18 +51,20 @@ class Material:
 
     Attributes:
         exhibits: frames in order, at least one.
-        log_probs: float64[7, 36], fused over all frames.
+        log_probs: float64[7, 36], fused over all frames; says nothing where they show different plates.
         frames: number of frames that were fused.
         plate: plate score, 0..1.
         layouts: that the text may follow.
         calibration: of the reader; None where the recorded reader is not at hand.
         models: by role; what was used or recorded.
         left_out: lines about pictures that were given and not used.
-        altered: lines about files of evidence that are not what their manifest says.
+        altered: lines about what of the evidence is not what its manifest or its chain says.
         made_by: program, libraries, machine, sources and configuration of the reading.
         recorded: whether the networks' answers come from evidence, and not from this program's run.
         min_plate: plate score below which nothing is read.
         unrectified: the plate's box in the whole frame of evidence, as that was delivered; None where it is not kept.
+        checked: what was checked of the evidence; None for pictures.
+        different: whether nothing was fused, since no plate is shown by most of the pictures that show one.
     """
 
     exhibits: tuple[Exhibit, ...]
@@ -77,6 +80,8 @@ class Material:
     recorded: bool
     min_plate: float
     unrectified: Exhibit | None = None
+    checked: Checked | None = None
+    different: bool = False
 
 
 def model_record(model: Model) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from lpsr_core.errors import UsageError
 from lpsr_forensic.examination import ForensicReport, examine
 from lpsr_forensic.from_evidence import from_evidence, is_evidence
 from lpsr_forensic.from_images import from_images
@@ -24,6 +25,7 @@ def forensic_report(
     *,
     config: RunConfig | None = None,
     validation: str | Path | None = None,
+    public: str | Path | None = None,
     case: str = "",
     examiner: str = "",
     command: str = "",
@@ -37,6 +39,7 @@ def forensic_report(
         out: HTML file to write; None writes nothing.
         config: networks, layouts and thresholds; the defaults of `lpsr-run`.
         validation: result of `benchmarks.likelihood_ratios`, to quote.
+        public: PEM file of the key that the evidence's chain must be signed with; None checks no signature.
         case, examiner: for the head of the report.
         command: that made the report, for the record; default this call.
         report: takes a line about each picture that is left out.
@@ -45,7 +48,7 @@ def forensic_report(
         What the page says.
 
     Raises:
-        UsageError: nothing has that name, or it holds several reads.
+        UsageError: nothing has that name, it holds several reads, or the key is none or is for pictures.
         MissingExtraError: jinja2 is not installed.
         LpsrError: no picture can be read, a network cannot be opened, or the page cannot be written.
     """
@@ -55,7 +58,12 @@ def forensic_report(
     if out is not None:
         check_jinja()
     tools = open_tools(config)
-    material = from_evidence(paths[0], tools) if is_evidence(paths) else from_images(paths, tools, config, report)
+    if is_evidence(paths):
+        material = from_evidence(paths[0], tools, None if public is None else Path(public))
+    elif public is not None:
+        raise UsageError("--public is for a folder of evidence; pictures have no chain")
+    else:
+        material = from_images(paths, tools, config, report)
     quoted = None
     if validation is not None:
         quoted = load_validation(Path(validation), str(material.models.get("reader", {}).get("sha256")))

@@ -9,6 +9,7 @@ import typer
 
 from lpsr_core.command_line import Debug, command_group
 from lpsr_core.errors import run_command
+from lpsr_core.wording import counted
 
 app = command_group("lpsr-evidence", "Check evidence of `lpsr-run --evidence`, and report on it.")
 
@@ -32,7 +33,8 @@ def verify(
         typer.echo(f"{'remark' if finding.remark else 'finding'}: {finding}")
     wrong = sum(not finding.remark for finding in verdict.findings)
     how = "signatures checked" if verdict.signed else "no signature checked (--public)"
-    typer.echo(f"{verdict.folders} reads of {verdict.runs} runs: {wrong} findings; {how}")
+    reads, runs = counted(verdict.folders, "read"), counted(verdict.runs, "run")
+    typer.echo(f"{reads} of {runs}: {counted(wrong, 'finding')}; {how}")
     raise typer.Exit(0 if verdict.sound else 1)
 
 
@@ -41,7 +43,7 @@ def replay(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Evidence folder of one read.")],
     debug: Debug = False,
 ) -> None:
-    """Compute a read again from its stored frame and log-probabilities.
+    """Compute a read again from its stored frame and log-probabilities, and check its digests.
 
     Exit codes: 0 it is the same, 1 it is not, 2 wrong usage.
     """
@@ -53,6 +55,10 @@ def replay(
     typer.echo(f"confidence: {found.confidence:.4f}, recorded {found.recorded_confidence:.4f}")
     typer.echo(f"crop: {crop[found.crop]}")
     typer.echo(f"probabilities of the named frame: largest difference {found.difference:.1e}")
+    for line in found.checked.altered:
+        typer.echo(f"altered: {line}")
+    if not found.checked.chained:
+        typer.echo(f"remark: {found.checked.how}")
     for role in found.models:
         typer.echo(f"{role}: the model is not the recorded one")
     typer.echo("the same" if found.same else "NOT the same")

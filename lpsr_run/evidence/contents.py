@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.alphabet import CLASSES, PLATE_LENGTH
-from lpsr_core.errors import LpsrError
+from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Image, Quad
 from lpsr_run.history import FrameSaid, History
 from lpsr_run.sinks.base import Result
@@ -89,6 +89,29 @@ def manifest_of(
         "made_by": dict(made_by),
     }
     return (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The folders of reads in a folder of evidence; the folder itself where it is that of one read."""
+    if (folder / MANIFEST).is_file():
+        return [folder]
+    return sorted(path.parent for path in folder.glob(f"*/{MANIFEST}") if not path.parent.name.startswith("."))
+
+
+def one_folder(folder: Path) -> Path:
+    """The folder of one read: the one that is given, or the only one in it.
+
+    Raises:
+        UsageError: there is none, or there are several.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder of evidence")
+    found = folders_in(folder)
+    if not found:
+        raise UsageError(f"{folder}: holds no evidence; give the folder of one read, with its {MANIFEST}")
+    if len(found) > 1:
+        raise UsageError(f"{folder}: holds {len(found)} reads; give the folder of one, such as {found[0]}")
+    return found[0]
 
 
 def read_history(data: bytes) -> History:

@@ -56,7 +56,7 @@ class Verifier:
 
     Raises:
         MissingExtraError: cryptography is not installed.
-        UsageError: the file is no public Ed25519 key.
+        UsageError: there is no such file, or it is no public Ed25519 key.
     """
 
     def __init__(self, path: Path) -> None:
@@ -65,7 +65,11 @@ class Verifier:
             self._key: Any = library.load_pem_public_key(path.read_bytes())
             if not isinstance(self._key, keys.Ed25519PublicKey):
                 raise ValueError("another kind of key")
-        except (OSError, ValueError, TypeError) as error:
+        except FileNotFoundError:
+            raise UsageError(f"{path}: no such file; give the .pub beside the key that signed") from None
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
+        except (ValueError, TypeError) as error:
             raise UsageError(f"{path}: not a public Ed25519 key in PEM: {error}") from None
 
     def holds(self, signature: bytes, data: bytes) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,8 @@ def verify(folder: Path, public: Path | None = None) -> Verdict:
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder of evidence")
+    if (folder / MANIFEST).is_file():
+        raise UsageError(f"{folder}: is the evidence of one read; give the folder that it lies in, {folder.parent}")
     verifier = None if public is None else Verifier(public)
     chains = sorted(folder.glob(f"*{SUFFIX}"))
     entries = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
@@ -85,23 +87,13 @@ def verify(folder: Path, public: Path | None = None) -> Verdict:
 
 def _chain(path: Path, folder: Path, verifier: Verifier | None, named: set[str]) -> Iterator[Finding]:
     run = path.name.removesuffix(SUFFIX)
-    entries: list[Entry] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
-        try:
-            entries.append(parse_entry(line))
-        except ValueError:
-            yield Finding(path.name, f"line {number} cannot be read")
+    entries, unreadable = entries_of(path)
+    for number in unreadable:
+        yield Finding(path.name, f"line {number} cannot be read")
     removed = deleted(folder, run, verifier)
     previous, closed = digest(run.encode()), False
     for place, entry in enumerate(entries):
-        shown = entry.folder or path.name
-        if entry.index != place:
-            yield Finding(shown, f"stands at place {place} of its chain and was made for place {entry.index}")
-        if verifier is not None:
-            if entry.signature is None:
-                yield Finding(shown, "its line in the chain is not signed")
-            elif not verifier.holds(entry.signature, entry.signed(run)):
-                yield Finding(shown, "its line in the chain was not signed with this key, or was changed")
+        yield from line_otherwise(entry, place, run, entry.folder or path.name, verifier)
         if entry.folder is None:
             closed = True
             if entry.manifest != previous:
@@ -115,6 +107,28 @@ def _chain(path: Path, folder: Path, verifier: Verifier | None, named: set[str])
         previous = entry.manifest
     if not closed:
         yield Finding(path.name, "was never closed: its run was killed, or still runs, or its end was cut off", True)
+
+
+def entries_of(path: Path) -> tuple[list[Entry], list[int]]:
+    """The lines of a chain, and the numbers of those that cannot be read."""
+    entries, unreadable = [], []
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        try:
+            entries.append(parse_entry(line))
+        except ValueError:
+            unreadable.append(number)
+    return entries, unreadable
+
+
+def line_otherwise(entry: Entry, place: int, run: str, shown: str, verifier: Verifier | None) -> Iterator[Finding]:
+    """Whether a line stands where it was made for, and is signed."""
+    if entry.index != place:
+        yield Finding(shown, f"stands at place {place} of its chain and was made for place {entry.index}")
+    if verifier is not None:
+        if entry.signature is None:
+            yield Finding(shown, "its line in the chain is not signed")
+        elif not verifier.holds(entry.signature, entry.signed(run)):
+            yield Finding(shown, "its line in the chain was not signed with this key, or was changed")
 
 
 def _folder(path: Path, entry: Entry, run: str, previous: str) -> Iterator[Finding]:
@@ -131,28 +145,55 @@ def _folder(path: Path, entry: Entry, run: str, previous: str) -> Iterator[Findi
     except (OSError, ValueError, KeyError, TypeError):
         yield Finding(name, f"its {MANIFEST} cannot be read")
         return
+    yield from manifest_otherwise(name, data, chain, read, entry, run, previous)
+    yield from changed_files(path, files)
+    for other in sorted(entry.name for entry in path.iterdir()):
+        if other not in files and other != MANIFEST:
+            yield Finding(name, f"{other} was added")
+    if SAID in files and (path / SAID).is_file():
+        yield from said_otherwise(path, told, read)
+
+
+def manifest_otherwise(
+    name: str,
+    data: bytes,
+    chain: Mapping[str, Any],
+    read: Mapping[str, Any],
+    entry: Entry,
+    run: str,
+    previous: str,
+) -> Iterator[Finding]:
+    """Whether a manifest is the one that its line of the chain names.
+
+    Args:
+        name: of its folder.
+        data: its bytes.
+        chain, read: what it says.
+        entry: that names its folder.
+        run: of the chain.
+        previous: digest of the manifest before it.
+    """
     if digest(data) != entry.manifest:
         yield Finding(name, f"its {MANIFEST} is not what the chain says: something in it was changed")
     if chain.get("index") != entry.index or chain.get("previous") != previous:
         yield Finding(name, "follows another folder than it was made after: the order was changed, or one was removed")
     if read.get("run") != run:
         yield Finding(name, "is of another run than its chain")
+
+
+def changed_files(path: Path, files: Mapping[str, str]) -> Iterator[Finding]:
+    """What of the files that a manifest names is missing or was changed."""
     for file, wanted in files.items():
         try:
             found = digest((path / Path(file).name).read_bytes())
         except OSError:
-            yield Finding(name, f"{file} is missing")
+            yield Finding(path.name, f"{file} is missing")
             continue
         if found != wanted:
-            yield Finding(name, f"{file} was changed")
-    for other in sorted(entry.name for entry in path.iterdir()):
-        if other not in files and other != MANIFEST:
-            yield Finding(name, f"{other} was added")
-    if SAID in files and (path / SAID).is_file():
-        yield from _said(path, told, read)
+            yield Finding(path.name, f"{file} was changed: it is not the file that the manifest names")
 
 
-def _said(path: Path, told: dict[str, Any], read: dict[str, Any]) -> Iterator[Finding]:
+def said_otherwise(path: Path, told: Mapping[str, Any], read: Mapping[str, Any]) -> Iterator[Finding]:
     """Whether the read follows from what its frames said."""
     try:
         layouts = parse_layouts(tuple(told["made_by"]["config"]["layouts"]))

@@ -27,8 +27,11 @@ from lpsr_run.sources.merge import Ended, Quiet
 
 CONTRIBUTIONS = "contributions.jsonl"
 """Beside `reads.jsonl`: a line for each crop of a fused read."""
+DIFFERENT = "the crops show different plates, and no plate is shown by most of them; give crops of one plate"
+"""Why nothing is fused although crops show plates."""
 TOLERANCE = 2.0
 """Nats of evidence for another plate that a crop may show and still be fused, as with the frames of a track."""
+_ONE_OF_MANY = "shows a plate, and no plate is shown by most of the crops; left out"
 
 
 @dataclass(frozen=True)
@@ -82,14 +85,17 @@ class Fused:
     """Several crops read as one plate.
 
     Attributes:
-        event: the read, under the name of the crop that agrees best with it; None where no crop shows a plate.
+        event: the read, under the name of the crop that agrees best with it; None where no crop shows a plate, or no
+            plate is shown by most of them.
         contributions: of every crop that was large enough, in order.
         log_probs: float64[7, 36], the fused log-probabilities that the read was decoded from; None without a read.
+        different: whether nothing was fused because no plate is shown by most of the crops that show one.
     """
 
     event: PlateEvent | None
     contributions: tuple[Contribution, ...]
     log_probs: NDArray[np.float64] | None
+    different: bool = False
 
 
 def fuse(
@@ -103,12 +109,13 @@ def fuse(
     """Read several crops of one plate together, as a track reads its frames.
 
     The log-probabilities of the crops are added, and the sum is divided by a power of their number. A crop that shows
-    no plate, or another plate than most of the others, is reported and left out.
+    no plate, or another plate than most of the crops, is reported and left out. Where no plate is shown by more than
+    half of the crops that show one, nothing is fused, and that is reported.
 
     Args:
         frames: the crops; they are all kept in memory. Their numbers become their positions.
         reader: reads them, with the calibration's temperature.
-        report: takes the line about a crop that is left out.
+        report: takes the line about a crop that is left out, or about all of them.
         layouts: that the text may follow.
         power: of the number of crops (see `Calibration`).
         min_plate: plate score from which a crop shows a plate, 0..1.
@@ -119,7 +126,7 @@ def fuse(
         return Fused(None, (), None)
     batch = reader.read([frame.image for frame in kept])
     with reader.clock.stage("decode"):
-        left_out = _left_out(batch.log_probs, layouts, min_plate)
+        left_out, different = _left_out(batch.log_probs, layouts, min_plate)
         chosen = [at for at, why in enumerate(left_out) if why is None]
         track = Track(0, layouts, power)
         for at in chosen:
@@ -128,10 +135,12 @@ def fuse(
         total = batch.log_probs[chosen].astype(np.float64).sum(axis=0)
         contributions = _contributions(kept, batch.log_probs, layouts, left_out, read)
     for each in contributions:
-        if each.left_out is not None:
+        if each.left_out not in (None, _ONE_OF_MANY):
             report(f"{each.source}: {each.left_out}")
+    if different:
+        report(DIFFERENT)
     if read is None:
-        return Fused(None, contributions, None)
+        return Fused(None, contributions, None, different)
     best = next(frame for frame in kept if frame.index == read.best.frame)
     event = PlateEvent(best.source, read, best.stream)
     return Fused(event, contributions, tempered(total, len(chosen), power))
@@ -157,8 +166,10 @@ def print_contributions(contributions: Sequence[Contribution], console: Console)
     console.print(table, markup=False)
 
 
-def _left_out(log_probs: NDArray[np.float32], layouts: Sequence[Layout], min_plate: float) -> list[str | None]:
-    """Why each crop is left out; None for those that belong together."""
+def _left_out(
+    log_probs: NDArray[np.float32], layouts: Sequence[Layout], min_plate: float
+) -> tuple[list[str | None], bool]:
+    """Why each crop is left out, None for those that belong together; and whether no plate is shown by most of them."""
     scores = [plate_score(each, layouts) for each in log_probs]
     why: list[str | None] = [
         None if score >= min_plate else f"shows no plate that can be read (score {score:.2f}); left out"
@@ -166,15 +177,17 @@ def _left_out(log_probs: NDArray[np.float32], layouts: Sequence[Layout], min_pla
     ]
     shown = [at for at, reason in enumerate(why) if reason is None]
     if len(shown) < 2:
-        return why
+        return why, False
     evidence = TextEvidence(layouts)
     group = _largest_group(evidence, evidence.characters(log_probs[shown]))
+    if 2 * len(group) <= len(shown):
+        return [reason or _ONE_OF_MANY for reason in why], True
     together = decode(log_probs[[shown[at] for at in sorted(group)]].astype(np.float64).sum(axis=0), layouts).text
     for at, place in enumerate(shown):
         if at not in group:
             text = decode(log_probs[place], layouts).text
             why[place] = f"shows another plate: {text}, the others {together}; left out"
-    return why
+    return why, False
 
 
 def _largest_group(evidence: TextEvidence, characters: NDArray[np.float64]) -> set[int]:

@@ -14,7 +14,8 @@ from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Quad, rectify
 from lpsr_core.layouts import parse_layouts
 from lpsr_run.config import RunConfig
-from lpsr_run.evidence.contents import CROP, FRAME, MANIFEST, SAID, read_history, read_picture
+from lpsr_run.evidence.contents import CROP, FRAME, MANIFEST, SAID, one_folder, read_history, read_picture
+from lpsr_run.evidence.one_read import Checked, check_read
 from lpsr_run.pipeline.cut_off import doubt_cut_off
 from lpsr_run.pipeline.stream import MARGIN
 from lpsr_run.pipeline.tools import Tools, open_tools
@@ -30,6 +31,7 @@ class Replayed:
         crop: whether the crop that is cut from the frame is the recorded one, pixel by pixel; None without a frame.
         difference: largest difference of the named frame's log-probabilities; 0 is bit for bit the same.
         models: roles whose model is not the recorded one.
+        checked: whether the evidence is what was written.
     """
 
     text: str
@@ -39,12 +41,14 @@ class Replayed:
     crop: bool | None
     difference: float
     models: tuple[str, ...]
+    checked: Checked
 
     @property
     def same(self) -> bool:
-        """Whether the text, the confidence and the crop are the recorded ones, and the networks say what they said."""
+        """Whether text, confidence, crop and what the networks say are the recorded ones, and nothing was altered."""
         told = (self.text, round(self.confidence, 4)) == (self.recorded_text, self.recorded_confidence)
-        return told and self.crop is not False and self.difference < TOLERANCE and not self.models
+        same = told and self.crop is not False and self.difference < TOLERANCE and not self.models
+        return same and not self.checked.altered
 
 
 TOLERANCE = 1e-3
@@ -55,14 +59,16 @@ def replay(folder: Path, tools: Tools | None = None) -> Replayed:
     """Computes one read again.
 
     Args:
-        folder: of the read.
+        folder: of the read, or one that holds a single read.
         tools: opened networks; default those that the manifest names.
 
     Raises:
         UsageError: it is no evidence that can be computed again.
         LpsrError: a file of it cannot be read, or a network cannot be opened.
     """
+    folder = one_folder(folder)
     told = _manifest(folder)
+    checked = check_read(folder)
     read, made_by = told["read"], told["made_by"]
     config = _config(made_by)
     tools = tools or open_tools(config)
@@ -86,7 +92,9 @@ def replay(folder: Path, tools: Tools | None = None) -> Replayed:
         if role in made_by["models"]
         and (model.sha256, model.data) != (made_by["models"][role]["sha256"], made_by["models"][role].get("data", {}))
     )
-    return Replayed(reading.text, reading.confidence, read["text"], read["confidence"], same, difference, others)
+    return Replayed(
+        reading.text, reading.confidence, read["text"], read["confidence"], same, difference, others, checked
+    )
 
 
 def _quad(corners: list[list[float]]) -> Quad:

@@ -32,8 +32,9 @@ class HomePublisher:
     Args:
         url: `mqtt://[user:password@]host[:port]/PREFIX`, or `mqtts://` for TLS.
         root: what the paths of pictures are relative to; None publishes no pictures.
-        discovery: Home Assistant's prefix; None announces nothing.
-        cameras: names that are announced before their first read.
+        discovery: Home Assistant's prefix; None announces nothing. What is no camera, such as a video that was sent to
+            a server, is not announced: retained messages would outlive it.
+        cameras: names that are announced before their first read; other cameras are announced with theirs.
 
     Raises:
         UsageError: the URL is none.
@@ -72,7 +73,8 @@ class HomePublisher:
         read = json.loads(body)
         camera = str(read["source"])
         with self._lock:
-            new = camera not in self._known
+            # Live sources alone have a time: recordings come and go.
+            new = bool(read.get("time")) and camera not in self._known
             if new:
                 self._known.append(camera)
         if new:

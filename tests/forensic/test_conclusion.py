@@ -96,12 +96,19 @@ def test_few_characters_are_no_conclusion() -> None:
 
 @pytest.mark.parametrize(
     ("plate", "altered", "why"),
-    [(0.2, False, "plate score 0.20 is below 0.3"), (0.99, True, "not what its manifest says")],
+    [(0.2, False, "plate score 0.20 is below 0.3"), (0.99, True, "not what its manifest or its chain says")],
 )
 def test_no_plate_and_altered_evidence_are_no_conclusion(plate: float, altered: bool, why: str) -> None:
     found = concluded(says(), plate=plate, altered=altered)
     assert (found.kind, found.text) == ("none", "")
     assert why in found.reasons[0]
+
+
+def test_different_plates_are_no_conclusion() -> None:
+    weighed = weigh(says(), candidate_texts(says(), DEFAULT_LAYOUTS), [], BOTH)
+    found = conclude(0.99, 0.3, weighed, says(), BOTH, different=True)
+    assert (found.kind, found.text) == ("none", "")
+    assert "show different plates" in found.reasons[0]
 
 
 def test_nothing_known_is_no_conclusion() -> None:

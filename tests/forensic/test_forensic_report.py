@@ -23,6 +23,7 @@ from lpsr_forensic.report import ForensicReport, forensic_report
 from lpsr_forensic.validation import load_validation
 from lpsr_run.config import RunConfig
 from lpsr_run.evidence.contents import digest
+from lpsr_run.pipeline.fusion import DIFFERENT
 
 pytest.importorskip("jinja2", reason="the page is made with jinja2 (the evidence extra)")
 PLATE = ROOT / "examples" / "plates" / "APF5C22.jpg"
@@ -151,6 +152,27 @@ def test_another_plate_among_the_frames_is_told(toys: dict[str, Any], tmp_path: 
     assert found.candidates[0].text == "ABC1D34"
 
 
+def test_different_plates_are_shown_and_never_concluded(toys: dict[str, Any], tmp_path: Path) -> None:
+    for at, text in enumerate(("ABC1D34", "XYZ4321")):
+        save_image(tmp_path / "in" / f"{at}.png", paint(text, 90 - at))
+    told: list[str] = []
+    config = RunConfig(crops=".", **toys)
+    found = forensic_report(tmp_path / "in", tmp_path / "r.html", config=config, report=told.append)
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert (found.conclusion.kind, found.material.frames, told) == ("none", 0, [DIFFERENT])
+    assert found.conclusion.reasons == ("The frames show different plates, and no plate is shown by most of them.",)
+    assert DIFFERENT in page
+    shown = pictures(page)
+    assert [alt for alt in shown if alt.endswith("enlarged pixels")] == [
+        "Frame 1, enlarged pixels",
+        "Frame 2, enlarged pixels",
+    ]
+    for text in ("ABC1D34", "XYZ4321"):
+        assert f'<td class="small plate">{text}</td>' in page
+    assert "Candidate texts" not in page
+    assert "registered average" not in shown
+
+
 @pytest.fixture(scope="module")
 def evidence(toys: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Evidence of two cars."""
@@ -208,8 +230,69 @@ def test_altered_evidence_is_told_and_never_concluded(evidence: Path, toys: dict
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert found.conclusion.kind == "none"
     assert "The evidence was altered" in page
-    assert "crop-00000003.png is not the file that the evidence&#39;s manifest names" in page
+    assert "crop-00000003.png was changed: it is not the file that the manifest names" in page
     assert [each.intact for each in found.material.exhibits].count(False) == 1
+
+
+@pytest.mark.parametrize("kind", ["text", "milliseconds", "source", "frame"])
+def test_an_altered_manifest_or_frame_is_never_concluded(
+    kind: str, evidence: Path, call: Call, models: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(evidence, tmp_path / "e")
+    folder = reads(tmp_path / "e")[0]
+    if kind == "frame":
+        whole = cv2.imread(str(folder / "frame.png"))
+        whole[0, 0] ^= 255
+        cv2.imwrite(str(folder / "frame.png"), whole)
+        why = "frame.png was changed"
+    else:
+        told = json.loads((folder / "evidence.json").read_text())
+        told["read"][kind] = {"text": "ABC1D84", "milliseconds": 99.0, "source": "another.mp4"}[kind]
+        (folder / "evidence.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+        why = "its evidence.json is not what the chain says"
+    networks = ["--reader", f"{models}/reader.onnx", "--generator", f"{models}/generator.onnx", "--threads", 1]
+    code, out, err = call("report", folder, "--out", tmp_path / "r.html", *networks)
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert code == 1
+    assert "no conclusion" in out
+    assert f"altered: {why}" in err
+    assert "<h2>No conclusion</h2>" in page
+    assert '<p class="plate">' not in page
+    assert "The evidence was altered" in page
+    assert why in page
+
+
+def test_a_folder_without_its_chain_is_reported_as_not_checked(
+    evidence: Path, call: Call, models: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(reads(evidence)[0], tmp_path / "moved")
+    networks = ["--reader", f"{models}/reader.onnx", "--generator", f"{models}/generator.onnx", "--threads", 1]
+    code, _, err = call("report", tmp_path / "moved", "--out", tmp_path / "r.html", *networks)
+    assert code == 0
+    assert "remark: The evidence.json could not be checked against a chain" in err
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "<strong>Not checked:</strong>" in page
+    assert "could not be checked against a chain" in page
+    assert call("report", reads(evidence)[0], "--out", tmp_path / "s.html", *networks)[0] == 0
+    page = (tmp_path / "s.html").read_text(encoding="utf-8")
+    assert "Not checked:" not in page
+    assert "was checked against" in page
+
+
+def test_pictures_that_are_left_out_are_a_failure_as_of_fuse(call: Call, models: Path, tmp_path: Path) -> None:
+    for at, text in enumerate(("ABC1D34", "ABC1D34", "XYZ4321")):
+        save_image(tmp_path / "in" / f"{at}.png", paint(text, 90 - at))
+    networks = ["--reader", f"{models}/reader.onnx", "--generator", f"{models}/generator.onnx", "--threads", 1]
+    code, out, err = call("report", tmp_path / "in", "--out", tmp_path / "r.html", *networks)
+    assert (code, f"{tmp_path}/r.html: 2 frames" in out) == (1, True)
+    assert "2.png: shows another plate: XYZ4321" in err
+    one, other = (tmp_path / "in" / f"{at}.png" for at in (0, 2))
+    code, out, err = call("report", one, other, "--out", tmp_path / "s.html", *networks)
+    assert (code, err.strip()) == (1, DIFFERENT)
+    assert "no conclusion" in out
+    code, _, err = call("report", one, "--out", tmp_path / "t.html", "--public", one, *networks)
+    assert code == 2
+    assert "--public is for a folder of evidence" in err
 
 
 def test_a_folder_of_several_reads_is_refused(evidence: Path, toys: dict[str, Any]) -> None:
@@ -238,7 +321,7 @@ def test_the_command(call: Call, models: Path, tmp_path: Path) -> None:
     networks = ["--reader", f"{models}/reader.onnx", "--generator", f"{models}/generator.onnx", "--threads", 1]
     code, out, err = call("report", crop, "--out", tmp_path / "r.html", "--case", "17", *networks)
     assert (code, err) == (0, "")
-    assert f"{tmp_path}/r.html: 1 frames" in out
+    assert f"{tmp_path}/r.html: 1 frame, 6 candidates" in out
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert f"lpsr-evidence report {crop}" in page
     assert "No card is at hand" in page

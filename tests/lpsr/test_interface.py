@@ -109,6 +109,13 @@ def test_every_option_arrives(toys: dict[str, Any], monkeypatch: pytest.MonkeyPa
         ({"device": "GPU", "backend": "auto"}, "give backend openvino with it"),
         ({"detector": "no.onnx"}, "no.onnx: no such model file"),
         ({"region": "1,2"}, "region"),
+        ({"region": (0, 0.5, 1, 0.5)}, "region takes text as X,Y,W,H, not (0, 0.5, 1, 0.5)"),
+        ({"certain": None}, "certain takes a number, not None"),
+        ({"threads": 1.5}, "threads takes an integer, not 1.5"),
+        ({"batch": True}, "batch takes an integer, not True"),
+        ({"layouts": None}, "layouts takes text, not None"),
+        ({"layouts": ["mercosur", 3]}, "layouts takes text, not 3"),
+        ({"detector": 3}, "detector takes text, not 3"),
     ],
 )
 def test_wrong_options_are_told_in_keywords(options: dict[str, Any], words: str, toys: dict[str, Any]) -> None:
@@ -127,6 +134,8 @@ def test_wrong_sources_are_told_at_the_call(reader: lpsr.Reader, tmp_path: Path)
     video = save_video(tmp_path / "a.mp4", [scene("ABC1234")])
     with pytest.raises(lpsr.UsageError, match=r"^stride is at least 1, not 0$"):
         reader.stream(video, stride=0)
+    with pytest.raises(lpsr.UsageError, match=r"^stride takes an integer, not '2'$"):
+        reader.stream(video, stride="2")  # type: ignore[arg-type]
     with pytest.raises(lpsr.UsageError, match=r"^two sources are called"):
         reader.stream(video, video)
 
@@ -153,6 +162,8 @@ def test_a_reader_is_no_generator(toys: dict[str, Any]) -> None:
         lpsr.SuperResolver(generator=toys["reader"], backend="onnxruntime")
     with pytest.raises(lpsr.UsageError, match="batch is at least 1, not 0"):
         lpsr.SuperResolver(batch=0)
+    with pytest.raises(lpsr.UsageError, match="batch takes an integer, not '3'"):
+        lpsr.SuperResolver(batch="3")  # type: ignore[arg-type]
 
 
 def test_plates_compare_without_their_pictures(reader: lpsr.Reader) -> None:

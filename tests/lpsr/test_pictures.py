@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from toy_models import paint, save_image, scene
+from toy_models import ROOT, paint, save_image, scene
 
 import lpsr
 from lpsr.images import to_rgb
@@ -50,6 +50,47 @@ def test_pil_images(picture: NDArray[np.uint8]) -> None:
     np.testing.assert_array_equal(to_rgb(opaque), picture)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
+def test_pil_images_of_16_bits_are_read_as_their_files_are(suffix: str, released: lpsr.Reader, tmp_path: Path) -> None:
+    pil = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    gray = cv2.imread(str(ROOT / "examples" / "plates" / "APF5C22.jpg"), cv2.IMREAD_GRAYSCALE).astype(np.uint16)
+    path = tmp_path / f"a{suffix}"
+    cv2.imwrite(str(path), 256 * gray + np.arange(gray.shape[1], dtype=np.uint16))
+    with pil.open(path) as image:
+        assert image.mode in ("I", "I;16", "I;16B")
+        np.testing.assert_array_equal(to_rgb(image), to_rgb(path))
+        assert [found.text for found in released.read_crops([image])] == ["APF5C22"]
+
+
+def test_pil_images_of_wide_modes(picture: NDArray[np.uint8]) -> None:
+    pil = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    gray = picture[..., 0]
+    wanted = np.stack([gray] * 3, axis=-1)
+    for levels in (
+        *(gray.astype(np.int32), gray.astype(np.int32) * 256, gray.astype(np.uint16) * 257),
+        *(gray.astype(np.float32), (gray / 255).astype(np.float32)),
+    ):
+        np.testing.assert_array_equal(to_rgb(pil.fromarray(levels)), wanted)
+    big = pil.frombytes("I;16B", gray.shape[::-1], (gray * np.uint16(256)).astype(">u2").tobytes())
+    np.testing.assert_array_equal(to_rgb(big), wanted)
+    for levels in (
+        *(np.full((8, 24), 65536, np.int32), np.full((8, 24), -1, np.int32)),
+        *(np.full((8, 24), 256, np.float32), np.full((8, 24), np.nan, np.float32)),
+    ):
+        with pytest.raises(
+            lpsr.UsageError, match=r"^image 3 has grey levels from .*; give 0 to .*, or uint8, 0 to 255$"
+        ):
+            to_rgb(pil.fromarray(levels), name="image 3")
+
+
+def test_a_pil_image_that_ends_early_is_told_in_one_line(tmp_path: Path, picture: NDArray[np.uint8]) -> None:
+    pil = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    path = save_image(tmp_path / "a.png", picture)
+    path.write_bytes(path.read_bytes()[:400])
+    with pil.open(path) as image, pytest.raises(lpsr.LpsrError, match=r"^the image: not an image that can be decoded"):
+        to_rgb(image)
+
+
 def test_pil_images_are_turned_upright(picture: NDArray[np.uint8]) -> None:
     pil = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
     image = pil.fromarray(picture)
@@ -79,7 +120,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "empty": (np.zeros((0, 24, 3), np.uint8), "image 1 has shape 0x24x3"),
     "missing": ("nowhere/a.png", "nowhere/a.png: no such file"),
     "folder": (Path(), "is a folder"),
-    "type": (None, "image 1 is a NoneType; give a path, a NumPy array or a PIL image"),
+    "type": (None, "image 1 is of type NoneType; give a path, a NumPy array or a PIL image"),
 }
 
 
@@ -108,3 +149,6 @@ def test_one_picture_is_no_list(reader: lpsr.Reader, tmp_path: Path) -> None:
         for name in ("read_crops", "fuse"):
             with pytest.raises(lpsr.UsageError, match=f"^{name} takes a list of images"):
                 getattr(reader, name)(single)
+    for nothing in (None, 5):
+        with pytest.raises(lpsr.UsageError, match=r"^fuse takes a list of images, not something of type"):
+            reader.fuse(nothing)  # type: ignore[arg-type]

@@ -122,9 +122,15 @@ def test_fused_crops_name_the_one_that_agrees(reader: lpsr.Reader) -> None:
 
 
 def test_fuse_needs_a_crop(reader: lpsr.Reader) -> None:
-    for crops in ([], [np.zeros((3, 5, 3), np.uint8)]):
-        with pytest.raises(lpsr.LpsrError, match="no crop to read"):
-            reader.fuse(crops)
+    with pytest.raises(lpsr.LpsrError, match="no crop to read"):
+        reader.fuse([np.zeros((3, 5, 3), np.uint8)])
+    with pytest.raises(lpsr.UsageError, match=r"^fuse takes at least one image"):
+        reader.fuse([])
+
+
+def test_crops_of_different_plates_are_not_fused(reader: lpsr.Reader) -> None:
+    with pytest.raises(lpsr.LpsrError, match=r"^fuse: the crops show different plates, and no plate is shown by most"):
+        reader.fuse([paint("ABC1234"), paint("XYZ9876")])
 
 
 def test_what_shows_no_plate_is_left_out_with_a_warning(reader: lpsr.Reader, caplog: pytest.LogCaptureFixture) -> None:

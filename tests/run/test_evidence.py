@@ -125,7 +125,7 @@ def time(folder: Path) -> None:
 def source(folder: Path) -> None:
     path = reads(folder)[0] / "evidence.json"
     told = json.dumps(json.loads(path.read_text())["read"]["source"])
-    change(path, f'"source": {told},\n    "frame"', '"source": "another.mp4",\n    "frame"')
+    change(path, f'"source": {told},\n    "zone"', '"source": "another.mp4",\n    "zone"')
 
 
 def corner(folder: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from broker import Broker
 from fastapi.testclient import TestClient
 from served import Make
 from waiting import until
@@ -150,3 +151,23 @@ def test_alerts_mark_reads_that_hit_a_watch_list(
     (hit,) = client.get("/api/v1/reads", params={"hit": True}).json()["reads"]
     assert (hit["read"]["text"], hit["read"]["hit"]["list"]) == ("XYZ9876", "wanted")
     assert "watch list wanted" in client.get("/").text
+
+
+def test_home_assistant_is_told_of_no_video_that_was_sent(
+    make_client: Make, video: Path, run_file: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("paho.mqtt.client", reason="paho-mqtt is not installed")
+    broker = Broker()
+    alerts, run = tmp_path / "alerts.toml", tmp_path / "run.toml"
+    alerts.write_text(
+        f'[[sink]]\nname = "home"\nkind = "mqtt"\naddress = "mqtt://127.0.0.1:{broker.port}/lpsr"\npictures = false\n'
+    )
+    run.write_text(run_file.read_text() + f'alerts = "{alerts}"\n')
+    client = make_client(run=run)
+    try:
+        answer = client.post("/api/v1/videos", files={"video": ("cars.mp4", video.read_bytes())})
+        assert answer.status_code == 202
+        until(lambda: len(broker.got) == 2)
+        assert {topic.rpartition("/")[2] for topic, _, _ in broker.published} == {"status", "read"}
+    finally:
+        broker.stop()
