@@ -7,6 +7,7 @@ command.
 from __future__ import annotations
 
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -123,19 +124,37 @@ def load_options(config: type[Config], path: Path) -> Config:
     values, hints, known = read_toml(path), get_type_hints(config), options(config)
     unknown = sorted(values.keys() - known)
     if unknown:
-        raise UsageError(f"{path}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
+        close = get_close_matches(unknown[0].replace("-", "_"), known, 1)
+        meant = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
+        raise UsageError(f"{path}: unknown key {unknown[0]!r}; {meant}")
     typed = {}
     for name, value in values.items():
         of, several = kind(hints[name])
         found = _list(value, of, known[name][0].single) if several else _typed(value, of)
         if found is None:
-            wanted = f"list of {'strings' if of is str else 'numbers'}" if several else of.__name__
-            raise UsageError(f"{path}: {name} is a {wanted}, not {value!r}")
+            takes = (_LISTS if several else _WORDS).get(of, of.__name__)
+            raise UsageError(f"{path}: {name} takes {takes}, not {value!r}")
         typed[name] = found
     for name, (_, entry) in known.items():
         if entry.default is MISSING and name not in typed:
             raise UsageError(f"{path}: {name!r} is missing")
-    return config(**typed)
+    made = config(**typed)
+    try:
+        check_options(made)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
+    return made
+
+
+_LISTS = {str: "a list of strings", int: "a list of numbers", float: "a list of numbers"}
+_WORDS = {
+    str: "a string in quotes",
+    Path: "a path in quotes",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+}
+"""Types of options as TOML writes them."""
 
 
 def _typed(value: Any, of: type) -> Any:

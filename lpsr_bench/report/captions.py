@@ -19,8 +19,9 @@ from lpsr_bench.report.findings import (
     misread,
     whole_way,
 )
-from lpsr_bench.report.tables import MIB, counted, duration, number, rate
+from lpsr_bench.report.tables import MIB, duration, number, rate
 from lpsr_core.paper import PAPER_PLATES, PAPER_SECONDS, SR3_SECONDS
+from lpsr_core.wording import counted
 
 WAYS = {WHOLE: "from decoded crop to text", "networks": "through the networks alone"}
 _MISREAD = 3

@@ -16,11 +16,12 @@ from lpsr_bench.report.drawing import Plot, draw_rates, legend_above, series, ti
 from lpsr_bench.report.files import write_text
 from lpsr_bench.report.findings import WHOLE, Row, by_batch, degraded, whole_way
 from lpsr_bench.report.page import render
-from lpsr_bench.report.tables import Table, counted, duration, number, rate
+from lpsr_bench.report.tables import Table, duration, number, rate
 from lpsr_bench.report.words import capital, notes
 from lpsr_bench.results import Document, check_writable, load_results
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.paper import PAPER_PLATES
+from lpsr_core.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

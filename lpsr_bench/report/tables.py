@@ -11,6 +11,7 @@ from typing import Any
 from lpsr_bench.report.findings import Row, Rows, levels
 from lpsr_bench.results import Document
 from lpsr_core.paper import PAPER_PLATES, PAPER_SECONDS, SR3_SECONDS, TABLES
+from lpsr_core.wording import counted
 
 MIB = 1 << 20
 FORMS = {"hr": "HR", "bicubic": "LR, bicubic", "sr": "LR + SR", "lr direct": "LR, own reader"}
@@ -61,11 +62,6 @@ def number(value: float | None, digits: int = 3) -> str:
     if abs(value) >= 10 ** (digits - 1):
         return f"{value:,.0f}"
     return f"{value:.{digits}g}" if abs(value) >= 1e-4 else f"{value:.1e}"
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 plate` or `2,000 plates`."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def rate(values: dict[str, Any] | None) -> str:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from lpsr_bench.report.captions import WAYS
 from lpsr_bench.report.findings import best_batch, degraded, fastest_kept, whole_way
-from lpsr_bench.report.tables import counted, duration, number
+from lpsr_bench.report.tables import duration, number
 from lpsr_bench.results import Document
 from lpsr_core.paper import PAPER_PLATES, PAPER_SECONDS
+from lpsr_core.wording import counted
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import typer
 
 from lpsr_core.command_line import Debug, version_option, with_options
 from lpsr_core.errors import LpsrError, run_command
+from lpsr_core.wording import counted
 from lpsr_run.options import RunOptions
 
 # Plain text: usage errors and help stay readable in logs and in narrow terminals.
@@ -62,16 +63,18 @@ def _execute(given: dict[str, Any], config_file: Path | None, quiet: bool) -> in
         error.args = (config.scrubber(str(error)),)
         raise
     if not quiet and config.log_format == "text":
-        what = "plate" if summary.reads == 1 else "plates"
-        typer.echo(f"{summary.reads} {what} read in {summary.seconds:.1f} s; {shown(config.out)}/reads.jsonl")
+        found = counted(summary.reads, "plate")
+        typer.echo(f"{found} read in {summary.seconds:.1f} s; {shown(config.out)}/reads.jsonl")
         if summary.state.left_out:
             hint = "" if config.explain else "; --explain tells why"
             typer.echo(f"{summary.state.left_out} not reported{hint}")
     if summary.stopped_by is not None:
         return 128 + summary.stopped_by
-    if summary.failures:
-        count = len(summary.failures)
-        typer.echo(f"error: {count} {'input' if count == 1 else 'inputs'} failed; the others were read", err=True)
+    if config.fuse and not summary.reads:
+        typer.echo("error: nothing was fused", err=True)
+    elif summary.failures:
+        others = "; the others were read" if summary.state.frames else ""
+        typer.echo(f"error: {counted(len(summary.failures), 'input')} failed{others}", err=True)
     return 1 if summary.failures or summary.unwritten else 0
 
 

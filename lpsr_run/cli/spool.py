@@ -9,6 +9,7 @@ import typer
 
 from lpsr_core.command_line import Debug, command_group
 from lpsr_core.errors import UsageError, run_command
+from lpsr_core.wording import counted
 
 app = command_group(
     "lpsr-spool", "Shows reads that wait for a webhook or a broker, and sends again what was set aside."
@@ -31,7 +32,7 @@ def show(folder: _Folder, debug: Debug = False) -> None:
         letters = refused(each)
         aside += len(letters)
         waiting = sum(1 for _ in each.glob("*.json"))
-        typer.echo(f"{shown(each)}: {waiting} reads are waiting, {len(letters)} are set aside")
+        typer.echo(f"{shown(each)}: {counted(waiting, 'read')} waiting, {len(letters)} set aside")
         for path, why in letters:
             typer.echo(f"  {shown(path.name)}: {shown(why)}")
     raise typer.Exit(1 if aside else 0)
@@ -44,7 +45,7 @@ def retry(folder: _Folder, debug: Debug = False) -> None:
     from lpsr_run.sinks.spool_folder import send_again
 
     for each in _spools(folder):
-        typer.echo(f"{shown(each)}: {send_again(each)} reads are sent again")
+        typer.echo(f"{shown(each)}: sending {counted(send_again(each), 'read')} again")
 
 
 def _spools(folder: Path) -> list[Path]:

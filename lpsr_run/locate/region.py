@@ -11,6 +11,9 @@ from lpsr_core.errors import UsageError
 from lpsr_core.geometry import Image, Quad
 from lpsr_run.locate.base import Location, Locator
 
+_LEAST = 4
+"""Pixels of the shorter side of a region: no plate is lower."""
+
 
 @dataclass(frozen=True)
 class Region:
@@ -50,8 +53,11 @@ def parse_region(text: str) -> Region:
     except ValueError:
         raise UsageError(f"--region is x,y,width,height in pixels or in shares of the frame, not {text!r}") from None
     if not all(map(np.isfinite, (x, y, width, height))) or min(x, y) < 0 or min(width, height) <= 0:
-        raise UsageError(f"--region begins within the frame and has a size, unlike {text!r}")
-    return Region(x, y, width, height)
+        raise UsageError(f"--region must begin within the frame and have a size; {text!r} does not")
+    region = Region(x, y, width, height)
+    if not region.relative and min(width, height) < _LEAST:
+        raise UsageError(f"--region of {width:g}x{height:g} pixels holds no plate; shares of the frame are at most 1")
+    return region
 
 
 class RegionLocator:

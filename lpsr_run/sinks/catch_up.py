@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.files import replace_file
+from lpsr_core.wording import counted
 from lpsr_run.redact import redact
 from lpsr_run.sinks.base import DurableSink, Record, write_failed
 from lpsr_run.sinks.folder import DELIVERED, EARLIER_READS, MOVING
@@ -62,7 +63,7 @@ def _settle(
             continue
         if name not in here:
             left[name] = number
-            lacking = f"{len(missing)} reads of run {missing[0].run} may be missing in it"
+            lacking = f"{counted(len(missing), 'read')} of run {missing[0].run} may be missing in it"
             notice(f"{redact(name)}: {lacking}; the next run that has it as an output brings them")
             continue
         # One that failed already gets what is behind that later, so that the order stays.
@@ -73,7 +74,7 @@ def _settle(
         owed.setdefault(name, []).extend(missing[taken:])
         left[name] = missing[taken - 1].number if taken else number
         if why:
-            notice(f"{why}; {len(missing) - taken} reads of earlier runs wait for it")
+            notice(f"{why}; {counted(len(missing) - taken, 'read')} of earlier runs still to be delivered to it")
     try:
         if left:
             replace_file(note, json.dumps({"run": run, "sinks": left}).encode(errors="surrogateescape"), synced=True)

@@ -103,6 +103,8 @@ class CsvSink(DurableSink):
             self._open()
 
     def _open(self) -> None:
+        if self._path.exists() and not self._path.is_file():  # a device or a pipe may never end
+            raise OSError(0, "is no regular file")
         self._file = self._path.open("a+b", buffering=0)
         self._file.seek(0)
         head = self._file.readline().decode("utf-8", "replace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from lpsr_core.wording import counted
 from lpsr_run.sinks.base import Result
 
 
@@ -21,6 +22,6 @@ class LineSink:
     def write(self, result: Result) -> None:
         read = result.read
         if read.event == "final":
-            frames = "1 frame" if read.frames == 1 else f"{read.frames} frames"
+            frames = counted(read.frames, "frame")
             clock = time.strftime("%H:%M:%S")
             self._say(f"{clock} {read.source}: {read.text} {read.confidence:.2f} {read.layout}, {frames}")

@@ -17,6 +17,7 @@ from types import TracebackType
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.files import replace_file
+from lpsr_core.wording import counted
 from lpsr_run.redact import redact
 from lpsr_run.sinks.backlog import Backlog
 from lpsr_run.sinks.base import DurableSink, Fault, Record, Result, write_failed
@@ -145,11 +146,12 @@ class Outbox:
             lane.sink.abandoned = not lane.finish(until)
             if count := len(lane.backlog):
                 why = f": {lane.why}" if lane.why else ": it hangs" if lane.sink.abandoned else ""
-                self._fault(f"{shown}: did not take {count} reads; the next run in this folder brings them{why}")
+                left = f"did not take {counted(count, 'read')}; the next run in this folder delivers the rest{why}"
+                self._fault(f"{shown}: {left}")
             if lane.backlog.lost:
-                self._fault(f"{shown}: {lane.backlog.lost} reads were lost with reads.jsonl, which vanished")
+                self._fault(f"{shown}: {counted(lane.backlog.lost, 'read')} lost with reads.jsonl, which vanished")
             if missing := self._unprepared.get(lane.sink.name):
-                self._fault(f"{shown}: has nothing of {missing} reads, which could not be put aside for it")
+                self._fault(f"{shown}: has nothing of {counted(missing, 'read')}, which could not be put aside for it")
 
     def _keep(self) -> None:
         """Note how far the sinks are, and look whether the journal is still there, ever so often."""

@@ -10,6 +10,7 @@ import cv2
 from lpsr_core.errors import LpsrError
 from lpsr_core.files import replace_file
 from lpsr_core.geometry import Image
+from lpsr_core.wording import counted
 from lpsr_run.sinks.base import Fault, write_failed
 from lpsr_run.sinks.files import made_folder
 
@@ -43,7 +44,7 @@ class PictureStore:
     def close(self) -> None:
         """Tell how many reads have no pictures."""
         if self._lost > 1:
-            self._fault(f"{self._folder}: {self._lost} reads have no pictures")
+            self._fault(f"{self._folder}: no pictures of {counted(self._lost, 'read')}")
 
     def save(self, key: str, source: str, lr: Image, sr: Image | None) -> tuple[str, str | None]:
         """Writes what was cut from a read's frame, and the generator's picture of it; both are on the disk then.

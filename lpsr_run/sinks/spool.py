@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lpsr_core.wording import counted
 from lpsr_run.retention.policy import Retention, SpoolLimit
 from lpsr_run.sinks.base import DurableSink, Fault, Record, write_failed
 from lpsr_run.sinks.spool_folder import SpoolFolder
@@ -88,9 +89,10 @@ class SpooledSink(DurableSink):
         self._wake.set()
         self._thread.join(_FAREWELL)
         if self._spool.dropped:
-            self._fault(f"{self._shown}: {self._spool.dropped} reads were dropped (--spool-limit), the oldest first")
+            dropped = counted(self._spool.dropped, "read")
+            self._fault(f"{self._shown}: dropped {dropped} (--spool-limit), the oldest first")
         if self._spool.vanished:
-            self._fault(f"{self._spool.path}: {self._spool.vanished} reads were deleted or moved before they were sent")
+            self._fault(f"{self._spool.path}: {counted(self._spool.vanished, 'read')} deleted or moved before delivery")
 
     @property
     def waiting(self) -> int:

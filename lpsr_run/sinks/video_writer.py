@@ -71,8 +71,9 @@ class _PyAvWriter:
         av.codec.Codec("libx264", "w")  # raises where this FFmpeg has no such encoder, before the file is touched
         self._av: Any = av
         self._path = path
-        # With its index at the front a browser plays it while it loads; containers without an index ignore that.
-        self._container: Any = av.open(f"file:{path}", "w", options={"movflags": "+faststart"})
+        # With its index at the front a browser plays it while it loads.
+        options = {"movflags": "+faststart"} if path.suffix.lower() in (".mp4", ".mov", ".m4v") else {}
+        self._container: Any = av.open(f"file:{path}", "w", options=options)
         self._stream: Any = self._container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1001))
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
         self._stream.options = dict(_OPTIONS)

@@ -109,7 +109,8 @@ def _files(spec: str, note: Report) -> tuple[list[Path], bool]:
     path = Path(spec)
     if path.is_dir():
         entries = sorted(path.iterdir())
-        found = [entry for entry in entries if _is_image(entry) and entry.is_file()]
+        # A link that leads nowhere is a picture that cannot be read, and is reported as such.
+        found = [entry for entry in entries if _is_image(entry) and (entry.is_file() or not entry.exists())]
         known = set(found)
         others = [entry for entry in entries if entry not in known and not entry.name.startswith(".")]
         if not found:
@@ -117,7 +118,7 @@ def _files(spec: str, note: Report) -> tuple[list[Path], bool]:
             kinds = ", ".join(sorted(IMAGE_SUFFIXES))
             raise LpsrError(f"{shown(spec)}: no image in this folder; known are {kinds}{held}")
         if others:
-            note(f"{shown(spec)}: left out, as no images by their names: {_named(others)}")
+            note(f"{shown(spec)}: left out, as no image files: {_named(others)}")
         return found, True
     if path.exists():
         return [path], False

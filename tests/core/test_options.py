@@ -109,11 +109,17 @@ def test_a_toml_file_holds_the_same_options(tmp_path: Path) -> None:
     path.write_text('store = "s"\nsizes = [3]\nweight = 4\nglue = 1\ncolour = "blue"\n', encoding="utf-8")
     assert load_options(Boxes, path) == Boxes(Path("s"), sizes=(3,), weight=4.0, glue=1.0, colour="blue")
     path.write_text("sizes = ['3']\n", encoding="utf-8")
-    with pytest.raises(UsageError, match="sizes is a list of numbers"):
+    with pytest.raises(UsageError, match="sizes takes a list of numbers"):
         load_options(Boxes, path)
     path.write_text("sizes = [3]\n", encoding="utf-8")
     with pytest.raises(UsageError, match="'store' is missing"):
         load_options(Boxes, path)
-    path.write_text("lids = true\n", encoding="utf-8")
-    with pytest.raises(UsageError, match="unknown key 'lids'; known are colour, empty"):
+    path.write_text("banana = true\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="unknown key 'banana'; known are colour, empty"):
+        load_options(Boxes, path)
+    path.write_text("colors = 'blue'\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"unknown key 'colors'; did you mean 'colour'\?"):
+        load_options(Boxes, path)
+    path.write_text("store = 's'\nglue = 3\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=re.escape(f"{path}: --glue is at most 2, not 3")):
         load_options(Boxes, path)

@@ -141,6 +141,20 @@ def test_one_broken_source_of_several_is_told_and_the_others_are_read(
     assert read["text"] == "ABC1D34"
 
 
+def test_a_link_that_leads_nowhere_is_a_picture_that_failed(here: Command, options: list[str], tmp_path: Path) -> None:
+    (tmp_path / "crops").mkdir()
+    (tmp_path / "crops" / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    given = ["--crops", tmp_path / "crops", "--out", tmp_path / "o", *options]
+    done = here(*given)
+    assert done.returncode == 1
+    assert "gone.jpg" in done.stderr
+    assert "the others were read" not in done.stderr, "there are none"
+    save_image(tmp_path / "crops" / "there.png", paint("ABC1D34"))
+    done = here(*given)
+    assert done.returncode == 1
+    assert "error: 1 input failed; the others were read" in done.stderr
+
+
 def test_cameras_that_come_and_go_are_read_and_a_termination_is_quick(
     options: list[str], detector: Path, tmp_path: Path
 ) -> None:

@@ -179,7 +179,7 @@ def test_a_region_is_all_that_is_searched() -> None:
     assert len(told) == 1
     assert "lies outside the frame of" in told[0]
     assert parse_region("0.5,0.25,0.5,0.5") == Region(0.5, 0.25, 0.5, 0.5)
-    for text in ("", "1,2,3", "a,b,c,d", "0,0,0,1", "-1,0,1,1", "nan,0,1,1"):
+    for text in ("", "1,2,3", "a,b,c,d", "0,0,0,1", "-1,0,1,1", "nan,0,1,1", "0,0,2,2"):
         with pytest.raises(UsageError, match="--region"):
             parse_region(text)
 

@@ -80,7 +80,7 @@ def test_what_a_sink_did_not_take_until_the_end_the_next_run_brings(
         outbox.write(numbered(2))
         outbox.write(numbered(3))
     why = "listed: is locked"
-    assert faults == [f"listed: did not take 2 reads; the next run in this folder brings them: {why}"]
+    assert faults == [f"listed: did not take 2 reads; the next run in this folder delivers the rest: {why}"]
     later, notes = Listed(), list[str]()
     for _ in range(2):
         catch_up(tmp_path, [Listed("another")], notes.append)
@@ -100,7 +100,7 @@ def test_a_broken_sink_costs_itself_and_the_next_run_brings_what_it_lacks(tmp_pa
         outbox.write(numbered(2))
         until(lambda: len(other.taken) == 2)
     assert faults == [
-        "listed: did not take 1 reads; the next run in this folder brings them: listed: cannot be written"
+        "listed: did not take 1 read; the next run in this folder delivers the rest: listed: cannot be written"
     ]
     later = Listed()
     catch_up(tmp_path, [later], lambda line: None)

@@ -44,13 +44,13 @@ def test_the_example_holds_every_option_in_its_type_and_with_its_default(tmp_pat
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("stream = '1'", "stream is a int, not '1'"),
-        ("blur = 1", "blur is a bool, not 1"),
-        ("silence = true", "silence is a float, not True"),
-        ("layouts = 'mercosur'", "layouts is a list of strings, not 'mercosur'"),
-        ("fuse = [1]", "fuse is a list of strings, not [1]"),
-        ("video = [1.5]", "video is a list of strings, not [1.5]"),
-        ("video = true", "video is a list of strings, not True"),
+        ("stream = '1'", "stream takes a whole number, not '1'"),
+        ("blur = 1", "blur takes true or false, not 1"),
+        ("silence = true", "silence takes a number, not True"),
+        ("layouts = 'mercosur'", "layouts takes a list of strings, not 'mercosur'"),
+        ("fuse = [1]", "fuse takes a list of strings, not [1]"),
+        ("video = [1.5]", "video takes a list of strings, not [1.5]"),
+        ("video = true", "video takes a list of strings, not True"),
     ],
 )
 def test_values_of_other_types_are_refused(line: str, words: str, tmp_path: Path) -> None:

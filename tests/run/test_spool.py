@@ -39,7 +39,7 @@ def test_a_full_spool_drops_the_oldest_and_counts_them(tmp_path: Path) -> None:
     left = sorted(json.loads(path.read_text())["number"] for path in tmp_path.glob("*.json"))
     assert left == [7, 8, 9, 10]
     assert sum("is full" in note for note in notes) == 1
-    assert faults == ["hook: 6 reads were dropped (--spool-limit), the oldest first"]
+    assert faults == ["hook: dropped 6 reads (--spool-limit), the oldest first"]
 
 
 def test_a_full_spool_that_may_not_drop_ends_the_run_and_loses_nothing(tmp_path: Path) -> None:
@@ -80,10 +80,10 @@ def test_dead_letters_are_listed_with_their_reason_and_sent_again(tmp_path: Path
     run = CliRunner()
     listed = run.invoke(app, ["list", str(tmp_path)])
     assert listed.exit_code == 1
-    assert "0 reads are waiting, 1 are set aside" in listed.output
+    assert "0 reads waiting, 1 set aside" in listed.output
     assert "was refused with status 422" in listed.output
     refuse = False
-    assert "1 reads are sent again" in run.invoke(app, ["retry", str(tmp_path)]).output
+    assert "sending 1 read again" in run.invoke(app, ["retry", str(tmp_path)]).output
     with SpooledSink(send, "hook", tmp_path / name, retry=QUICK) as sink:
         until(lambda: sink.waiting == 0)
     assert sent == TEXTS[:1]
@@ -141,4 +141,4 @@ def test_a_spool_that_vanishes_is_made_anew_told_and_counted(tmp_path: Path) -> 
         sink.deliver(Record.of(numbered(4).read))
         assert sink.waiting == 1
     assert "was deleted or moved" in faults[0]
-    assert faults[1].endswith("3 reads were deleted or moved before they were sent")
+    assert faults[1].endswith("3 reads deleted or moved before delivery")

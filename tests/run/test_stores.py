@@ -64,6 +64,13 @@ def test_a_table_of_something_else_is_left_alone(tmp_path: Path) -> None:
     assert path.read_text() == "name,age\nAda,36\n"
 
 
+@pytest.mark.parametrize("device", ["/dev/full", "/dev/null"])
+def test_a_table_that_is_a_device_is_refused(device: str) -> None:
+    """Reading its head might never end."""
+    with pytest.raises(LpsrError, match=f"{device}: cannot be written: is no regular file"):
+        CsvSink(Path(device))
+
+
 def test_the_store_keeps_reads_over_runs(tmp_path: Path) -> None:
     path = tmp_path / "reads.sqlite"
     for part in (TEXTS[:3], TEXTS[3:]):
