@@ -88,6 +88,9 @@ class SpooledSink(DurableSink):
         self._closing.set()
         self._wake.set()
         self._thread.join(_FAREWELL)
+        if waiting := self.waiting:
+            left = f"{counted(waiting, 'read')} left in {self._spool.path} for the next run"
+            self._notice(f"{self._shown}: {left}")
         if self._spool.dropped:
             dropped = counted(self._spool.dropped, "read")
             self._fault(f"{self._shown}: dropped {dropped} (--spool-limit), the oldest first")
@@ -168,7 +171,7 @@ class SpooledSink(DurableSink):
             if why is None:
                 self._why = None
                 if failures:
-                    self._notice(f"{self._shown}: takes reads again; {self.waiting} are waiting")
+                    self._notice(f"{self._shown}: takes reads again; {counted(self.waiting, 'read')} waiting")
                 failures = 0
                 continue
             self._why = str(why)

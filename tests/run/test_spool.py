@@ -110,6 +110,14 @@ def test_a_short_run_with_a_long_spool_makes_progress(tmp_path: Path) -> None:
     assert {key for _, key in receiver.got} == {f"{RUN}-{number:08d}" for number in range(1, 121)}
 
 
+def test_what_a_run_leaves_for_the_next_is_counted_at_its_end(tmp_path: Path) -> None:
+    notices: list[str] = []
+    with SpooledSink(never, "hook", tmp_path / "spool", notices.append, retry=QUICK) as sink:
+        for number in (1, 2, 3):
+            sink.deliver(Record.of(numbered(number).read))
+    assert notices[-1] == f"hook: 3 reads left in {tmp_path / 'spool'} for the next run"
+
+
 def test_an_answer_that_comes_a_byte_at_a_time_is_given_up(tmp_path: Path) -> None:
     server, gone = socket.create_server(("127.0.0.1", 0)), threading.Event()
 
