@@ -101,7 +101,8 @@ class Server:
             LpsrError: an output cannot be opened.
         """
         self.summary.state.sources = [runner.state for runner in self.fleet]
-        self.recorder.start()
+        self.recorder.start()  # holds the folder from here on
+        self.places.clear()
         self.search = SearchIndex(open_store(self.places.database), self.places.search)
         self.jobs.start()
         self.fleet.start()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lpsr_core.alphabet import CLASSES, PLATE_LENGTH
+from lpsr_core.compact import from_compact, unpack
 from lpsr_core.errors import UsageError
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout, parse_layouts
 from lpsr_core.reads import Hit
@@ -49,6 +52,20 @@ class Alerts:
         """
         return best_hit(self._file.lists, text, log_probs, tuple(layouts) or self._layouts)
 
+    def among(self, read: Mapping[str, Any], names: Sequence[str]) -> Hit | None:
+        """The hit of a read among some of the watch lists: a plate may be on several, and `hit` holds the best.
+
+        Args:
+            read: as a line of `reads.jsonl` has it, not hidden.
+            names: of the lists.
+        """
+        log_probs = None
+        if packed := read.get("log_probs"):
+            levels = np.frombuffer(unpack(packed), np.uint8).reshape(PLATE_LENGTH, CLASSES)
+            log_probs = from_compact(levels)
+        lists = [one for one in self._file.lists if one.name in names]
+        return best_hit(lists, read["text"], log_probs, self.layouts_of(str(read["source"])))
+
     def layouts_of(self, source: str) -> tuple[Layout, ...]:
         """The layouts that a source's plates may follow."""
         camera = self._camera(source)
@@ -77,7 +94,7 @@ class Alerts:
                 camera = self._camera(source)
                 return camera is None or camera.sinks is None or name in camera.sinks
 
-            self._sinks.append(stack.enter_context(AlertSink(settings, out, names, may, notice)))
+            self._sinks.append(stack.enter_context(AlertSink(settings, out, names, may, notice, self.among)))
         return list(self._sinks)
 
     def reload(self, note: Callable[[str], None]) -> None:

@@ -44,7 +44,7 @@ def load_entries(path: Path) -> tuple[Entry, ...]:
             with path.open(encoding="utf-8-sig", newline="") as stream:
                 text = stream.read()
             entries = list(_of_csv(path, text) if suffix == ".csv" else _of_lines(path, text))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{path}: not a readable watch list: {reason}") from None
     if not entries:
@@ -65,7 +65,7 @@ def _of_lines(path: Path, text: str) -> Iterator[Entry]:
 def _of_csv(path: Path, text: str) -> Iterator[Entry]:
     lines = text.splitlines()
     delimiter = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
-    rows = csv.DictReader(lines, delimiter=delimiter)
+    rows = csv.DictReader(lines, delimiter=delimiter, strict=True)  # a quote that is left open would swallow plates
     names = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
     if "plate" not in names:
         raise UsageError(f"{path}, line 1: has no column called plate")

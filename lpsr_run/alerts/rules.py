@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from lpsr_run.cameras.schedule import Schedule
 
 Key = TypeVar("Key")
+Value = TypeVar("Value")
 _REMEMBERED = 10_000
 """Tracks and plates of which is known when they were told."""
 
@@ -61,29 +62,38 @@ class Gate:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._tracks: OrderedDict[tuple[Any, ...], float] = OrderedDict()
+        self._tracks: OrderedDict[tuple[Any, ...], bool] = OrderedDict()  # whether a hit of it was told
         self._plates: OrderedDict[str, float] = OrderedDict()
 
     def passes(self, rule: Rule, read: Mapping[str, Any]) -> bool:
-        """Whether the sink is to be told a read now; it then counts as told."""
+        """Whether the sink is to be told a read now."""
         if not rule.fits(read):
             return False
-        track = read["run"], read["source"], read["track"]
-        known = track in self._tracks
+        hit_told = self._tracks.get(_track(read))  # None: nothing of the track was
+        known = hit_told is not None and (hit_told or read.get("hit") is None)
         if known and not rule.updates:
             return False
+        last = self._plates.get(_plate(read))
+        return known or last is None or not 0 <= self._clock() - last < 60 * rule.once_minutes
+
+    def told(self, read: Mapping[str, Any]) -> None:
+        """The sink has been told a read: not before, as one that could not be handed over comes again."""
         now = self._clock()
-        plate = (read.get("hit") or read)["text"]
-        last = self._plates.get(plate)
-        if not known and last is not None and 0 <= now - last < 60 * rule.once_minutes:
-            return False
-        _remember(self._tracks, track, now)
-        _remember(self._plates, plate, now)
-        return True
+        _remember(self._tracks, _track(read), read.get("hit") is not None or self._tracks.get(_track(read), False))
+        _remember(self._plates, _plate(read), now)
 
 
-def _remember(memory: OrderedDict[Key, float], key: Key, now: float) -> None:
-    memory[key] = now
+def _track(read: Mapping[str, Any]) -> tuple[Any, ...]:
+    return read["run"], read["source"], read["track"]
+
+
+def _plate(read: Mapping[str, Any]) -> str:
+    """What a plate is known by: the text that is looked for, or that of the read."""
+    return str((read.get("hit") or read)["text"])
+
+
+def _remember(memory: OrderedDict[Key, Value], key: Key, value: Value) -> None:
+    memory[key] = value
     memory.move_to_end(key)
     if len(memory) > _REMEMBERED:
         memory.popitem(last=False)

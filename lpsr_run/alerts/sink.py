@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from lpsr_core.reads import Hit
 from lpsr_run.alerts.mail import mailer
 from lpsr_run.alerts.rules import Gate, Rule
 from lpsr_run.alerts.settings import SinkSettings
@@ -15,6 +17,8 @@ from lpsr_run.sinks.spool import Send, SpooledSink
 from lpsr_run.sinks.webhook import poster
 
 Notice = Callable[[str], None]
+Among = Callable[[Mapping[str, Any], Sequence[str]], "Hit | None"]
+"""The best hit of a read, as a line of `reads.jsonl` has it, among watch lists of these names."""
 
 
 class AlertSink(DurableSink):
@@ -26,6 +30,7 @@ class AlertSink(DurableSink):
         cameras: names that a broker is told before their first read.
         may: whether the sink may get the reads of a source.
         notice: takes a line when the server begins to fail, when it is back, and of reads that it refuses.
+        among: the hit of a read among watch lists of these names alone; None where it hits none of them.
 
     Attributes:
         settings: as given.
@@ -44,9 +49,10 @@ class AlertSink(DurableSink):
         cameras: Iterable[str],
         may: Callable[[str], bool],
         notice: Notice,
+        among: Among = lambda read, lists: None,
     ) -> None:
         self.settings, self.rule = settings, settings.rule
-        self._may, self._gate = may, Gate()
+        self._may, self._among, self._gate = may, among, Gate()
         self._close: Callable[[], None] | None = None
         send = self._sender(out, cameras)
         self._spooled = SpooledSink(send, settings.shown, out / f"spool-{_folder(settings.name)}", notice)
@@ -55,11 +61,12 @@ class AlertSink(DurableSink):
 
     def deliver(self, record: Record, again: bool = False) -> None:
         """As the base class says; a read that the rule stops counts as taken."""
-        read = record.fields
+        read = self._seen(record.fields)
         if not self._may(str(read["source"])) or not self._gate.passes(self.rule, read):
             return
         told = {name: value for name, value in read.items() if name != "log_probs"}
         self._spooled.deliver(Record(json.dumps(told, ensure_ascii=False), told), again)
+        self._gate.told(read)
 
     def close(self) -> None:
         """Closes it."""
@@ -70,6 +77,14 @@ class AlertSink(DurableSink):
     def change(self, rule: Rule) -> None:
         """Go on with another rule."""
         self.rule = rule
+
+    def _seen(self, read: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A read as the sink sees it: where its hit is of a list that the sink does not have, with one that it has."""
+        hit, lists = read.get("hit"), self.rule.lists
+        if hit is None or lists is None or hit["list"] in lists:
+            return read
+        other = self._among(read, lists)
+        return read if other is None else {**read, "hit": other.as_dict()}
 
     def _sender(self, out: Path, cameras: Iterable[str]) -> Send:
         settings = self.settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.geometry import Image
+
+_FAR = 100_000
+"""Pixels beyond all frames."""
+_NARROW = 2.0
+"""Pixels below which a polygon was meant in fractions."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,37 @@ def parse_polygon(value: object) -> Polygon:
         raise ValueError("is a list of at least three [x, y], in pixels or in fractions of the frame") from None
     if any(not math.isfinite(one) or one < 0 for point in points for one in point):
         raise ValueError("has coordinates of 0 and more: pixels, or fractions of the frame")
+    if max(max(point) for point in points) > _FAR:
+        raise ValueError(f"has coordinates over {_FAR}; no frame is so large")
+    if points[0] == points[-1]:
+        points = points[:-1]
+    if _crosses(points):
+        raise ValueError("crosses itself; give its points in the order in which they lie around it")
     x, y = np.array(points).T
     if not abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) > 0:
         raise ValueError("has no area; its points lie on a line")
-    return Polygon(points)
+    polygon = Polygon(points)
+    if not polygon.relative and min(np.ptp(x), np.ptp(y)) < _NARROW:
+        raise ValueError(
+            f"is {np.ptp(x):g}x{np.ptp(y):g} pixels; where a number is larger than 1 all are pixels, and fractions "
+            "of the frame are at most 1"
+        )
+    return polygon
+
+
+def _crosses(points: Sequence[tuple[float, float]]) -> bool:
+    """Whether two sides of a polygon cross; sides that touch do not."""
+    sides = list(zip(points, (*points[1:], points[0]), strict=True))
+    return any(
+        _side(a, b, c) * _side(a, b, d) < 0 and _side(c, d, a) * _side(c, d, b) < 0
+        for (a, b), (c, d) in itertools.combinations(sides, 2)
+    )
+
+
+def _side(begin: tuple[float, float], end: tuple[float, float], point: tuple[float, float]) -> float:
+    """On which side of a line a point lies: more or less than 0."""
+    (ax, ay), (bx, by), (x, y) = begin, end, point
+    return float(np.sign((bx - ax) * (y - ay) - (by - ay) * (x - ax)))
 
 
 def _pairs(value: object) -> tuple[tuple[float, float], ...]:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from lpsr_run.redact import shown
+from lpsr_run.sinks.base import write_failed
 from lpsr_run.sinks.identity import new_run_id
 
 _LONGEST_NAME = 100
@@ -45,17 +46,14 @@ async def received(request: Request, folder: Path, most: int, kind: str) -> Asyn
 
     Raises:
         HTTPException: 400 without a file or with a form that cannot be taken apart; 413 with too many files.
+        LpsrError: a file cannot be written.
     """
     files: list[ReceivedFile] = []
     try:
-        kind_of_body, options = parse_options_header(request.headers.get("content-type", ""))
-        if kind_of_body == b"multipart/form-data":
-            boundary = options.get(b"boundary", b"")
-            if not boundary:
-                raise HTTPException(400, "the form has no boundary; let the HTTP client write Content-Type itself")
-            await _form(request, _Form(folder, files, most, boundary), kind)
-        else:
-            await _raw(request, folder, files, kind)
+        try:
+            await _receive(request, folder, files, most, kind)
+        except OSError as error:  # a full disk
+            raise write_failed(folder, error) from None
         if not files or not any(file.path.stat().st_size for file in files):
             raise HTTPException(400, f"no {kind}: send it as the body, or as a file of a multipart/form-data form")
         yield files
@@ -64,6 +62,17 @@ async def received(request: Request, folder: Path, most: int, kind: str) -> Asyn
     finally:
         for file in files:
             file.path.unlink(missing_ok=True)
+
+
+async def _receive(request: Request, folder: Path, files: list[ReceivedFile], most: int, kind: str) -> None:
+    kind_of_body, options = parse_options_header(request.headers.get("content-type", ""))
+    if kind_of_body == b"multipart/form-data":
+        boundary = options.get(b"boundary", b"")
+        if not boundary:
+            raise HTTPException(400, "the form has no boundary; let the HTTP client write Content-Type itself")
+        await _form(request, _Form(folder, files, most, boundary), kind)
+    else:
+        await _raw(request, folder, files, kind)
 
 
 async def _raw(request: Request, folder: Path, files: list[ReceivedFile], kind: str) -> None:

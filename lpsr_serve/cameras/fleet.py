@@ -124,11 +124,7 @@ class Fleet:
 
     def close(self) -> None:
         """Stop all; plates that are being followed are read to their end."""
-        runners = list(self)
-        for runner in runners:
-            runner.stop(wait=False)
-        for runner in runners:
-            runner.stop()
+        self._end(list(self))
 
     def add(self, new: NewSource) -> CameraRunner:
         """Add a source and start it.
@@ -199,17 +195,25 @@ class Fleet:
                 known = self._runners.get(name)
                 if known is None or known.camera != camera:
                     gone += [known] if known is not None else []
-                    self._runners[name] = self._runner(camera)
-                    new.append(self._runners[name])
+                    runner = self._runners[name] = self._runner(camera)
+                    runner.paused = known is not None and known.paused
+                    new += [] if runner.paused else [runner]
             for runner in gone:
                 if self._runners.get(runner.camera.name) is runner:
                     del self._runners[runner.camera.name]
             self._file = file
-        for runner in gone:
-            runner.stop()
+        self._end(gone)
         for runner in new:
             runner.start()
         _log.info("%s: read again; %d cameras started, %d stopped", file.path, len(new), len(gone))
+
+    @staticmethod
+    def _end(runners: list[CameraRunner]) -> None:
+        """Stop cameras, all at once."""
+        for runner in runners:
+            runner.stop(wait=False)
+        for runner in runners:
+            runner.stop()
 
     def _keep(self) -> None:
         told = {

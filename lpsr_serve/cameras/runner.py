@@ -78,6 +78,7 @@ class CameraRunner:
         self._stream: PlateStream | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
 
     @property
     def alive(self) -> bool:
@@ -112,14 +113,18 @@ class CameraRunner:
         return 0 if self._stream is None else self._stream.open_tracks
 
     def start(self) -> None:
-        """Start reading; nothing happens where it runs already."""
-        self.paused = False
-        if self.alive:
-            return
-        self._before, self._state = self.totals, SourceState(self.camera.name)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(self._stop,), name=self.camera.name, daemon=True)
-        self._thread.start()
+        """Start reading; nothing happens where it runs already. Where it is still ending, it starts after that."""
+        with self._starting:
+            self.paused = False
+            before = self._thread if self.alive else None
+            if before is not None and not self._stop.is_set():
+                return
+            self._stop = threading.Event()
+            arguments = self._stop, before
+            self._thread = threading.Thread(target=self._run, args=arguments, name=self.camera.name, daemon=True)
+            if before is None:
+                self._begin()
+            self._thread.start()
 
     def stop(self, wait: bool = True) -> None:
         """Stop reading: plates that are being followed are read to their end.
@@ -136,7 +141,14 @@ class CameraRunner:
         self.paused = True
         self.stop()
 
-    def _run(self, stop: threading.Event) -> None:
+    def _begin(self) -> None:
+        """Count on from what was counted so far."""
+        self._before, self._state = self.totals, SourceState(self.camera.name)
+
+    def _run(self, stop: threading.Event, before: threading.Thread | None) -> None:
+        if before is not None:
+            before.join()
+            self._begin()
         try:
             self._read(stop)
         except Exception as error:

@@ -40,7 +40,7 @@ class JobQueue:
     """Videos that wait, the one that is read, and those that are over.
 
     Args:
-        folder: of the jobs; what an earlier process left there is deleted.
+        folder: of the jobs; what an earlier process left there is deleted at the start.
         networks: shared with all others.
         recorder: takes the reads.
         most: videos that wait or are read.
@@ -55,11 +55,15 @@ class JobQueue:
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="videos", daemon=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        make_folder(folder)
 
     def start(self) -> None:
-        """Begin with the first video."""
+        """Delete what an earlier process left, and begin with the first video; to be called by who holds the folder.
+
+        Raises:
+            LpsrError: the folder cannot be made.
+        """
+        shutil.rmtree(self._folder, ignore_errors=True)
+        make_folder(self._folder)
         self._thread.start()
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import itertools
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
@@ -26,6 +27,7 @@ MANY = "*"
 MOST_EDITS = 2.0
 _MOST_ON_A_PAGE = 1000
 _MOST_TEXT = 12
+_STARS = re.compile(r"\*+")
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,7 @@ def search_likely(
 
 def _forms(pattern: str) -> list[str]:
     """The pattern's forms of seven characters, `*` written as so many `?`."""
-    parts = pattern.split(MANY)
+    parts = _STARS.sub(MANY, pattern).split(MANY)  # each star doubles and redoubles the forms that are tried
     free = PLATE_LENGTH - len("".join(parts))
     if free < 0 or (len(parts) == 1 and free):
         raise UsageError(f"{pattern!r} fits no text of {PLATE_LENGTH} characters; `?` is any one, `*` any number")
@@ -318,6 +320,6 @@ def _opened(cursor: str, sign: str) -> tuple[float, int]:
         rank, row, found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if found == sign:
             return float(rank), int(row)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         pass
     raise UsageError("the cursor belongs to another search; begin with its first page")

@@ -52,17 +52,25 @@ class Places:
         return self.root / "private" / "sources.json"
 
     def make(self) -> None:
-        """Make the folders, and delete uploads that an earlier process left behind.
+        """Make the folders. Another process may hold them: nothing in them is touched.
 
         Raises:
             LpsrError: one cannot be made or written.
         """
-        shutil.rmtree(self.uploads, ignore_errors=True)
         for folder in (self.root, self.pictures, self.uploads, self.jobs):
             make_folder(folder)
         make_folder(self.sources.parent)
         with suppress(OSError):  # a file system without modes
             self.sources.parent.chmod(0o700)
+
+    def clear(self) -> None:
+        """Delete uploads that an earlier process left behind; to be called by who holds the folder.
+
+        Raises:
+            LpsrError: their folder cannot be made.
+        """
+        shutil.rmtree(self.uploads, ignore_errors=True)
+        make_folder(self.uploads)
 
     def day(self, seconds: float) -> Path:
         """The folder of pictures of a moment, in seconds since 1970."""

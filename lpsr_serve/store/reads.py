@@ -179,4 +179,5 @@ class ReadStore:
 
 def _pattern(text: str) -> str:
     """Text as a GLOB pattern; `?` is kept, what else SQL knows is taken literally."""
+    text = text.replace("\0", "\ufffd")  # which would end the pattern, and fit every text
     return "".join(f"[{one}]" if one in "*[" else one for one in text.upper())

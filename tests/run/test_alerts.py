@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -18,13 +19,18 @@ from receiver import Receiver
 from watcher import Watcher
 
 from lpsr_core.alphabet import ALPHABET, encode
+from lpsr_core.compact import pack
 from lpsr_core.decode import alternatives
-from lpsr_core.errors import UsageError
+from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.layouts import DEFAULT_LAYOUTS
 from lpsr_run.alerts import Entry, HitList, Rule, load_alerts, load_entries
+from lpsr_run.alerts.alerts import Alerts
 from lpsr_run.alerts.hits import best_hit
 from lpsr_run.alerts.rules import Gate
+from lpsr_run.alerts.settings import AlertsFile, SinkSettings
+from lpsr_run.alerts.sink import AlertSink
 from lpsr_run.cameras import Schedule
+from lpsr_run.sinks.base import Record
 
 
 def said(text: str, doubt: dict[int, tuple[str, float]] | None = None) -> np.ndarray:
@@ -57,6 +63,7 @@ def test_watch_lists_are_read_in_three_forms(tmp_path: Path, name: str, text: st
         ("a.txt", "", "the watch list is empty; give one plate a line"),
         ("a.txt", "# nothing\n\n", "the watch list is empty"),
         ("a.csv", "plate,note\n", "the watch list is empty"),
+        ("a.csv", 'plate,note\nABC1D23,"white van\nXYZ9876,\n', "not a readable watch list: unexpected end of data"),
         ("a.toml", "", "the watch list is empty"),
         ("a.txt", "ABC1D23\nABC1D2\n", "line 2: 'ABC1D2' is not a plate of 7 letters and digits"),
         ("a.csv", "plate\nABC1D23\nAB*1D23\n", "line 3: 'AB*1D23' is not a plate"),
@@ -160,22 +167,99 @@ def test_a_rule_says_which_reads_are_told(rule: Rule, changes: dict[str, Any], f
     assert rule.fits(told(**changes)) == fits
 
 
+def passed(gate: Gate, rule: Rule, read: dict[str, Any]) -> bool:
+    """As a sink does that hands the read over."""
+    passes = gate.passes(rule, read)
+    if passes:
+        gate.told(read)
+    return passes
+
+
 def test_a_plate_is_told_once_a_track_and_once_in_some_minutes() -> None:
     clock = [1000.0]
     gate, rule = Gate(lambda: clock[0]), Rule(once_minutes=10)
-    assert gate.passes(rule, told(event="first"))
-    assert not gate.passes(rule, told(event="final")), "the same track"
-    assert not gate.passes(rule, told(track=2)), "the same plate"
-    assert gate.passes(rule, told(track=3, text="ABC1D28"))
-    assert gate.passes(rule, told(track=4, text="ABC1D29", hit=HIT))
-    assert not gate.passes(rule, told(track=5, text="XYZ9875", hit=HIT)), "the same plate of the list"
+    assert passed(gate, rule, told(event="first"))
+    assert not passed(gate, rule, told(event="final")), "the same track"
+    assert not passed(gate, rule, told(track=2)), "the same plate"
+    assert passed(gate, rule, told(track=3, text="ABC1D28"))
+    assert passed(gate, rule, told(track=4, text="ABC1D29", hit=HIT))
+    assert not passed(gate, rule, told(track=5, text="XYZ9875", hit=HIT)), "the same plate of the list"
     clock[0] += 601
-    assert gate.passes(rule, told(track=6))
+    assert passed(gate, rule, told(track=6))
     eager = Gate(lambda: clock[0])
-    assert all(eager.passes(Rule(updates=True, once_minutes=10), told(event=event)) for event in ("first", "final"))
+    assert all(passed(eager, Rule(updates=True, once_minutes=10), told(event=event)) for event in ("first", "final"))
     late = Gate(lambda: clock[0])
-    assert not late.passes(Rule(hits_only=True), told(event="first"))
-    assert late.passes(Rule(hits_only=True), told(event="update", hit=HIT)), "a track is told once it hits"
+    assert not passed(late, Rule(hits_only=True), told(event="first"))
+    assert passed(late, Rule(hits_only=True), told(event="update", hit=HIT)), "a track is told once it hits"
+    assert not passed(late, Rule(hits_only=True), told(event="final", hit=HIT))
+
+
+def test_a_track_that_was_told_is_told_again_when_it_comes_to_hit() -> None:
+    gate, rule = Gate(), Rule()
+    assert passed(gate, rule, told(event="first", text="XYZ9878"))
+    assert passed(gate, rule, told(event="update", text="XYZ9876", hit=HIT)), "the first text was misread"
+    assert not passed(gate, rule, told(event="final", text="XYZ9876", hit=HIT))
+    assert not passed(gate, rule, told(event="final", text="XYZ9878"))
+
+
+def sink_of(lists: tuple[HitList, ...], out: Path, rule: Rule) -> tuple[Alerts, AlertSink]:
+    settings = SinkSettings("hook", "webhook", "http://127.0.0.1:9/", rule)
+    watching = Alerts(AlertsFile(out / "alerts.toml", lists, (settings,)))
+    with_sink = AlertSink(settings, out, (), lambda source: True, lambda line: None, watching.among)
+    return watching, with_sink
+
+
+def spooled(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted((out / "spool-hook").glob("*.json"))]
+
+
+@pytest.mark.parametrize("way", ["exact", "likelihood"])
+def test_a_plate_on_two_lists_is_told_to_the_sink_of_either(tmp_path: Path, way: str) -> None:
+    heard = said("ABC1D28", {6: ("3", 0.3)})
+    text = "ABC1D28" if way == "exact" else "ABC1D23"
+    staff = HitList("staff", (Entry("ABC1D28"),))
+    stolen = HitList("stolen", (Entry(text, "white van"),), frozenset({way}))  # type: ignore[arg-type]
+    watching, sink = sink_of((staff, stolen), tmp_path, Rule(lists=("stolen",), hits_only=True))
+    hit = watching.hit("ABC1D28", heard)
+    assert hit is not None
+    assert hit.list == "staff", "of equal hits the first list's"
+    read = told(text="ABC1D28", hit=hit.as_dict(), number=1, log_probs=pack(heard))
+    with sink:
+        sink.deliver(Record(json.dumps(read), read))
+        others = told(text="ABC1D29", track=2, hit={**hit.as_dict()}, number=2, log_probs=pack(said("ABC1D99")))
+        sink.deliver(Record(json.dumps(others), others))
+        (alert,) = spooled(tmp_path)
+    assert (alert["hit"]["list"], alert["hit"]["text"], alert["hit"]["note"]) == ("stolen", text, "white van")
+    assert alert["hit"]["probability"] == pytest.approx(0.3 if way == "likelihood" else 0.7, abs=0.02)
+
+
+def test_an_alert_that_could_not_be_spooled_is_not_taken_for_told(tmp_path: Path, monkeypatch: Any) -> None:
+    _, sink = sink_of((), tmp_path, Rule(once_minutes=10))
+    read = told(number=1)
+    record = Record(json.dumps(read), read)
+    with sink:
+        with monkeypatch.context() as full:
+            full.setattr(sink._spooled, "deliver", Mock(side_effect=LpsrError("No space left on device")))
+            with pytest.raises(LpsrError, match="No space"):
+                sink.deliver(record)
+        sink.deliver(record)  # as its lane does after a pause
+        assert [one["number"] for one in spooled(tmp_path)] == [1]
+
+
+def test_a_long_watch_list_costs_little_a_read() -> None:
+    letters, digits = ALPHABET[10:], ALPHABET[:10]
+    assert letters.isalpha()
+    rng = np.random.default_rng(0)
+    kinds = [letters, letters, letters, digits, letters, digits, digits]
+    columns = [np.array(list(kind))[rng.integers(len(kind), size=100_000)] for kind in kinds]
+    entries = tuple(Entry("".join(row)) for row in zip(*columns, strict=True))
+    lists = HitList("long", entries, frozenset({"exact", "fuzzy", "likelihood"}))
+    heard = said("ABC1D28")
+    lists.hit("ABC1D28", heard, DEFAULT_LAYOUTS)
+    start = time.process_time()
+    for _ in range(5):
+        lists.hit("ABC1D28", heard, DEFAULT_LAYOUTS)
+    assert (time.process_time() - start) / 5 < 0.4, "1.5 s where each entry's layout is looked for each time"
 
 
 ALERTS = """

@@ -205,6 +205,27 @@ def test_polygons_are_in_pixels_or_in_fractions() -> None:
     assert not pixels.holds(frame, 51, 50)
 
 
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        ([[0, 0], [1, 0], [0, 1], [1, 1]], "crosses itself"),
+        ([[0, 0], [0.5, 1], [1, 0], [0, 0.7], [1, 0.7]], "crosses itself"),
+        ([[0, 0], [1e10, 0], [1e10, 1e10], [0, 1e10]], "over 100000"),
+        ([[0, 0], [1.05, 0], [1.05, 1.05], [0, 1.05]], "is 1.05x1.05 pixels; where a number is larger than 1"),
+        ([[0, 0.4], [640, 0.4], [640, 1], [0, 1]], "is 640x0.6 pixels"),
+        ([[0, 0], [1, 1], [0, 0]], "has no area"),
+    ],
+)
+def test_polygons_that_would_hide_or_hold_something_else_are_refused(points: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_polygon(points)
+
+
+def test_a_polygon_may_be_closed_by_its_first_point_and_touch_itself() -> None:
+    assert parse_polygon([[0, 0], [1, 0], [1, 1], [0, 0]]).points == ((0, 0), (1, 0), (1, 1))
+    assert len(parse_polygon([[0, 0], [1, 0], [0.5, 0.5], [1, 1], [0, 1], [0.5, 0.5]]).points) == 6
+
+
 def test_masks_are_painted_on_a_copy() -> None:
     frame = np.full((40, 40, 3), 200, np.uint8)
     painted = masked(frame, (parse_polygon([[0, 0], [0.5, 0], [0.5, 0.5], [0, 0.5]]),))

@@ -90,6 +90,16 @@ def test_health_needs_no_key_and_metrics_may_be_opened(make_client: Make) -> Non
     assert "lpsr_process_resident_memory_bytes" in client.get("/metrics").text
 
 
+def test_who_has_no_key_makes_no_metrics_of_words(make_client: Make) -> None:
+    client = make_client(key=None, open_metrics=True)
+    for number in range(20):
+        assert client.request("A" * (3 + number % 5) + chr(65 + number), "/x").status_code == 401
+    counted = [line for line in client.get("/metrics").text.splitlines() if line.startswith("lpsr_http_requests_total")]
+    assert [line for line in counted if "401" in line] == [
+        'lpsr_http_requests_total{method="OTHER",route="other",status="401"} 20.0'
+    ]
+
+
 @pytest.mark.parametrize("header", [("authorization", f"Bearer {KEY}"), ("x-api-key", KEY)])
 def test_a_key_opens_the_api(make_client: Make, header: tuple[str, str]) -> None:
     client = make_client(key=None)

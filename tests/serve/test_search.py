@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -128,6 +131,29 @@ def test_patterns_find_what_they_say_newest_first(store: Store) -> None:
 def test_patterns_that_fit_no_plate_are_refused(store: Store, pattern: str) -> None:
     with pytest.raises(UsageError):
         search_pattern(store.index, pattern)
+
+
+def test_many_stars_are_one(store: Store) -> None:
+    for text in random_texts(5):
+        store.add(text)
+    store.index.follow()
+    start = time.process_time()
+    assert search_pattern(store.index, "*" * 8).total == search_pattern(store.index, "*").total
+    assert search_pattern(store.index, "****A****1****").total == search_pattern(store.index, "*A*1*").total
+    assert time.process_time() - start < 2, "each star would multiply the forms by eight"
+
+
+@pytest.mark.parametrize("place", ["Infinity", "-Infinity", "NaN"])
+def test_a_cursor_that_is_no_number_is_refused(store: Store, place: str) -> None:
+    for text in random_texts(5):
+        store.add(text)
+    store.index.follow()
+    cursor = search_pattern(store.index, "*", limit=1).cursor
+    assert cursor is not None
+    rank, _, sign = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    forged = base64.urlsafe_b64encode(f'[{rank}, {place}, "{sign}"]'.encode()).decode()
+    with pytest.raises(UsageError, match="cursor"):
+        search_pattern(store.index, "*", limit=1, cursor=forged)
 
 
 def distance(one: str, other: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import struct
 import threading
 import zlib
@@ -129,6 +130,26 @@ def test_a_full_queue_is_told_with_when_to_come_again(client: Any, picture: Path
     assert answer.status_code == 429
     assert int(answer.headers["retry-after"]) > 0
     assert not stored(client)
+
+
+@pytest.mark.parametrize("form", [False, True])
+def test_a_full_disk_is_told_in_one_line(
+    client: TestClient, picture: Path, form: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = Path.open
+
+    def full(path: Path, mode: str = "r", *more: Any, **options: Any) -> Any:
+        if mode == "wb" and path.parent.name == "uploads":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return wide(path, mode, *more, **options)
+
+    monkeypatch.setattr(Path, "open", full)
+    data = picture.read_bytes()
+    given: dict[str, Any] = {"files": {"image": ("a.png", data)}} if form else {"content": data}
+    answer = client.post("/api/v1/read", **given)
+    assert answer.status_code == 503
+    assert "No space left on device" in answer.json()["error"]
+    assert int(answer.headers["retry-after"]) > 0
 
 
 @pytest.mark.parametrize(

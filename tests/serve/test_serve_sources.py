@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -100,12 +101,20 @@ def test_a_camera_that_is_away_is_told_without_its_password(make_client: Make) -
     assert kept.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_store_is_held_by_one_server(make_client: Make, tmp_path: Path) -> None:
+def test_a_store_is_held_by_one_server(make_client: Make, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from lpsr_core.errors import UsageError
 
-    make_client()
+    client = make_client()
+    server = client.app_state["server"]
+    jobs = server.jobs
+    monkeypatch.setattr(jobs, "_read", lambda job: job.stop.wait(60))
+    places = [client.post("/api/v1/videos", content=video.read_bytes()).headers["location"] for _ in range(2)]
+    upload = server.places.uploads / "half-received"
+    upload.write_bytes(b"half a picture")
     with pytest.raises(UsageError, match="--store"):
         make_client()
+    assert upload.exists(), "what the first one receives stays"
+    assert all(jobs.find(place.rpartition("/")[2]).video.exists() for place in places), "and its videos"
 
 
 def test_the_cameras_file_is_read_again(make_client: Make, video: Path, tmp_path: Path) -> None:
@@ -135,6 +144,50 @@ def test_the_cameras_file_is_read_again(make_client: Make, video: Path, tmp_path
     path.write_text(camera("lane"))
     server.reload()
     assert {one["name"] for one in client.get("/api/v1/sources").json()["sources"]} == {"lane", "added"}
+
+
+def test_a_paused_camera_stays_so_when_its_file_is_read_again(make_client: Make, video: Path, tmp_path: Path) -> None:
+    path = tmp_path / "cameras.toml"
+    path.write_text(f'[[camera]]\nname = "gate"\naddress = "{video}"\n')
+    client = make_client(cameras=path)
+    until(lambda: status(client, "gate") == "ended")
+    client.patch("/api/v1/sources/gate", json={"paused": True})
+    path.write_text(f'[[camera]]\nname = "gate"\naddress = "{video}"\nstride = 2\n')
+    server = client.app_state["server"]
+    server.reload()
+    assert status(client, "gate") == "paused"
+    assert not server.fleet.find("gate").alive
+    client.patch("/api/v1/sources/gate", json={"paused": False})
+    frames = until(lambda: status(client, "gate") == "ended" and client.get("/api/v1/sources/gate").json()["frames"])
+    assert frames == 8
+
+
+def test_a_camera_that_is_resumed_while_it_is_still_ending_goes_on(
+    make_client: Make, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_client(media=video.parent)
+    fleet = client.app_state["server"].fleet
+    client.post("/api/v1/sources", json={"name": "yard", "address": video.name})
+    until(lambda: status(client, "yard") == "ended")
+    runner = fleet.find("yard")
+    leave, runs = threading.Event(), []
+
+    def hangs(stop: threading.Event) -> None:
+        runs.append(stop)
+        leave.wait(60)  # as the connection to a camera that is away
+
+    monkeypatch.setattr(runner, "_read", hangs)
+    monkeypatch.setattr("lpsr_serve.cameras.runner._LEAVE_SECONDS", 0.1)
+    client.patch("/api/v1/sources/yard", json={"paused": False})
+    until(lambda: len(runs) == 1)
+    client.patch("/api/v1/sources/yard", json={"paused": True})
+    client.patch("/api/v1/sources/yard", json={"paused": False})
+    client.patch("/api/v1/sources/yard", json={"paused": False})
+    leave.set()
+    until(lambda: len(runs) == 2)
+    assert not runs[1].is_set()
+    until(lambda: not runner.alive)
+    assert len(runs) == 2
 
 
 def test_alerts_mark_reads_that_hit_a_watch_list(

@@ -80,6 +80,7 @@ def test_filters_choose_among_reads(tmp_path: Path) -> None:
     assert numbers(camera="yard") == [3]
     assert numbers(plate="XYZ9876") == [2]
     assert numbers(text="z98") == [2]
+    assert numbers(text="\0") == [], "which ends a pattern of SQLite"
     assert numbers(until=time.time() - 3600) == []
     assert [one.fields["number"] for one in reads.after(1, 10)] == [2, 3]
     assert reads.last_row == 3
