@@ -50,12 +50,14 @@ def compare(
 
     from rich.console import Console
 
-    from lpsr_bench.comparison import compare_results
+    from lpsr_bench.comparison import compare_results, unlike
     from lpsr_bench.report.terminal import print_comparison
     from lpsr_bench.results import load_results
 
-    found = compare_results(load_results(Path(before)), load_results(Path(after)))
-    print_comparison(found, before, after, Console(highlight=False, markup=False))
+    old, new = load_results(Path(before)), load_results(Path(after))
+    print_comparison(compare_results(old, new), before, after, Console(highlight=False, markup=False))
+    for note in unlike(old, new):
+        typer.echo(f"note: {note}", err=True)
 
 
 @app.command()

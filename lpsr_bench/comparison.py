@@ -71,6 +71,35 @@ def compare_results(before: Document, after: Document) -> list[Change]:
     return changes
 
 
+def unlike(before: Document, after: Document) -> list[str]:
+    """What two results were not measured alike on, as notes: what changed may come of that."""
+    notes = []
+    for what, find in _CONDITIONS.items():
+        pairs = [(name, old, new) for (name, old), (_, new) in zip(find(before), find(after), strict=True)]
+        if told := [f"{name} {_word(old)} and {_word(new)}" for name, old, new in pairs if old != new]:
+            notes.append(f"{what} are not of the same conditions: {', '.join(told)}")
+    return notes
+
+
+def _plates(document: Document) -> list[tuple[str, Any]]:
+    data, config = document["data"], document["config"]
+    shared = [(key, config.get(key)) for key in ("degradation", "layouts", "seed")]
+    return [("data", data.get("name")), ("number of plates", data.get("plates")), *shared]
+
+
+def _machine(document: Document) -> list[tuple[str, Any]]:
+    return [("hardware", document["hardware"]), ("threads", document["config"].get("threads"))]
+
+
+_CONDITIONS: dict[str, Callable[[Document], list[tuple[str, Any]]]] = {"rates": _plates, "speeds": _machine}
+
+
+def _word(value: Any) -> str:
+    return (
+        ",".join(map(str, value)) if isinstance(value, list) else repr(value) if isinstance(value, str) else str(value)
+    )
+
+
 def rounds_apart(first: Sequence[float], second: Sequence[float]) -> bool:
     """Whether every round of one measurement is faster, by a margin, than every round of the other."""
     return min(second) > max(first) * (1 + MARGIN) or min(first) > max(second) * (1 + MARGIN)

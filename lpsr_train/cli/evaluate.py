@@ -11,7 +11,7 @@ from lpsr_core.choices import choice
 from lpsr_core.command_line import Debug
 from lpsr_core.errors import UsageError
 from lpsr_train.cli.options import Device, Json
-from lpsr_train.terminal import need_torch, progress_bar
+from lpsr_train.terminal import need_torch, note_repeated, progress_bar
 
 
 def evaluate(
@@ -68,6 +68,7 @@ def evaluate(
     """Evaluate runs as in the paper's tables: recognition rates with intervals, image quality, time."""
     from lpsr_core.degradation import METHODS
     from lpsr_core.paper import TableName
+    from lpsr_train.data.lists import repeated_plates
     from lpsr_train.data.sources import SPLITS
 
     made = {"--data": data, "--degradation": degradation, "--count": count, "--rectified": rectified}
@@ -93,6 +94,7 @@ def evaluate(
     plates: ListedPlates | DegradedPlates
     if pair_list:
         plates = ListedPlates(pair_list, part)
+        note_repeated(repeated_plates(pair_list, part))
     else:
         share = 1.0 if rectified is None else rectified
         plates = DegradedPlates(data or SYNTHETIC, method, count or 2000, seed, share, run.patterns)

@@ -13,7 +13,7 @@ from lpsr_core.command_line import Debug
 from lpsr_core.errors import UsageError
 from lpsr_core.tomlfile import read_toml
 from lpsr_train.cli.options import Device, Pool, Workers
-from lpsr_train.terminal import need_torch
+from lpsr_train.terminal import need_torch, note_repeated
 
 if TYPE_CHECKING:
     from lpsr_train.data.pool import Records
@@ -77,7 +77,7 @@ def fit(
     need_torch()
     from lpsr_core.layouts import parse_layouts
     from lpsr_train.config import PRESETS, from_dict
-    from lpsr_train.data.lists import describe_list
+    from lpsr_train.data.lists import describe_list, repeated_plates
     from lpsr_train.data.records import PairPool
     from lpsr_train.data.samples import list_samples
     from lpsr_train.training.fitting import growing_pool, rendered_pool, train
@@ -124,7 +124,7 @@ def fit(
     run.check()
     out.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(run, out, where)
-    if not trainer.resume():
+    if not trainer.resume(init):
         if init:
             trainer.start_from(init)
         if guide:
@@ -136,6 +136,7 @@ def fit(
     samples: dict[str, list[Sample]] | None = None
     records: Records
     if pair_list:
+        note_repeated(repeated_plates(pair_list))
         records = PairPool.from_list(pair_list, "training")
         samples = {"validation": list_samples(pair_list, "validation")[: run.validation]}
     elif growing:
@@ -153,8 +154,8 @@ def _begun_fresh(out: Path, pool: Path) -> bool | None:
     """Whether LR pictures are made when plates are drawn, as the run or its pool was begun; None of a new one."""
     from lpsr_train.config import from_dict
     from lpsr_train.data.pool import holds_crops
-    from lpsr_train.training.state import CHECKPOINT, load
+    from lpsr_train.training.state import CHECKPOINT, load_plates
 
     if (out / CHECKPOINT).is_file():
-        return from_dict(load(out)["config"]).fresh
+        return from_dict(load_plates(out)["config"]).fresh
     return holds_crops(pool)

@@ -13,7 +13,7 @@ from lpsr_core.command_line import Debug
 from lpsr_core.errors import UsageError
 from lpsr_core.interrupt import StopRequest
 from lpsr_train.cli.options import Workers
-from lpsr_train.terminal import progress_bar
+from lpsr_train.terminal import note_repeated, progress_bar
 
 
 def pairs(
@@ -39,7 +39,7 @@ def pairs(
     """Make HR-LR pairs from photographs of plates, and their list; run again to resume."""
     from lpsr_core.degradation import METHODS, SSIM_TARGET
     from lpsr_train.data.make import PairSettings, make_pairs, write_pairs_list
-    from lpsr_train.data.sources import SPLITS, find_plates
+    from lpsr_train.data.sources import SPLITS, find_plates, trained_on_too
 
     method = choice(degradation, METHODS, "degradation")
     if ssim is not None and method not in ("blur", "noise"):
@@ -74,6 +74,7 @@ def pairs(
         counts = Counter(plate.split for plate in good)
         parts = ", ".join(f"{split} {counts[split]}" for split in SPLITS)
         typer.echo(f"{len(good)} pairs ({parts}): {write_pairs_list(out, good, absolute)}")
+        note_repeated(trained_on_too((plate.text, plate.split) for plate in good))
     if failed:
         typer.echo(f"{len(failed)} of {len(plates)} pictures left out", err=True)
         raise typer.Exit(1)

@@ -17,7 +17,7 @@ from lpsr_core.files import replace_file
 from lpsr_core.geometry import Image
 from lpsr_core.labelled import read_picture
 from lpsr_train.data.labels import LABEL, read_fields, text_of
-from lpsr_train.data.sources import Split, read_lines, split_of
+from lpsr_train.data.sources import Split, read_lines, split_of, trained_on_too
 
 _DISTORTION = 1.25
 """How much the two pictures of a pair may differ in their ratio of width to height: they show one plate."""
@@ -116,6 +116,29 @@ def read_list(path: Path, split: Split | None = None) -> list[ListedPair]:
         others = ", ".join(f"{count} of {name}" for name, count in splits.items())
         raise LpsrError(f"{path}: no pairs of the split {split}, only {others}" if others else f"{path}: no pairs")
     return found
+
+
+def repeated_plates(path: Path, split: Split | None = None) -> list[str]:
+    """Texts of plates that are in the training split and in another one as well; labels that are missing do not count.
+
+    Args:
+        path: of the list.
+        split: the other one; None for any.
+
+    Raises:
+        UsageError, LpsrError: a line is malformed, as for `read_list`.
+    """
+    found: list[tuple[str, Split]] = []
+    for where, (hr, _, word) in read_lines(path, ("HR", "LR", "split")):
+        of = split_of(word, where)
+        if split is not None and of not in ("training", split):
+            continue
+        label = (path.parent / hr).with_suffix(LABEL)
+        try:
+            found.append((text_of(read_fields(label), label), of))
+        except LpsrError:  # of a split that is not used now
+            continue
+    return trained_on_too(found)
 
 
 def _check(hr: Path, lr: Path, split: Split, where: str) -> ListedPair:

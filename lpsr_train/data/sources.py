@@ -6,7 +6,7 @@ label file beside each picture (see `labels`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
@@ -157,6 +157,18 @@ def split_of(word: str, where: str) -> Split:
         if word == split:
             return split
     raise LpsrError(f"{where}: {word!r} is not a split; there are: {', '.join(SPLITS)}")
+
+
+def trained_on_too(plates: Iterable[tuple[str, Split]]) -> list[str]:
+    """Texts that are trained on and in another split as well, sorted: reading them there proves nothing.
+
+    Args:
+        plates: text and split of each.
+    """
+    texts: dict[bool, set[str]] = {True: set(), False: set()}
+    for text, split in plates:
+        texts[split == "training"].add(text)
+    return sorted(texts[True] & texts[False])
 
 
 def read_lines(path: Path, fields: Sequence[str]) -> list[tuple[str, list[str]]]:

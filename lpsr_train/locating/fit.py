@@ -159,16 +159,18 @@ class LocatorTrainer:
             if self.step % _TOLD == 0:
                 told = {name: value.item() for name, value in means.items()}
                 if not all(math.isfinite(value) for value in told.values()):
-                    raise LpsrError(f"step {self.step}: the loss is not a number; the last checkpoint is kept")
+                    raise self._lost()
                 listen(self.step, {**told, "scenes": float(len(pool)), "seconds": self.elapsed})
             if config.weights_every and time.monotonic() - written >= config.weights_every:
                 self.save_weights()
                 written = time.monotonic()
             if self.step % config.validate_every == 0:
+                self.save()  # before anything that could fail, and again with what the validation found
                 self._validate(samples, means)
                 self.save()
             self.elapsed += time.monotonic() - begun
         if self.done >= 1 and (not self.history or self.history[-1]["step"] < self.step):
+            self.save()
             self._validate(samples, means)
         self.save()
         if config.weights_every:
@@ -218,8 +220,21 @@ class LocatorTrainer:
             self.hard.note(raw[:, 0].float(), wanted, batch.scenes, batch.matrix)
         return loss(raw.float(), wanted)
 
+    def _check_weights(self) -> None:
+        """A loss that is not a number spoils every weight, and is looked at now and then only.
+
+        Raises:
+            LpsrError: the network's weights are spoiled; nothing is written over the last good ones.
+        """
+        if not all(bool(torch.isfinite(weight).all()) for weight in self.network.parameters()):
+            raise self._lost()
+
+    def _lost(self) -> LpsrError:
+        return LpsrError(f"step {self.step}: the loss is not a number; {state.kept_in(self.folder)}")
+
     def save_weights(self) -> None:
         """Writes the averaged weights alone, in half precision, into the folder `weights` of the run."""
+        self._check_weights()
         folder = self.folder / "weights"
         folder.mkdir(parents=True, exist_ok=True)
         averaged = state.cpu_state(self.average.network)
@@ -228,6 +243,7 @@ class LocatorTrainer:
 
     def save(self) -> None:
         """Writes the checkpoint."""
+        self._check_weights()
         state.save(
             self.folder,
             {

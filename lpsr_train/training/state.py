@@ -88,14 +88,43 @@ def load(folder: Path) -> dict[str, Any]:
     return state
 
 
+def load_plates(folder: Path) -> dict[str, Any]:
+    """Reads the checkpoint of a run of `lpsr-train fit`.
+
+    Args:
+        folder: as of `load`.
+
+    Raises:
+        LpsrError: as `load`; or it is a locator's.
+    """
+    state = load(folder)
+    if state.get("task") == "locator":
+        raise LpsrError(f"{folder}: a run of lpsr-train locator; name one of lpsr-train fit")
+    return state
+
+
 def identify(folder: Path) -> str:
-    """A run's folder name and the beginning of its checkpoint's sha256, by which another run remembers it.
+    """A run's name and the beginning of its checkpoint's sha256, by which another run remembers it.
+
+    Args:
+        folder: as of `load`.
 
     Raises:
         LpsrError: it holds no checkpoint.
     """
     load(folder)
-    return f"{folder.name} sha256:{hashlib.sha256((folder / CHECKPOINT).read_bytes()).hexdigest()[:16]}"
+    run, path = (folder, folder / CHECKPOINT) if folder.is_dir() else (folder.parent, folder)
+    return f"{run.name} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+
+
+def kept_in(folder: Path) -> str:
+    """What a run that cannot go on has left, and what to do next: the end of its message."""
+    if (folder / CHECKPOINT).is_file():
+        return (
+            f"the last good checkpoint is kept in {folder}; begin another run from it with --init {folder} "
+            "and smaller learning rates"
+        )
+    return f"{folder} holds no checkpoint yet; begin again with smaller learning rates"
 
 
 def cpu_state(network: nn.Module) -> dict[str, Tensor]:

@@ -126,6 +126,8 @@ class Trainer:
         self.step = 0
         self.history: list[dict[str, Any]] = []
         self.lineage: list[dict[str, Any]] = []
+        self.begun_from: str | None = ""
+        """`state.identify` of the run whose weights this one began with; None of runs that did not note it."""
         self.typefaces: tuple[str, ...] = ()
         """Open typefaces that the pool was drawn with, beside the project's own skeletons."""
         self.hard_sampling: HardSampling | None = None
@@ -152,10 +154,7 @@ class Trainer:
                 group["lr"] = self._rate(self._peak(name))
         losses = self.task.train_step(batch, self.moment())
         if not all(math.isfinite(value) for value in losses.values()):
-            raise LpsrError(
-                f"step {self.step}: the loss is not a number; the last good checkpoint is kept in {self.folder}; "
-                f"begin another run from it with --init {self.folder} and smaller learning rates"
-            )
+            raise LpsrError(f"step {self.step}: the loss is not a number; {state.kept_in(self.folder)}")
         self.step += 1
         for name, average in self.averages.items():
             average.update(self.networks[name], self.step)
@@ -209,6 +208,8 @@ class Trainer:
     ) -> None:
         """Trains to the configured step, validating and saving on the way.
 
+        A run that is finished is only validated, where it was killed before that.
+
         Args:
             pool: the training pairs.
             listen: called after every step.
@@ -216,7 +217,9 @@ class Trainer:
             samples: sets of plates to validate on, by name; rendered ones for each of VALIDATION_METHODS when None.
         """
         config = self.config
-        if self.done >= 1:
+        due = self.step and (self.step % config.validate_every == 0 or self.done >= 1)
+        due = due and (not self.history or self.history[-1]["step"] < self.step)  # it was killed before it could
+        if self.done >= 1 and not due:
             return
         if samples is None and config.shots:
             samples = shot_samples(config.validation, VALIDATION_SEED, config.patterns)
@@ -225,9 +228,11 @@ class Trainer:
                 method: validation_samples(method, config.validation, patterns=config.patterns)
                 for method in VALIDATION_METHODS
             }
-        due = self.step and self.step % config.validate_every == 0
-        if due and (not self.history or self.history[-1]["step"] < self.step):
-            self.validate(samples)  # the run was killed before it could
+        if due:
+            self.validate(samples)
+            self.save()
+        if self.done >= 1:
+            return
         records = near(pool, self.device, config.clahe)
         orders = self._drawn_from(records).orders(config.batch, config.seed, self.step)
         written = time.monotonic()
@@ -309,6 +314,7 @@ class Trainer:
             "history": self.history,
             "sums": {"counted": self._counted, "losses": dict(self._sums)},
             "lineage": self.lineage,
+            "begun_from": self.begun_from,
             "rng": torch.get_rng_state(),
             "typefaces": list(self.typefaces),
             "misread": None if self.hard_sampling is None else torch.from_numpy(self.hard_sampling.misread),
@@ -319,18 +325,23 @@ class Trainer:
         networks = {**self.networks, **{name: average.network for name, average in self.averages.items()}}
         return {name: state.cpu_state(network) for name, network in networks.items()}
 
-    def resume(self) -> bool:
+    def resume(self, init: Path | None = None) -> bool:
         """Takes up the checkpoint in the folder, when there is one.
+
+        Args:
+            init: run with whose weights this one is said to have begun.
 
         Returns:
             Whether there was one.
 
         Raises:
-            LpsrError: it belongs to another configuration.
+            LpsrError: it belongs to another configuration, began with another run's weights, or is no whole checkpoint.
         """
         if not (self.folder / state.CHECKPOINT).is_file():
             return False
-        saved = state.load(self.folder)
+        saved = state.load_plates(self.folder)
+        if "networks" not in saved:
+            raise LpsrError(f"{self.folder}: holds weights alone; choose another --out, and name it with --init")
         # A longer or shorter run is the same run; its learning rate follows the new length from here on.
         before = from_dict(saved["config"]).as_dict()
         different = [
@@ -340,6 +351,13 @@ class Trainer:
             raise LpsrError(
                 f"{self.folder}: holds a run with another {', '.join(different)}; "
                 "choose another --out, or repeat the options it was started with"
+            )
+        self.begun_from = saved.get("begun_from")
+        if init and self.begun_from is not None and not _same_run(self.begun_from, state.identify(init)):
+            other = self.begun_from.rpartition(" ")[0]
+            began = f"the weights of {other}" if other else "no other run's weights"
+            raise LpsrError(
+                f"{self.folder}: began with {began}; choose another --out for --init {init}, or leave --init out"
             )
         for name, network in self.networks.items():
             network.load_state_dict(saved["networks"][name])
@@ -366,7 +384,8 @@ class Trainer:
         Raises:
             LpsrError: that run's networks are of other sizes.
         """
-        saved = state.load(folder)
+        saved = state.load_plates(folder)
+        self.begun_from = state.identify(folder)
         self.lineage = [*saved["lineage"], {"config": saved["config"], "steps": saved["step"]}]
         for name in self.task.begun:
             if name in saved["averages"]:
@@ -384,7 +403,7 @@ class Trainer:
         Raises:
             LpsrError: it is of another preset, or that run has none.
         """
-        averages = state.load(folder)["averages"]
+        averages = state.load_plates(folder)["averages"]
         if network not in averages:
             raise LpsrError(f"{folder}: this run has no {network}")
         self._begin(name, averages[network], folder)
@@ -440,7 +459,7 @@ def load_trained(folder: Path) -> Trained:
     Raises:
         LpsrError: the folder holds no checkpoint of this version.
     """
-    saved = state.load(folder)
+    saved = state.load_plates(folder)
     config = from_dict(saved["config"])
     networks = make_task(config).networks
     try:
@@ -458,6 +477,12 @@ def load_trained(folder: Path) -> Trained:
         tuple(saved["lineage"]),
         tuple(saved["typefaces"]),
     )
+
+
+def _same_run(one: str, other: str) -> bool:
+    """Whether two of `state.identify` are of one run, which may have been trained on or renamed meanwhile."""
+    names, digests = zip(one.rpartition(" ")[::2], other.rpartition(" ")[::2], strict=True)
+    return names[0] == names[1] or digests[0] == digests[1]
 
 
 def _until(items: Iterator[Any], go_on: Callable[[], bool]) -> Iterator[Any]:

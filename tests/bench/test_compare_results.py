@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sample_result import sample
 
-from lpsr_bench.comparison import Change, compare_results, rates_differ, rounds_apart
+from lpsr_bench.comparison import Change, compare_results, rates_differ, rounds_apart, unlike
 from lpsr_core.errors import UsageError
 
 
@@ -47,6 +47,21 @@ def test_rates_by_fishers_test() -> None:
     assert change.verdict == "yes, p = 0.0093"
     assert (change.before, change.after, change.change) == (80.0, 50.0, "-30.0 points")
     assert rates_differ({"hits": 0, "total": 1}, {"hits": 1, "total": 1}) == (1.0, False)
+
+
+def test_results_of_other_plates_or_machines_say_so() -> None:
+    before = sample()
+    assert unlike(before, sample()) == []
+    after = sample(degradation="noise", seed=3)
+    after["data"]["plates"] += 1
+    after["hardware"] = "another machine"
+    rates, speeds = unlike(before, after)
+    count = before["data"]["plates"]
+    assert rates == (
+        f"rates are not of the same conditions: number of plates {count} and {count + 1}, "
+        "degradation 'blur' and 'noise', seed 0 and 3"
+    )
+    assert speeds.startswith("speeds are not of the same conditions: hardware")
 
 
 def test_speeds_by_their_rounds() -> None:

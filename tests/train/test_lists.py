@@ -19,7 +19,7 @@ from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import HR_SIZE, LR_SIZE, padded_hr, padded_lr, to_hr, to_lr
 from lpsr_core.labelled import read_picture
 from lpsr_train.config import TrainConfig
-from lpsr_train.data.lists import Entry, read_list, write_list
+from lpsr_train.data.lists import Entry, read_list, repeated_plates, write_list
 from lpsr_train.data.pool import RECORD, UNKNOWN
 from lpsr_train.data.records import PairPool
 from lpsr_train.data.sources import SPLITS
@@ -164,6 +164,16 @@ def test_pictures_that_are_no_pair_are_named(pairs: Path, size: tuple[int, int],
     (pairs.parent / "lr" / "1.png").write_bytes(b"broken")
     with pytest.raises(LpsrError, match=r"line 2: .*1.png: not a picture"):
         PairPool.from_list(pairs, "validation")
+
+
+def test_plates_that_are_trained_on_and_tested_with_are_named(pairs: Path) -> None:
+    assert repeated_plates(pairs) == []
+    (pairs.parent / "hr" / "2.txt").write_text(f"plate: {TEXTS[0]}\n")
+    assert repeated_plates(pairs) == [TEXTS[0]]
+    assert repeated_plates(pairs, "testing") == [TEXTS[0]]
+    assert repeated_plates(pairs, "validation") == []
+    (pairs.parent / "hr" / "2.txt").unlink()
+    assert repeated_plates(pairs) == [], "labels of other splits may be missing"
 
 
 def test_missing_empty_and_unwritable_lists(pairs: Path) -> None:

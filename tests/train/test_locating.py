@@ -330,3 +330,33 @@ def test_the_command_trains_and_the_graph_is_exported(tmp_path: Path, monkeypatc
         whole = load_graph(out / "lite-locator.onnx")
         monkeypatch.setattr(export_locator, "_graph", lambda _, whole=whole: whole)
     assert sizes["float16"] < 0.65 * sizes["float32"]
+
+
+def test_spoiled_weights_are_not_written_over_good_ones(scenes: ScenePool, tmp_path: Path) -> None:
+    """A loss is looked at now and then only; a run that is stopped or validated between must not save what it did."""
+    trainer = LocatorTrainer(TINY, tmp_path, torch.device("cpu"))
+    trainer.save()
+    kept = (tmp_path / "checkpoint.pt").read_bytes()
+    with torch.no_grad():
+        next(trainer.network.parameters()).fill_(float("nan"))
+    with pytest.raises(LpsrError, match=f"not a number; the last good checkpoint is kept in {tmp_path}"):
+        trainer.run(scenes, [], lambda step, losses: None, lambda: trainer.step >= 1)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == kept
+    with pytest.raises(LpsrError, match="not a number"):
+        trainer.save_weights()
+    assert not (tmp_path / "weights").exists()
+
+
+def test_a_run_that_is_killed_while_it_validates_has_lost_no_step(
+    scenes: ScenePool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    trainer = LocatorTrainer(TINY, tmp_path, torch.device("cpu"))
+    monkeypatch.setattr(fit, "measure", killed)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run(scenes, [], lambda step, losses: None, lambda: False)
+    again = LocatorTrainer(TINY, tmp_path, torch.device("cpu"))
+    assert again.resume()
+    assert again.step == TINY.validate_every

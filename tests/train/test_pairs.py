@@ -235,6 +235,18 @@ def test_a_table_may_divide_the_plates_itself(tmp_path: Path) -> None:
         find_plates(tmp_path)
 
 
+def test_a_table_that_tests_with_plates_it_trains_on_is_noted(tmp_path: Path) -> None:
+    data = tmp_path / "plates"
+    for number in range(4):
+        save(data / f"{number}.png", street_picture(number).image[60:100, 80:200])
+    rows = ("0.png,ABC1234,training", "1.png,ABC1234,testing", "2.png,XYZ1A23,testing", "3.png,QWE0B99,training")
+    (data / "labels.csv").write_text("\n".join(("file,text,split", *rows)))
+    command = ["pairs", "--data", str(data), "--out", str(tmp_path / "out"), "--degradation", "none", "--workers", "1"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    assert "note: 1 plate is in the training split and in another one, too (ABC1234)" in done.stderr
+
+
 def test_names_never_lead_out_of_the_folder(tmp_path: Path) -> None:
     save(tmp_path / "a;b.png", street_picture(0).image)
     (tmp_path / "data").mkdir()
