@@ -16,7 +16,6 @@ as they are). The result is `likelihood_ratios.json`, `likelihood_ratios.svg` an
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -40,6 +39,7 @@ from lpsr_core.jsonfile import write_json
 from lpsr_core.labelled import Labelled, plate_text, read_picture
 from lpsr_core.layouts import Layout, parse_layouts
 from lpsr_core.reliability import Reliability
+from lpsr_core.spreadsheet import rows_of
 from lpsr_forensic.cllr import Validation, cllr, validate
 from lpsr_forensic.likelihood import TextSet, character_log10_lrs, text_log10_lrs
 from lpsr_run.config import RunConfig
@@ -91,18 +91,12 @@ def load_table(labels: Path, folder: Path) -> list[Labelled]:
         LpsrError: a text is not a plate's, or a picture cannot be read.
     """
     try:
-        lines = labels.read_text(encoding="utf-8-sig").splitlines()
+        text = labels.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{labels}: cannot be read: {error}") from None
-    separator = ";" if lines and ";" in lines[0] else ","
-    table = csv.DictReader(lines, delimiter=separator)
-    if not {"file", "text"} <= set(table.fieldnames or ()):
-        raise UsageError(f"{labels}: needs the columns file and text in its first line, as file;text")
     found = [
-        Labelled(
-            read_picture(folder / (row["file"] or "")), plate_text(row["text"] or "", f"{labels}, line {n}"), folder
-        )
-        for n, row in enumerate(table, start=2)
+        Labelled(read_picture(folder / row["file"]), plate_text(row["text"], f"{labels}, line {line}"), folder)
+        for line, row in rows_of(text, ("file", "text"), str(labels))
     ]
     if len({each.text for each in found}) < 2:
         raise UsageError(f"{labels}: needs crops of at least two plates to compare")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,9 @@ import cv2
 from lpsr_core.alphabet import encode, normalise
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Box, Image
+from lpsr_core.spreadsheet import rows_of
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 LABELS = "labels.csv"
 
 
@@ -65,9 +65,9 @@ def load_labelled(folder: Path) -> list[Labelled]:
 def list_labelled(folder: Path) -> list[Label]:
     """Find labelled plates without reading their pictures.
 
-    With a `labels.csv` (columns `file` and `text`; for plates inside larger pictures `x`, `y`, `width` and `height` in
-    pixels; for plates divided already `split`), files are looked for in the folder and below it. Without one, every
-    picture's name is its text: `ABC1D23.png`.
+    With a `labels.csv` (columns `file` and `text`, with commas or semicolons; for plates inside larger pictures `x`,
+    `y`, `width` and `height` in pixels; for plates divided already `split`), files are looked for in the folder and
+    below it. Without one, every picture's name is its text: `ABC1D23.png`.
 
     Raises:
         UsageError: the folder does not exist.
@@ -79,7 +79,7 @@ def list_labelled(folder: Path) -> list[Label]:
     table = folder / LABELS
     try:
         found = _from_table(folder, table) if table.is_file() else _from_names(folder)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise LpsrError(f"{folder}: cannot be read: {error}") from None
     if not found:
         raise LpsrError(f"{folder}: no labelled pictures; name them after their plates, or add a {LABELS}")
@@ -97,20 +97,19 @@ def _from_table(folder: Path, table: Path) -> list[Label]:
         if path.suffix.lower() in SUFFIXES:
             files.setdefault(path.name, []).append(path)
     found = []
-    with table.open(newline="", encoding="utf-8-sig") as stream:  # spreadsheets put a mark before the first column
-        for number, row in enumerate(csv.DictReader(stream), start=2):
-            where = f"{table}, line {number}"
-            path = _find(folder, row.get("file") or "", files, where)
-            box = None
-            if row.get("width"):
-                try:
-                    numbers = [float(row[key]) for key in ("x", "y", "width", "height")]
-                except (KeyError, TypeError, ValueError):
-                    numbers = [math.nan]
-                if not all(map(math.isfinite, numbers)):
-                    raise LpsrError(f"{where}: x, y, width and height must all be numbers")
-                box = Box(*numbers)
-            found.append(Label(path, plate_text(row.get("text") or "", where), box, (row.get("split") or "").strip()))
+    for number, row in rows_of(table.read_text(encoding="utf-8-sig"), ("file", "text"), str(table)):
+        where = f"{table}, line {number}"
+        path = _find(folder, row["file"], files, where)
+        box = None
+        if row.get("width"):
+            try:  # a spreadsheet of Brazil or Europe writes 12,5
+                numbers = [float(row[key].replace(",", ".")) for key in ("x", "y", "width", "height")]
+            except (KeyError, ValueError):
+                numbers = [math.nan]
+            if not all(map(math.isfinite, numbers)):
+                raise LpsrError(f"{where}: x, y, width and height must all be numbers")
+            box = Box(*numbers)
+        found.append(Label(path, plate_text(row["text"], where), box, row.get("split", "")))
     return found
 
 

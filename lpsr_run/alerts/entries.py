@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from lpsr_core.alphabet import ALPHABET, PLATE_LENGTH, normalise
 from lpsr_core.errors import UsageError
+from lpsr_core.spreadsheet import rows_of
 from lpsr_run.tomlfile import read_toml
 
 _FORM = "give one plate a line"
@@ -44,7 +44,7 @@ def load_entries(path: Path) -> tuple[Entry, ...]:
             with path.open(encoding="utf-8-sig", newline="") as stream:
                 text = stream.read()
             entries = list(_of_csv(path, text) if suffix == ".csv" else _of_lines(path, text))
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{path}: not a readable watch list: {reason}") from None
     if not entries:
@@ -63,17 +63,9 @@ def _of_lines(path: Path, text: str) -> Iterator[Entry]:
 
 
 def _of_csv(path: Path, text: str) -> Iterator[Entry]:
-    lines = text.splitlines()
-    delimiter = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
-    rows = csv.DictReader(lines, delimiter=delimiter, strict=True)  # a quote that is left open would swallow plates
-    names = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
-    if "plate" not in names:
-        raise UsageError(f"{path}, line 1: has no column called plate")
-    for row in rows:
-        word = (row[names["plate"]] or "").strip()
-        if word:
-            note = (row[names["note"]] or "").strip() if "note" in names else ""
-            yield Entry(_plate(f"{path}, line {rows.line_num}", word), note)
+    for line, row in rows_of(text, ("plate",), str(path)):
+        if row["plate"]:
+            yield Entry(_plate(f"{path}, line {line}", row["plate"]), row.get("note", ""))
 
 
 def _of_toml(path: Path) -> Iterator[Entry]:

@@ -15,7 +15,6 @@ frame, and paths from the file's folder; `hr` and `text` may be empty:
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from typing import Any
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Image, Quad
 from lpsr_core.labelled import SUFFIXES, plate_text, read_picture
+from lpsr_core.spreadsheet import rows_of
 from lpsr_train.data.crops import cut
 
 ANNOTATIONS = "annotations.json"
@@ -158,15 +158,11 @@ def _from_folder(track: Path, root: Path) -> TrackFiles:
 def _from_table(table: Path) -> list[TrackFiles]:
     rows: dict[str, list[tuple[str, dict[str, str]]]] = {}
     try:
-        with table.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            if not set(_COLUMNS) <= set(reader.fieldnames or ()):
-                raise LpsrError(f"{table}, line 1: the columns are {_header()}")
-            for row in reader:
-                values = {name: (row[name] or "").strip() for name in _COLUMNS}
-                rows.setdefault(values["track"], []).append((f"{table}, line {reader.line_num}", values))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        text = table.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
         raise LpsrError(f"{table}: cannot be read: {error}") from None
+    for line, row in rows_of(text, _COLUMNS, str(table)):
+        rows.setdefault(row["track"], []).append((f"{table}, line {line}", row))
     return [_from_rows(name, lines, table.parent) for name, lines in rows.items()]
 
 

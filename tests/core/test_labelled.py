@@ -34,6 +34,13 @@ def test_a_table_as_spreadsheets_save_it_cuts_boxes(tmp_path: Path) -> None:
     assert plate.crop.base is None, "the frame is not kept alive"
 
 
+def test_a_table_with_semicolons_has_decimal_commas(tmp_path: Path) -> None:
+    write(tmp_path / "1.tif")
+    (tmp_path / "labels.csv").write_text("File;Text;x;y;width;height\n1.tif;ABC1234;10,0;5;30,2;10\n")
+    (plate,) = load_labelled(tmp_path)
+    assert (plate.text, plate.crop.shape) == ("ABC1234", (10, 30, 3))
+
+
 def test_pictures_of_one_name_are_told_apart_by_their_paths(tmp_path: Path) -> None:
     write(tmp_path / "a" / "1.png", 50)
     write(tmp_path / "b" / "1.png", 200)
@@ -53,6 +60,8 @@ def test_pictures_of_one_name_are_told_apart_by_their_paths(tmp_path: Path) -> N
         ("file,text\n1.png,ABC12?4\n", "alphabet"),
         ("file,text,x,y,width,height\n1.png,ABC1234,a,b,c,d\n", "numbers"),
         ("file,text\n", "no labelled pictures"),
+        ("picture,text\n1.png,ABC1234\n", "line 1: has no column called file"),
+        ('file,text\n"1.png,ABC1234\n', "a quotation mark left open?"),
     ],
 )
 def test_wrong_tables_are_one_line(tmp_path: Path, table: str, words: str) -> None:

@@ -55,7 +55,7 @@ def test_figures_are_written_by_width(table: Path, models: Path, capsys: pytest.
 
 def test_tables_that_cannot_be_meant_are_refused(table: Path, models: Path) -> None:
     for text, why in (
-        ("name;text\na.png;ABC1234\n", "needs the columns file and text"),
+        ("name;text\na.png;ABC1234\n", "has no column called file; it needs file, text"),
         ("file;text\n0.png;ABC1234\n", "at least two plates"),
         ("file,text\n0.png,ABC1234\n1.png,1234567\n", "follows none of the layouts"),
     ):

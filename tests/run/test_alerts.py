@@ -63,7 +63,11 @@ def test_watch_lists_are_read_in_three_forms(tmp_path: Path, name: str, text: st
         ("a.txt", "", "the watch list is empty; give one plate a line"),
         ("a.txt", "# nothing\n\n", "the watch list is empty"),
         ("a.csv", "plate,note\n", "the watch list is empty"),
-        ("a.csv", 'plate,note\nABC1D23,"white van\nXYZ9876,\n', "not a readable watch list: unexpected end of data"),
+        (
+            "a.csv",
+            'plate,note\nABC1D23,"white van\nXYZ9876,\n',
+            "unexpected end of data; is a quotation mark left open?",
+        ),
         ("a.toml", "", "the watch list is empty"),
         ("a.txt", "ABC1D23\nABC1D2\n", "line 2: 'ABC1D2' is not a plate of 7 letters and digits"),
         ("a.csv", "plate\nABC1D23\nAB*1D23\n", "line 3: 'AB*1D23' is not a plate"),

@@ -69,7 +69,7 @@ def test_a_table_lists_frames(tracks: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ("track,lr\n", "line 1: the columns are track,hr,lr,text"),
+        ("track,lr\n", "line 1: has no column called hr; it needs track, hr, lr, text"),
         ("track,hr,lr,text\na,,x.png,ABC1234\n", "line 2: no picture"),
         ("track,hr,lr,text\na,,1.png,ABC123\n", "line 2: .*6 characters"),
         ("track,hr,lr,text\na,,1.png,ABC1234\na,,1.png,ABC1235\n", "line 3: track 'a' has one text"),
