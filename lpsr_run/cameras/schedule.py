@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from lpsr_core.errors import UsageError
 from lpsr_run.tomlfile.table import Table, nearest
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WHOLE_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+DAYS = tuple(day[:3] for day in _WHOLE_DAYS)
 _HOURS = re.compile(r"\s*(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})\s*", re.ASCII)
 _DAY_MINUTES = 24 * 60
 
@@ -94,11 +95,12 @@ def _parse_hours(word: str) -> tuple[int, int]:
 
 
 def _parse_days(word: str) -> set[int]:
-    """Numbers of the days of `mon` or `mon-fri`."""
-    ends = [part.strip().lower()[:3] for part in word.split("-")]
-    for part in ends:
-        if part not in DAYS:
-            raise UsageError(f"{word!r} is unknown{nearest(part, DAYS)}")
+    """Numbers of the days of `mon`, `monday` or `mon-fri`."""
+    parts = [part.strip().lower() for part in word.split("-")]
+    for part in parts:
+        if part not in DAYS and part not in _WHOLE_DAYS:
+            raise UsageError(f"{word!r} is unknown{nearest(part[:3], DAYS)}")
+    ends = [part[:3] for part in parts]
     first, last = DAYS.index(ends[0]), DAYS.index(ends[-1])
     if len(ends) > 2:
         raise UsageError(f"{word!r} is not of the form mon-fri")

@@ -94,6 +94,7 @@ def test_the_example_is_one() -> None:
         ("[0.5, 1],", "[0.5, -1],", 19, "coordinates of 0 and more"),
         ("America/Sao_Paulo", "America/Sao_Paolo", 15, "is unknown here"),
         ('"mon-fri"', '"mun-fri"', 14, "did you mean 'sun'?"),
+        ('"mon-fri"', '"monkey"', 14, "'monkey' is unknown; did you mean 'mon'?"),
         ("22:00-06:00", "22-6", 13, "is not of the form 06:00-22:00"),
         ('"brazilian"]', '"brasilian"]', 3, "unknown layout 'brasilian'"),
         ("stride = 3", 'stride = 3\ndecode = "cude"', 31, "did you mean 'cuda'?"),
