@@ -73,7 +73,7 @@ def output_folder(given: Path | None = None) -> Path:
 
 
 def own_name(name: str, roles: tuple[Role, ...], out: Path) -> str:
-    """Return the name of a user's own models, after checking that it can be found by it.
+    """Return the name of a user's own models, after checking that files can have it and that they are found by it.
 
     Args:
         name: of the models.
@@ -81,8 +81,11 @@ def own_name(name: str, roles: tuple[Role, ...], out: Path) -> str:
         out: folder to write to.
 
     Raises:
-        UsageError: the user's folder would hold a model by the name of a released one, which would never be found.
+        UsageError: it is a path, or begins with a dot, which hides files; or the user's folder would hold a model by
+            the name of a released one, which would never be found.
     """
+    if not name.strip() or name.startswith(".") or set(name) & set("/\\\0"):
+        raise UsageError(f"{name!r} cannot be a model's name; give one without slashes or a dot at its beginning")
     released = {(found, kind) for role in roles for found, kind in named_graphs(role, released_folder())}
     if (name, "fp32") in released and out.resolve() == user_folder().resolve():
         raise UsageError(f"{name!r} is the name of a released model; give another --name, or another --out")

@@ -1,4 +1,4 @@
-"""Tables as spreadsheets save them: commas or semicolons, names of columns in any case, a mark before the first."""
+"""Tables as spreadsheets save them: commas or semicolons, names of columns in any case."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ def rows_of(text: str, wanted: Sequence[str], where: str) -> Iterator[tuple[int,
     """Return the rows of a table with their line numbers; values are stripped, and empty where a row ends early.
 
     Args:
-        text: of the file.
+        text: of the file, read as `utf-8-sig`: spreadsheets put a mark before the first column.
         wanted: columns that it must have.
         where: leads messages: the file.
 
     Raises:
         UsageError: a column is missing, or a quotation mark is left open.
     """
-    text = text.removeprefix("\ufeff")
     first = text.partition("\n")[0]
     delimiter = ";" if first.count(";") > first.count(",") else ","
     # A quotation mark that is left open would swallow the rows behind it.

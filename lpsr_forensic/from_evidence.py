@@ -95,7 +95,6 @@ def from_evidence(folder: Path, tools: Tools, public: Path | None = None) -> Mat
         tools.calibration if same else None,
         models,
         (),
-        checked.altered,
         {**made_by, "read": {"run": read.get("run"), "number": read.get("number"), "text": read.get("text")}},
         True,
         float(config.get("min_plate", RunConfig().min_plate)),

@@ -86,7 +86,6 @@ def from_images(paths: Sequence[Path], tools: Tools, config: RunConfig, report: 
         tools.calibration,
         {role: model_record(model) for role, model in tools.models.items()},
         tuple(left_out),
-        (),
         {**environment(), "config": config.as_dict()},
         False,
         config.min_plate,

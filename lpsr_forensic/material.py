@@ -58,7 +58,6 @@ class Material:
         calibration: of the reader; None where the recorded reader is not at hand.
         models: by role; what was used or recorded.
         left_out: lines about pictures that were given and not used.
-        altered: lines about what of the evidence is not what its manifest or its chain says.
         made_by: program, libraries, machine, sources and configuration of the reading.
         recorded: whether the networks' answers come from evidence, and not from this program's run.
         min_plate: plate score below which nothing is read.
@@ -75,13 +74,17 @@ class Material:
     calibration: Calibration | None
     models: Mapping[str, Mapping[str, Any]]
     left_out: tuple[str, ...]
-    altered: tuple[str, ...]
     made_by: Mapping[str, Any] = field(repr=False)
     recorded: bool
     min_plate: float
     unrectified: Exhibit | None = None
     checked: Checked | None = None
     different: bool = False
+
+    @property
+    def altered(self) -> tuple[str, ...]:
+        """Lines about what of the evidence is not what its manifest or its chain says."""
+        return () if self.checked is None else self.checked.altered
 
 
 def model_record(model: Model) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from rich.table import Table
 from lpsr_core.cards import PLATE_ROLES
 from lpsr_core.choices import choice
 from lpsr_core.command_line import Debug
-from lpsr_export.cli.options import Out, Store, chosen, file_name, need_training
+from lpsr_export.cli.options import Out, Store, chosen, need_training
 
 
 def onnx(
@@ -35,7 +35,7 @@ def onnx(
     from lpsr_export.weights.export import export_run
 
     folder = output_folder(out)
-    name = own_name(file_name(name or weights.resolve().name), PLATE_ROLES, folder)
+    name = own_name(name or weights.resolve().name, PLATE_ROLES, folder)
     need_training()
     console = Console(stderr=True)
     with console.status("loading") as status:
@@ -71,7 +71,7 @@ def locator(
     from lpsr_export.weights.export_locator import export_locator
 
     folder = output_folder(out)
-    name = own_name(file_name(name or weights.resolve().name), ("locator",), folder)
+    name = own_name(name or weights.resolve().name, ("locator",), folder)
     need_training()
     with Console(stderr=True).status("exporting"):
         path, card, found = export_locator(weights, folder, name, scenes, choice(store, STORAGES, "storage of weights"))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lpsr_core.cards import Role, graph_name
-from lpsr_core.errors import UsageError, need
+from lpsr_core.errors import need
 from lpsr_core.model_folders import user_folder
 
 Models = Annotated[
@@ -35,17 +35,6 @@ Store = Annotated[
     str,
     typer.Option(help="Storage type of the weights: float32, float16 or int8. They are converted to FP32 when loaded."),
 ]
-
-
-def file_name(name: str) -> str:
-    """Return the name of new models, after checking that files can have it.
-
-    Raises:
-        UsageError: it is a path, or begins with a dot, which hides files.
-    """
-    if not name.strip() or name.startswith(".") or set(name) & set("/\\\0"):
-        raise UsageError(f"{name!r} cannot be a model's name; give one without slashes or a dot at its beginning")
-    return name
 
 
 def need_export(*, fp16: bool = False) -> None:

@@ -61,8 +61,10 @@ class AlertSink(DurableSink):
 
     def deliver(self, record: Record, again: bool = False) -> None:
         """As the base class says; a read that the rule stops counts as taken."""
+        if not self._may(str(record.fields["source"])):
+            return
         read = self._seen(record.fields)
-        if not self._may(str(read["source"])) or not self._gate.passes(self.rule, read):
+        if not self._gate.passes(self.rule, read):
             return
         told = {name: value for name, value in read.items() if name != "log_probs"}
         self._spooled.deliver(Record(json.dumps(told, ensure_ascii=False), told), again)

@@ -184,7 +184,7 @@ class LiveSource:
 
     def _open(self) -> Connection:
         silence = self._retry.silence if self._retry else _OPEN_SECONDS
-        silence = max(silence, min(_QUIET * self._slowest, _QUIET * silence))
+        silence = min(max(silence, _QUIET * self._slowest), _QUIET * silence)
         address = self._address
         if isinstance(address, int) or address.startswith(PIPELINE):
             pipeline = isinstance(address, str)

@@ -165,18 +165,18 @@ class LocatorTrainer:
                 self.save_weights()
                 written = time.monotonic()
             if self.step % config.validate_every == 0:
-                self.save()  # before anything that could fail, and again with what the validation found
                 self._validate(samples, means)
                 self.save()
             self.elapsed += time.monotonic() - begun
         if self.done >= 1 and (not self.history or self.history[-1]["step"] < self.step):
-            self.save()
             self._validate(samples, means)
         self.save()
         if config.weights_every:
             self.save_weights()
 
     def _validate(self, samples: Sequence[Scene], means: dict[str, Tensor]) -> None:
+        """Measures what was trained so far; saves that first, as measuring takes long and may fail."""
+        self.save()
         found = measure(self.average.network, samples)
         losses = {name: value.item() for name, value in means.items()}
         self.history.append({"step": self.step, "losses": losses, "found": str(found)})
