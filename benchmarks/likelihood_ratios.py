@@ -29,6 +29,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.cllr import Validation, cllr, validate
 from lpsr_core import __version__
 from lpsr_core.alphabet import encode
 from lpsr_core.cards import sha256
@@ -40,7 +41,6 @@ from lpsr_core.labelled import Labelled, plate_text, read_picture
 from lpsr_core.layouts import Layout, parse_layouts
 from lpsr_core.reliability import Reliability
 from lpsr_core.spreadsheet import rows_of
-from lpsr_forensic.cllr import Validation, cllr, validate
 from lpsr_forensic.likelihood import TextSet, character_log10_lrs, text_log10_lrs
 from lpsr_run.config import RunConfig
 from lpsr_run.pipeline.plate_reader import PlateBatch

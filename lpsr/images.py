@@ -86,10 +86,12 @@ def one_frame(image: ImageLike, bgr: bool, index: int | None = None) -> Frame:
         image, bgr: see `to_rgb`.
         index: its position in a list; None for a single picture.
     """
-    name = "the image" if index is None else f"image {index}"
-    is_path = isinstance(image, (str, os.PathLike))
-    source = shown(Path(image)) if isinstance(image, (str, os.PathLike)) else name.removeprefix("the ")
-    return Frame(source, index or 0, 0.0, to_rgb(image, bgr, source if is_path else name), still=True)
+    if isinstance(image, (str, os.PathLike)):
+        source = name = shown(Path(image))
+    else:
+        name = "the image" if index is None else f"image {index}"
+        source = name.removeprefix("the ")
+    return Frame(source, index or 0, 0.0, to_rgb(image, bgr, name), still=True)
 
 
 def _array(image: NDArray[Any], bgr: bool, name: str) -> Image:

@@ -17,7 +17,7 @@ from lpsr_bench.context import Context, Tell
 from lpsr_bench.machine import describe_machine, peak_resident_bytes
 from lpsr_bench.networks import LR_READER, Networks, open_networks
 from lpsr_bench.pace import Pace
-from lpsr_bench.peers import check_peers
+from lpsr_bench.peers.choose import check_peers
 from lpsr_bench.report import can_draw
 from lpsr_bench.results import Results, check_writable
 from lpsr_bench.samples import first_frame, load_plates, paint_frame, plates_folder, stand_in_crops

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -46,8 +47,6 @@ def compare(
     debug: Debug = False,
 ) -> None:
     """Compare two results, and test whether chance explains the differences."""
-    from pathlib import Path
-
     from rich.console import Console
 
     from lpsr_bench.comparison import compare_results, unlike
@@ -67,8 +66,6 @@ def history(
     debug: Debug = False,
 ) -> None:
     """Plot the results of a folder over time, by machine and precision."""
-    from pathlib import Path
-
     from lpsr_bench.report.history import write_history
 
     count = write_history(Path(folder), Path(out))
@@ -81,8 +78,6 @@ def report(
     debug: Debug = False,
 ) -> None:
     """Print a result, and write its .md, .csv and .html again."""
-    from pathlib import Path
-
     from rich.console import Console
 
     from lpsr_bench.report import print_results, write_reports
@@ -96,8 +91,6 @@ def report(
 
 def _execute(given: dict[str, Any], quick: bool) -> int:
     """Measures with these options; returns the exit code."""
-    from pathlib import Path
-
     from lpsr_run.process import silence_opencv
 
     config = (QUICK if quick else BenchConfig()).changed(given)

@@ -18,7 +18,6 @@ from lpsr_run.process import usable_cores
 
 _CPUINFO = Path("/proc/cpuinfo")
 _BOARD = Path("/proc/device-tree/model")
-_OS_RELEASE = Path("/etc/os-release")
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-rtx-cu13", "openvino")
 
 
@@ -61,14 +60,6 @@ def peak_resident_bytes() -> int | None:
     return peak if sys.platform == "darwin" else 1024 * peak  # kilobytes everywhere else
 
 
-def resident_bytes() -> int | None:
-    """Memory that this process has resident now, or None where the system does not tell."""
-    try:
-        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return None
-
-
 def _cpu() -> str:
     for line in _lines(_CPUINFO):
         key, _, value = line.partition(":")
@@ -103,11 +94,11 @@ def _gpu() -> str | None:
 
 
 def _system() -> str:
-    for line in _lines(_OS_RELEASE):
-        key, _, value = line.partition("=")
-        if key == "PRETTY_NAME":
-            return f"{value.strip().strip(chr(34))}, {platform.system()} {platform.release()}"
-    return f"{platform.system()} {platform.release()}"
+    kernel = f"{platform.system()} {platform.release()}"
+    try:
+        return f"{platform.freedesktop_os_release()['PRETTY_NAME']}, {kernel}"
+    except OSError:  # only Linux has that file
+        return kernel
 
 
 def _versions() -> dict[str, str]:

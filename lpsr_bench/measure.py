@@ -48,7 +48,6 @@ class Percentiles:
         return cls(*(1000 * float(value) for value in found))
 
     def as_dict(self) -> dict[str, float]:
-        """For JSON."""
         return {name: round(value, 4) for name, value in asdict(self).items()}
 
 
@@ -88,7 +87,6 @@ class Timing:
         return Percentiles.of([seconds for calls in self.rounds for seconds in calls])
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
         return {
             "batch": self.batch,
             "calls": self.calls,

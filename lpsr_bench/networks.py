@@ -21,7 +21,6 @@ from lpsr_core.model_folders import named_graphs
 from lpsr_run.engines.base import Chain, Chainable, Engine, Pending, check_contract
 from lpsr_run.engines.models import Model
 from lpsr_run.engines.opening import open_network
-from lpsr_run.pipeline.clock import StageClock
 from lpsr_run.pipeline.plate_reader import PlateReader
 
 Way = Literal["networks", "crop to string"]
@@ -44,7 +43,6 @@ class Network:
         return self.engine.name.removeprefix(str(self.model.path)).strip(" ()")
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
         return {
             "name": self.model.name,
             "file": self.model.path.name,
@@ -130,11 +128,9 @@ class CropReader:
     """
 
     def __init__(self, networks: Networks, batch: int, layouts: Sequence[Layout]) -> None:
-        self.clock = StageClock()
         self._layouts = layouts
-        self._plates = PlateReader(
-            networks.reader.engine, networks.generator.engine, "always", batch, self.clock, views="one"
-        )
+        self._plates = PlateReader(networks.reader.engine, networks.generator.engine, "always", batch, views="one")
+        self.clock = self._plates.clock
 
     def read(self, crops: Sequence[Image]) -> list[str]:
         """The texts of N crops, uint8[H, W, 3] of any sizes."""

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 _RAPL = Path("/sys/class/powercap")
@@ -94,7 +95,7 @@ def _rapl(folder: Path) -> list[Meter]:
         counter, name, limit = domain / "energy_uj", domain / "name", domain / "max_energy_range_uj"
         if _number(counter) is not None:
             wraps = (_number(limit) or 0.0) / 1e6
-            found.append(Meter(f"RAPL {_word(name) or domain.name}", joules=_scaled(counter, 1e-6), wraps=wraps))
+            found.append(Meter(f"RAPL {_word(name) or domain.name}", joules=_product(counter), wraps=wraps))
     return found
 
 
@@ -127,12 +128,9 @@ def _nvml() -> list[Meter]:
     return [Meter("NVML GPU 0", watts=watts)] if watts() == watts() else []
 
 
-def _scaled(path: Path, factor: float) -> Callable[[], float]:
-    return lambda: (_number(path) or 0.0) * factor
-
-
-def _product(volts: Path, amperes: Path) -> Callable[[], float]:
-    return lambda: (_number(volts) or 0.0) * (_number(amperes) or 0.0) / 1e6
+def _product(*paths: Path) -> Callable[[], float]:
+    """What the files hold, multiplied, in millionths."""
+    return lambda: prod(_number(path) or 0.0 for path in paths) / 1e6
 
 
 def _number(path: Path) -> float | None:

@@ -102,7 +102,7 @@ def load_results(path: Path) -> Document:
         raise UsageError(f"{path}: no such file") from None
     except OSError as error:
         raise LpsrError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except ValueError:
+    except (RecursionError, ValueError):
         raise LpsrError(f"{path}: not the JSON of a benchmark") from None
     if not isinstance(found, dict) or not {"schema", "machine", "config", "date"} <= found.keys():
         raise LpsrError(f"{path}: not the JSON of a benchmark")

@@ -31,12 +31,11 @@ class Cell:
     height: int
 
 
-def lay_out(sizes: Sequence[tuple[int, int]], width: int = _CANVAS_WIDTH) -> tuple[list[Cell], tuple[int, int]]:
+def lay_out(sizes: Sequence[tuple[int, int]]) -> tuple[list[Cell], tuple[int, int]]:
     """Place pictures in rows, the highest first.
 
     Args:
         sizes: width and height of each; none wider than the canvas.
-        width: of the canvas.
 
     Returns:
         A cell for each, and the canvas's width and height, both even.
@@ -45,11 +44,11 @@ def lay_out(sizes: Sequence[tuple[int, int]], width: int = _CANVAS_WIDTH) -> tup
     x = y = row = 0
     for index in sorted(range(len(sizes)), key=lambda each: -sizes[each][1]):
         across, down = sizes[index]
-        if x + across > width:
+        if x + across > _CANVAS_WIDTH:
             x, y, row = 0, y + row, 0
         cells[index] = Cell(x, y, across, down)
         x, row = x + across, max(row, down)
-    return cells, (width, y + row + (y + row) % 2)
+    return cells, (_CANVAS_WIDTH, y + row + (y + row) % 2)
 
 
 def encode_together(tracks: Sequence[Sequence[Image]], codec: Codec, level: int) -> list[list[Image]]:

@@ -59,67 +59,52 @@ class Driver(Protocol):
 
     def gpu(self) -> Gpu:
         """What it is."""
-        ...
 
     def push(self) -> None:
         """Make the primary context this thread's."""
-        ...
 
     def pop(self) -> None:
         """Take back the last `push`."""
-        ...
 
     def allocate(self, size: int) -> int:
         """Address of `size` bytes on the device."""
-        ...
 
     def free(self, address: int) -> None:
         """Give back what `allocate` gave."""
-        ...
 
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray:
         """An array of the host that the device copies from and to directly; freed with its last view."""
-        ...
 
     def stream(self) -> int:
         """A new stream, which does not wait for the default one."""
-        ...
 
     def synchronize(self, stream: int) -> None:
         """Wait for all work of a stream."""
-        ...
 
     def event(self) -> int:
         """A new event without a clock, on which threads sleep."""
-        ...
 
     def record(self, event: int, stream: int) -> None:
         """Mark what a stream holds so far."""
-        ...
 
     def wait_for(self, event: int, stream: int) -> None:
         """Later work of a stream waits for the event."""
-        ...
 
     def wait(self, event: int) -> None:
         """This thread waits for the event."""
-        ...
 
     def send(self, values: NDArray, address: int, stream: int) -> None:
         """Copy a contiguous, pinned array to the device."""
-        ...
 
     def fetch(self, address: int, values: NDArray, stream: int) -> None:
         """Copy from the device into a contiguous, pinned array."""
-        ...
 
     def destroy(self, streams: tuple[int, ...] = (), events: tuple[int, ...] = ()) -> None:
         """Give streams and events back."""
-        ...
 
 
 class BindingsDriver:
-    """By cuda-python's bindings.
+    """By cuda-python's bindings; methods as `Driver` says.
 
     Raises:
         ImportError: they are not installed.
@@ -133,10 +118,9 @@ class BindingsDriver:
 
         self._driver: Any = driver
         try:
-            driver.cuInit(0)  # looks for the driver's library, and says so in its own way where there is none
+            (code,) = driver.cuInit(0)  # looks for the driver's library, and says in its own way where there is none
         except Exception as error:
             raise LpsrError(f"no NVIDIA GPU here: {str(error).splitlines()[0]}") from None
-        (code,) = driver.cuInit(0)
         if int(code):
             raise LpsrError(f"no NVIDIA GPU here: {self._word(code)}")
         self._device = self._call("cuDeviceGet", 0)
@@ -144,7 +128,6 @@ class BindingsDriver:
         self._lock = threading.Lock()
 
     def gpu(self) -> Gpu:
-        """As `Driver.gpu`."""
         of = self._driver.CUdevice_attribute
         major, minor, count = (
             int(self._call("cuDeviceGetAttribute", attribute, self._device))
@@ -158,26 +141,21 @@ class BindingsDriver:
         return Gpu(name, 10 * major + minor, count)
 
     def push(self) -> None:
-        """As `Driver.push`."""
         with self._lock:
             if self._context is None:
                 self._context = self._call("cuDevicePrimaryCtxRetain", self._device)
         self._call("cuCtxPushCurrent", self._context)
 
     def pop(self) -> None:
-        """As `Driver.pop`."""
         self._call("cuCtxPopCurrent")
 
     def allocate(self, size: int) -> int:
-        """As `Driver.allocate`."""
         return int(self._call("cuMemAlloc", max(size, 1)))
 
     def free(self, address: int) -> None:
-        """As `Driver.free`."""
         self._call("cuMemFree", self._driver.CUdeviceptr(address))
 
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray:
-        """As `Driver.pinned`."""
         size = max(1, math.prod(shape) * np.dtype(dtype).itemsize)
         address = int(self._call("cuMemHostAlloc", size, 0))
         memory: Any = (ctypes.c_byte * size).from_address(address)
@@ -185,41 +163,32 @@ class BindingsDriver:
         return np.ndarray(shape, dtype, buffer=memory)  # which keeps the memory as its base
 
     def stream(self) -> int:
-        """As `Driver.stream`."""
         return int(self._call("cuStreamCreate", _NON_BLOCKING))
 
     def synchronize(self, stream: int) -> None:
-        """As `Driver.synchronize`."""
         self._call("cuStreamSynchronize", self._driver.CUstream(stream))
 
     def event(self) -> int:
-        """As `Driver.event`."""
         return int(self._call("cuEventCreate", _SLEEPING))
 
     def record(self, event: int, stream: int) -> None:
-        """As `Driver.record`."""
         self._call("cuEventRecord", self._driver.CUevent(event), self._driver.CUstream(stream))
 
     def wait_for(self, event: int, stream: int) -> None:
-        """As `Driver.wait_for`."""
         self._call("cuStreamWaitEvent", self._driver.CUstream(stream), self._driver.CUevent(event), 0)
 
     def wait(self, event: int) -> None:
-        """As `Driver.wait`."""
         self._call("cuEventSynchronize", self._driver.CUevent(event))
 
     def send(self, values: NDArray, address: int, stream: int) -> None:
-        """As `Driver.send`."""
         to, on = self._driver.CUdeviceptr(address), self._driver.CUstream(stream)
         self._call("cuMemcpyHtoDAsync", to, _contiguous(values).ctypes.data, values.nbytes, on)
 
     def fetch(self, address: int, values: NDArray, stream: int) -> None:
-        """As `Driver.fetch`."""
         source, on = self._driver.CUdeviceptr(address), self._driver.CUstream(stream)
         self._call("cuMemcpyDtoHAsync", _contiguous(values).ctypes.data, source, values.nbytes, on)
 
     def destroy(self, streams: tuple[int, ...] = (), events: tuple[int, ...] = ()) -> None:
-        """As `Driver.destroy`."""
         for stream in streams:
             self._call("cuStreamDestroy", self._driver.CUstream(stream))
         for event in events:
@@ -245,7 +214,7 @@ class BindingsDriver:
 
 
 class PycudaDriver:
-    """By pycuda.
+    """By pycuda; methods as `Driver` says.
 
     Raises:
         ImportError: it is not installed.
@@ -269,14 +238,12 @@ class PycudaDriver:
         self._kept: dict[int, Any] = {}
 
     def gpu(self) -> Gpu:
-        """As `Driver.gpu`."""
         with self._told():
             major, minor = self._device.compute_capability()
             count = self._device.get_attribute(self._cuda.device_attribute.MULTIPROCESSOR_COUNT)
             return Gpu(self._device.name(), 10 * major + minor, count)
 
     def push(self) -> None:
-        """As `Driver.push`."""
         with self._told():
             with self._lock:
                 if self._context is None:
@@ -284,69 +251,56 @@ class PycudaDriver:
             self._context.push()
 
     def pop(self) -> None:
-        """As `Driver.pop`."""
         self._cuda.Context.pop()
 
     def allocate(self, size: int) -> int:
-        """As `Driver.allocate`."""
         with self._told():
             return self._keep(self._cuda.mem_alloc(max(size, 1)))
 
     def free(self, address: int) -> None:
-        """As `Driver.free`."""
         with self._told():
             self._kept.pop(address).free()
 
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray:
-        """As `Driver.pinned`."""
         with self._told():
             made: NDArray = self._cuda.pagelocked_empty(shape, dtype)
             return made
 
     def stream(self) -> int:
-        """As `Driver.stream`."""
         with self._told():
             made = self._cuda.Stream(_NON_BLOCKING)
             return self._keep(made, made.handle)
 
     def synchronize(self, stream: int) -> None:
-        """As `Driver.synchronize`."""
         with self._told():
             self._kept[stream].synchronize()
 
     def event(self) -> int:
-        """As `Driver.event`."""
         with self._told():
             made = self._cuda.Event(_SLEEPING)
             return self._keep(made, id(made))
 
     def record(self, event: int, stream: int) -> None:
-        """As `Driver.record`."""
         with self._told():
             self._kept[event].record(self._kept[stream])
 
     def wait_for(self, event: int, stream: int) -> None:
-        """As `Driver.wait_for`."""
         with self._told():
             self._kept[stream].wait_for_event(self._kept[event])
 
     def wait(self, event: int) -> None:
-        """As `Driver.wait`."""
         with self._told():
             self._kept[event].synchronize()
 
     def send(self, values: NDArray, address: int, stream: int) -> None:
-        """As `Driver.send`."""
         with self._told():
             self._cuda.memcpy_htod_async(address, _contiguous(values), self._kept[stream])
 
     def fetch(self, address: int, values: NDArray, stream: int) -> None:
-        """As `Driver.fetch`."""
         with self._told():
             self._cuda.memcpy_dtoh_async(_contiguous(values), address, self._kept[stream])
 
     def destroy(self, streams: tuple[int, ...] = (), events: tuple[int, ...] = ()) -> None:
-        """As `Driver.destroy`."""
         for each in (*streams, *events):
             self._kept.pop(each, None)
 

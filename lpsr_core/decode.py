@@ -21,6 +21,8 @@ _NOTHING = 0.08
 """Knowledge (see `knowledge`) below which one of several looks at a crop sees nothing and may abstain."""
 _LEAST_TELLING = 2 / 3
 """Share of the looks at a crop that count at least (see `together`)."""
+_CANDIDATES = 3
+"""Characters that a reading lists for each position."""
 UNKNOWN = "?"
 """Stands for a character that is not certain."""
 
@@ -57,9 +59,7 @@ class Reading:
         return "".join(character if probability >= least else UNKNOWN for character, probability in pairs)
 
 
-def decode(
-    log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS, candidates: int = 3
-) -> Reading:
+def decode(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS) -> Reading:
     """Return the most likely text among those that follow a layout.
 
     Each layout's positions are masked to its kinds of character; the layout with the likeliest text wins. The
@@ -70,7 +70,6 @@ def decode(
         log_probs: float[7, 36], natural logarithms; the rows need not be normalised, as sums over the frames
             of a track are not.
         layouts: at least one.
-        candidates: how many characters to list for each position.
 
     Raises:
         ValueError: the array has another shape or holds NaN.
@@ -88,7 +87,7 @@ def decode(
     chosen = masked[best].argmax(axis=1)
     shares = np.exp(masses - mass)  # of the layouts
     probabilities = (shares @ within[:, np.arange(PLATE_LENGTH), chosen]).clip(0, 1)
-    order = np.argsort(-within[best], axis=1, kind="stable")[:, :candidates]
+    order = np.argsort(-within[best], axis=1, kind="stable")[:, :_CANDIDATES]
     listed = np.take_along_axis(within[best], order, axis=1)
     characters = tuple(
         tuple(Candidate(ALPHABET[index], probability) for index, probability in zip(*row, strict=True))
@@ -152,13 +151,7 @@ def alternatives(
 
 
 def _likeliest(order: list[list[int]], values: list[list[float]], count: int) -> list[tuple[float, str]]:
-    """The texts of largest sum, best first.
-
-    Args:
-        order: for each position its classes, likeliest first.
-        values: their log-probabilities; minus infinity where a layout forbids a class.
-        count: how many.
-    """
+    """The texts of largest sum, best first, of each position's likeliest classes and their log-probabilities."""
     texts = [(0.0, "")]
     for classes, row in zip(order, values, strict=True):
         allowed = [(ALPHABET[index], value) for index, value in zip(classes, row, strict=True) if value > -inf]
@@ -179,7 +172,9 @@ def log_mass(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAUL
     )
 
 
-def plate_score(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS) -> float:
+def plate_score(
+    log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS, known: float | None = None
+) -> float:
     """Return a score, 0..1, of whether a picture shows a readable plate of the layouts.
 
     The probability that the reader gives to all texts of the layouts together, times how much it tells of the
@@ -189,12 +184,13 @@ def plate_score(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEF
     Args:
         log_probs: float[7, 36], of one look, or the mean of several.
         layouts: at least one.
+        known: the `knowledge` of that, where it is at hand.
 
     Raises:
         ValueError: the array has another shape or holds NaN.
     """
     mass = min(exp(log_mass(log_probs, layouts)), 1.0)
-    return mass * min(float(knowledge(log_probs)) / TELLING, 1.0)
+    return mass * min((float(knowledge(log_probs)) if known is None else known) / TELLING, 1.0)
 
 
 def knowledge(log_probs: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -1,13 +1,17 @@
-"""Errors that reach the user as one line, and the boundary that prints them."""
+"""Errors that reach the user as one line, and the boundary that prints them.
+
+Imports nothing heavy: this is what a command runs first, and Ctrl-C during all other imports is caught here.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
-import traceback
 from collections.abc import Callable, Sequence
-
-from lpsr_core.extras import install_command, is_installed
+from contextlib import suppress
+from importlib import import_module
+from types import FrameType
 
 _INTERRUPTED = "interrupted; what was written so far is kept"
 _OPENCV_PACKAGES = {"libGL.so": "libgl1", "libgthread-2.0.so": "libglib2.0-0", "libglib-2.0.so": "libglib2.0-0"}
@@ -35,6 +39,8 @@ class MissingExtraError(LpsrError):
     """
 
     def __init__(self, package: str, extra: str) -> None:
+        from lpsr_core.extras import install_command
+
         super().__init__(f"{package} is not installed; install it with: {install_command(extra)}")
 
 
@@ -49,6 +55,8 @@ def need(module: str, package: str, extra: str) -> None:
     Raises:
         MissingExtraError: it is not installed.
     """
+    from lpsr_core.extras import is_installed
+
     if not is_installed(module):
         raise MissingExtraError(package, extra)
 
@@ -68,6 +76,20 @@ def describe(error: BaseException) -> str:
     return f"unexpected {type(error).__name__}: {' '.join(str(error).split()) or 'no message'} (run again with --debug)"
 
 
+class EntryPoint:
+    """The entry point of a command: imports it where Ctrl-C ends it in one line already.
+
+    Args:
+        module: whose `app` is the command.
+    """
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+
+    def __call__(self) -> None:
+        run_command(lambda: import_module(self.module).app())
+
+
 def run_command(command: Callable[[], object], argv: Sequence[str] | None = None) -> None:
     """Run a command-line program and turn every exception into one line on stderr and an exit code.
 
@@ -80,6 +102,17 @@ def run_command(command: Callable[[], object], argv: Sequence[str] | None = None
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments or os.environ.get("LPSR_DEBUG", "") not in ("", "0")
+    interrupted = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = interrupted or _imports(frame)
+        raise KeyboardInterrupt
+
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with suppress(ValueError):  # only the main thread has handlers
+        if ours:
+            signal.signal(signal.SIGINT, interrupt)
     try:
         command()
     except KeyboardInterrupt:
@@ -87,7 +120,7 @@ def run_command(command: Callable[[], object], argv: Sequence[str] | None = None
         raise SystemExit(130) from None
     except SystemExit as stop:
         # Typer turns Ctrl-C into an exit code without a word; so do our own commands with either signal.
-        if stop.code in (130, 143):  # SIGINT, SIGTERM
+        if stop.code in (129, 130, 143):  # SIGHUP, SIGINT, SIGTERM
             print(_INTERRUPTED, file=sys.stderr)
         raise
     except BrokenPipeError:
@@ -96,6 +129,28 @@ def run_command(command: Callable[[], object], argv: Sequence[str] | None = None
         raise SystemExit(1) from None
     except Exception as error:
         if debug:
+            import traceback
+
             traceback.print_exc()
+        if interrupted and _comes_of_import(error):  # extension modules that are interrupted while they load raise it
+            print(_INTERRUPTED, file=sys.stderr)
+            raise SystemExit(130) from None
         print(f"error: {describe(error)}", file=sys.stderr)
         raise SystemExit(error.exit_code if isinstance(error, LpsrError) else 1) from None
+    finally:
+        with suppress(ValueError):
+            if ours:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Whether a frame runs within an import."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _comes_of_import(error: Exception) -> bool:
+    return isinstance(error.__context__ if isinstance(error, MissingExtraError) else error, ImportError)

@@ -121,9 +121,8 @@ class Quad:
         a, b, c, d = self.array
         return float(np.linalg.norm(d - a) + np.linalg.norm(c - b)) / 2
 
-    def scaled(self, horizontal: float, vertical: float | None = None) -> Quad:
-        """Return the quad in a picture whose width and height were multiplied by these factors."""
-        factor = np.array([horizontal, horizontal if vertical is None else vertical])
+    def scaled(self, factor: float) -> Quad:
+        """Return the quad in a picture whose width and height were multiplied by a factor."""
         return Quad.from_points((self.array * factor).tolist())
 
 
@@ -200,63 +199,32 @@ def within(crop: Image, most: tuple[int, int]) -> Image:
 
 
 def to_lr(crop: Image) -> Image:
-    """Resize a plate crop to the generator's input, which it fills whatever its proportions.
-
-    Args:
-        crop: uint8[H, W, 3] of any size.
-
-    Returns:
-        uint8[16, 48, 3].
-    """
+    """Resize a plate crop to the generator's input, which it fills: uint8[H, W, 3] of any size -> uint8[16, 48, 3]."""
     return resize(crop, LR_SIZE)
 
 
 def to_hr(crop: Image) -> Image:
-    """Resize a plate crop to the reader's input, which it fills whatever its proportions.
-
-    Args:
-        crop: uint8[H, W, 3] of any size.
-
-    Returns:
-        uint8[32, 96, 3].
-    """
+    """Resize a plate crop to the reader's input, which it fills: uint8[H, W, 3] of any size -> uint8[32, 96, 3]."""
     return resize(crop, HR_SIZE)
 
 
 def to_read(crop: Image, size: tuple[int, int] = READ_SIZE) -> Image:
-    """Resize a plate crop to what a reader takes directly, which it fills whatever its proportions.
+    """Resize a plate crop, uint8[H, W, 3] of any size, to what a reader takes directly, which it fills.
 
     Args:
-        crop: uint8[H, W, 3] of any size.
+        crop: of the plate.
         size: width and height (see `contracts.direct_size`).
-
-    Returns:
-        uint8[height, width, 3].
     """
     return resize(crop, size)
 
 
 def padded_lr(crop: Image) -> Image:
-    """Resize a crop to the generator's size as the paper's protocol does, after padding it to 3:1.
-
-    Args:
-        crop: uint8[H, W, 3] of any size.
-
-    Returns:
-        uint8[16, 48, 3].
-    """
+    """Pad a crop to 3:1 and resize it to the generator's size, as in the paper: uint8[H, W, 3] -> uint8[16, 48, 3]."""
     return resize(pad_to_plate(crop), LR_SIZE)
 
 
 def padded_hr(crop: Image) -> Image:
-    """Resize a crop to the reader's size as the paper's protocol does, after padding it to 3:1.
-
-    Args:
-        crop: uint8[H, W, 3] of any size.
-
-    Returns:
-        uint8[32, 96, 3].
-    """
+    """Pad a crop to 3:1 and resize it to the reader's size, as in the paper: uint8[H, W, 3] -> uint8[32, 96, 3]."""
     return resize(pad_to_plate(crop), HR_SIZE)
 
 

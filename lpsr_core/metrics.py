@@ -61,8 +61,9 @@ class RecognitionRate:
         return f"{self.all.percent:.1f} / {self.six.percent:.1f} / {self.five.percent:.1f}"
 
 
-def wilson(hits: int, total: int, z: float = 1.959964) -> tuple[float, float]:
-    """Return the Wilson score interval of a proportion, in percent; (0, 100) without observations."""
+def wilson(hits: int, total: int) -> tuple[float, float]:
+    """Return the 95 % Wilson score interval of a proportion, in percent; (0, 100) without observations."""
+    z = 1.959964
     if total == 0:
         return 0.0, 100.0
     share = hits / total

@@ -59,14 +59,10 @@ class PlanConfig:
     calibration: str = ""
     runtime: PlanRuntime = "tensorrt"
 
-    def as_dict(self) -> dict[str, Any]:
-        """For the card and the key."""
-        return asdict(self)
-
     @property
     def key(self) -> str:
         """Hexadecimal sha256 of the configuration."""
-        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     @property
     def file(self) -> str:

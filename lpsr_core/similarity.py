@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lpsr_core.alphabet import ALPHABET
+from lpsr_core.alphabet import ALPHABET, normalise
 from lpsr_core.errors import UsageError
 
 CONFUSABLE: tuple[str, ...] = (
@@ -36,7 +36,7 @@ def check_characters(text: str, allowed: str = ANY) -> str:
     Raises:
         UsageError: it is empty, or has other characters than letters, digits and those allowed.
     """
-    word = "".join(character for character in text.upper() if character not in " -·.\t")
+    word = normalise(text)
     strangers = sorted(set(word) - set(ALPHABET) - set(allowed))
     if not word or strangers:
         what = f"holds {''.join(strangers)!r}" if strangers else "is empty"

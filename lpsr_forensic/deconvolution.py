@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-BLURS = tuple(float(value) for value in np.arange(0.3, 6.05, 0.1))
+_LEAST_BLUR, _MOST_BLUR = 0.3, 6.0
 """Standard deviations in pixels between which `estimate_blur` chooses."""
 _AGAIN = 1.0
 """Standard deviation in pixels of the blur that is added to measure the one that is there."""
@@ -28,10 +28,10 @@ def estimate_blur(luma: NDArray[np.float32]) -> float:
     before, after = _gradient(luma), _gradient(cv2.GaussianBlur(luma, (0, 0), _AGAIN))  # type: ignore[arg-type]
     strong = before >= max(float(np.quantile(before, _EDGES)), 1e-3)
     if not strong.any():
-        return BLURS[0]
+        return _LEAST_BLUR
     ratio = before[strong] / np.maximum(after[strong], 1e-6)
     found = _AGAIN / np.sqrt(np.maximum(np.median(ratio) ** 2 - 1, 1e-6))
-    return float(np.clip(found, BLURS[0], BLURS[-1]))
+    return float(np.clip(found, _LEAST_BLUR, _MOST_BLUR))
 
 
 def wiener(picture: NDArray[np.float32], blur: float, noise: float) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from lpsr_core.decode import plate_score
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Quad
 from lpsr_core.layouts import parse_layouts
-from lpsr_forensic.material import Exhibit, Material, model_record, read_bytes
+from lpsr_forensic.material import Exhibit, Material, model_record
 from lpsr_run.config import RunConfig
 from lpsr_run.engines.models import Model
 from lpsr_run.evidence.contents import (
@@ -25,6 +25,7 @@ from lpsr_run.evidence.contents import (
     digest,
     folders_in,
     one_folder,
+    read_bytes,
     read_history,
     read_picture,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +12,19 @@ from lpsr_core.alphabet import CLASSES
 from lpsr_core.decode import plate_score
 from lpsr_core.errors import LpsrError
 from lpsr_core.layouts import parse_layouts
-from lpsr_forensic.material import Exhibit, Material, model_record, read_bytes
+from lpsr_forensic.material import Exhibit, Material, model_record
 from lpsr_run.config import RunConfig
-from lpsr_run.evidence.contents import digest
+from lpsr_run.evidence.contents import digest, read_bytes
 from lpsr_run.evidence.provenance import environment
+from lpsr_run.history import tempered
 from lpsr_run.pipeline.fusion import Contribution, fuse
 from lpsr_run.pipeline.tools import Tools
 from lpsr_run.redact import shown
-from lpsr_run.sources import Frame, list_images
+from lpsr_run.sources import Report, list_images
 from lpsr_run.sources.images import ImageSource
 
 MOST = 32
 """Frames that a report shows; the widest are taken."""
-Report = Callable[[str], None]
 
 
 def from_images(paths: Sequence[Path], tools: Tools, config: RunConfig, report: Report) -> Material:
@@ -48,11 +48,9 @@ def from_images(paths: Sequence[Path], tools: Tools, config: RunConfig, report: 
 
     files = [path for given in paths for path in list_images(str(given), report)[0]]
     layouts = parse_layouts(config.layouts)
-    images: dict[int, Frame] = {}
-    for frame in ImageSource(files, leave_out).frames():
-        images[len(images)] = frame
+    images = list(ImageSource(files, leave_out).frames())
     power = tools.calibration.power
-    found = fuse(iter(images.values()), tools.reader, leave_out, layouts, power, config.min_plate)
+    found = fuse(images, tools.reader, leave_out, layouts, power, config.min_plate)
     kept = [each for each in found.contributions if each.left_out is None]
     if found.log_probs is None:  # nothing shows a plate, or no two the same: the report says so of what there is
         kept = list(found.contributions)
@@ -79,7 +77,7 @@ def from_images(paths: Sequence[Path], tools: Tools, config: RunConfig, report: 
     )
     return Material(
         exhibits,
-        np.full_like(total, -np.log(CLASSES)) if found.different else total / max(len(kept), 1) ** power,
+        np.full_like(total, -np.log(CLASSES)) if found.different else tempered(total, len(kept), power),
         0 if found.log_probs is None else len(kept),
         plate,
         layouts,

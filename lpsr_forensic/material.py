@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.cards import Calibration
-from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image
 from lpsr_core.layouts import Layout
 from lpsr_run.engines.models import Model
@@ -97,15 +95,3 @@ def model_record(model: Model) -> dict[str, Any]:
         "parameters": None if model.card is None else model.card.parameters,
         "metrics": {} if model.card is None else model.card.metrics,
     }
-
-
-def read_bytes(path: Path) -> bytes:
-    """Read a file.
-
-    Raises:
-        LpsrError: it cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise LpsrError(f"{path}: cannot be read: {error.strerror or error}") from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import numpy as np
 from lpsr_core import __version__
 from lpsr_core.alphabet import ALPHABET, PLATE_LENGTH
 from lpsr_core.decode import UNKNOWN, decode
-from lpsr_core.errors import MissingExtraError
 from lpsr_core.pages import templates
 from lpsr_forensic import conclusion as rule
 from lpsr_forensic.comparison import LEAST_FIT, TELLS_APART
@@ -35,18 +33,6 @@ _LISTED = 3
 """Characters of each position that are listed."""
 _SMALL = 230
 """Width in pixels of the pictures of a comparison."""
-
-
-def check_jinja() -> None:
-    """Raise an error that names the extra where jinja2 is missing.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    try:
-        import jinja2  # noqa: F401
-    except ImportError:
-        raise MissingExtraError("jinja2", "evidence") from None
 
 
 def page(report: ForensicReport) -> str:
@@ -103,7 +89,7 @@ def _context(report: ForensicReport) -> dict[str, Any]:
         "size": f"{report.texts.size:,.0f}",
         "layouts": ", ".join(f"{each.name} ({each.pattern})" for each in report.texts.layouts),
         "blur": report.blur / mean.scale,
-        "scale": [(words, bounds) for words, bounds in _scale()],
+        "scale": _scale(),
         "scale_source": VERBAL_SOURCE,
         "rule": rule,
         "tells_apart": TELLS_APART,
@@ -113,8 +99,8 @@ def _context(report: ForensicReport) -> dict[str, Any]:
         "limits": LIMITS,
         "glossary": GLOSSARY,
         "record": json.dumps(_plain(material.made_by), indent=2, ensure_ascii=False),
-        "sources": _sources(material.made_by),
-        "libraries": _libraries(material.made_by),
+        "sources": material.made_by.get("sources", []),
+        "libraries": ", ".join(f"{name} {version}" for name, version in material.made_by.get("libraries", {}).items()),
     }
 
 
@@ -139,19 +125,14 @@ def _exhibits(report: ForensicReport) -> list[dict[str, Any]]:
 
 def _candidates(report: ForensicReport) -> list[dict[str, Any]]:
     listed = []
-    first = report.candidates[0].compared
+    first = report.candidates[0].compared  # where any is compared, the first one is
     for each in report.candidates:
-        shown = each.compared
-        listed.append(
-            {
-                "candidate": each,
-                "words": verbal(each.log10_first),
-                "picture": None if shown is None else enlarged(as_image(shown.picture), _SMALL),
-                "residual": None if shown is None else enlarged(residual_image(shown.residual), _SMALL),
-                "blur": None if shown is None else shown.blur,
-                "times": None if shown is None or first is None else shown.error**2 / max(first.error**2, 1e-9),
-            }
-        )
+        row: dict[str, Any] = {"candidate": each, "words": verbal(each.log10_first)}
+        if (shown := each.compared) is not None and first is not None:
+            row["picture"] = enlarged(as_image(shown.picture), _SMALL)
+            row["residual"] = enlarged(residual_image(shown.residual), _SMALL)
+            row["times"] = shown.error**2 / max(first.error**2, 1e-9)
+        listed.append(row)
     return listed
 
 
@@ -192,15 +173,6 @@ def _networks(report: ForensicReport) -> list[dict[str, Any]]:
         }
         for role, record in sorted(used.items())
     ]
-
-
-def _sources(made_by: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return list(made_by.get("sources", []))
-
-
-def _libraries(made_by: Mapping[str, Any]) -> str:
-    named = made_by.get("libraries", {})
-    return ", ".join(f"{name} {version}" for name, version in named.items())
 
 
 def _plain(value: Any) -> Any:

@@ -42,8 +42,8 @@ def enlarged(image: Image, width: int = WIDTH) -> Picture:
         image: uint8[H, W, 3], RGB.
         width: that the result does not pass, unless the picture is wider itself.
     """
-    factor = max(width // image.shape[1], 1)
-    return embedded(np.repeat(np.repeat(image, factor, axis=0), factor, axis=1), factor)
+    large = _squares(image, width)
+    return embedded(large, large.shape[1] // image.shape[1])
 
 
 def embedded(image: Image, factor: int = 1) -> Picture:
@@ -60,8 +60,7 @@ def watermarked(image: Image, width: int = WIDTH) -> Image:
         image: uint8[H, W, 3], RGB.
         width: see `enlarged`.
     """
-    factor = max(width // image.shape[1], 1)
-    large = np.repeat(np.repeat(image, factor, axis=0), factor, axis=1)
+    large = _squares(image, width)
     across = large.shape[1]
     size = across / 560
     bar = round(30 * size) + 6
@@ -75,6 +74,11 @@ def watermarked(image: Image, width: int = WIDTH) -> Image:
     cv2.putText(over, WATERMARK, middle, cv2.FONT_HERSHEY_SIMPLEX, size, (150, 20, 20), 1, cv2.LINE_AA)
     mixed = to_uint8(0.45 * over.astype(np.float32) + 0.55 * large.astype(np.float32))
     return np.concatenate([band, mixed, band])
+
+
+def _squares(image: Image, width: int) -> Image:
+    factor = max(width // image.shape[1], 1)
+    return image.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def as_image(values: NDArray[np.float32]) -> Image:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lpsr_core.errors import UsageError
+from lpsr_core.errors import UsageError, need
 from lpsr_forensic.examination import ForensicReport, examine
 from lpsr_forensic.from_evidence import from_evidence, is_evidence
 from lpsr_forensic.from_images import from_images
-from lpsr_forensic.page import check_jinja, page
+from lpsr_forensic.page import page
 from lpsr_forensic.validation import load_validation
 from lpsr_run.config import RunConfig
 from lpsr_run.pipeline.tools import open_tools
-from lpsr_run.sinks.base import write_failed
+from lpsr_run.sinks.base import writing
 from lpsr_run.sinks.files import replace_file
 
 __all__ = ["ForensicReport", "forensic_report"]
@@ -56,7 +56,7 @@ def forensic_report(
     paths = [Path(each) for each in given]
     config = config or RunConfig(crops=".")
     if out is not None:
-        check_jinja()
+        need("jinja2", "jinja2", "evidence")
     tools = open_tools(config)
     if is_evidence(paths):
         material = from_evidence(paths[0], tools, None if public is None else Path(public))
@@ -69,8 +69,6 @@ def forensic_report(
         quoted = load_validation(Path(validation), str(material.models.get("reader", {}).get("sha256")))
     made = examine(material, config, quoted, case, examiner, command or f"lpsr.forensic_report({given!r})")
     if out is not None:
-        try:
+        with writing(Path(out)):
             replace_file(Path(out), page(made).encode(errors="backslashreplace"))
-        except OSError as error:
-            raise write_failed(Path(out), error) from None
     return made

@@ -60,15 +60,11 @@ def load_validation(path: Path, reader_sha256: str) -> ValidationFile:
 
 
 def _row(width: str, figures: dict[str, Any]) -> Row:
-    costs = {
-        name: (
-            float(figures[name]["cllr"]),
-            float(figures[name]["cllr_interval"][0]),
-            float(figures[name]["cllr_interval"][1]),
-            float(figures[name]["cllr_min"]),
-        )
-        for name in ("characters", "texts")
-    }
+    def costs(name: str) -> tuple[float, float, float, float]:
+        low, high = figures[name]["cllr_interval"]
+        return float(figures[name]["cllr"]), float(low), float(high), float(figures[name]["cllr_min"])
+
     crops = int(figures["crops"])
     error = float(figures["reliability"]["expected_calibration_error"])
-    return Row(width, crops, int(figures["plates"]), int(figures["right"]) / crops, error, **costs)
+    right = int(figures["right"]) / crops
+    return Row(width, crops, int(figures["plates"]), right, error, costs("characters"), costs("texts"))

@@ -1,5 +1,9 @@
-"""`python -m lpsr_run` is `lpsr-run`."""
+"""The entry points of `lpsr-run`, which is also `python -m lpsr_run`, and of `lpsr-spool`."""
 
-from lpsr_run.cli import main
+from lpsr_core.errors import EntryPoint
 
-main()
+main = EntryPoint("lpsr_run.cli.run")
+spool = EntryPoint("lpsr_run.cli.spool")
+
+if __name__ == "__main__":
+    main()

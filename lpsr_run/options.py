@@ -72,7 +72,7 @@ class RunOptions:
     )
     out: str = _output(
         "Output folder for reads.jsonl, run.json and pictures. Results of an earlier run are moved to earlier-N "
-        "inside it.",
+        "inside it; a run over --crops that was stopped goes on.",
         "DIR",
         "runs/latest",
     )

@@ -1,14 +1,10 @@
-"""The process itself: requests to stop, its memory, the cores it may use, and the messages of the libraries in it."""
+"""The process itself: its memory, the cores it may use, and the messages of the libraries in it."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import sys
-
-from lpsr_core.interrupt import StopRequest
-
-__all__ = ["StopRequest", "few_arenas", "silence_opencv", "usable_cores"]
 
 _M_ARENA_MAX = -8
 """Number of the setting in glibc's malloc.h."""

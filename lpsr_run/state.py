@@ -24,6 +24,7 @@ class SourceState:
         status: what it does.
         decoded: frames that came.
         frames: of those, how many were looked at.
+        read_before: of those, how many were not, since the run that this one goes on with read them.
         dropped: of those, how many made room for newer ones.
         queued: frames that wait to be looked at.
         reconnects: how often a connection was lost and came back.
@@ -39,6 +40,7 @@ class SourceState:
     status: Status = "starting"
     decoded: int = 0
     frames: int = 0
+    read_before: int = 0
     dropped: int = 0
     queued: int = 0
     reconnects: int = 0
@@ -83,6 +85,11 @@ class RunState:
     def frames(self) -> int:
         """That were looked at."""
         return sum(source.frames for source in self.sources)
+
+    @property
+    def read_before(self) -> int:
+        """Frames that the run that this one goes on with read."""
+        return sum(source.read_before for source in self.sources)
 
     @property
     def left_out(self) -> int:

@@ -46,17 +46,17 @@ def create_app(server: Server, newsroom: Newsroom) -> FastAPI:
     app.add_middleware(Access, server=server)
     app.add_middleware(Observed, server=server)
     add_handlers(app)
-    app.include_router(health_routes(server))
     for router in (
+        health_routes(server),
         reading_routes(server),
         job_routes(server),
         read_routes(server),
         search_routes(server),
         event_routes(server, newsroom),
         source_routes(server),
+        page_routes(server),
     ):
         app.include_router(router)
-    app.include_router(page_routes(server))
     _secure(app)
     return app
 

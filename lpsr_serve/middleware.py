@@ -36,8 +36,6 @@ _HEADERS = {
 class Access:
     """Lets requests in that have a key, not too many at a time and none too large.
 
-    The holder's name is put into the scope as `holder`.
-
     Args:
         app: gets what is let in.
         server: has keys, rates and limits.
@@ -81,7 +79,6 @@ class Access:
             return error(403, "a browser sent this from another site")
         if not path.endswith(_FREE) and (wait := self._server.rates.wait(holder)):
             return error(429, "too many requests for this API key; come again later", {"retry-after": _seconds(wait)})
-        scope["holder"] = holder
         return None
 
     def _holder(self, headers: Headers) -> tuple[str | None, bool]:

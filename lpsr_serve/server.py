@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,8 +22,8 @@ from lpsr_serve.config import ServeConfig
 from lpsr_serve.inference.networks import Networks
 from lpsr_serve.inference.pool import WorkerPool
 from lpsr_serve.jobs.queue import JobQueue
-from lpsr_serve.metrics import Metrics
 from lpsr_serve.metrics.collector import ServerCollector
+from lpsr_serve.metrics.registry import Metrics
 from lpsr_serve.search import SearchIndex, open_store
 from lpsr_serve.store.places import Places
 from lpsr_serve.store.reads import ReadStore
@@ -50,7 +49,6 @@ class Server:
 
     Attributes:
         made_key: whether a key file was made, as there was none.
-        started: seconds since 1970.
         search: over what was seen; there once the server was started.
 
     Raises:
@@ -60,7 +58,7 @@ class Server:
 
     def __init__(self, config: ServeConfig) -> None:
         config.check()
-        self.config, self.started = config, time.time()
+        self.config = config
         environment = os.environ.get(ENVIRONMENT)
         self.made_key = config.api_key_file is not None and not config.api_key_file.exists() and not environment
         if self.made_key and config.api_key_file is not None:
@@ -71,26 +69,27 @@ class Server:
         self.guesses = RateLimiter(rate=0.5, burst=10)
         file = None if config.cameras is None else load_cameras(config.cameras)
         run = _run_config(config)
+        opened = None
         if file is not None:
             layouts = file.layouts(parse_layouts(run.layouts))
-            networks_config = replace(run, layouts=tuple(layout.pattern for layout in layouts))
-        else:
-            networks_config = run
+            opened = replace(run, layouts=tuple(layout.pattern for layout in layouts))
         self.places = Places(config.store)
         self.places.make()
         self.summary = Summary()
         watched = load_watch_list(Path(run.watch_list), Path(run.watch_list + ".key")) if run.watch_list else None
         self.alerts = open_alerts(run, file, self._camera)
-        self.networks = Networks(run, watched, self.alerts, networks_config)
+        self.networks = Networks(run, watched, self.alerts, opened)
         tools = self.networks.tools
         self.summary.models, self.summary.engines, self.summary.why = tools.models, tools.engines, tools.why
         self.metrics = Metrics()
         self.recorder = Recorder(self.places, run, self.networks, self.summary)
         self.reads = ReadStore(self.places.database)
         self.pool = WorkerPool(config.workers, config.queue)
-        self.jobs = JobQueue(self.places.jobs, self.networks, self.recorder, config.max_jobs, config.frames)
+        self.jobs = JobQueue(self.places.jobs, self.networks, self.recorder, self.reads, config.max_jobs, config.frames)
         self.fleet = Fleet(self._runner, config.max_sources, self.places.sources, file)
-        self.metrics.register(ServerCollector(self.fleet, self.jobs, self.pool, self.recorder, self.summary.state))
+        self.metrics.registry.register(
+            ServerCollector(self.fleet, self.jobs, self.pool, self.recorder, self.summary.state)
+        )
         self.closing = False
 
     def start(self) -> None:
@@ -103,6 +102,7 @@ class Server:
         self.summary.state.sources = [runner.state for runner in self.fleet]
         self.recorder.start()  # holds the folder from here on
         self.places.clear()
+        self.reads.make_indexes()
         self.search = SearchIndex(open_store(self.places.database), self.places.search)
         self.jobs.start()
         self.fleet.start()

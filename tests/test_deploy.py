@@ -195,12 +195,12 @@ def test_the_server_exports_what_the_dashboard_names() -> None:
     pytest.importorskip("lpsr_serve", reason="the server is not there")
     pytest.importorskip("prometheus_client", reason="needs pip install 'lpsr[serve]'")
     from lpsr_run.state import RunState
-    from lpsr_serve.metrics import Metrics
     from lpsr_serve.metrics.collector import ServerCollector
+    from lpsr_serve.metrics.registry import Metrics
 
     metrics = Metrics()
     idle = SimpleNamespace(active=0, waiting=0, failure=None)
-    metrics.register(ServerCollector([], idle, idle, idle, RunState()))  # type: ignore[arg-type]
+    metrics.registry.register(ServerCollector([], idle, idle, idle, RunState()))  # type: ignore[arg-type]
     exported = set(re.findall(r"^# HELP (\w+) ", metrics.text().decode(), re.M))
     assert named_metrics() <= exported
 

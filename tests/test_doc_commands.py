@@ -6,13 +6,11 @@ import re
 import shlex
 from collections.abc import Iterator
 from functools import cache
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.main import get_command
 
+from tools import reference
 from tools.reference import scripts
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,10 +29,7 @@ def command_lines(text: str) -> Iterator[str]:
             yield found.group(1)
 
 
-@cache
-def parser(name: str) -> Any:
-    module = scripts()[name].partition(":")[0]
-    return get_command(import_module(module).app)
+parser = cache(reference.parser)
 
 
 def problem(line: str) -> str | None:

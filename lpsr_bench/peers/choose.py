@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import entry_points
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,7 @@ from numpy.typing import NDArray
 
 from lpsr_bench.context import Context
 from lpsr_bench.networks import CropReader, Network, Networks
-from lpsr_bench.peers.base import Peer
-from lpsr_bench.peers.readers import NEED_FILE, READERS
+from lpsr_bench.peers.readers import NEED_FILE, READERS, Peer
 from lpsr_core.cards import Role
 from lpsr_core.decode import decode
 from lpsr_core.errors import LpsrError, UsageError
@@ -64,30 +64,18 @@ def find_peers(context: Context) -> Iterator[Peer]:
         else:
             yield makers[name]()
     if not context.config.peers:
-        for name, make in {**{name: _without_file(name) for name in READERS}, **makers}.items():
+        for name, make in makers.items():
             try:
                 yield make()
             except LpsrError as error:
                 context.note(f"peers: {name} is left out: {error}")
 
 
-def _without_file(name: str) -> Callable[[], Peer]:
-    return lambda: READERS[name](None)
-
-
 def _makers(context: Context) -> dict[str, Callable[[], Peer]]:
-    found: dict[str, Callable[[], Peer]] = {BICUBIC: lambda: _bicubic(context)}
-    for entry in entry_points(group=GROUP):
-
-        def make(entry=entry) -> Peer:  # type: ignore[no-untyped-def]
-            try:
-                enlarge: Callable[[NDArray[np.float32]], object] = entry.load()()
-            except ImportError as error:
-                raise LpsrError(f"{error.name or error} is not installed") from error
-            return _pictures(entry.name, enlarge)
-
-        found[entry.name] = make
-    return found
+    """By name, those that are opened without a file."""
+    found: dict[str, Callable[[], Peer]] = {name: partial(reader, None) for name, reader in READERS.items()}
+    found[BICUBIC] = partial(_bicubic, context)
+    return found | {entry.name: partial(_registered, entry) for entry in entry_points(group=GROUP)}
 
 
 def _bicubic(context: Context) -> Peer:
@@ -104,14 +92,18 @@ def _bicubic(context: Context) -> Peer:
     return Peer("bicubic, then our reader", "crop to string", read)
 
 
-def _pictures(name: str, enlarge: Callable[[NDArray[np.float32]], object]) -> Peer:
-    """A network that makes pictures, which nobody reads."""
+def _registered(entry: EntryPoint) -> Peer:
+    """Another package's network, which makes pictures that nobody reads."""
+    try:
+        enlarge: Callable[[NDArray[np.float32]], object] = entry.load()()
+    except ImportError as error:
+        raise LpsrError(f"{error.name or error} is not installed") from error
 
     def read(crops: Sequence[Image]) -> None:
         for crop in crops:
             enlarge(to_tensor([crop]))
 
-    return Peer(name, "super-resolution alone", read)
+    return Peer(entry.name, "super-resolution alone", read)
 
 
 def _of_file(context: Context, label: str, file: str) -> Peer:

@@ -1,21 +1,37 @@
-"""Other people's readers, where they are installed. They get the LR picture enlarged four times, bicubically."""
+"""What a peer is; and readers of others, where they are installed, which get the LR picture enlarged bicubically."""
 
 from __future__ import annotations
 
 import logging
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from lpsr_bench.peers.base import Peer
 from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
 from lpsr_core.geometry import Image
 
 _ENLARGED = 4
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Something that reads plates, or super-resolves them.
+
+    Attributes:
+        name: for the table.
+        what: what its time covers, e.g. `crop to string`.
+        read: texts of LR pictures, uint8[16, 48, 3] each, one picture in a forward pass; or None where it only makes
+            pictures.
+    """
+
+    name: str
+    what: str
+    read: Callable[[Sequence[Image]], list[str] | None]
 
 
 def enlarged(lr: Image) -> Image:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lpsr_bench.report.csv_file import write_csv
-from lpsr_bench.report.markdown import write_markdown
+from lpsr_bench.report.files import write_csv, write_markdown
 from lpsr_bench.report.terminal import print_results
 from lpsr_bench.results import Document
 from lpsr_core.extras import is_installed

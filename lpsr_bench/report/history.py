@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,9 @@ class Result:
 
     @property
     def when(self) -> datetime:
-        return datetime.fromisoformat(self.document["date"])
+        """The start; in UTC where the file does not say."""
+        when = datetime.fromisoformat(self.document["date"])
+        return when if when.tzinfo else when.replace(tzinfo=timezone.utc)
 
     @property
     def group(self) -> tuple[str, str]:
@@ -110,9 +113,34 @@ def _load(folder: Path) -> Iterator[Result]:
         raise UsageError(f"{folder}: no such folder")
     for path in sorted(folder.glob("*.json")):
         try:
-            yield Result(path.name, load_results(path))
+            yield _checked(Result(path.name, load_results(path)))
         except LpsrError as error:
             print(f"left out: {error}", file=sys.stderr)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            print(f"left out: {path}: a benchmark's JSON that is not whole", file=sys.stderr)
+
+
+def _checked(result: Result) -> Result:
+    """The result, once all that the page takes of it was found in it, also of two results beside each other.
+
+    Raises:
+        ArithmeticError, AttributeError, LookupError, TypeError, ValueError: it is not whole.
+    """
+    "".join((*_line(result), *notes(result.document)))
+    list(_plots([result, result]))
+    if not all(map(math.isfinite, _figures(result))):
+        raise ValueError("a figure that cannot be drawn")
+    return result
+
+
+def _figures(result: Result) -> Iterator[float]:
+    """Those that are drawn."""
+    if result.reference:
+        yield result.reference["seconds_for_4000"]
+    yield from (row["crops_per_second"] for row in map(result.throughput, BATCHES) if row)
+    if result.accuracy:
+        right = result.accuracy["rates"]["sr"]["all"]
+        yield from (right["percent"], *right["interval"])
 
 
 def _summary(results: Sequence[Result], groups: int) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from lpsr_bench.report.findings import Row, Rows, levels
@@ -102,19 +101,20 @@ def _rate(count: str, rates: str = "rates") -> Column:
     return lambda row: rate(row[rates][count]) if row[rates] else ""
 
 
+def _form(form: str) -> Column:
+    return lambda row: rate(row["rates"][form]["all"])
+
+
+def _speed(batch: str) -> Column:
+    return lambda row: number(row["crops_per_second"][batch])
+
+
 def _waits(key: str) -> Column:
     return lambda row: number(row["milliseconds"][key])
 
 
 _PERCENTILES = {"p50": _waits("p50"), "p90": _waits("p90"), "p99": _waits("p99"), "p99.9": _waits("p999")}
 _RIGHT = {"all 7, % [95 %]": _rate("all"), ">= 6": _rate("six"), ">= 5": _rate("five")}
-
-
-def _batches(first: Row) -> dict[str, Column]:
-    def at(batch: str, row: Row) -> str:
-        return number(row["crops_per_second"][batch])
-
-    return {f"crops/s, batch {batch}": partial(at, batch) for batch in first["crops_per_second"]}
 
 
 def _reference(rows: Rows, document: Document) -> Iterator[Table]:
@@ -197,23 +197,16 @@ def _accuracy(rows: Rows, document: Document) -> Iterator[Table]:
         for row, label in zip(TABLES["I"], _PAPER_ROWS, strict=True)
     ]
     yield Table("accuracy", title, ("", *_RIGHT), tuple(body), tuple(lines))
-    forms = {FORMS[form]: partial(_form, form) for form in main["rates"]}
+    forms = {FORMS[form]: _form(form) for form in main["rates"]}
     rest = "; all seven right, % [95 %]"
     parts = [row for row in rows if row["layout"] != "all"]
-    yield _table("accuracy", f"accuracy by layout{rest}", parts, {"layout": _layout, **forms})
-    yield _table("accuracy", f"accuracy by degradation{rest}", levels(rows), {"blurred to SSIM <": _level, **forms})
-
-
-def _form(form: str, row: Row) -> str:
-    return rate(row["rates"][form]["all"])
-
-
-def _level(row: Row) -> str:
-    return f"{row['ssim_below']:g}"
-
-
-def _layout(row: Row) -> str:
-    return f"{row['layout']} ({counted(row['plates'], 'plate')})"
+    by_layout: dict[str, Column] = {
+        "layout": lambda row: f"{row['layout']} ({counted(row['plates'], 'plate')})",
+        **forms,
+    }
+    yield _table("accuracy", f"accuracy by layout{rest}", parts, by_layout)
+    by_level: dict[str, Column] = {"blurred to SSIM <": lambda row: f"{row['ssim_below']:g}", **forms}
+    yield _table("accuracy", f"accuracy by degradation{rest}", levels(rows), by_level)
 
 
 def _precision(rows: Rows, document: Document) -> Iterator[Table]:
@@ -222,7 +215,7 @@ def _precision(rows: Rows, document: Document) -> Iterator[Table]:
         "runtime": _word("runtime"),
         "all 7, % [95 %]": _rate("all"),
         "as FP32": _percent("share_as_fp32", 1),
-        **_batches(rows[0]),
+        **{f"crops/s, batch {batch}": _speed(batch) for batch in rows[0]["crops_per_second"]},
     }
     yield _table("precision", "precisions side by side", rows, columns)
 

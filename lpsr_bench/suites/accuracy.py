@@ -103,7 +103,6 @@ class Accuracy:
     sheet: tuple[Shown, ...] = field(default=())
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
         return {
             "plates": self.plates,
             "degradation": self.degradation,

@@ -48,7 +48,6 @@ class Delivered:
     reliability: Reliability
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
         return {
             "plates": self.plates,
             "narrower": self.narrower,

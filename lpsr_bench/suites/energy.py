@@ -34,7 +34,6 @@ class Consumption:
     idle_watts: float
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
         return {
             "meter": self.meter,
             "batch": BATCH,

@@ -56,7 +56,6 @@ class Latency:
         return self.crops / self.seconds
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
         return {
             "crops_per_second_arriving": round(self.rate, 3),
             "crops_per_second_served": round(self.served, 3),

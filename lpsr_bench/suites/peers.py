@@ -9,7 +9,8 @@ from typing import Any
 
 from lpsr_bench.context import Context
 from lpsr_bench.measure import Percentiles, measure
-from lpsr_bench.peers import Peer, find_peers
+from lpsr_bench.peers.choose import find_peers
+from lpsr_bench.peers.readers import Peer
 from lpsr_core.geometry import Image, to_lr
 from lpsr_core.metrics import RecognitionRate, recognition_rate
 
@@ -39,7 +40,6 @@ class Beside:
     times: float
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
         return {
             "name": self.name,
             "what": self.what,

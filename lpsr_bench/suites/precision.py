@@ -37,7 +37,6 @@ class Variant:
     many: float
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
         return {
             "precision": self.precision,
             "runtime": self.runtime,

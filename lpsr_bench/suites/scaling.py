@@ -8,9 +8,9 @@ from time import perf_counter
 from typing import Any, Literal
 
 from lpsr_bench.context import Context
-from lpsr_bench.machine import resident_bytes
 from lpsr_bench.networks import CropReader, open_networks
 from lpsr_run.process import usable_cores
+from lpsr_run.state import resident_bytes
 
 Axis = Literal["crops", "threads"]
 BATCH = 32
@@ -42,7 +42,6 @@ class Scale:
     runs: int = 1
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
         return {
             "axis": self.axis,
             "value": self.value,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ from lpsr_run.pipeline.clock import STAGES, Stage, StageClock
 from lpsr_run.pipeline.run import run
 from lpsr_run.pipeline.stream import MARGIN
 from lpsr_run.pipeline.tools import open_locator
-from lpsr_run.sources import Frame, open_source
+from lpsr_run.sources import open_source
 
 Part = Literal[Stage, "receive a frame", "rectify a plate", "locate a frame", "whole"]
 BATCHES = (1, 32)
@@ -45,7 +46,6 @@ class StageTiming:
     milliseconds: Percentiles
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
         return {
             "kind": "alone",
             "stage": self.stage,
@@ -72,7 +72,6 @@ class StageShare:
     share: float
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
         return {
             "kind": "run",
             "stage": self.stage,
@@ -126,17 +125,8 @@ def write_video(path: Path, frame: Image) -> Path:
 
 def _receive(video: Path) -> Callable[[], object]:
     """Decodes the video again and again, a frame a call."""
-    frames: Iterator[Frame] = iter(())
-
-    def call() -> object:
-        nonlocal frames
-        found = next(frames, None)
-        if found is None:
-            frames = open_source(str(video), lambda line: None).frames()
-            found = next(frames)
-        return found
-
-    return call
+    frames = chain.from_iterable(open_source(str(video), lambda line: None).frames() for _ in count())
+    return lambda: next(frames)
 
 
 def _alone(stage: Part, call: Callable[[], object], budget: Budget) -> StageTiming:

@@ -36,16 +36,10 @@ class Throughput:
     timing: Timing
     shares: tuple[float, ...] = ()
 
-    @property
-    def rate(self) -> float:
-        """Crops a second in all."""
-        return sum(self.shares) if self.shares else self.timing.rate
-
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
         values = {"way": self.way, "streams": self.streams, **self.timing.as_dict()}
         if self.shares:
-            values["crops_per_second"] = round(self.rate, 3)
+            values["crops_per_second"] = round(sum(self.shares), 3)
             values["crops_per_second_by_stream"] = [round(share, 3) for share in self.shares]
         return values
 

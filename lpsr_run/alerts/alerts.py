@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,16 @@ from lpsr_run.alerts.hits import best_hit
 from lpsr_run.alerts.load import load_alerts
 from lpsr_run.alerts.settings import AlertsFile
 from lpsr_run.alerts.sink import AlertSink
-from lpsr_run.cameras.settings import Camera, CamerasFile
+from lpsr_run.cameras.settings import Camera, CamerasFile, topic_name
 from lpsr_run.config import RunConfig
 from lpsr_run.tomlfile.table import nearest
 
 Cameras = Callable[[str], "Camera | None"]
 """The camera of a name, as the cameras file says now."""
+
+
+def _nowhere(name: str) -> Camera | None:
+    return None
 
 
 class Alerts:
@@ -37,9 +42,9 @@ class Alerts:
     """
 
     def __init__(
-        self, file: AlertsFile, layouts: Sequence[Layout] = DEFAULT_LAYOUTS, camera: Cameras | None = None
+        self, file: AlertsFile, layouts: Sequence[Layout] = DEFAULT_LAYOUTS, camera: Cameras = _nowhere
     ) -> None:
-        self._file, self._layouts, self._camera = file, tuple(layouts), camera or _nowhere
+        self._file, self._layouts, self._camera = file, tuple(layouts), camera
         self._sinks: list[AlertSink] = []
 
     def hit(self, text: str, log_probs: NDArray[np.floating] | None, layouts: Sequence[Layout] = ()) -> Hit | None:
@@ -98,12 +103,9 @@ class Alerts:
         return list(self._sinks)
 
     def reload(self, note: Callable[[str], None]) -> None:
-        """Read the file and its watch lists again; where that fails, they stay as they were.
+        """Read the file and its watch lists again, and note that; where it fails, they stay as they were.
 
         Lists and rules change at once. A sink that was added, removed or has another address needs a new run.
-
-        Args:
-            note: takes a line.
         """
         try:
             file = load_alerts(self._file.path)
@@ -116,13 +118,9 @@ class Alerts:
             settings = told.get(sink.settings.name)
             if settings is None:
                 continue
-            sink.change(settings.rule)
-            before = sink.settings
-            if (before.kind, before.address, before.mail, before.home) != (
-                *(settings.kind, settings.address),
-                *(settings.mail, settings.home),
-            ):
-                stale.append(before.name)
+            sink.rule = settings.rule
+            if replace(settings, rule=sink.settings.rule) != sink.settings:
+                stale.append(settings.name)
         self._file = file
         count = sum(len(one.entries) for one in file.lists)
         later = f"; the next run takes over: {', '.join(stale)}" if stale else ""
@@ -135,7 +133,7 @@ def open_alerts(config: RunConfig, cameras: CamerasFile | None, camera: Cameras 
     Args:
         config: names the file.
         cameras: of the run; their alert sinks must be in that file.
-        camera: finds cameras by name as they are now; those of `cameras` when None.
+        camera: finds cameras by name as they are now; None where there are none.
 
     Raises:
         UsageError: a file cannot be read, or says something that cannot be meant.
@@ -145,20 +143,25 @@ def open_alerts(config: RunConfig, cameras: CamerasFile | None, camera: Cameras 
         check_sinks(cameras, file)
     if file is None:
         return None
-    find = camera or (cameras.find if cameras is not None else _nowhere)
-    return Alerts(file, parse_layouts(config.layouts), find)
-
-
-def _nowhere(name: str) -> Camera | None:
-    return None
+    return Alerts(file, parse_layouts(config.layouts), camera or _nowhere)
 
 
 def check_sinks(cameras: CamerasFile, alerts: AlertsFile | None) -> None:
-    """Refuse cameras that name an alert sink that there is not.
+    """Refuse cameras that name an alert sink that there is not, or whose MQTT topics are one.
 
     Raises:
-        UsageError: with the camera and the sink.
+        UsageError: with the camera and the sink, or both cameras.
     """
+    topics: dict[str, str] = {}
+    if alerts is not None and any(sink.kind == "mqtt" for sink in alerts.sinks):
+        for camera in cameras.enabled:
+            topic = topic_name(camera.name)
+            if topic in topics:
+                raise UsageError(
+                    f"{cameras.path}: the cameras {topics[topic]!r} and {camera.name!r} would share the MQTT topic "
+                    f"{topic!r}; give names that differ in a letter from a to z or in a digit, and not in case alone"
+                )
+            topics[topic] = camera.name
     known = [sink.name for sink in alerts.sinks] if alerts is not None else []
     for camera in cameras.enabled:
         for name in camera.sinks or ():

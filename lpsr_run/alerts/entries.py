@@ -59,13 +59,13 @@ def _of_lines(path: Path, text: str) -> Iterator[Entry]:
     for number, line in enumerate(text.splitlines(), start=1):
         word, _, note = line.partition("#")
         if word.strip():
-            yield Entry(_plate(f"{path}, line {number}", word.strip()), note.strip())
+            yield Entry(_plate(word.strip(), f"{path}, line {number}: "), note.strip())
 
 
 def _of_csv(path: Path, text: str) -> Iterator[Entry]:
     for line, row in rows_of(text, ("plate",), str(path)):
         if row["plate"]:
-            yield Entry(_plate(f"{path}, line {line}", row["plate"]), row.get("note", ""))
+            yield Entry(_plate(row["plate"], f"{path}, line {line}: "), row.get("note", ""))
 
 
 def _of_toml(path: Path) -> Iterator[Entry]:
@@ -73,20 +73,14 @@ def _of_toml(path: Path) -> Iterator[Entry]:
     root.only("plate")
     for table in root.tables("plate"):
         table.only("text", "note")
-        try:
-            yield Entry(_plate("", table.text("text")), table.text("note", ""))
-        except _PlateError as error:
-            raise table.error("text", error.what) from None
+        word = table.text("text")
+        with table.about("text"):
+            text = _plate(word)
+        yield Entry(text, table.text("note", ""))
 
 
-class _PlateError(UsageError):
-    def __init__(self, where: str, what: str) -> None:
-        super().__init__(f"{where}: {what}")
-        self.what = what
-
-
-def _plate(where: str, word: str) -> str:
+def _plate(word: str, where: str = "") -> str:
     text = normalise(word)
     if len(text) != PLATE_LENGTH or set(text) - set(ALPHABET):
-        raise _PlateError(where, f"{text!r} is not a plate of {PLATE_LENGTH} letters and digits")
+        raise UsageError(f"{where}{text!r} is not a plate of {PLATE_LENGTH} letters and digits")
     return text

@@ -53,6 +53,10 @@ def load_alerts(path: Path) -> AlertsFile:
     for table in root.tables("sink"):
         sinks.append(_sink(table, [one.name for one in lists]))
         _refuse_twice(table, [one.name for one in sinks])
+        for other in sinks[:-1]:
+            if other.spool == sinks[-1].spool:
+                both = f"{sinks[-1].name!r} and {other.name!r} would share the folder {other.spool}"
+                raise table.error("name", f"{both}; give names that differ in letters or digits")
     if not lists and not sinks:
         raise UsageError(f"{path}: holds neither watch lists nor sinks; write [[watch_list]] or [[sink]]")
     return AlertsFile(path, tuple(lists), tuple(sinks))
@@ -71,10 +75,8 @@ def _list(table: Table) -> HitList:
     for key, way in (("edits", "fuzzy"), ("probability", "likelihood")):
         if table.has(key) and way not in ways:
             raise table.error(key, f"is for hits of the way {way!r}; add it to ways")
-    try:
+    with table.about("file"):
         return HitList(name, load_entries(file), frozenset(ways), edits, probability)
-    except UsageError as error:
-        raise table.error("file", str(error)) from None
 
 
 def _sink(table: Table, lists: list[str]) -> SinkSettings:
@@ -99,14 +101,11 @@ def _sink(table: Table, lists: list[str]) -> SinkSettings:
 def _address(table: Table) -> str:
     told = table.text("address")
     table.refuse_password("address", told)
-    try:
+    with table.about("address"):
         address = expand_address(told)
-        password = table.secret("password")
+    password = table.secret("password")
+    with table.about("address"):
         return address if password is None else with_password(address, password)
-    except UsageError as error:
-        if str(error).startswith(str(table.document.path)):
-            raise
-        raise table.error("address", str(error)) from None
 
 
 def _rule(table: Table, lists: list[str]) -> Rule:

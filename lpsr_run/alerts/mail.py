@@ -16,7 +16,7 @@ from lpsr_core.errors import UsageError
 from lpsr_run.alerts.settings import MailSettings, Security
 from lpsr_run.redact import redact
 from lpsr_run.sinks.pictures import find_picture
-from lpsr_run.sinks.spool import NotTakenError, RefusedError, Send
+from lpsr_run.sinks.spool import NotTakenError, ReadRefusedError, Send
 
 _TIMEOUT = 20.0
 _PORTS: dict[Security, int] = {"starttls": 587, "tls": 465, "none": 25}
@@ -66,13 +66,13 @@ def mailer(address: str, settings: MailSettings, root: Path) -> Send:
         except smtplib.SMTPRecipientsRefused as error:
             codes = {code for code, _ in error.recipients.values()}
             if min(codes) >= 500:
-                raise RefusedError(f"no recipient was taken: {_reasons(error)}") from None
+                raise ReadRefusedError(f"no recipient was taken: {_reasons(error)}") from None
             raise NotTakenError(f"no recipient was taken now: {_reasons(error)}", answered=True) from None
         except smtplib.SMTPAuthenticationError as error:
             raise NotTakenError(f"user or password was refused ({error.smtp_code})") from None
         except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
             if error.smtp_code >= 500:
-                raise RefusedError(f"was refused: {error.smtp_code} {_text(error.smtp_error)}") from None
+                raise ReadRefusedError(f"was refused: {error.smtp_code} {_text(error.smtp_error)}") from None
             raise NotTakenError(f"{error.smtp_code} {_text(error.smtp_error)}", answered=True) from None
         except (smtplib.SMTPException, OSError) as error:
             raise NotTakenError(f"the mail server cannot be used: {error}") from None

@@ -54,11 +54,7 @@ class Rule:
 
 
 class Gate:
-    """Remembers what a sink was told.
-
-    Args:
-        clock: seconds.
-    """
+    """Remembers what a sink was told."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock

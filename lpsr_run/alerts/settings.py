@@ -73,6 +73,11 @@ class SinkSettings:
         """Name and address without credentials."""
         return f"{self.name}: {redact(self.address)}"
 
+    @property
+    def spool(self) -> str:
+        """Name of the folder in which its reads wait."""
+        return "spool-" + "".join(one if one.isalnum() or one in "-_" else "_" for one in self.name)
+
 
 @dataclass(frozen=True)
 class AlertsFile:

@@ -9,14 +9,13 @@ from typing import Any
 
 from lpsr_core.reads import Hit
 from lpsr_run.alerts.mail import mailer
-from lpsr_run.alerts.rules import Gate, Rule
+from lpsr_run.alerts.mqtt_home import HomePublisher
+from lpsr_run.alerts.rules import Gate
 from lpsr_run.alerts.settings import SinkSettings
 from lpsr_run.sinks.base import DurableSink, Record
-from lpsr_run.sinks.mqtt_home import HomePublisher
 from lpsr_run.sinks.spool import Send, SpooledSink
 from lpsr_run.sinks.webhook import poster
 
-Notice = Callable[[str], None]
 Among = Callable[[Mapping[str, Any], Sequence[str]], "Hit | None"]
 """The best hit of a read, as a line of `reads.jsonl` has it, among watch lists of these names."""
 
@@ -48,14 +47,14 @@ class AlertSink(DurableSink):
         out: Path,
         cameras: Iterable[str],
         may: Callable[[str], bool],
-        notice: Notice,
+        notice: Callable[[str], None],
         among: Among = lambda read, lists: None,
     ) -> None:
         self.settings, self.rule = settings, settings.rule
         self._may, self._among, self._gate = may, among, Gate()
         self._close: Callable[[], None] | None = None
         send = self._sender(out, cameras)
-        self._spooled = SpooledSink(send, settings.shown, out / f"spool-{_folder(settings.name)}", notice)
+        self._spooled = SpooledSink(send, settings.shown, out / settings.spool, notice)
         self.name = f"alert:{settings.name}:{self._spooled.name}"
         self.state = self._spooled.state
 
@@ -71,14 +70,9 @@ class AlertSink(DurableSink):
         self._gate.told(read)
 
     def close(self) -> None:
-        """Closes it."""
         self._spooled.close()
         if self._close is not None:
             self._close()
-
-    def change(self, rule: Rule) -> None:
-        """Go on with another rule."""
-        self.rule = rule
 
     def _seen(self, read: Mapping[str, Any]) -> Mapping[str, Any]:
         """A read as the sink sees it: where its hit is of a list that the sink does not have, with one that it has."""
@@ -98,7 +92,3 @@ class AlertSink(DurableSink):
             self._close = publisher.close
             return publisher
         return poster(settings.address)
-
-
-def _folder(name: str) -> str:
-    return "".join(one if one.isalnum() or one in "-_" else "_" for one in name)

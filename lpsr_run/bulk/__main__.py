@@ -1,5 +1,8 @@
-"""`python -m lpsr_run.bulk`."""
+"""`python -m lpsr_run.bulk` is `lpsr-bulk`."""
 
-from lpsr_run.bulk.cli import main
+from lpsr_core.errors import EntryPoint
 
-main()
+main = EntryPoint("lpsr_run.bulk.cli")
+
+if __name__ == "__main__":
+    main()

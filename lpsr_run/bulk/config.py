@@ -11,7 +11,6 @@ from lpsr_run.config import RunConfig
 
 Kind = Literal["crops", "video"]
 Format = Literal["jsonl", "parquet"]
-FORMATS: tuple[Format, ...] = get_args(Format)
 BLOCK: dict[Kind, int] = {"crops": 64, "video": 1}
 """Default number of inputs in one task."""
 
@@ -37,7 +36,7 @@ class BulkConfig:
     video: str | None = option(f"Videos and photographs. {_SOURCE} Not with --crops.", "PATH", None)
     column: str = option("Column of the list that holds the paths.", "NAME", "path")
     out: str = option("Folder of the results; an interrupted run goes on.", "DIR", "runs/bulk")
-    format: Format = option("Format of the shards.", default="jsonl", choices=FORMATS)
+    format: Format = option("Format of the shards.", default="jsonl", choices=get_args(Format))
     shard: int = option("Results in one shard.", "N", 10_000, least=1)
     workers: int = option("Worker processes; 0 takes all CPUs.", "N", 0, least=0)
     threads: int = option("CPU threads of the models in each worker.", "N", 1, least=1)

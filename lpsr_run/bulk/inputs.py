@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
+from lpsr_core.errors import LpsrError, UsageError
 from lpsr_run.bulk.config import Kind
+from lpsr_run.bulk.result import import_parquet
 from lpsr_run.redact import shown
 from lpsr_run.sources import Report, list_images
 
@@ -82,10 +83,6 @@ def _csv(table: Path, column: str) -> tuple[list[str], list[str] | None]:
 
 
 def _parquet(table: Path, column: str) -> tuple[list[str], list[str] | None]:
-    try:
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise MissingExtraError("pyarrow", "ray") from None
-    with pq.ParquetFile(table) as file:
+    with import_parquet().ParquetFile(table) as file:
         names = list(file.schema_arrow.names)
         return names, file.read([column])[column].to_pylist() if column in names else None

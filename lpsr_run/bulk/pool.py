@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
@@ -74,9 +73,7 @@ class WorkerPool:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self._stack.close()
 
     def read(self, inputs: Mapping[str, bytes], block: int) -> Iterator[Finished | None]:
@@ -210,12 +207,7 @@ def _told_to(path: Path) -> Iterator[None]:
 
 
 def _check_address(address: str) -> None:
-    """Make sure that somebody answers there: Ray would ask for minutes.
-
-    Raises:
-        UsageError: it is no address.
-        LpsrError: nobody answers.
-    """
+    """Make sure that somebody answers there: Ray would ask for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdigit():
         raise UsageError(f"--address {redact(address)}: a Ray cluster is named as HOST:PORT or ray://HOST:PORT")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from time import monotonic
-from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -41,17 +40,8 @@ class BulkProgress:
         self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self._bar.stop()
-
-    @property
-    def rate(self) -> float:
-        """Inputs a second since the first result came."""
-        if self._start is None:
-            return 0.0
-        return (self._done - self._counted_from) / max(monotonic() - self._start, 1e-3)
 
     @property
     def line(self) -> str:
@@ -60,9 +50,9 @@ class BulkProgress:
         parts = [f"{self._done:,} of {self._total:,} ({percent:.0f} %)"]
         if self._start is None:
             parts.append("workers are starting")
-        elif self.rate > 0:
-            left = (self._total - self._done) / self.rate
-            parts += [f"{self.rate:.1f}/s", f"{_span(left)} left"]
+        elif self._done > self._counted_from:
+            rate = (self._done - self._counted_from) / max(monotonic() - self._start, 1e-3)
+            parts += [f"{rate:.1f}/s", f"{_span((self._total - self._done) / rate)} left"]
         if self._failed:
             parts.append(f"{self._failed:,} failed")
         return ", ".join(parts)

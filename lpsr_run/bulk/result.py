@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lpsr_core.errors import MissingExtraError
 from lpsr_core.reads import Read
 
 Status = Literal["read", "no_plate", "failed"]
@@ -57,6 +58,15 @@ def input_of(line: bytes) -> str:
     if not isinstance(fields, dict) or not isinstance(fields.get("input"), str):
         raise ValueError("not a result")
     return str(fields["input"])
+
+
+def import_parquet() -> Any:
+    """Return the module `pyarrow.parquet`, or raise `MissingExtraError`."""
+    try:
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingExtraError("pyarrow", "ray") from None
+    return pyarrow.parquet
 
 
 def parquet_schema() -> Any:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
 from rich.console import Console
 
+from lpsr_core.interrupt import StopRequest
 from lpsr_run.bulk.config import BulkConfig
 from lpsr_run.bulk.inputs import list_inputs
 from lpsr_run.bulk.pool import WorkerPool
@@ -18,7 +19,6 @@ from lpsr_run.bulk.result import InputResult
 from lpsr_run.bulk.shards import ResultStore
 from lpsr_run.engines.models import find_model
 from lpsr_run.monitor.messages import Messages
-from lpsr_run.process import StopRequest
 from lpsr_run.sinks import make_folder
 from lpsr_run.sinks.identity import new_run_id
 from lpsr_run.sinks.lock import FolderLock
@@ -35,8 +35,6 @@ class BulkSummary:
         before: how many had their result already.
         results: how many it wrote.
         failed: of those, the inputs that could not be read to their end.
-        repeated: results that came for an input that had one, and were dropped.
-        workers: processes that read something; more than asked for where some died.
         seconds: from the first worker's start to the end.
         stopped_by: the signal that stopped it, or None.
     """
@@ -45,8 +43,6 @@ class BulkSummary:
     before: int = 0
     results: int = 0
     failed: int = 0
-    repeated: int = 0
-    workers: set[int] = field(default_factory=set)
     seconds: float = 0.0
     stopped_by: int | None = None
 
@@ -112,8 +108,6 @@ def _read(
                     new = store.add(finished.lines)
                     summary.results += new
                     summary.failed += finished.failed
-                    summary.repeated += len(finished.lines) - new
-                    summary.workers.add(finished.worker)
                     progress.advance(new, finished.failed)
                 progress.tick()
                 if stop.signal is not None:

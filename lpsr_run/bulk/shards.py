@@ -13,11 +13,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
+from lpsr_core.errors import LpsrError, UsageError
 from lpsr_run.bulk.config import Format
-from lpsr_run.bulk.result import input_of, parquet_schema
+from lpsr_run.bulk.result import import_parquet, input_of, parquet_schema
 from lpsr_run.redact import shown
-from lpsr_run.sinks.base import write_failed
+from lpsr_run.sinks.base import writing
 from lpsr_run.sinks.files import ClosesItself, append_line, replace_file, sync_folder
 
 JOURNAL, MANIFEST = "reads.open.jsonl", "bulk.json"
@@ -47,13 +47,11 @@ class ResultStore(ClosesItself):
         self._journal = folder / JOURNAL
         self.done: set[str] = set()
         self._next = self._waiting = 0
-        try:
+        with writing(folder):
             _check_manifest(folder / MANIFEST, identity)
             self._load_shards()
             self._load_journal()
             self._file = self._journal.open("ab", buffering=0)
-        except OSError as error:
-            raise write_failed(folder, error) from None
         self.before = len(self.done)
 
     def add(self, lines: Mapping[str, str]) -> int:
@@ -69,15 +67,13 @@ class ResultStore(ClosesItself):
             LpsrError: they could not be written.
         """
         new = {name: line for name, line in lines.items() if name not in self.done}
-        try:
+        with writing(self._folder):
             if new:
                 append_line(self._file, "".join(line + "\n" for line in new.values()).encode())
             self.done |= new.keys()
             self._waiting += len(new)
             if self._waiting >= self._size:
                 self._roll()
-        except OSError as error:
-            raise write_failed(self._folder, error) from None
         return len(new)
 
     def finish(self) -> None:
@@ -86,13 +82,11 @@ class ResultStore(ClosesItself):
         Raises:
             LpsrError: it could not be written.
         """
-        try:
+        with writing(self._folder):
             if self._waiting:
                 self._roll()
             self._file.close()
             self._journal.unlink(missing_ok=True)
-        except OSError as error:
-            raise write_failed(self._folder, error) from None
 
     def close(self) -> None:
         """Close the journal, which the next run goes on with."""
@@ -167,8 +161,7 @@ def _inputs_of(shard: Path) -> Iterable[str]:
     if shard.suffix == ".jsonl":
         with shard.open("rb") as stream:
             return [input_of(line) for line in stream]
-    pq = _import_parquet()
-    return [str(name) for name in pq.read_table(shard, columns=["input"])["input"].to_pylist()]
+    return [str(name) for name in import_parquet().read_table(shard, columns=["input"])["input"].to_pylist()]
 
 
 def _parquet(journal: bytes) -> bytes:
@@ -177,13 +170,5 @@ def _parquet(journal: bytes) -> bytes:
 
     table = pa.Table.from_pylist([json.loads(line) for line in journal.splitlines()], parquet_schema())
     sink = pa.BufferOutputStream()
-    _import_parquet().write_table(table, sink, compression="zstd")
+    import_parquet().write_table(table, sink, compression="zstd")
     return bytes(sink.getvalue())
-
-
-def _import_parquet() -> Any:
-    try:
-        import pyarrow.parquet
-    except ImportError:
-        raise MissingExtraError("pyarrow", "ray") from None
-    return pyarrow.parquet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 _SIGNAL = getattr(signal, "SIGHUP", None)
@@ -30,16 +30,10 @@ class ReloadRequest:
             self._before, self._held = signal.signal(_SIGNAL, self._note), True
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         if self._held and _SIGNAL is not None:
             signal.signal(_SIGNAL, self._before)
             self._held = False
-
-    def ask(self) -> None:
-        """Ask without a signal."""
-        self._asked.set()
 
     def taken(self) -> bool:
         """Whether somebody asked since the last call."""

@@ -72,7 +72,7 @@ def _camera(table: Table) -> Camera:
         _address(table) if enabled else table.text("address"),
         zones,
         zones_only and bool(zones),
-        tuple(_polygon(mask, "polygon") for mask in table.tables("mask")),
+        tuple(_polygon(mask) for mask in table.tables("mask")),
         _layouts(table),
         table.number("locator_threshold", 0.0, 0.0, 0.999) if table.has("locator_threshold") else None,
         table.number("min_confidence", 0.0, 0.0, 1.0) if table.has("min_confidence") else None,
@@ -92,15 +92,11 @@ def _address(table: Table) -> str:
     """The address with its credentials. A path of a file is taken from the folder of the cameras file."""
     told = table.text("address")
     table.refuse_password("address", told)
-    try:
+    with table.about("address"):
         address = expand_address(told)
-    except UsageError as error:
-        raise table.error("address", str(error)) from None
     if (password := table.secret("password")) is not None:
-        try:
+        with table.about("password_file" if table.has("password_file") else "password"):
             address = with_password(address, password)
-        except UsageError as error:
-            raise table.error("password_file" if table.has("password_file") else "password", str(error)) from None
     if address == "-":
         raise table.error("address", "standard input is no camera; give it to --video")
     if "://" in address or address.startswith("gst:") or address.isdigit():
@@ -113,22 +109,18 @@ def _layouts(table: Table) -> tuple[Layout, ...] | None:
     if words is None:
         return None
     files = tuple(str(table.document.beside(word)) if word.lower().endswith(".toml") else word for word in words)
-    try:
+    with table.about("layouts"):
         return parse_layouts(files)
-    except UsageError as error:
-        raise table.error("layouts", str(error)) from None
 
 
 def _zone(table: Table) -> Zone:
     table.only("name", "polygon")
-    return Zone(table.text("name"), _polygon(table, "polygon"))
+    return Zone(table.text("name"), _polygon(table))
 
 
-def _polygon(table: Table, name: str) -> Polygon:
+def _polygon(table: Table) -> Polygon:
     table.only("name", "polygon")
-    if not table.has(name):
-        raise table.error("", f"{name} is missing")
-    try:
-        return parse_polygon(table.get(name))
-    except ValueError as error:
-        raise table.error(name, str(error)) from None
+    if not table.has("polygon"):
+        raise table.error("", "polygon is missing")
+    with table.about("polygon"):
+        return parse_polygon(table.get("polygon"))

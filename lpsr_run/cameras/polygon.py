@@ -45,10 +45,10 @@ class Polygon:
         return cv2.pointPolygonTest(self.pixels(frame), (x, y), False) >= 0
 
     def meets(self, frame: Image) -> bool:
-        """Whether the box around it and a frame have a part in common."""
-        height, width = frame.shape[:2]
-        left, top = self.pixels(frame).min(axis=0)
-        return bool(left < width and top < height)
+        """Whether any pixel of a frame lies in it."""
+        inside = np.zeros(frame.shape[:2], np.uint8)
+        cv2.fillPoly(inside, [np.round(self.pixels(frame)).astype(np.int32)], 1)
+        return bool(inside.any())
 
 
 def parse_polygon(value: object) -> Polygon:

@@ -62,17 +62,13 @@ def parse_schedule(table: Table) -> Schedule:
     table.only("hours", "days", "time_zone")
     hours = []
     for word in table.texts("hours") or ():
-        try:
+        with table.about("hours"):
             hours.append(_parse_hours(word))
-        except ValueError as error:
-            raise table.error("hours", str(error)) from None
     days: set[int] = set()
     for word in table.texts("days") or ():
-        try:
+        with table.about("days"):
             days |= _parse_days(word)
-        except UsageError as error:
-            raise table.error("days", str(error)) from None
-    zone = table.text("time_zone", "") if table.has("time_zone") else ""
+    zone = table.text("time_zone", "")
     try:
         _zone(zone)
     except (OSError, ValueError, LookupError):

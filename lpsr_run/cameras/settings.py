@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
@@ -73,6 +75,15 @@ class Camera:
         return redact(self.address)
 
 
+def topic_name(camera: str) -> str:
+    """A camera's name as a part of an MQTT topic, and of the identifiers that Home Assistant takes.
+
+    What is not of ASCII is left out; a name of which nothing would be left gets a digest.
+    """
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", camera).strip("_").lower()
+    return name or f"camera_{sha256(camera.encode()).hexdigest()[:8]}"
+
+
 @dataclass(frozen=True)
 class CamerasFile:
     """The cameras of a file, in its order.
@@ -91,11 +102,7 @@ class CamerasFile:
         return tuple(camera for camera in self.cameras if camera.enabled)
 
     def layouts(self, others: tuple[Layout, ...] = DEFAULT_LAYOUTS) -> tuple[Layout, ...]:
-        """All layouts that some camera's plates may follow, each pattern once.
-
-        Args:
-            others: of cameras that name none.
-        """
+        """All layouts that some camera's plates may follow, each pattern once; `others` are of cameras without any."""
         found = [layout for camera in self.enabled for layout in camera.layouts or others]
         return tuple({layout.pattern: layout for layout in reversed(found)}.values())[::-1]
 

@@ -13,7 +13,7 @@ import numpy as np
 from lpsr_core.geometry import Image
 from lpsr_run.cameras.polygon import Polygon
 from lpsr_run.cameras.settings import Camera
-from lpsr_run.sources.base import Frame, Source
+from lpsr_run.sources.base import Frame, Report, Source
 from lpsr_run.sources.named import NamedSource
 from lpsr_run.state import SourceState
 
@@ -66,6 +66,7 @@ class CameraSource:
         opener: opens its address.
         stop: set when the run is over.
         state: of the source; says when the camera is outside its hours.
+        note: takes a line about each mask that lies outside the frame.
 
     Attributes:
         camera: as the file says; None once it was removed.
@@ -76,11 +77,18 @@ class CameraSource:
         UsageError: nothing has its address.
     """
 
-    def __init__(self, camera: Camera, opener: Open, stop: threading.Event, state: SourceState) -> None:
+    def __init__(
+        self,
+        camera: Camera,
+        opener: Open,
+        stop: threading.Event,
+        state: SourceState,
+        note: Report = lambda line: None,
+    ) -> None:
         self.camera: Camera | None = camera
         self.last = camera
         self.name, self.ended = camera.name, False
-        self._opener, self._stop, self._state = opener, stop, state
+        self._opener, self._stop, self._state, self._note = opener, stop, state, note
         self._lock = threading.Lock()
         self._until, self._source = self._opened(camera)
 
@@ -118,6 +126,7 @@ class CameraSource:
 
     def _all(self) -> Iterator[Frame]:
         start, index, again = monotonic(), 0, False
+        looked_at: Camera | None = None
         while not self._stop.is_set():
             with self._lock:
                 camera, until, source = self.camera, self._until, self._source
@@ -132,6 +141,9 @@ class CameraSource:
             for frame in source.frames():
                 if until.asked or self._stop.is_set():
                     break
+                if camera is not looked_at:
+                    self._note_outside(camera, frame.image)
+                    looked_at = camera
                 index = first + frame.index + 1
                 yield replace(
                     frame,
@@ -147,6 +159,12 @@ class CameraSource:
             with self._lock:
                 if source is self._source and camera is self.camera:  # sources give their frames once
                     self._until, self._source = self._opened(camera)
+
+    def _note_outside(self, camera: Camera, image: Image) -> None:
+        height, width = image.shape[:2]
+        for number, mask in enumerate(camera.masks, start=1):
+            if not mask.meets(image):
+                self._note(f"camera {camera.name!r}: mask {number} lies outside the frame of {width}x{height} pixels")
 
     def _opened(self, camera: Camera) -> tuple[Until, Source]:
         until = Until(self._stop)

@@ -1,8 +1,7 @@
-"""Which runtime opens a graph. A new runtime is one new engine class and one line in the table."""
+"""Which runtime opens a graph."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError, UsageError
@@ -14,6 +13,7 @@ from lpsr_run.engines.triton_engine import SCHEME, address_of
 Backend = str
 """One of `BACKENDS`, or the URL of a Triton server, `triton://HOST:PORT`."""
 BACKENDS: tuple[Backend, ...] = ("auto", "onnxruntime", "cuda", "tensorrt", "tensorrt-rtx", "openvino")
+_ONNX_RUNTIME: dict[Backend, Device] = {"auto": "auto", "onnxruntime": "cpu", "cuda": "cuda"}
 
 
 def is_triton(backend: Backend) -> bool:
@@ -41,30 +41,11 @@ def open_engine(
         UsageError: unknown backend.
         LpsrError: the backend is not there, or the file is not a graph that it can run.
     """
-    if backend not in _OPENERS:
-        raise UsageError(f"unknown backend {backend!r}; give one of {', '.join(_OPENERS)}")
-    return _OPENERS[backend](path, threads, rows, device)
-
-
-def _tensorrt(path: Path, threads: int, rows: bool, device: str) -> Engine:
-    raise LpsrError(f"{path}: TensorRT runs engines built from released graphs; run this with --backend cuda")
-
-
-def _onnxruntime(kind: Device) -> _Opener:
-    return lambda path, threads, rows, device: OnnxRuntimeEngine(path, kind, threads, rows)
-
-
-def _openvino(path: Path, threads: int, rows: bool, device: str) -> Engine:
-    # What takes large pictures one by one finds plates, and bf16 moves their corners.
-    return OpenVinoEngine(path, device, threads, rows, exact=not rows)
-
-
-_Opener = Callable[[Path, int, bool, str], Engine]
-_OPENERS: dict[Backend, _Opener] = {
-    "auto": _onnxruntime("auto"),
-    "onnxruntime": _onnxruntime("cpu"),
-    "cuda": _onnxruntime("cuda"),
-    "tensorrt": _tensorrt,
-    "tensorrt-rtx": _tensorrt,
-    "openvino": _openvino,
-}
+    if backend in ("tensorrt", "tensorrt-rtx"):
+        raise LpsrError(f"{path}: TensorRT runs engines built from released graphs; run this with --backend cuda")
+    if backend == "openvino":
+        # What takes large pictures one by one finds plates, and bf16 moves their corners.
+        return OpenVinoEngine(path, device, threads, rows, exact=not rows)
+    if backend not in _ONNX_RUNTIME:
+        raise UsageError(f"unknown backend {backend!r}; give one of {', '.join(BACKENDS)}")
+    return OnnxRuntimeEngine(path, _ONNX_RUNTIME[backend], threads, rows)

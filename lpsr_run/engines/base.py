@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 from numpy.typing import NDArray
 
-from lpsr_core import contracts
 from lpsr_core.cards import Role
+from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError
 
 
@@ -30,6 +31,11 @@ class TensorSpec:
     def __str__(self) -> str:
         sizes = "x".join("N" if size is None else str(size) for size in self.shape)
         return f"{self.name} {self.dtype}[{sizes}]"
+
+    @property
+    def row(self) -> tuple[int, ...]:
+        """Sizes without the batch axis, which is the first; 0 where they are free."""
+        return tuple(size or 0 for size in self.shape[1:])
 
     def accepts(self, other: TensorSpec) -> bool:
         """Whether `other` can stand in: same name, type and rank; sizes agree wherever `other` fixes them."""
@@ -81,6 +87,17 @@ class Passed:
     log_probs: NDArray
     reading: float = 0.0
 
+    @staticmethod
+    def joined(parts: Sequence[Passed]) -> Passed:
+        """What became of a batch that passed in parts, at least one."""
+        if len(parts) == 1:
+            return parts[0]
+        return Passed(
+            np.concatenate([part.sr for part in parts]),
+            np.concatenate([part.log_probs for part in parts]),
+            sum(part.reading for part in parts) / len(parts),
+        )
+
 
 Pending = Callable[[], Passed]
 """Waits for a batch, and raises LpsrError when an engine failed."""
@@ -123,33 +140,6 @@ class Chainable(Protocol):
         ...
 
 
-@runtime_checkable
-class SharesRows(Protocol):
-    """An engine that shares out a batch's rows among threads."""
-
-    @property
-    def workers(self) -> int:
-        """How many threads."""
-        ...
-
-
-@dataclass(frozen=True)
-class Contract:
-    """The one input and the one output of a role's graph; the first axis of both is the batch."""
-
-    input: TensorSpec
-    output: TensorSpec
-
-
-CONTRACTS: dict[Role, Contract] = {
-    role: Contract(
-        TensorSpec(contract.input, (None, *contract.input_shape)),
-        TensorSpec(contract.output, (None, *contract.output_shape)),
-    )
-    for role, contract in contracts.CONTRACTS.items()
-}
-
-
 def check_contract(engine: Engine, role: Role) -> None:
     """Makes sure that an engine can serve in a role.
 
@@ -159,15 +149,16 @@ def check_contract(engine: Engine, role: Role) -> None:
         LpsrError: an input or output has another name, type or shape; the line names what was expected and found.
     """
     contract = CONTRACTS[role]
+    wanted_input = TensorSpec(contract.input, (None, *contract.input_shape))
+    wanted_output = TensorSpec(contract.output, (None, *contract.output_shape))
     found_inputs, found_outputs = engine.inputs, engine.outputs
-    right = len(found_inputs) == 1 and contract.input.accepts(found_inputs[0])
-    right = right and any(contract.output.accepts(spec) for spec in found_outputs)
-    if right:
+    right = len(found_inputs) == 1 and wanted_input.accepts(found_inputs[0])
+    if right and any(wanted_output.accepts(spec) for spec in found_outputs):
         return
     fixed = len(found_inputs) == 1 and found_inputs[0].shape[:1] not in ((), (None,))
     hint = "; export it with a free batch axis" if fixed else ""
     raise LpsrError(
-        f"{engine.name}: not a {role}: expected {contract.input} -> {contract.output}, "
+        f"{engine.name}: not a {role}: expected {wanted_input} -> {wanted_output}, "
         f"found {_listed(found_inputs)} -> {_listed(found_outputs)}{hint}"
     )
 

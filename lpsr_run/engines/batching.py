@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,23 +14,37 @@ from lpsr_run.engines.base import TensorSpec
 Arrays = dict[str, NDArray]
 
 
-def shared_out(
-    batch: Mapping[str, NDArray], workers: int, pool: ThreadPoolExecutor | None, run_whole: Callable[[Arrays], Arrays]
-) -> Arrays:
-    """Run a batch, each thread with rows of its own; in the calling thread where there is one, or one row.
+class SharesRows(ABC):
+    """An engine on the processor, each of whose threads takes rows of its own through the whole graph.
 
     Args:
-        batch: an array for every input, by name.
-        workers: threads.
+        workers: how many threads rows are shared out among; 1 runs in the thread that calls.
+
+    Attributes:
+        inputs, outputs: see `Engine`.
+        workers: as given.
         pool: those threads; None where there is but one.
-        run_whole: one forward pass; several threads call at once.
     """
-    count = max((len(rows) for rows in batch.values() if np.ndim(rows)), default=0)
-    if pool is None or count < 2:
-        return run_whole(dict(batch))
-    shared = {name: np.array_split(rows, min(workers, count)) for name, rows in batch.items()}
-    parts = [dict(zip(shared, rows, strict=True)) for rows in zip(*shared.values(), strict=True)]
-    return joined(list(pool.map(run_whole, parts)))
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self.pool = ThreadPoolExecutor(workers, "lpsr-rows") if workers > 1 else None
+
+    def run(self, batch: Mapping[str, NDArray]) -> Arrays:
+        """One forward pass, see `Engine`."""
+        count = max((len(rows) for rows in batch.values() if np.ndim(rows)), default=0)
+        if self.pool is None or count < 2:
+            return self.run_whole(dict(batch))
+        shared = {name: np.array_split(rows, min(self.workers, count)) for name, rows in batch.items()}
+        parts = [dict(zip(shared, rows, strict=True)) for rows in zip(*shared.values(), strict=True)]
+        return joined(list(self.pool.map(self.run_whole, parts)))
+
+    @abstractmethod
+    def run_whole(self, batch: Mapping[str, NDArray]) -> Arrays:
+        """As `run`, in the thread that calls; several threads may call at once."""
 
 
 def in_spans(
@@ -64,7 +79,7 @@ def joined(parts: Sequence[Arrays]) -> Arrays:
 
 def empty(outputs: Sequence[TensorSpec]) -> Arrays:
     """The results of a batch without rows."""
-    return {spec.name: np.empty((0, *(size or 0 for size in spec.shape[1:])), spec.dtype) for spec in outputs}
+    return {spec.name: np.empty((0, *spec.row), spec.dtype) for spec in outputs}
 
 
 def filled_up(batch: Mapping[str, NDArray]) -> tuple[dict[str, NDArray], int | None]:

@@ -9,19 +9,19 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lpsr_core.cards import PLATE_ROLES, Role
+from lpsr_core.contracts import CONTRACTS
 from lpsr_core.errors import LpsrError
-from lpsr_run.engines.base import CONTRACTS, Passed, Pending
+from lpsr_run.engines.base import Passed, Pending
 from lpsr_run.engines.batching import filled_up
 
-_End = Literal["input", "output"]
 LARGEST = 64
 """Crops of one pass; more are split."""
+_GENERATOR, _READER = CONTRACTS["generator"], CONTRACTS["reader"]
 
 
 class Bindable(Protocol):
@@ -66,21 +66,16 @@ class BoundChain:
             LpsrError: ONNX Runtime failed.
         """
         starts = range(0, max(len(lr), 1), LARGEST)
-        found = [self._run_part(lr[at : at + LARGEST]) for at in starts]
-        return Passed(
-            np.concatenate([part.sr for part in found]),
-            np.concatenate([part.log_probs for part in found]),
-            sum(part.reading for part in found) / len(found),
-        )
+        return Passed.joined([self._run_part(lr[at : at + LARGEST]) for at in starts])
 
     def warm_up(self, batch: int) -> None:
         """Bind and run a single crop and a full batch, so that no plate waits for cuDNN's choice of algorithms."""
         for count in sorted({1, min(batch, LARGEST)}):
-            self.run(np.zeros((count, *_fixed("generator", "input")), np.float32))
+            self.run(np.zeros((count, *_GENERATOR.input_shape), np.float32))
 
     def _run_part(self, lr: NDArray[np.float32]) -> Passed:
         if not len(lr):
-            sr, log_probs = (np.empty((0, *_fixed(role, "output")), np.float32) for role in PLATE_ROLES)
+            sr, log_probs = (np.empty((0, *contract.output_shape), np.float32) for contract in (_GENERATOR, _READER))
             return Passed(sr, log_probs)
         given, count = filled_up({"lr": lr})
         rows = given["lr"]
@@ -101,22 +96,18 @@ class _BoundPass:
     def __init__(self, generator: Bindable, reader: Bindable, count: int, device: str) -> None:
         from onnxruntime import OrtValue
 
-        def tensor(role: Role, end: _End) -> Any:
-            shape = [count, *_fixed(role, end)]
-            return OrtValue.ortvalue_from_shape_and_type(shape, np.float32, device, 0)
-
-        self._lr, self._sr = tensor("generator", "input"), tensor("generator", "output")
-        self._log_probs = tensor("reader", "output")
-        self._steps = []
-        steps: tuple[tuple[Bindable, Role, Any, Any], ...] = (
-            (generator, "generator", self._lr, self._sr),
-            (reader, "reader", self._sr, self._log_probs),
+        self._lr, self._sr, self._log_probs = (
+            OrtValue.ortvalue_from_shape_and_type([count, *shape], np.float32, device, 0)
+            for shape in (_GENERATOR.input_shape, _GENERATOR.output_shape, _READER.output_shape)
         )
-        for engine, role, taken, given in steps:
-            contract = CONTRACTS[role]
+        self._steps = []
+        for engine, contract, taken, given in (
+            (generator, _GENERATOR, self._lr, self._sr),
+            (reader, _READER, self._sr, self._log_probs),
+        ):
             binding = engine.session.io_binding()
-            binding.bind_ortvalue_input(contract.input.name, taken)
-            binding.bind_ortvalue_output(contract.output.name, given)
+            binding.bind_ortvalue_input(contract.input, taken)
+            binding.bind_ortvalue_output(contract.output, given)
             self._steps.append((engine.session, binding))
 
     def run(self, lr: NDArray[np.float32], count: int) -> Passed:
@@ -129,10 +120,3 @@ class _BoundPass:
         # A tensor of the processor's is handed out as it lies, and the next pass writes over it.
         sr, log_probs = (np.array(value.numpy()[:count]) for value in (self._sr, self._log_probs))
         return Passed(sr, log_probs, (times[2] - times[1]) / max(times[2] - times[0], 1e-9))
-
-
-def _fixed(role: Role, end: _End) -> tuple[int, ...]:
-    """Sizes of a role's input or output without the batch axis."""
-    contract = CONTRACTS[role]
-    spec = contract.input if end == "input" else contract.output
-    return tuple(int(size or 0) for size in spec.shape[1:])

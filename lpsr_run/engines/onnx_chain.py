@@ -7,27 +7,13 @@ in its cache what it wrote.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from time import perf_counter
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lpsr_run.engines.base import Passed, Pending, TensorSpec
-
-
-class _ByRows(Protocol):
-    """An engine on the processor, each of whose threads takes rows of its own through the whole graph."""
-
-    workers: int
-    pool: ThreadPoolExecutor | None
-
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]: ...
-
-    def run_whole(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]: ...
+from lpsr_run.engines.base import Passed, Pending
+from lpsr_run.engines.batching import SharesRows
 
 
 class OnnxChain:
@@ -37,7 +23,7 @@ class OnnxChain:
         generator, reader: on the processor, the first with more than one worker.
     """
 
-    def __init__(self, generator: _ByRows, reader: _ByRows) -> None:
+    def __init__(self, generator: SharesRows, reader: SharesRows) -> None:
         assert generator.pool is not None
         self._generator, self._reader, self._pool = generator, reader, generator.pool
         (self._lr,), (self._image,) = generator.inputs, reader.inputs
@@ -58,7 +44,7 @@ class OnnxChain:
         """
         parts = np.array_split(lr, min(self._generator.workers, max(len(lr), 1)))
         started = [self._pool.submit(self._pass, part) for part in parts]
-        return lambda: _joined(started)
+        return lambda: Passed.joined([part.result() for part in started])
 
     def warm_up(self, batch: int) -> None:
         """An empty plate for each core: memory is laid out and threads are started."""
@@ -73,14 +59,3 @@ class OnnxChain:
         log_probs = self._reader.run_whole({self._image.name: sr})["log_probs"]
         end = perf_counter()
         return Passed(sr, log_probs, (end - middle) / max(end - start, 1e-9))
-
-
-def _joined(started: list[Future[Passed]]) -> Passed:
-    found = [part.result() for part in started]
-    if len(found) == 1:
-        return found[0]
-    return Passed(
-        np.concatenate([part.sr for part in found]),
-        np.concatenate([part.log_probs for part in found]),
-        sum(part.reading for part in found) / len(found),
-    )

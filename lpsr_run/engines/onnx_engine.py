@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +14,7 @@ from lpsr_core.errors import LpsrError
 from lpsr_core.extras import install_command
 from lpsr_core.onnx_session import CPU, CUDA, import_onnxruntime, open_session
 from lpsr_run.engines.base import Engine, TensorSpec
-from lpsr_run.engines.batching import filled_up, shared_out
+from lpsr_run.engines.batching import SharesRows, filled_up
 from lpsr_run.engines.onnx_binding import BoundChain
 from lpsr_run.engines.onnx_chain import OnnxChain
 from lpsr_run.process import usable_cores
@@ -32,7 +31,7 @@ _TYPES = {
 }
 
 
-class OnnxRuntimeEngine:
+class OnnxRuntimeEngine(SharesRows):
     """A graph that ONNX Runtime runs.
 
     Args:
@@ -44,8 +43,9 @@ class OnnxRuntimeEngine:
             the second a single large one.
 
     Attributes:
-        workers: threads that rows are shared out among.
-        pool: those threads; None where there is but one.
+        name: see `Engine`.
+        device: `cpu` or `cuda`.
+        session: ONNX Runtime's own, for those who bind it to tensors.
 
     Raises:
         MissingExtraError: ONNX Runtime is not installed.
@@ -54,7 +54,6 @@ class OnnxRuntimeEngine:
 
     def __init__(self, path: Path, device: Device = "auto", threads: int = 0, rows: bool = False) -> None:
         ort = import_onnxruntime()
-        self._path = path
         if not path.is_file():
             raise LpsrError(f"{path}: no such model file")
         available = ort.get_available_providers()
@@ -66,7 +65,7 @@ class OnnxRuntimeEngine:
         cuda = (CUDA, {"cudnn_conv_algo_search": "HEURISTIC"})
         providers = [cuda, CPU] if device != "cpu" and CUDA in available else [CPU]
         try:
-            self._session = open_session(path, 1 if rows else threads, providers)
+            self.session = open_session(path, 1 if rows else threads, providers)
         except Exception as error:
             if "implementation for DeformConv" in str(error):
                 raise LpsrError(
@@ -74,63 +73,38 @@ class OnnxRuntimeEngine:
                     "(Python 3.11 on), or graphs of: lpsr-export build --fp32 --lower-deform-conv --out DIR"
                 ) from error
             raise LpsrError(f"{path}: not a model that ONNX Runtime can load: {_reason(error)}") from error
-        self._device = "cuda" if CUDA in self._session.get_providers() else "cpu"
-        if device == "cuda" and self._device != "cuda":
+        self.device = "cuda" if CUDA in self.session.get_providers() else "cpu"
+        if device == "cuda" and self.device != "cuda":
             raise LpsrError("ONNX Runtime could not start CUDA; check the driver, or run with --backend onnxruntime")
-        self._inputs = tuple(_spec(node) for node in self._session.get_inputs())
-        self._outputs = tuple(_spec(node) for node in self._session.get_outputs())
-        self.workers = (threads or usable_cores()) if rows and self._device == "cpu" else 1
-        self.pool = ThreadPoolExecutor(self.workers, "lpsr-onnx") if self.workers > 1 else None
-
-    @property
-    def name(self) -> str:
-        return f"{self._path} (onnxruntime {self._device})"
-
-    @property
-    def device(self) -> str:
-        """`cpu` or `cuda`."""
-        return self._device
-
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        return self._inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        return self._outputs
+        self.name = f"{path} (onnxruntime {self.device})"
+        self.inputs = tuple(_spec(node) for node in self.session.get_inputs())
+        self.outputs = tuple(_spec(node) for node in self.session.get_outputs())
+        super().__init__((threads or usable_cores()) if rows and self.device == "cpu" else 1)
 
     @property
     def metadata(self) -> dict[str, str]:
         """Notes that the file's exporter left in it."""
-        return dict(self._session.get_modelmeta().custom_metadata_map)
-
-    @property
-    def session(self) -> Any:
-        """ONNX Runtime's own, for those who bind it to tensors."""
-        return self._session
+        return dict(self.session.get_modelmeta().custom_metadata_map)
 
     def then(self, reader: Engine) -> OnnxChain | BoundChain | None:
         """Both in one go: on a GPU with the pictures left there, on the processor every core with crops of its own.
 
         None where there is one core, or the reader is of another runtime or device.
         """
-        if not isinstance(reader, OnnxRuntimeEngine) or reader.device != self._device:
+        if not isinstance(reader, OnnxRuntimeEngine) or reader.device != self.device:
             return None
-        if self._device == "cuda":
+        if self.device == "cuda":
             return BoundChain(self, reader)
         return None if self.pool is None else OnnxChain(self, reader)
 
-    def run(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
-        return shared_out(batch, self.workers, self.pool, self.run_whole)
-
     def run_whole(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
         """As `run`, in the thread that calls; several threads may call at once."""
-        given, count = (dict(batch), None) if self._device == "cpu" else filled_up(batch)
+        given, count = (dict(batch), None) if self.device == "cpu" else filled_up(batch)
         try:
-            values = self._session.run(None, given)
+            values = self.session.run(None, given)
         except Exception as error:
             raise LpsrError(f"{self.name}: the model failed: {_reason(error)}") from error
-        return {spec.name: np.asarray(value)[:count] for spec, value in zip(self._outputs, values, strict=True)}
+        return {spec.name: np.asarray(value)[:count] for spec, value in zip(self.outputs, values, strict=True)}
 
 
 def _spec(node: Any) -> TensorSpec:

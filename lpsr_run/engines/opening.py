@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lpsr_core.cards import PRECISIONS, Precision, Role
+from lpsr_core.cards import PRECISIONS, ModelCard, Precision, Role, card_path
 from lpsr_core.errors import LpsrError
 from lpsr_core.extras import is_installed
-from lpsr_core.model_folders import user_folder
-from lpsr_core.plans import PlanRuntime, plan_name
+from lpsr_core.model_folders import find_graph, user_folder
+from lpsr_core.plans import PlanConfig, PlanRuntime, plan_name
 from lpsr_run.engines.backends import Backend, is_triton, open_engine
 from lpsr_run.engines.base import Engine
 from lpsr_run.engines.models import Model, find_model
@@ -63,15 +63,17 @@ def open_network(
     """
     if choice.endswith((".plan", ".rtx")):
         plan_engine = _ENGINES["tensorrt-rtx" if choice.endswith(".rtx") else "tensorrt"](Path(choice))
-        if plan_engine.card.config.role != role:
-            raise LpsrError(f"{choice}: its card says that it is a {plan_engine.card.config.role}, not a {role}")
-        return Opened(Model(role, Path(choice), plan_engine.card.sha256, None), plan_engine)
+        plan_card = plan_engine.card
+        if plan_card.config.role != role:
+            raise LpsrError(f"{choice}: its card says that it is a {plan_card.config.role}, not a {role}")
+        return Opened(Model(role, Path(choice), plan_card.sha256, _source_card(plan_card.config)), plan_engine)
     named = not choice.endswith(".onnx") and "/" not in choice
     if is_triton(backend):
         # What is known of the network, its calibration above all, lies here; the server knows its own precision.
         model = find_model(choice, role, "fp32" if named else precision, folder)
         return Opened(model, TritonEngine(backend, role))
     runtime: PlanRuntime = "tensorrt-rtx" if backend == "tensorrt-rtx" else "tensorrt"
+    why = ""
     if backend in _ENGINES or (backend == "auto" and named):
         source = find_model(choice, role, "fp32" if named else precision, folder)
         if source.card is None:
@@ -87,10 +89,6 @@ def open_network(
                 why = str(error)
         elif is_installed("tensorrt"):
             why = f"no TensorRT engine {plan.name} here"
-        else:
-            why = ""
-    else:
-        why = ""
     model = find_model(choice, role, precision, folder)
     engine = open_engine(model.path, backend, threads, rows=True, device=device)
     on_processor = isinstance(engine, OnnxRuntimeEngine) and engine.device == "cpu"
@@ -101,6 +99,15 @@ def open_network(
 
 
 _ENGINES: dict[str, type[TensorRtEngine]] = {"tensorrt": TensorRtEngine, "tensorrt-rtx": TensorRtRtxEngine}
+
+
+def _source_card(plan: PlanConfig) -> ModelCard | None:
+    """Return the card of the graph that an engine was built from, for its calibration; None where that is not here."""
+    graph = find_graph(plan.name, plan.role)
+    if graph is None or not card_path(graph).is_file():
+        return None
+    card = ModelCard.load(card_path(graph))
+    return card if card.sha256 == plan.source else None
 
 
 def _plan_beside(source: Model, name: str, in_user_folder: bool) -> Path:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
 from lpsr_run.engines.base import Engine, TensorSpec
-from lpsr_run.engines.batching import in_spans, shared_out
+from lpsr_run.engines.batching import SharesRows, in_spans
 from lpsr_run.engines.onnx_chain import OnnxChain
 from lpsr_run.process import usable_cores
 
@@ -25,7 +24,7 @@ _LARGEST = 16
 """Rows of one pass. Passes have a power of two, since OpenVINO compiles anew for every shape."""
 
 
-class OpenVinoEngine:
+class OpenVinoEngine(SharesRows):
     """A graph that OpenVINO runs.
 
     Args:
@@ -37,8 +36,8 @@ class OpenVinoEngine:
         exact: in FP32, also where the processor has bf16.
 
     Attributes:
-        workers: threads that rows are shared out among.
-        pool: those threads; None where there is but one.
+        name: see `Engine`.
+        device: OpenVINO's word for it.
 
     Raises:
         MissingExtraError: OpenVINO is not installed.
@@ -47,53 +46,41 @@ class OpenVinoEngine:
     """
 
     def __init__(self, path: Path, device: str = "", threads: int = 0, rows: bool = False, exact: bool = False) -> None:
-        ov = import_openvino()
-        self._path, self._device = path, (device or "CPU").upper()
+        try:
+            import openvino as ov
+        except ImportError:
+            raise MissingExtraError("openvino", "openvino") from None
+        self.device = (device or "CPU").upper()
         if not path.is_file():
             raise LpsrError(f"{path}: no such model file")
         core = ov.Core()
         there = list(core.available_devices)
-        if self._device != "AUTO" and self._device.split(".")[0] not in {each.split(".")[0] for each in there}:
-            raise UsageError(f"OpenVINO sees no {self._device} here; --device takes {', '.join((*there, 'AUTO'))}")
-        self.workers = (threads or usable_cores()) if rows and self._device == "CPU" else 1
+        if self.device != "AUTO" and self.device.split(".")[0] not in {each.split(".")[0] for each in there}:
+            raise UsageError(f"OpenVINO sees no {self.device} here; --device takes {', '.join((*there, 'AUTO'))}")
+        super().__init__((threads or usable_cores()) if rows and self.device == "CPU" else 1)
         options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
-        if self._device == "CPU":
+        if self.device == "CPU":
             options["INFERENCE_NUM_THREADS"] = self.workers if rows else threads or usable_cores()
             options["NUM_STREAMS"] = self.workers
         if exact:
             options["INFERENCE_PRECISION_HINT"] = "f32"
         try:
-            core.add_extension(_deform_conv(ov))
-            self._model = core.compile_model(core.read_model(str(path)), self._device, options)
+            core.add_extension(_deform_conv())
+            self._model = core.compile_model(core.read_model(str(path)), self.device, options)
         except Exception as error:
             raise LpsrError(f"{path}: not a model that OpenVINO can load: {_reason(error)}") from None
-        self._inputs, self._outputs = (
-            tuple(_spec(port) for port in ports) for ports in (self._model.inputs, self._model.outputs)
-        )
+        self.name = f"{path} (openvino {self.device} {self.precision})"
+        self.inputs = tuple(_spec(port) for port in self._model.inputs)
+        self.outputs = tuple(_spec(port) for port in self._model.outputs)
         self._requests = threading.local()
-        self.pool = ThreadPoolExecutor(self.workers, "lpsr-openvino") if self.workers > 1 else None
-
-    @property
-    def name(self) -> str:
-        return f"{self._path} (openvino {self._device} {self.precision})"
-
-    @property
-    def device(self) -> str:
-        """OpenVINO's word for it."""
-        return self._device
 
     @property
     def precision(self) -> str:
-        """That it computes in: `f32`, `bf16` or `f16`."""
-        return str(self._model.get_property("INFERENCE_PRECISION_HINT").get_type_name())
-
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        return self._inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        return self._outputs
+        """That it computes in: `f32`, `bf16` or `f16`; `auto` on a device that does not say, as AUTO."""
+        try:
+            return str(self._model.get_property("INFERENCE_PRECISION_HINT").get_type_name())
+        except RuntimeError:
+            return "auto"
 
     def then(self, reader: Engine) -> OnnxChain | None:
         """Both in one go, every core with crops of its own; None where there is one core, or another runtime."""
@@ -101,12 +88,9 @@ class OpenVinoEngine:
             return None
         return OnnxChain(self, reader)
 
-    def run(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
-        return shared_out(batch, self.workers, self.pool, self.run_whole)
-
     def run_whole(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
         """As `run`, in the thread that calls; several threads may call at once."""
-        return in_spans(batch, _spans(len(next(iter(batch.values())))), self._outputs, self._pass)
+        return in_spans(batch, _spans(len(next(iter(batch.values())))), self.outputs, self._pass)
 
     def _pass(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
         if not hasattr(self._requests, "own"):
@@ -116,20 +100,7 @@ class OpenVinoEngine:
         except Exception as error:
             raise LpsrError(f"{self.name}: the model failed: {_reason(error)}") from None
         # The request's own memory, which the next pass writes over.
-        return {spec.name: np.array(found[spec.name]) for spec in self._outputs}
-
-
-def import_openvino() -> Any:
-    """The openvino module, imported at first use.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    try:
-        import openvino
-    except ImportError:
-        raise MissingExtraError("openvino", "openvino") from None
-    return openvino
+        return {spec.name: np.array(found[spec.name]) for spec in self.outputs}
 
 
 def _spans(count: int) -> Iterator[slice]:
@@ -141,7 +112,7 @@ def _spans(count: int) -> Iterator[slice]:
         at += size
 
 
-def _deform_conv(ov: Any) -> Any:
+def _deform_conv() -> Any:
     """What makes OpenVINO's DeformableConvolution of ONNX's DeformConv."""
     from openvino import opset8
     from openvino.frontend.onnx import ConversionExtension

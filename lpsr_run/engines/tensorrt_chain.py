@@ -10,20 +10,17 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.cuda import Driver
 from lpsr_core.errors import LpsrError
-from lpsr_run.engines.base import Passed, Pending
+from lpsr_run.engines.base import Passed, Pending, TensorSpec
 from lpsr_run.engines.cuda import current
 from lpsr_run.engines.cuda_graph import CudaGraph
-from lpsr_run.engines.tensorrt_execution import Execution, Plan
-
-Pictures = NDArray[np.float32]
-LogProbs = NDArray[np.float32]
+from lpsr_run.engines.tensorrt_execution import Execution, TensorRtPlan
 
 _TRIALS = 20
 _GAIN = 0.97
@@ -41,7 +38,7 @@ class TensorRtChain:
         replayed: numbers of crops whose passes are replayed as CUDA graphs, once `warm_up` has found that it gains.
     """
 
-    def __init__(self, generator: Plan, reader: Plan) -> None:
+    def __init__(self, generator: TensorRtPlan, reader: TensorRtPlan) -> None:
         self._generator, self._reader = generator, reader
         self.largest = min(generator.largest, reader.largest)
         self._lock = threading.RLock()
@@ -75,12 +72,7 @@ class TensorRtChain:
             LpsrError: an engine refuses.
         """
         parts = [self._start_part(lr[at : at + self.largest]) for at in range(0, len(lr), self.largest)]
-
-        def wait() -> Passed:
-            found = [self._land(part) for part in parts]
-            return Passed(np.concatenate([sr for sr, _ in found]), np.concatenate([probs for _, probs in found]))
-
-        return wait
+        return lambda: Passed.joined([self._land(part) for part in parts])
 
     def run(self, lr: NDArray[np.float32]) -> Passed:
         """N crops, as `start` takes them, from beginning to end."""
@@ -124,20 +116,21 @@ class TensorRtChain:
                 slot.passes.enqueue(count, self._computing)
             cuda.record(slot.made, self._computing)
             cuda.wait_for(slot.made, self._fetching)
-            slot.sr.fetch((count, *slot.sr_row), self._fetching)
-            slot.log_probs.fetch((count, *slot.log_probs_row), self._fetching)
+            slot.sr.fetch((count, *slot.sr_spec.row), self._fetching)
+            slot.log_probs.fetch((count, *slot.log_probs_spec.row), self._fetching)
             cuda.record(slot.fetched, self._fetching)
             slot.part = _Part(slot, count)
             return slot.part
 
-    def _land(self, part: _Part) -> tuple[Pictures, LogProbs]:
+    def _land(self, part: _Part) -> Passed:
         with self._lock:
             if part.found is None:
                 slot = part.slot
                 with current() as cuda:
                     cuda.wait(slot.fetched)
-                sr = slot.sr.host((part.count, *slot.sr_row))
-                part.found = sr.copy(), slot.log_probs.host((part.count, *slot.log_probs_row)).copy()
+                sr = slot.sr.host((part.count, *slot.sr_spec.row))
+                log_probs = slot.log_probs.host((part.count, *slot.log_probs_spec.row))
+                part.found = Passed(sr.copy(), log_probs.copy())
                 slot.part = None
             return part.found
 
@@ -175,7 +168,7 @@ class TensorRtChain:
 class _Passes:
     """The two passes of a slot, in order on one stream."""
 
-    def __init__(self, generate: Execution, read: Execution, lr: _Tensor, image: _Tensor) -> None:
+    def __init__(self, generate: Execution, read: Execution, lr: TensorSpec, image: TensorSpec) -> None:
         self._generate, self._read, self._lr, self._image = generate, read, lr, image
 
     def enqueue(self, count: int, stream: int) -> None:
@@ -187,42 +180,34 @@ class _Passes:
         self._read.again(stream)
 
 
-@dataclass(frozen=True)
-class _Tensor:
-    """An input: its name, and its shape without the batch."""
-
-    name: str
-    row: tuple[int, ...]
-
-
+@dataclass
 class _Part:
-    """A batch under way, or its results."""
+    """A batch of `count` crops under way in a slot, or its results."""
 
-    def __init__(self, slot: _Slot, count: int) -> None:
-        self.slot, self.count = slot, count
-        self.found: tuple[Pictures, LogProbs] | None = None
+    slot: _Slot
+    count: int
+    found: Passed | None = None
 
 
 class _Slot:
     """Memory for one batch, the passes through it, and the events that order the work on it."""
 
-    def __init__(self, cuda: Driver, generator: Plan, reader: Plan, activations: int) -> None:
-        (lr,), (sr,) = generator.inputs, generator.outputs
-        (image,), (log_probs,) = reader.inputs, reader.outputs
-        self.lr, self.sr = (generator.buffer(cuda, spec.name) for spec in (lr, sr))
-        self.log_probs = reader.buffer(cuda, log_probs.name)
-        self.sr_row, self.log_probs_row = (tuple(size or 0 for size in spec.shape[1:]) for spec in (sr, log_probs))
-        self._lr = _Tensor(lr.name, tuple(size or 0 for size in lr.shape[1:]))
-        self._image = _Tensor(image.name, self.sr_row)
-        self._generated = {lr.name: self.lr.address, sr.name: self.sr.address}
-        self._read = {image.name: self.sr.address, log_probs.name: self.log_probs.address}
+    def __init__(self, cuda: Driver, generator: TensorRtPlan, reader: TensorRtPlan, activations: int) -> None:
+        (self._lr_spec,), (self.sr_spec,) = generator.inputs, generator.outputs
+        (image,), (self.log_probs_spec,) = reader.inputs, reader.outputs
+        self._image_spec = replace(self.sr_spec, name=image.name)
+        self.lr = generator.buffer(cuda, self._lr_spec.name)
+        self.sr = generator.buffer(cuda, self.sr_spec.name)
+        self.log_probs = reader.buffer(cuda, self.log_probs_spec.name)
+        self._generated = {self._lr_spec.name: self.lr.address, self.sr_spec.name: self.sr.address}
+        self._read = {image.name: self.sr.address, self.log_probs_spec.name: self.log_probs.address}
         self.passes = self.another(generator, reader, activations)
         self.sent, self.made, self.fetched = (cuda.event() for _ in range(3))
         self.part: _Part | None = None
         self.graphs: dict[int, CudaGraph] = {}
         self.bound: dict[int, _Passes] = {}
 
-    def another(self, generator: Plan, reader: Plan, activations: int) -> _Passes:
+    def another(self, generator: TensorRtPlan, reader: TensorRtPlan, activations: int) -> _Passes:
         """Execution contexts of their own for this memory."""
         generate, read = generator.execution(self._generated, activations), reader.execution(self._read, activations)
-        return _Passes(generate, read, self._lr, self._image)
+        return _Passes(generate, read, self._lr_spec, self._image_spec)

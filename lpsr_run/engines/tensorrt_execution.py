@@ -1,35 +1,77 @@
-"""Execution contexts of TensorRT, and what generator and reader need of each other to run as one."""
+"""Plans of TensorRT in memory, and the execution contexts that run them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from lpsr_core.cuda import Driver
 from lpsr_core.errors import LpsrError
+from lpsr_core.plans import PlanRuntime, current_gpu, load_runnable
+from lpsr_core.tensorrt import import_tensorrt, load_plugin
 from lpsr_run.engines.base import TensorSpec
-from lpsr_run.engines.cuda import Buffer
+from lpsr_run.engines.cuda import Buffer, current
 
 
-class Plan(Protocol):
-    """A loaded plan whose passes run in memory that the caller provides."""
+class TensorRtPlan:
+    """A loaded plan whose passes run in memory that the caller provides.
 
-    largest: int
+    Args:
+        path: the .plan file; its card lies beside it.
+        source: sha256 of the released graph that it must have been built from, where that is known.
 
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]: ...
+    Attributes:
+        name, inputs, outputs: see `Engine`.
+        runtime: that runs it.
+        card: of the plan.
+        largest: crops in one pass.
 
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]: ...
+    Raises:
+        MissingExtraError: TensorRT, or a package that calls the GPU's driver, is not installed.
+        LpsrError: there is no GPU, or the plan is missing, damaged, stale or another machine's.
+    """
+
+    runtime: PlanRuntime = "tensorrt"
+
+    def __init__(self, path: Path, source: str | None = None) -> None:
+        self._trt = trt = self._module()
+        self._path = path
+        self._gpu = current_gpu()
+        self.card = load_runnable(path, str(trt.__version__), self._gpu, source, self.runtime)
+        self.name = f"{path} ({self.runtime} {self.card.config.tensorrt})"
+        self._log = Log(trt)
+        with current():
+            if self.card.plugin_file:
+                load_plugin(path.parent / self.card.plugin_file, self.card.config.plugin)
+            self._runtime = trt.Runtime(self._log.logger)
+            if self.card.config.carries_code:
+                self._runtime.engine_host_code_allowed = True
+            self._engine = self._runtime.deserialize_cuda_engine(path.read_bytes())
+            if self._engine is None:
+                raise LpsrError(f"{path}: TensorRT cannot load this engine: {self._log.reason}")
+            names = [self._engine.get_tensor_name(index) for index in range(self._engine.num_io_tensors)]
+            inputs = [name for name in names if self._engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT]
+            self.inputs = tuple(self._spec(name) for name in inputs)
+            self.outputs = tuple(self._spec(name) for name in names if name not in inputs)
+            self.largest = int(self._engine.get_tensor_profile_shape(inputs[0], 0)[2][0])
 
     @property
     def activations(self) -> int:
         """Bytes on the device that a pass needs for what lies between its layers."""
-        ...
+        return int(self._engine.device_memory_size_v2)
 
     def buffer(self, cuda: Driver, name: str) -> Buffer:
         """Memory for the largest tensor of an input or output; the CUDA context must be current."""
-        ...
+        spec = next(spec for spec in (*self.inputs, *self.outputs) if spec.name == name)
+        largest: tuple[int, ...]
+        if spec in self.inputs:
+            largest = tuple(int(size) for size in self._engine.get_tensor_profile_shape(name, 0)[2])
+        else:
+            largest = (self.largest, *spec.row)
+        return Buffer(cuda, spec, largest)
 
     def execution(self, addresses: Mapping[str, int], activations: int) -> Execution:
         """Another way to run it; the CUDA context must be current.
@@ -42,11 +84,27 @@ class Plan(Protocol):
         Raises:
             LpsrError: TensorRT refuses.
         """
-        ...
+        context = self._context()
+        if context is None:
+            raise LpsrError(f"{self._path}: no memory on the GPU for this engine: {self._log.reason}")
+        context.set_device_memory(activations, self.activations)
+        return Execution(self.name, context, self._log, addresses)
 
     def keep(self) -> None:
         """Keeps what the first passes on a machine have cost, for its next start; nothing where there is no such."""
-        ...
+
+    def _module(self) -> Any:
+        """TensorRT's."""
+        return import_tensorrt()
+
+    def _context(self) -> Any:
+        """A new execution context of TensorRT's without memory of its own; None where it fails."""
+        trt = self._trt
+        return self._engine.create_execution_context(trt.ExecutionContextAllocationStrategy.USER_MANAGED)
+
+    def _spec(self, name: str) -> TensorSpec:
+        shape = tuple(int(size) if size >= 0 else None for size in self._engine.get_tensor_shape(name))
+        return TensorSpec(name, shape, np.dtype(self._trt.nptype(self._engine.get_tensor_dtype(name))).name)
 
 
 class Execution:

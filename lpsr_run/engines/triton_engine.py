@@ -44,7 +44,9 @@ class TritonEngine:
     Args:
         url: `triton://host` or `triton://host:port`, the port being that of the HTTP service.
         role: the model is the one that the repository has for it.
-        patience: seconds for which a pass waits for a server that is gone.
+
+    Attributes:
+        name, inputs, outputs: see `Engine`.
 
     Raises:
         MissingExtraError: tritonclient is not installed.
@@ -52,9 +54,14 @@ class TritonEngine:
         LpsrError: nobody answers there, or the server has no such model.
     """
 
-    def __init__(self, url: str, role: Role, patience: float = PATIENCE) -> None:
-        self._http = import_tritonclient()
-        self._address, self._model, self._patience = address_of(url), triton_model(role), patience
+    def __init__(self, url: str, role: Role) -> None:
+        try:
+            import tritonclient.http
+        except ImportError:
+            raise MissingExtraError("tritonclient", "triton") from None
+        self._http: Any = tritonclient.http
+        self._address, self._model = address_of(url), triton_model(role)
+        self.name = f"{SCHEME}{self._address}/{self._model} (triton)"
         self._clients = threading.local()
         try:
             metadata = self._call(lambda client: client.get_model_metadata(self._model))
@@ -62,49 +69,37 @@ class TritonEngine:
         except _GoneError as error:
             raise LpsrError(f"{self.name}: {error}") from None
         try:
-            self._inputs = tuple(map(_spec, metadata["inputs"]))
-            self._outputs = tuple(map(_spec, metadata["outputs"]))
+            self.inputs = tuple(map(_spec, metadata["inputs"]))
+            self.outputs = tuple(map(_spec, metadata["outputs"]))
             self._largest = max(int(config.get("max_batch_size", 0)), 1)
         except (KeyError, TypeError, ValueError) as error:
             raise LpsrError(f"{self.name}: the server describes the model in no form that is known: {error}") from None
 
-    @property
-    def name(self) -> str:
-        return f"{SCHEME}{self._address}/{self._model} (triton)"
-
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        return self._inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        return self._outputs
-
     def run(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
         """One forward pass, in as many requests as the model's largest batch asks for; any thread may call."""
-        return in_spans(batch, spans_of(batch, self._largest), self._outputs, self._patiently)
+        return in_spans(batch, spans_of(batch, self._largest), self.outputs, self._patiently)
 
     def _patiently(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
-        until, pause = time.monotonic() + self._patience, _FIRST_PAUSE
+        until, pause = time.monotonic() + PATIENCE, _FIRST_PAUSE
         while True:
             try:
                 return self._call(lambda client: self._infer(client, batch))
             except _GoneError as error:
                 if time.monotonic() + pause > until:
-                    raise LpsrError(f"{self.name}: {error}; waited {self._patience:g} s for it") from None
+                    raise LpsrError(f"{self.name}: {error}; waited {PATIENCE:g} s for it") from None
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _infer(self, client: Any, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
         inputs = []
-        for spec in self._inputs:
+        for spec in self.inputs:
             rows = np.ascontiguousarray(batch[spec.name], spec.dtype)
             one = self._http.InferInput(spec.name, rows.shape, _datatype(spec.dtype))
             one.set_data_from_numpy(rows, binary_data=True)
             inputs.append(one)
-        outputs = [self._http.InferRequestedOutput(spec.name, binary_data=True) for spec in self._outputs]
+        outputs = [self._http.InferRequestedOutput(spec.name, binary_data=True) for spec in self.outputs]
         answer = client.infer(self._model, inputs, outputs=outputs)
-        found = {spec.name: answer.as_numpy(spec.name) for spec in self._outputs}
+        found = {spec.name: answer.as_numpy(spec.name) for spec in self.outputs}
         if missing := [name for name, values in found.items() if values is None]:
             raise LpsrError(f"{self.name}: the server's answer lacks {', '.join(missing)}")
         return found
@@ -171,19 +166,6 @@ def address_of(url: str) -> str:
         raise UsageError(f"--backend {told}: a Triton server is named as triton://HOST or triton://HOST:PORT")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{host}:{port}"
-
-
-def import_tritonclient() -> Any:
-    """The module tritonclient.http, imported at first use.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    try:
-        import tritonclient.http
-    except ImportError:
-        raise MissingExtraError("tritonclient", "triton") from None
-    return tritonclient.http
 
 
 def _spec(tensor: Mapping[str, Any]) -> TensorSpec:

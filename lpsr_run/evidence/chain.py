@@ -66,7 +66,7 @@ class Chain:
     """
 
     def __init__(self, folder: Path, run: str, signer: Signer | None = None) -> None:
-        self._path, self._run, self._signer = folder / f"{run}{SUFFIX}", run, signer
+        self._path, self.run, self._signer = folder / f"{run}{SUFFIX}", run, signer
         self.next = Link(0, digest(run.encode()))
 
     def take(self, manifest: bytes) -> None:
@@ -103,8 +103,17 @@ class Chain:
 
     def _append(self, entry: Entry) -> None:
         if self._signer is not None:
-            entry = replace(entry, signature=self._signer.sign(entry.signed(self._run)))
-        if self._path.exists():
-            end_line(self._path)
-        with self._path.open("ab", buffering=0) as stream:
-            append_line(stream, entry.line())
+            entry = replace(entry, signature=self._signer.sign(entry.signed(self.run)))
+        append(self._path, entry.line())
+
+
+def append(path: Path, line: bytes) -> None:
+    """Append a line, which does not go on in one that a power cut has torn.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    if path.exists():
+        end_line(path)
+    with path.open("ab", buffering=0) as stream:
+        append_line(stream, line)

@@ -21,6 +21,8 @@ from lpsr_run.history import FrameSaid, History
 from lpsr_run.sinks.base import Result
 
 MANIFEST, SIGNATURE = "evidence.json", "evidence.sig"
+PART = ".part-"
+"""Begins the name of a folder that is not finished."""
 SCHEMA = 3
 CROP, SR, FRAME, SAID = "lr.png", "sr.png", "frame.png", "log_probs.npz"
 CROP_OF = "crop-{:08d}.png"
@@ -112,6 +114,18 @@ def one_folder(folder: Path) -> Path:
     if len(found) > 1:
         raise UsageError(f"{folder}: holds {len(found)} reads; give the folder of one, such as {found[0]}")
     return found[0]
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file.
+
+    Raises:
+        LpsrError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise LpsrError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
 def read_history(data: bytes) -> History:

@@ -9,12 +9,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from lpsr_run.evidence.chain import SUFFIX
+from lpsr_run.evidence.chain import SUFFIX, append
 from lpsr_run.evidence.contents import MANIFEST, digest
 from lpsr_run.evidence.signing import Signer, Verifier
 from lpsr_run.retention.policy import Entry, Retention, superfluous
 from lpsr_run.retention.sweeper import Sweep
-from lpsr_run.sinks.files import append_line, end_line
 
 DELETED = ".deleted.jsonl"
 """Ends the name of a run's note of what retention deleted."""
@@ -37,7 +36,7 @@ def sweep_evidence(folder: Path, signer: Signer | None) -> Sweep:
             if signer is not None:
                 signature = base64.b64encode(signer.sign(_signed(run, entry.path.name, manifest))).decode()
             told = {"folder": entry.path.name, "manifest": manifest, "time": round(time.time()), "signature": signature}
-            _append(folder / f"{run}{DELETED}", (json.dumps(told) + "\n").encode())
+            append(folder / f"{run}{DELETED}", (json.dumps(told) + "\n").encode())
             shutil.rmtree(entry.path)
         return len(gone)
 
@@ -80,10 +79,3 @@ def _entries(folder: Path) -> Iterator[Entry]:
 
 def _signed(run: str, name: str, manifest: str) -> bytes:
     return json.dumps(["deleted", run, name, manifest]).encode()
-
-
-def _append(path: Path, line: bytes) -> None:
-    if path.exists():
-        end_line(path)
-    with path.open("ab", buffering=0) as stream:
-        append_line(stream, line)

@@ -8,18 +8,16 @@ import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from lpsr_core.files import sync_folder
 from lpsr_run.evidence.chain import Chain
-from lpsr_run.evidence.contents import MANIFEST, files_of, manifest_of
+from lpsr_run.evidence.contents import MANIFEST, PART, files_of, manifest_of
 from lpsr_run.evidence.signing import Signer
-from lpsr_run.sinks.base import DurableSink, Fault, Record, Result, write_failed
+from lpsr_run.sinks.base import DurableSink, Fault, Record, Result, write_failed, writing
 from lpsr_run.sinks.files import made_folder
 from lpsr_run.sinks.folder import make_folder
 
-_PART = ".part-"
 _STALE_SECONDS = 600.0
 
 
@@ -50,34 +48,29 @@ class EvidenceSink(DurableSink):
         self._folder, self._made_by, self._blurred = folder, dict(made_by), blurred
         self._signer, self._fault = signer, fault
         self._chain: Chain | None = None
-        self._run = ""
         self._prepared: set[str] = set()
         self.name = f"evidence:{folder.absolute()}"
         make_folder(folder)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None and not self.abandoned:
-            self.close()
+    def __exit__(self, *failure: object) -> None:
+        if not any(failure):
+            super().__exit__(*failure)
 
     def close(self) -> None:
         """Closes the chain, and removes what earlier runs began and did not finish."""
-        try:
+        with writing(self._folder):
             if self._chain is not None and not self._prepared:  # or the next run brings what is left
                 self._chain.close()
-            for leftover in self._folder.glob(f"{_PART}*"):
+            for leftover in self._folder.glob(f"{PART}*"):
                 if time.time() - leftover.stat().st_mtime > _STALE_SECONDS:  # not another run's that is just writing
                     shutil.rmtree(leftover, ignore_errors=True)
-        except OSError as error:
-            raise write_failed(self._folder, error) from None
 
     def prepare(self, result: Result) -> None:
         """Write the folder aside."""
         if result.hidden:
             return
         read = result.read
-        part = self._folder / f"{_PART}{read.key}"
+        part = self._folder / f"{PART}{read.key}"
         try:
             self._ensure()
             shutil.rmtree(part, ignore_errors=True)
@@ -99,9 +92,9 @@ class EvidenceSink(DurableSink):
 
     def deliver(self, record: Record, again: bool = False) -> None:
         """Give the folder its name; a read that is told in private has none."""
-        part = self._folder / f"{_PART}{record.key}"
+        part = self._folder / f"{PART}{record.key}"
         final = self._folder / folder_name(record)
-        try:
+        with writing(final):
             if not part.is_dir():
                 if record.key in self._prepared and not final.is_dir():
                     self._fault(f"{final}: the evidence of this read was deleted or moved before it was finished")
@@ -113,15 +106,11 @@ class EvidenceSink(DurableSink):
             part.rename(final)
             sync_folder(self._folder)
             self._prepared.discard(record.key)
-        except OSError as error:
-            raise write_failed(final, error) from None
 
     def check(self) -> None:
         """As the base class says."""
-        try:
+        with writing(self._folder):
             self._ensure()
-        except OSError as error:
-            raise write_failed(self._folder, error) from None
 
     def _ensure(self) -> None:
         if not self._folder.is_dir():
@@ -129,8 +118,8 @@ class EvidenceSink(DurableSink):
             made_folder(self._folder)
 
     def _chain_of(self, run: str) -> Chain:
-        if self._chain is None or run != self._run:
-            self._chain, self._run = Chain(self._folder, run, self._signer), run
+        if self._chain is None or run != self._chain.run:
+            self._chain = Chain(self._folder, run, self._signer)
         return self._chain
 
 

@@ -12,11 +12,9 @@ from lpsr_core.decode import decode
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.layouts import parse_layouts
 from lpsr_run.evidence.chain import SUFFIX, Entry, parse_entry
-from lpsr_run.evidence.contents import MANIFEST, SAID, digest, read_history
+from lpsr_run.evidence.contents import MANIFEST, PART, SAID, digest, read_history
 from lpsr_run.evidence.retention import deleted
 from lpsr_run.evidence.signing import Verifier
-
-_PART = ".part-"
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ def line_otherwise(entry: Entry, place: int, run: str, shown: str, verifier: Ver
 def _folder(path: Path, entry: Entry, run: str, previous: str) -> Iterator[Finding]:
     name = path.name
     if Path(name) != Path(str(entry.folder)) or not path.is_dir():
-        aside = path.parent / f"{_PART}{'-'.join(name.split('-')[:2])}"
+        aside = path.parent / f"{PART}{'-'.join(name.split('-')[:2])}"
         hint = "; it was not finished, and the next run in its --out finishes it" if aside.is_dir() else ""
         yield Finding(name, f"is missing{hint}")
         return

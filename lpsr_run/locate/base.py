@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lpsr_core.geometry import Image, Quad
 
@@ -43,6 +44,12 @@ class Locator(Protocol):
     def at_threshold(self, threshold: float) -> Locator:
         """The same locator with another least score, 0..1."""
         ...
+
+
+def quad_of(corners: NDArray[np.floating]) -> Quad:
+    """The quad of an array [4, 2] of corners in order."""
+    first, second, third, fourth = ((float(x), float(y)) for x, y in corners)
+    return Quad((first, second, third, fourth))
 
 
 def suppress(

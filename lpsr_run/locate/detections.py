@@ -244,10 +244,13 @@ def _checked(scores: Array) -> Array:
 def _scaled(boxes: Array, size: tuple[int, int], fractions: bool | None = None) -> Array:
     """Boxes in pixels, also where they were fractions of the input."""
     boxes = np.asarray(boxes, np.float32)
-    if fractions is None:
-        finite = np.abs(boxes[np.isfinite(boxes)])
-        fractions = bool(len(finite) and finite.max() <= _FRACTION)
+    fractions = _are_fractions(boxes) if fractions is None else fractions
     return boxes * np.array([*size, *size], np.float32) if fractions else boxes
+
+
+def _are_fractions(boxes: Array) -> bool:
+    finite = np.abs(boxes[np.isfinite(boxes)])
+    return bool(len(finite) and finite.max() <= _FRACTION)
 
 
 def _from_centres(boxes: Array, size: tuple[int, int], fractions: bool | None = None) -> Array:
@@ -287,8 +290,7 @@ def _corners(boxes: Array, places: Array, size: tuple[int, int]) -> Array:
     plain = _from_centres(boxes, size)
     if places.shape[1] != 4:
         return plain
-    finite = np.abs(boxes[np.isfinite(boxes)])
-    if len(finite) and finite.max() <= _FRACTION:
+    if _are_fractions(boxes):
         places = places * np.array(size, np.float32)
     middle = places.mean(axis=1, keepdims=True)
     turn = np.arctan2(places[..., 1] - middle[..., 1], places[..., 0] - middle[..., 0])

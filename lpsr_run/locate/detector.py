@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError
-from lpsr_core.geometry import Image, Quad
+from lpsr_core.geometry import Image
 from lpsr_run.engines.base import Engine
-from lpsr_run.locate.base import Location, suppress
+from lpsr_run.locate.base import Location, quad_of, suppress
 from lpsr_run.locate.detections import Detections, Notes, UnknownOutput, detections
 
 _FREE_SIZE = 640
@@ -19,6 +19,8 @@ _LARGEST = 8192
 """Pixels of an input's side, beyond which a file is broken or hostile."""
 _MOST = 2000
 """Candidates of which overlapping ones are dropped, the best ones: far more than a picture shows plates."""
+_OVERLAP = 0.45
+"""Boxes that overlap a better one by more (intersection over union) are dropped."""
 _FAR = 4.0
 """Distance from the picture, in its longer sides, beyond which a box is broken."""
 _PAD = 114
@@ -47,20 +49,19 @@ class DetectorLocator:
     Args:
         engine: one image input [1, 3, H, W], RGB in 0..1, and one of the known outputs.
         confidence: lowest score of a box.
-        overlap: boxes that overlap a better one by more (intersection over union) are dropped.
 
     Raises:
         LpsrError: the engine's input is not an image.
     """
 
-    def __init__(self, engine: Engine, confidence: float = 0.25, overlap: float = 0.45) -> None:
+    def __init__(self, engine: Engine, confidence: float = 0.25) -> None:
         images = [spec for spec in engine.inputs if len(spec.shape) == 4]
         others = [spec.name for spec in engine.inputs if len(spec.shape) != 4]
         shape = images[0].shape if len(images) == 1 else ()
         if not shape or shape[1] not in (3, None) or shape[0] not in (1, None) or others not in ([], [_SIZES]):
             found = ", ".join(map(str, engine.inputs))
             raise LpsrError(f"{engine.name}: not a detector: expected one input [1x3xHxW], found {found}")
-        self._engine, self._confidence, self._overlap = engine, confidence, overlap
+        self._engine, self._confidence = engine, confidence
         self._image, self._sized = images[0], bool(others)
         self._height, self._width = shape[2] or _FREE_SIZE, shape[3] or _FREE_SIZE
         if not 32 <= min(self._height, self._width) <= max(self._height, self._width) <= _LARGEST:
@@ -73,7 +74,7 @@ class DetectorLocator:
 
     def at_threshold(self, threshold: float) -> DetectorLocator:
         """The same detector with another least score, 0..1."""
-        return DetectorLocator(self._engine, threshold, self._overlap)
+        return DetectorLocator(self._engine, threshold)
 
     def locate(self, frame: Image) -> list[Location]:
         """The plates of one frame, best first.
@@ -97,9 +98,9 @@ class DetectorLocator:
         best = np.argsort(-scores, kind="stable")[:_MOST]
         moved = (quads[best] - view.origin) / view.factor
         locations = [
-            Location(_quad(quad), min(float(score), 1.0)) for quad, score in zip(moved, scores[best], strict=True)
+            Location(quad_of(quad), min(float(score), 1.0)) for quad, score in zip(moved, scores[best], strict=True)
         ]
-        return suppress(locations, self._overlap, nested=True)
+        return suppress(locations, _OVERLAP, nested=True)
 
     def _detected(self, frame: Image) -> tuple[Detections, _View]:
         """What the model says of a frame, and how the frame was shown to it."""
@@ -131,8 +132,3 @@ class DetectorLocator:
         canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(frame, inner, interpolation=interpolation)
         tensor = np.ascontiguousarray(canvas.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
         return _View(tensor, factor, np.array([left, top]))
-
-
-def _quad(corners: NDArray[np.floating]) -> Quad:
-    first, second, third, fourth = ((float(x), float(y)) for x, y in corners)
-    return Quad((first, second, third, fourth))

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError
-from lpsr_core.geometry import Image, Quad
+from lpsr_core.geometry import Image
 from lpsr_core.grid import GRID_STRIDE, LOOK_WIDTH, LOOK_WINDOW, read_grid
 from lpsr_run.engines.base import Engine
-from lpsr_run.locate.base import Location, suppress
+from lpsr_run.locate.base import Location, quad_of, suppress
 
 THRESHOLD = 0.56
 """Least score of a plate, unless another one is asked for."""
@@ -90,7 +90,7 @@ class NetworkLocator:
                 best = _middle(grid)
                 if best is not None:
                     corners, score = best
-                    quad = _quad(origin + corners / factors)
+                    quad = quad_of(origin + corners / factors)
                     together = _together(candidate.score, score, quad.width)
                     assured = float(np.interp(together, (THRESHOLD, _ASSURED), (_FOUND, 1.0)))
                     looked.append(Location(quad, together, assured=assured))
@@ -126,7 +126,7 @@ class NetworkLocator:
             image = np.asarray(padded, np.uint8)
         corners, scores = read_grid(self._run(np.ascontiguousarray(image)[None])[0], _GLANCE, _MOST)
         return [
-            Location(_quad(factor * quad), float(score))
+            Location(quad_of(factor * quad), float(score))
             for quad, score in zip(corners, scores, strict=True)
             if _sound(quad)
         ]
@@ -180,8 +180,3 @@ def _middle(grid: NDArray[np.float32]) -> tuple[NDArray[np.float32], float] | No
 
 def _sound(quad: NDArray[np.float32]) -> bool:
     return bool(np.isfinite(quad).all() and np.ptp(quad[:, 0]) > 2 and np.ptp(quad[:, 1]) > 1)
-
-
-def _quad(corners: NDArray[np.floating]) -> Quad:
-    first, second, third, fourth = ((float(x), float(y)) for x, y in corners)
-    return Quad((first, second, third, fourth))

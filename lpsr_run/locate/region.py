@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lpsr_core.errors import UsageError
-from lpsr_core.geometry import Image, Quad
-from lpsr_run.locate.base import Location, Locator
+from lpsr_core.geometry import Image
+from lpsr_run.locate.base import Location, Locator, quad_of
 
 _LEAST = 4
 """Pixels of the shorter side of a region: no plate is lower."""
@@ -90,9 +90,4 @@ class RegionLocator:
                 self._note = None
             return []
         found = self._locator.locate(np.ascontiguousarray(frame[top:bottom, left:right]))
-        return [replace(location, quad=_moved(location.quad, left, top)) for location in found]
-
-
-def _moved(quad: Quad, x: float, y: float) -> Quad:
-    first, second, third, fourth = ((u + x, v + y) for u, v in quad.corners)
-    return Quad((first, second, third, fourth))
+        return [replace(location, quad=quad_of(np.add(location.quad.corners, (left, top)))) for location in found]

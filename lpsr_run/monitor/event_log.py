@@ -49,7 +49,6 @@ class EventLog(ClosesItself):
             raise LpsrError(f"{path}: cannot be written: {why(error)}") from None
 
     def close(self) -> None:
-        """Closes it."""
         self._file.close()
 
     def __call__(self, event: Event) -> None:

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import TextIO
 
 from lpsr_core.reads import Read
 from lpsr_run.state import Event
@@ -18,11 +18,7 @@ _OF_A_READ = ("source", "text", "certain", "layout", "confidence", "plate", "fra
 
 
 class JsonLines:
-    """Prints one JSON object per line; what cannot be written is dropped, and the run goes on.
-
-    Args:
-        stream: where to; standard output where it is None.
-    """
+    """Prints one JSON object per line; what cannot be written is dropped, and the run goes on."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = sys.stdout if stream is None else stream
@@ -30,15 +26,13 @@ class JsonLines:
 
     def __call__(self, event: Event) -> None:
         """Print an event of a run."""
-        self._print({"level": _LEVELS.get(str(event.get("event")), "info"), **event})
+        values = {"level": _LEVELS.get(str(event.get("event")), "info"), **event}
+        line = json.dumps(values, ensure_ascii=False, default=str).encode(errors="backslashreplace").decode()
+        with self._lock, suppress(OSError, ValueError):
+            print(line, file=self._stream, flush=True)
 
     def read(self, read: Read) -> None:
         """Print a read; `state` tells whether its plate is still seen."""
         fields = read.as_dict()
         told = {name: fields[name] for name in _OF_A_READ}
         self({"time": round(time.time(), 3), "event": "read", "state": read.event, **told})
-
-    def _print(self, values: dict[str, Any]) -> None:
-        line = json.dumps(values, ensure_ascii=False, default=str).encode(errors="backslashreplace").decode()
-        with self._lock, suppress(OSError, ValueError):
-            print(line, file=self._stream, flush=True)

@@ -10,11 +10,7 @@ from rich.console import Console
 
 
 class Messages:
-    """Prints lines; once one cannot be written, no more are.
-
-    Args:
-        console: on standard error.
-    """
+    """Prints lines on a console of standard error; once one cannot be written, no more are."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

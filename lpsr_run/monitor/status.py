@@ -6,7 +6,6 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.files import replace_file
@@ -43,9 +42,7 @@ class StatusFile:
     def __enter__(self) -> StatusFile:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._closing.set()
         self._thread.join(_SECONDS)
         self._told |= error is not None  # that is told already, and is often the same disk

@@ -65,6 +65,7 @@ class Summary:
             "version": __version__,
             "run": self.run,
             "frames": self.state.frames,
+            "read_before": self.state.read_before,
             "reads": self.state.reads,
             "left_out": self.state.left_out,
             "failures": [*self.failures, *self.unwritten],

@@ -14,11 +14,7 @@ from time import monotonic
 
 
 class Supervisor:
-    """The service manager that started this process, if there is one.
-
-    Args:
-        environment: names its socket and the watchdog's period.
-    """
+    """The service manager that started this process, if there is one; the environment names its socket and period."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         path = environment.get("NOTIFY_SOCKET", "")

@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from time import monotonic
-from types import TracebackType
 from typing import TypeVar
 
 HUNG = 75
@@ -35,9 +34,7 @@ class Watchdog:
             self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self._closing.set()
 
     def watched(self, items: Iterable[Item]) -> Iterator[Item]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from lpsr_core.decode import log_softmax
 from lpsr_core.geometry import Box
@@ -17,6 +18,16 @@ _LASTING = 0.03
 """Probability that a character is misread alike in several frames, however sure they are together."""
 _NOTHING = 1e-6
 """Probability mass below which a position says nothing about the characters that the layouts allow."""
+TOLERANCE = 2.0
+"""Nats of evidence against one plate that are borne at the expected place: three characters that differ for certain are
+another plate, one or two a mistake of the reader. Gone after some seconds."""
+_CERTAIN = 8.0
+"""Nats of evidence for one plate that are enough wherever it is."""
+_REACH = 1.5
+"""Plate widths from the expected place that cost 4 nats between neighbouring frames; twice as many after a second, and
+so on."""
+_GROWTH = 1.6
+"""Ratio of widths that costs as much."""
 
 
 class TextEvidence:
@@ -54,7 +65,9 @@ class TextEvidence:
             tracks: float64[T, 7, 36], as `characters` gives them, or sums of that.
             seen: float64[O, 7, 36], likewise.
         """
-        both = np.einsum("tpc,opc->top", *map(self._probabilities, (tracks, seen)), optimize=True) * self._choices
+        both = (
+            np.einsum("tpc,opc->top", softmax(tracks, axis=-1), softmax(seen, axis=-1), optimize=True) * self._choices
+        )
         ratio: NDArray[np.float64] = np.log(both).sum(axis=-1)
         return ratio
 
@@ -65,24 +78,15 @@ class TextEvidence:
             some, others: float64[N, 7, 36], sums of what `characters` gives.
         """
         slip = _LASTING * self._mask / self._choices[:, None]
-        one, other = ((1 - _LASTING) * self._probabilities(sums) + slip for sums in (some, others))
+        one, other = ((1 - _LASTING) * softmax(sums, axis=-1) + slip for sums in (some, others))
         ratio: NDArray[np.float64] = np.log((one * other).sum(axis=-1) * self._choices).sum(axis=-1)
         return ratio
-
-    def _probabilities(self, characters: NDArray[np.float64]) -> NDArray[np.float64]:
-        weights = np.exp(characters - characters.max(axis=-1, keepdims=True))
-        found: NDArray[np.float64] = weights / weights.sum(axis=-1, keepdims=True)
-        return found
 
 
 def evidence_needed(
     places: Sequence[tuple[Box, Box]],
     seconds: NDArray[np.float64],
     seen: Sequence[Box],
-    reach: float,
-    growth: float,
-    tolerance: float,
-    certain: float,
 ) -> NDArray[np.float64]:
     """The evidence of the texts, in nats, from which each pair is one plate: float64[T, O].
 
@@ -93,10 +97,6 @@ def evidence_needed(
         places: for each of T tracks where it was seen last, and where it should be now.
         seconds: float64[T], since it was seen last.
         seen: O boxes.
-        reach: plate widths that cost 4 nats between neighbouring frames; twice as many after a second, and so on.
-        growth: ratio of widths that costs as much.
-        tolerance: evidence against that is borne at the expected place; gone after some seconds.
-        certain: evidence that is enough wherever the plate is.
     """
     boxes = _array(seen)[None]
     last, expected = (_array([pair[which] for pair in places])[:, None] for which in (0, 1))
@@ -104,10 +104,10 @@ def evidence_needed(
     # Speed is a guess: the place where the plate was last seen counts as well.
     distance = np.minimum(*(np.hypot(*(boxes - place)[..., :2].transpose(2, 0, 1)) for place in (last, expected)))
     ease = 1 + seconds[:, None]
-    far = distance / width / (reach * ease)
-    ratio = np.log(boxes[..., 2] / last[..., 2]) / (np.log(growth) * ease)
-    needed: NDArray[np.float64] = -tolerance + seconds[:, None] + 4 * (far**2 + ratio**2)
-    return np.minimum(needed, certain)
+    far = distance / width / (_REACH * ease)
+    ratio = np.log(boxes[..., 2] / last[..., 2]) / (np.log(_GROWTH) * ease)
+    needed: NDArray[np.float64] = -TOLERANCE + seconds[:, None] + 4 * (far**2 + ratio**2)
+    return np.minimum(needed, _CERTAIN)
 
 
 def _array(boxes: Sequence[Box]) -> NDArray[np.float64]:

@@ -121,7 +121,7 @@ class CameraSet:
 
     def _add(self, camera: Camera) -> CameraSource:
         state = SourceState(camera.name)
-        source = CameraSource(camera, lambda now, stop: self._open(now, stop, state), self._stop, state)
+        source = CameraSource(camera, lambda now, stop: self._open(now, stop, state), self._stop, state, self._note)
         state.live = source.live
         self._state.sources.append(state)
         self.sources.append(source)

@@ -40,8 +40,10 @@ class Failures:
         Raises:
             LpsrError: so many failed in a row that the model is broken.
         """
-        failure = error if isinstance(error, LpsrError) else LpsrError(f"unexpected {_named(error)}")
-        if failure is not error:
+        failure = error
+        if not isinstance(failure, LpsrError):
+            why = " ".join(str(error).split())[:300] or "no message"
+            failure = LpsrError(f"unexpected {type(error).__name__}: {why}")
             failure.__cause__ = error
         self._row += 1
         self._first = self._first or failure
@@ -57,7 +59,3 @@ class Failures:
         """
         if self._first is not None and not self._worked:
             raise self._first
-
-
-def _named(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300] or 'no message'}"

@@ -17,7 +17,7 @@ from lpsr_core.alphabet import PLATE_LENGTH, encode
 from lpsr_core.decode import MIN_PLATE, Reading, decode, plate_score
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
 from lpsr_run.history import tempered
-from lpsr_run.pipeline.association import TextEvidence
+from lpsr_run.pipeline.association import TOLERANCE, TextEvidence
 from lpsr_run.pipeline.crops import large_enough, whole_image
 from lpsr_run.pipeline.plate_reader import PlateReader
 from lpsr_run.pipeline.stream import PlateEvent
@@ -29,8 +29,6 @@ CONTRIBUTIONS = "contributions.jsonl"
 """Beside `reads.jsonl`: a line for each crop of a fused read."""
 DIFFERENT = "the crops show different plates, and no plate is shown by most of them; give crops of one plate"
 """Why nothing is fused although crops show plates."""
-TOLERANCE = 2.0
-"""Nats of evidence for another plate that a crop may show and still be fused, as with the frames of a track."""
 _ONE_OF_MANY = "shows a plate, and no plate is shown by most of the crops; left out"
 
 
@@ -193,7 +191,8 @@ def _left_out(
 def _largest_group(evidence: TextEvidence, characters: NDArray[np.float64]) -> set[int]:
     """Indices of the most crops that show one plate.
 
-    A group begins with each crop, takes the others from the one that agrees most, and ends where none agrees any more.
+    A group begins with each crop, takes the others from the one that agrees most, and ends where none agrees any more;
+    a crop may disagree as much as a frame of a track.
     """
     pairs = evidence.agreement(characters, characters)
     best: tuple[int, float, set[int]] = (0, 0.0, set())
@@ -229,8 +228,7 @@ def _contributions(
             beside = characters[others].sum(axis=0)
             agreement = float(evidence.agreement(beside[None], characters[at][None])[0, 0])
         if read is not None:
-            chosen = said[np.arange(PLATE_LENGTH), encode(read.reading.text)]
-            likelihood = float(chosen.mean())
+            likelihood = float(said[np.arange(PLATE_LENGTH), encode(read.reading.text)].mean())
         height, width = frame.image.shape[:2]
         reading, plate = decode(said, layouts), plate_score(said, layouts)
         found.append(

@@ -14,6 +14,7 @@ from lpsr_run.evidence.retention import sweep_evidence
 from lpsr_run.evidence.signing import open_signer
 from lpsr_run.evidence.sink import EvidenceSink
 from lpsr_run.monitor.summary import Summary
+from lpsr_run.pipeline.unfinished import READS, UnfinishedCrops
 from lpsr_run.redact import redact, redact_address
 from lpsr_run.retention.policy import SpoolLimit, WhenFull, parse_bytes
 from lpsr_run.retention.sweeper import Sweep, Sweeper
@@ -41,6 +42,8 @@ def open_outbox(
 ) -> Outbox:
     """Opens all sinks, brings them what an earlier run in the folder owed them, and sets its files aside.
 
+    The reads of a run over crops that was stopped stay, where this one goes on with it.
+
     Args:
         config: names them.
         summary: of the run; evidence says what made it.
@@ -59,10 +62,14 @@ def open_outbox(
         summary.state.outputs += [sink.state for sink in told]
         sinks += told
     owed = catch_up(out, sinks, note)
-    set_aside(out)
+    unfinished = UnfinishedCrops(config, summary.models)
+    goes_on = unfinished.goes_on(note)
+    if not goes_on:
+        set_aside(out)
+        unfinished.begin()
     # What other sinks get must be on the disk before.
     sync_seconds = _SYNC_SECONDS if config.crop_specs and not sinks else 0.0
-    journal = stack.enter_context(JsonLinesSink(out / "reads.jsonl", sync_seconds, fault))
+    journal = stack.enter_context(JsonLinesSink(out / READS, sync_seconds, fault, goes_on))
     outbox = stack.enter_context(Outbox(journal, sinks, summary.run, out, note, fault, owed))
     # A spooled sink takes reads at once, and tells of its own spool.
     summary.state.outputs += [lane.state for lane in outbox.lanes if not isinstance(lane.sink, SpooledSink)]

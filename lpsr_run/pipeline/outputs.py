@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeGuard
 
 from lpsr_core.errors import UsageError
 from lpsr_run.config import RunConfig
@@ -24,8 +23,9 @@ def refuse_overwriting(config: RunConfig) -> None:
         UsageError: with the option and the file.
     """
     out = Path(config.out)
-    inputs = dict(_identified(_inputs(config)))
-    outputs = [(f"--{name}", Path(path)) for name in _FILES if _is_file(path := getattr(config, name))]
+    inputs = {identity: path for path in _inputs(config) if (identity := _identity(path)) is not None}
+    files = [(name, getattr(config, name)) for name in _FILES]
+    outputs = [(f"--{name}", Path(path)) for name, path in files if path is not None and not is_postgres(path)]
     outputs += [("--out", out / name) for name in ("reads.jsonl", "run.json")]
     video = Path(config.annotate) if config.annotate is not None and not config.overwrite else None
     if video is not None and video.is_file() and video.stat().st_size and _identity(video) not in inputs:
@@ -45,22 +45,12 @@ def refuse_overwriting(config: RunConfig) -> None:
         )
 
 
-def _is_file(path: str | None) -> TypeGuard[str]:
-    return path is not None and not is_postgres(path)
-
-
 def _inputs(config: RunConfig) -> Iterator[Path]:
     for spec in (*config.addresses, *config.crop_specs):
         yield from files_named(spec)
     for name in _INPUTS:
         if getattr(config, name) is not None:
             yield Path(getattr(config, name))
-
-
-def _identified(paths: Iterator[Path]) -> Iterator[tuple[tuple[int, int], Path]]:
-    for path in paths:
-        if (identity := _identity(path)) is not None:
-            yield identity, path
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

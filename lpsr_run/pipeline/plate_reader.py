@@ -18,7 +18,8 @@ from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import HR_SIZE, LR_SIZE, Image, plate_width, to_images, to_tensor
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
 from lpsr_core.views import SURE, SuperResolve, View, Views, first_view, further_views
-from lpsr_run.engines.base import Chainable, Engine, Passed, Pending, SharesRows, check_contract
+from lpsr_run.engines.base import Chainable, Engine, Passed, Pending, check_contract
+from lpsr_run.engines.batching import SharesRows
 from lpsr_run.pipeline.clock import StageClock
 
 _PICTURE = (3, HR_SIZE[1], HR_SIZE[0])
@@ -31,29 +32,12 @@ class PlateBatch:
     Attributes:
         log_probs: float32[N, 7, 36], natural logarithms; where a crop was read in several views, what they
             say together (see `decode.together`).
-        inputs: what the first network saw at the first look: uint8[16, 48, 3] or, directly, uint8[64, 192, 3]
-            (uint8[32, 96, 3] where the reader takes no more).
-        super_resolved: bool[N], whether the generator served any view of the crop.
         sr: the generator's picture of the crop as it is, uint8[32, 96, 3], or None for one that was read directly
             alone.
     """
 
     log_probs: NDArray[np.float32]
-    inputs: tuple[Image, ...]
-    super_resolved: NDArray[np.bool_]
     sr: tuple[Image | None, ...]
-
-    def __len__(self) -> int:
-        return len(self.inputs)
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What the networks said about N looks; fields as of `PlateBatch`."""
-
-    log_probs: NDArray[np.float32]
-    inputs: tuple[Image, ...]
-    pictures: tuple[Image | None, ...]
 
 
 class PlateReader:
@@ -68,9 +52,9 @@ class PlateReader:
         calibration: makes confidences the fractions that are right.
         layouts: that plates may follow; a look is sure when it reads a text of theirs with enough confidence.
         views: `auto` reads a crop in further views where the first look is not sure (see `views`), `one` never.
-        clock: counts the stages preprocess, generate and read; default a clock of its own.
 
     Attributes:
+        clock: counts the stages preprocess, generate and read.
         broken: number of looks for which the reader gave NaN or infinity; they count as showing nothing.
 
     Raises:
@@ -83,7 +67,6 @@ class PlateReader:
         generator: Engine | None = None,
         super_resolve: SuperResolve = "auto",
         batch: int = 16,
-        clock: StageClock | None = None,
         calibration: Calibration | None = None,
         layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
         views: Views = "auto",
@@ -95,7 +78,7 @@ class PlateReader:
             raise LpsrError(f"super-resolution {super_resolve!r} needs a generator")
         if batch < 1:
             raise LpsrError(f"a batch holds at least one crop, not {batch}")
-        self.clock = StageClock() if clock is None else clock
+        self.clock = StageClock()
         self._reader, self._generator = reader, generator
         self._chain = generator.then(reader) if isinstance(generator, Chainable) else None
         self._super_resolve, self._batch = super_resolve, batch
@@ -115,7 +98,7 @@ class PlateReader:
         """
         first = [first_view(self._super_resolve, crop) for crop in crops]
         seen = self._look(list(zip(crops, first, strict=True)))
-        log_probs, pictures = self._calibrated(seen.log_probs, crops), list(seen.pictures)
+        log_probs, pictures = self._calibrated(seen.log_probs, crops), list(seen.sr)
         further = {int(index): further_views(self._super_resolve, first[index]) for index in self._unsure(log_probs)}
         again = [(index, view) for index, views in further.items() for view in views]
         if again:
@@ -125,11 +108,10 @@ class PlateReader:
             for index, others in zip(further, np.split(said, ends[:-1]), strict=True):
                 looks = np.concatenate([log_probs[[index]], others])
                 log_probs[index] = log_softmax(together(looks) / self._calibration.views)
-            for (index, view), picture in zip(again, more.pictures, strict=True):
+            for (index, view), picture in zip(again, more.sr, strict=True):
                 if view == View(super_resolved=True):
                     pictures[index] = picture
-        through = np.array([picture is not None for picture in pictures], bool)
-        return PlateBatch(log_probs, seen.inputs, through, tuple(pictures))
+        return PlateBatch(log_probs, tuple(pictures))
 
     def _calibrated(self, log_probs: NDArray[np.float32], crops: Sequence[Image]) -> NDArray[np.float32]:
         """float32[N, 7, 36]: a reader's log-probabilities of N crops, with the calibration applied."""
@@ -145,12 +127,12 @@ class PlateReader:
         with self.clock.stage("decode"):
             return np.flatnonzero(confidences(log_probs, self._layouts) < SURE)
 
-    def _look(self, looks: Sequence[tuple[Image, View]]) -> _Seen:
+    def _look(self, looks: Sequence[tuple[Image, View]]) -> PlateBatch:
         """Run the networks over crops, each in one view; those that need the generator and others are batched apart."""
         log_probs = np.empty((len(looks), PLATE_LENGTH, CLASSES), np.float32)
         pictures: list[Image | None] = [None] * len(looks)
         with self.clock.stage("preprocess"):
-            inputs = tuple(view.of(crop, self._direct) for crop, view in looks)
+            inputs = [view.of(crop, self._direct) for crop, view in looks]
         under_way: deque[tuple[list[int], Pending]] = deque()
         depth = 1 if self._chain is None else self._chain.depth
 
@@ -172,7 +154,7 @@ class PlateReader:
         direct = [index for index, (_, view) in enumerate(looks) if not view.super_resolved]
         for chosen in _batches(direct, self._batch * passes):
             log_probs[chosen] = self._log_probs(self._tensor(inputs, chosen))
-        return _Seen(log_probs, inputs, tuple(pictures))
+        return PlateBatch(log_probs, tuple(pictures))
 
     def _tensor(self, inputs: Sequence[Image], chosen: Sequence[int]) -> NDArray[np.float32]:
         with self.clock.stage("preprocess"):

@@ -32,10 +32,6 @@ class WatchList:
             return text
         return "#" + hmac.new(self.key, text.encode(), hashlib.sha256).hexdigest()[:_DIGITS]
 
-    def holds(self, text: str) -> bool:
-        """Whether it is looked for."""
-        return text in self.texts
-
 
 def load_watch_list(path: Path, key_file: Path) -> WatchList:
     """Reads a watch list (see `load_entries`), and the key beside it; a missing key is made.

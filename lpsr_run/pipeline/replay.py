@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lpsr_core.decode import decode
-from lpsr_core.errors import LpsrError, UsageError
+from lpsr_core.errors import UsageError
 from lpsr_core.geometry import Quad, rectify
 from lpsr_core.layouts import parse_layouts
 from lpsr_run.config import RunConfig
-from lpsr_run.evidence.contents import CROP, FRAME, MANIFEST, SAID, one_folder, read_history, read_picture
+from lpsr_run.evidence.contents import CROP, FRAME, MANIFEST, SAID, one_folder, read_bytes, read_history, read_picture
 from lpsr_run.evidence.one_read import Checked, check_read
 from lpsr_run.pipeline.cut_off import doubt_cut_off
 from lpsr_run.pipeline.stream import MARGIN
@@ -72,11 +72,12 @@ def replay(folder: Path, tools: Tools | None = None) -> Replayed:
     read, made_by = told["read"], told["made_by"]
     config = _config(made_by)
     tools = tools or open_tools(config)
-    history = read_history(_bytes(folder / SAID))
+    history = read_history(read_bytes(folder / SAID))
     crop = recorded = read_picture(folder / CROP)
     same: bool | None = None
     frame = None if told["frame"] is None else read_picture(folder / FRAME)
-    quad = _quad(told["quad"])
+    first, second, third, fourth = ((float(x), float(y)) for x, y in told["quad"])
+    quad = Quad((first, second, third, fourth))
     if frame is not None and not told["frame"]["blurred_outside_plate"]:
         crop = rectify(frame, quad, MARGIN)
         same = crop.shape == recorded.shape and bool((crop == recorded).all())
@@ -97,14 +98,9 @@ def replay(folder: Path, tools: Tools | None = None) -> Replayed:
     )
 
 
-def _quad(corners: list[list[float]]) -> Quad:
-    first, second, third, fourth = ((float(x), float(y)) for x, y in corners)
-    return Quad((first, second, third, fourth))
-
-
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        told: dict[str, Any] = json.loads(_bytes(folder / MANIFEST))
+        told: dict[str, Any] = json.loads(read_bytes(folder / MANIFEST))
         kept = SAID in told["files"] and "read" in told and "made_by" in told
     except (ValueError, KeyError, TypeError):
         kept = False
@@ -115,14 +111,6 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 def _config(made_by: dict[str, Any]) -> RunConfig:
     """The configuration that was recorded, as far as reading goes; the frame is there, so nothing is located."""
-    known = {entry.name for entry in fields(RunConfig)}
     wanted = ("super_resolve", "views", "generator", "reader", "precision", "backend", "threads", "batch")
-    told = {name: value for name, value in made_by["config"].items() if name in known and name in wanted}
+    told = {name: value for name, value in made_by["config"].items() if name in wanted}
     return RunConfig(crops=".", layouts=tuple(made_by["config"]["layouts"]), **told)
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise LpsrError(f"{path}: cannot be read: {error.strerror or error}") from None

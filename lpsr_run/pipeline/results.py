@@ -35,7 +35,7 @@ def result_of(
     """
     fused = event.read
     best, reading = fused.best, fused.reading
-    hidden = watched is not None and not watched.holds(reading.text)
+    hidden = watched is not None and reading.text not in watched.texts
     lr: str | None = None
     sr: str | None = None
     if store is not None and not hidden:

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.files import replace_file
-from lpsr_core.layouts import Layout, parse_layouts
+from lpsr_core.interrupt import StopRequest
+from lpsr_core.layouts import parse_layouts
 from lpsr_run.alerts import open_alerts
 from lpsr_run.cameras.hangup import ReloadRequest
 from lpsr_run.config import RunConfig
@@ -31,23 +31,22 @@ from lpsr_run.pipeline.clock import StageClock
 from lpsr_run.pipeline.configured import open_sources, open_stream, raise_or_report
 from lpsr_run.pipeline.containment import Failures
 from lpsr_run.pipeline.crops import read_crops
-from lpsr_run.pipeline.fusion import CONTRIBUTIONS, Fused, fuse, print_contributions
+from lpsr_run.pipeline.fusion import CONTRIBUTIONS, fuse, print_contributions
 from lpsr_run.pipeline.open_sinks import open_outbox
 from lpsr_run.pipeline.outputs import refuse_overwriting
 from lpsr_run.pipeline.privacy import load_watch_list
 from lpsr_run.pipeline.results import result_of
 from lpsr_run.pipeline.stream import PlateEvent
 from lpsr_run.pipeline.tools import Tools, open_tools
-from lpsr_run.process import StopRequest
+from lpsr_run.pipeline.unfinished import all_read, frames_read
 from lpsr_run.sinks import PictureStore, TableSink, make_folder
 from lpsr_run.sinks.annotate import Mark, VideoSink
 from lpsr_run.sinks.base import write_failed
 from lpsr_run.sinks.lines import LineSink
 from lpsr_run.sinks.lock import FolderLock
-from lpsr_run.sources import Frame, Source
+from lpsr_run.sources import Frame, Report, Source
 from lpsr_run.sources.merge import Ended, Merged, Quiet
-
-Report = Callable[[str], None]
+from lpsr_run.state import RunState
 
 
 def run(config: RunConfig, quiet: bool = False) -> Summary:
@@ -109,7 +108,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
             shown = read.reading.text if watched is None else watched.shown(read.reading.text)
             note(f"left out: {event.where}: {shown}: {why}")
 
-    def finish(kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None) -> None:
+    def finish(kind: object, failure: BaseException | None, trace: object) -> None:
         summary.seconds = time.perf_counter() - start
         if outbox is None:  # what lies in the folder is an earlier run's still
             return
@@ -118,12 +117,8 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
         except OSError as error:
             if failure is None:  # which on a full disk is the same one
                 fault(str(write_failed(out / "run.json", error)))
-
-    def fused(found: Fused) -> None:
-        lines = "".join(each.to_json() + "\n" for each in found.contributions)
-        replace_file(out / CONTRIBUTIONS, lines.encode(errors="backslashreplace"))
-        if not quiet:
-            print_contributions(found.contributions, Console(soft_wrap=False, highlight=False))
+        if failure is None and summary.stopped_by is None:
+            all_read(out)
 
     def stopped() -> bool:
         supervisor.alive()  # asked for every frame, and several times a second while none comes
@@ -143,7 +138,8 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     watched = load_watch_list(Path(config.watch_list), Path(config.watch_list + ".key")) if config.watch_list else None
     alerts = open_alerts(config, file, cameras.find if cameras is not None else None)
     again = cameras is not None or alerts is not None
-    tools = open_tools(config if cameras is None else replace(config, layouts=_patterns(cameras.layouts)), note)
+    layouts = config.layouts if cameras is None else tuple(layout.pattern for layout in cameras.layouts)
+    tools = open_tools(replace(config, layouts=layouts), note)
     tools.reader.warm_up()
     summary.models, summary.engines, summary.why = tools.models, tools.engines, tools.why
     if tools.why and not quiet:
@@ -156,7 +152,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     out = Path(config.out)
     make_folder(out)
     lock = FolderLock(out, summary.run)
-    start, number, outbox = time.perf_counter(), 0, None
+    start, outbox = time.perf_counter(), None
     try:
         with ExitStack() as stack:
             stack.enter_context(lock)
@@ -166,6 +162,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
             live = any(source.live for source in sources)
             shown = _shown(out, live, quiet, stack)
             outbox = open_outbox(config, summary, note, fault, stack, alerts)
+            before, number = frames_read(out, note)
             status = None
             if config.status is not None:
                 status = stack.enter_context(StatusFile(Path(config.status), state, fault))
@@ -183,14 +180,15 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
             supervisor.ready()
             with (
                 _progress(errors, quiet) as progress,
-                StopRequest() as stop,
+                StopRequest(hangup=not again) as stop,
                 ReloadRequest(again) as reload,
                 Watchdog(config.watchdog, hung) as dog,
             ):
                 merged = stack.enter_context(closing(Merged(sources, state, done, stopped)))
-                frames = _counted(tools.reader.clock, dog.watched(merged), sources, summary, progress, stop, report)
+                coming = _counted(tools.reader.clock, dog.watched(merged), sources, summary, progress, stop, report)
+                frames = _unread(coming, before, state)
                 live = any(source.live for source in sources)
-                for event in _events(config, tools, frames, live, report, stack, left_out, fault, fused, cameras):
+                for event in _events(config, tools, frames, live, report, stack, left_out, fault, quiet, cameras):
                     with tools.reader.clock.stage("write"):
                         number += 1
                         result = result_of(event, summary.run, number, store, watched, config.certain, alerts)
@@ -213,6 +211,18 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     return summary
 
 
+def _unread(
+    coming: Iterable[Frame | Quiet | Ended], before: set[tuple[str, int]], state: RunState
+) -> Iterator[Frame | Quiet | Ended]:
+    """Without the frames that were read before, which are counted apart."""
+    for item in coming:
+        if isinstance(item, Frame) and (item.source, item.index) in before:
+            state.sources[item.stream].frames -= 1
+            state.sources[item.stream].read_before += 1
+        else:
+            yield item
+
+
 def _shown(out: Path, live: bool, quiet: bool, stack: ExitStack) -> TableSink | LineSink | None:
     """What the terminal shows of the reads: a table at the end, or a line each where there is none."""
     if quiet:
@@ -231,12 +241,12 @@ def _events(
     stack: ExitStack,
     left_out: Callable[[PlateEvent, str], None],
     fault: Report,
-    fused: Callable[[Fused], None],
+    quiet: bool,
     cameras: CameraSet | None,
 ) -> Iterator[PlateEvent]:
     layouts = parse_layouts(config.layouts)
     if config.fuse:
-        return _fused(config, tools, frames, report, fused)
+        return _fused(config, tools, frames, report, quiet)
     if tools.locator is None:
         return read_crops(frames, tools.reader, report, layouts, min_plate=config.min_plate, failures=Failures(report))
     stream = open_stream(config, tools, tools.locator, live, left_out, Failures(report))
@@ -261,12 +271,15 @@ def _fused(
     tools: Tools,
     frames: Iterable[Frame | Quiet | Ended],
     report: Report,
-    fused: Callable[[Fused], None],
+    quiet: bool,
 ) -> Iterator[PlateEvent]:
     """The one read of all crops, once each crop's contribution was told."""
     layouts, power = parse_layouts(config.layouts), tools.calibration.power
     found = fuse(frames, tools.reader, report, layouts, power, config.min_plate)
-    fused(found)
+    lines = "".join(each.to_json() + "\n" for each in found.contributions)
+    replace_file(Path(config.out) / CONTRIBUTIONS, lines.encode(errors="backslashreplace"))
+    if not quiet:
+        print_contributions(found.contributions, Console(soft_wrap=False, highlight=False))
     if found.event is not None:
         yield found.event
 
@@ -295,15 +308,12 @@ def _counted(
         elif isinstance(item, Frame):
             totals = [source.total for source in sources]
             total = None if None in totals else sum(total or 0 for total in totals)
-            progress.update(task, completed=state.frames, total=total, reads=state.reads)
+            completed = state.frames + state.read_before
+            progress.update(task, completed=completed, total=total, reads=state.reads)
         yield item
         if stop.signal is not None:
             break
     summary.stopped_by = stop.signal
-
-
-def _patterns(layouts: Iterable[Layout]) -> tuple[str, ...]:
-    return tuple(layout.pattern for layout in layouts)
 
 
 def _progress(console: Console, quiet: bool) -> Progress:

@@ -17,11 +17,11 @@ from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
 from lpsr_core.reads import Event
 from lpsr_run.locate.base import Location, Locator
 from lpsr_run.locate.bounds import sound
-from lpsr_run.pipeline.clock import StageClock
 from lpsr_run.pipeline.containment import Failures
 from lpsr_run.pipeline.cut_off import doubt_cut_off
 from lpsr_run.pipeline.plate_reader import PlateReader
-from lpsr_run.pipeline.tracking import FusedRead, Observation, Track, Tracker, TrackSettings
+from lpsr_run.pipeline.track import FusedRead, Observation, Track
+from lpsr_run.pipeline.tracking import Tracker, TrackSettings
 from lpsr_run.sinks.annotate import Mark
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.merge import Ended, Quiet
@@ -54,10 +54,6 @@ class Acceptance:
     min_frames: int = 2
     sure: float = 0.9
     min_plate: float = MIN_PLATE
-
-    def accepts(self, read: FusedRead, alone: bool) -> bool:
-        """Whether a track becomes a read."""
-        return self.refusal(read, alone) is None
 
     def refusal(self, read: FusedRead, alone: bool) -> str | None:
         """Why a track does not become a read; None where it does.
@@ -94,8 +90,6 @@ _SELDOM = 800.0
 """Milliseconds between frames from which a plate may pass in one of them."""
 _WAIT = 1000.0
 """Milliseconds after which a plate that is still seen is told though its read is not sure."""
-
-EVERYTHING = Acceptance(min_confidence=0.0, min_frames=1, min_plate=0.0)
 
 
 @dataclass(frozen=True)
@@ -182,7 +176,6 @@ class PlateStream:
         tracking: how observations are joined.
         batch: crops that are collected over frames before the networks run; 1 for live sources.
         show: takes each frame with what to draw into it, in order; None when nobody looks.
-        clock: counts the stages locate, rectify and decode; the reader's clock counts the others.
         early: tells plates of live sources as soon as their read is sure, again when it has improved, and once more
             when they are gone.
         left_out: takes each track that does not become a read, with the reason; None when nobody asks.
@@ -199,7 +192,6 @@ class PlateStream:
     tracking: TrackSettings = field(default_factory=TrackSettings)
     batch: int = 16
     show: Callable[[Frame, list[Mark]], None] | None = None
-    clock: StageClock | None = None
     early: bool = True
     left_out: Callable[[PlateEvent, str], None] | None = None
     keep_frames: bool = False
@@ -208,7 +200,7 @@ class PlateStream:
     settings: Callable[[int], StreamSettings] | None = None
 
     def __post_init__(self) -> None:
-        self._clock = self.reader.clock if self.clock is None else self.clock
+        self._clock = self.reader.clock
         self._pending: list[_Pending] = []
         self._scenes: dict[int, _Scene] = {}
 
@@ -362,7 +354,7 @@ class PlateStream:
         for track in scene.tracker.open:
             if track.seen == frame.index:
                 read = track.read()
-                accepted = self._of(frame.stream).acceptance.accepts(read, scene.alone)
+                accepted = self._of(frame.stream).acceptance.refusal(read, scene.alone) is None
                 marks.append(Mark(track.quad, read.reading.text, read.reading.confidence, accepted))
         return marks
 
@@ -384,7 +376,7 @@ class PlateStream:
                     continue
                 read = track.read()
             enough = scene.alone or read.frames >= acceptance.min_frames
-            if enough and acceptance.accepts(read, scene.alone):
+            if enough and acceptance.refusal(read, scene.alone) is None:
                 scene.told[track.number] = reading
                 yield PlateEvent(scene.source, read, frame.stream, "first" if told is None else "update")
 

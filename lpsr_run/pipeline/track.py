@@ -18,6 +18,8 @@ from lpsr_run.pipeline.association import TextEvidence
 
 _RECENT = 10
 """Frames of a track whose plate may still turn out to be another one."""
+_PARTING = 2.0
+"""Nats of evidence for two plates, between a track's last frames and those before, that part it."""
 _TEXTS = 8
 """Texts of which a track keeps the best frame."""
 _HISTORY = 4096
@@ -201,7 +203,7 @@ class Track:
         self._boxes = [*self._boxes[-1:], (observation.milliseconds, observation.quad.box)]
         self._last, self._fused, self._whole, self.missed = observation, None, None, 0
 
-    def parted(self, number: int, evidence: TextEvidence, least: float) -> tuple[Track, Track] | None:
+    def parted(self, number: int, evidence: TextEvidence) -> tuple[Track, Track] | None:
         """This track as two, where its last frames show another plate than those before; None where they do not.
 
         A frame that is read badly says little, and may join a track of another plate; several such frames together
@@ -210,7 +212,6 @@ class Track:
         Args:
             number: of the second track.
             evidence: compares what frames say.
-            least: nats of evidence for two plates, more than 0, that are needed.
         """
         entries, settled = self._recent, self._settled.frames
         characters = [entry.characters for entry in entries if entry.characters is not None]
@@ -228,7 +229,7 @@ class Track:
         after = after / np.sqrt(len(entries) - counts)[:, None, None]
         agreements = evidence.agreement_of_sums(before, after)
         best = int(agreements.argmin())
-        if agreements[best] > -least:
+        if agreements[best] > -_PARTING:
             return None
         one = Track(self.number, self._layouts, self._power, self._history)
         one._settled = self._settled
@@ -315,6 +316,9 @@ class Track:
         if own is None:
             own = max(whole.best.values(), key=lambda entry: _likelihood(entry[1], reading.text))
         said, mean = tempered(whole.log_probs, whole.frames, self._power), whole.log_probs / whole.frames
+        known, history = float(knowledge(mean)), None
+        if self._history:
+            history = History(tuple(whole.history), whole.rest, whole.frames - len(whole.history), self._power)
         return FusedRead(
             self.number,
             reading,
@@ -324,18 +328,12 @@ class Track:
             whole.first,
             self.last,
             alternatives(said, self._layouts),
-            plate_score(mean, self._layouts),
-            self._told_history(whole),
+            plate_score(mean, self._layouts, known),
+            history,
             said,
             whole.assured / whole.frames,
-            float(knowledge(mean)),
+            known,
         )
-
-    def _told_history(self, whole: _Totals) -> History | None:
-        if not self._history:
-            return None
-        frames = tuple(whole.history)
-        return History(frames, whole.rest, whole.frames - len(frames), self._power)
 
 
 def _likelihood(observation: Observation, text: str) -> float:

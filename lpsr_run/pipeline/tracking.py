@@ -11,9 +11,12 @@ from scipy.optimize import linear_sum_assignment
 
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout
 from lpsr_run.pipeline.association import TextEvidence, evidence_needed
-from lpsr_run.pipeline.track import FusedRead, Observation, Track
+from lpsr_run.pipeline.track import Observation, Track
 
-__all__ = ["FusedRead", "Observation", "Track", "TrackSettings", "Tracker"]
+_MISSED = 1
+"""Frames without its plate that a track outlives, however far apart they are."""
+_LONGEST = 10.0
+"""Seconds without its plate that no track outlives."""
 
 
 @dataclass(frozen=True)
@@ -21,29 +24,13 @@ class TrackSettings:
     """How observations are joined over frames.
 
     Attributes:
-        reach: distance from the expected place, in plate widths, that costs 4 nats of the texts' evidence between
-            neighbouring frames; it grows with the time between them.
-        growth: ratio of widths between two observations that costs as much.
-        tolerance: nats of evidence against one plate that are borne at the expected place: three characters that
-            differ for certain are another plate, one or two a mistake of the reader.
-        certain: nats of evidence for one plate that are enough wherever it is.
-        parting: nats of evidence for two plates, between a track's last frames and those before, that part it.
-        absent: a track ends after so many seconds without its plate, and at least `missed` frames.
-        missed: frames without its plate that a track outlives, however far apart they are.
-        longest: seconds without its plate that no track outlives.
+        absent: a track ends after so many seconds without its plate, and more than one frame.
         power: of the number of frames that their sum is divided by: neighbouring frames share their blur and their
             mistakes, and counting them as independent would call every long track certain.
         history: whether tracks keep what each of their frames said.
     """
 
-    reach: float = 1.5
-    growth: float = 1.6
-    tolerance: float = 2.0
-    certain: float = 8.0
-    parting: float = 2.0
     absent: float = 2.0
-    missed: int = 1
-    longest: float = 10.0
     power: float = 0.5
     history: bool = False
 
@@ -84,8 +71,7 @@ class Tracker:
         Returns:
             The tracks that ended.
         """
-        settings = self._settings
-        ended = self._end(lambda track: milliseconds - track.last > 1000 * settings.longest)
+        ended = self._end(lambda track: milliseconds - track.last > 1000 * _LONGEST)
         for track in self._open:
             track.missed += 1
         said = [self._evidence.characters(observation.log_probs) for observation in observations]
@@ -93,9 +79,8 @@ class Tracker:
         for track, observation, characters in zip(tracks, observations, said, strict=True):
             track.add(observation, characters)
             ended += self._part(track)
-        return ended + self._end(
-            lambda track: track.missed > settings.missed and milliseconds - track.last > 1000 * settings.absent
-        )
+        absent = 1000 * self._settings.absent
+        return ended + self._end(lambda track: track.missed > _MISSED and milliseconds - track.last > absent)
 
     def finish(self) -> list[Track]:
         """Ends all tracks: the source is over."""
@@ -108,7 +93,7 @@ class Tracker:
 
     def _part(self, track: Track) -> list[Track]:
         """The track itself where it turns out to have ended before the plate that it now follows."""
-        parts = track.parted(self.next, self._evidence, self._settings.parting)
+        parts = track.parted(self.next, self._evidence)
         if parts is None:
             return []
         self.next += 1
@@ -144,15 +129,10 @@ class Tracker:
         self, milliseconds: float, observations: Sequence[Observation], said: Sequence[NDArray[np.float64]]
     ) -> NDArray[np.float64]:
         """float64[tracks, observations]: evidence that is needed less what there is; below 0 where it is enough."""
-        settings = self._settings
         agreement = self._evidence.agreement(np.stack([track.characters for track in self._open]), np.stack(said))
         needed = evidence_needed(
             [(track.quad.box, track.expected(milliseconds)) for track in self._open],
             np.array([max(milliseconds - track.last, 0.0) / 1000 for track in self._open]),
             [observation.quad.box for observation in observations],
-            settings.reach,
-            settings.growth,
-            settings.tolerance,
-            settings.certain,
         )
         return needed - agreement

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from lpsr_run.retention.policy import Retention, made_at
 
@@ -37,6 +38,11 @@ def csv_line(columns: tuple[str, ...]) -> Dated:
     return dated
 
 
+def count_lines(stream: IO[bytes]) -> int:
+    """The number of lines from here to the end of a file."""
+    return sum(piece.count(b"\n") for piece in iter(lambda: stream.read(1 << 20), b""))
+
+
 def kept_from(
     path: Path, rule: Retention, now: float, dated: Dated, begin: int = 0, last: int | None = None
 ) -> tuple[int, int]:
@@ -61,7 +67,7 @@ def kept_from(
         stream.seek(begin)
         extra = 0
         if rule.reads is not None:
-            extra = sum(piece.count(b"\n") for piece in iter(lambda: stream.read(1 << 20), b"")) - rule.reads
+            extra = count_lines(stream) - rule.reads
             stream.seek(begin)
         offset, count, position, seen = begin, 0, begin, 0
         for line in stream:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from lpsr_core.errors import UsageError
 
+Item = TypeVar("Item")
+
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
-_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_ULID = re.compile(f"[{_LETTERS}]{{26}}")
+ULID_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Of identifiers of runs, Crockford's base 32: sorts as the numbers do, without letters that are taken for digits."""
+_ULID = re.compile(f"[{ULID_LETTERS}]{{26}}")
 _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
@@ -91,13 +94,7 @@ class Entry:
 
 
 def superfluous(entries: Sequence[Entry], rule: Retention, now: float) -> Iterator[Entry]:
-    """The entries that a rule does not keep, oldest first.
-
-    Args:
-        entries: of one output, in any order.
-        rule: what is kept.
-        now: seconds since 1970.
-    """
+    """The entries of one output that a rule does not keep at a time, in seconds since 1970; oldest first."""
     ordered = sorted(entries, key=lambda entry: (entry.made, entry.key, entry.path.name))
     oldest, keys, total = rule.oldest(now), dict.fromkeys(entry.key for entry in ordered), sum(e.size for e in ordered)
     many = set() if rule.reads is None else set(list(keys)[: max(len(keys) - rule.reads, 0)])
@@ -106,6 +103,22 @@ def superfluous(entries: Sequence[Entry], rule: Retention, now: float) -> Iterat
         if entry.made < oldest or entry.key in many or large:
             total -= entry.size
             yield entry
+
+
+def delete_each(items: Iterable[Item], delete: Callable[[Item], None]) -> None:
+    """Delete items, also those behind one that cannot be deleted, such as what another user's run left.
+
+    Raises:
+        OSError: that of the first that could not be deleted.
+    """
+    failure: OSError | None = None
+    for item in items:
+        try:
+            delete(item)
+        except OSError as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure
 
 
 def run_time(run: str) -> float | None:
@@ -118,17 +131,12 @@ def run_time(run: str) -> float | None:
         return None
     milliseconds = 0
     for letter in run[:10]:
-        milliseconds = milliseconds << 5 | _LETTERS.index(letter)
+        milliseconds = milliseconds << 5 | ULID_LETTERS.index(letter)
     return milliseconds / 1000
 
 
 def made_at(time: object, run: object) -> float | None:
-    """When a read was made, in seconds since 1970: its frame's time, or the start of its run; None if unknown.
-
-    Args:
-        time: ISO 8601, or None.
-        run: identifier of the run.
-    """
+    """When a read was made, in seconds since 1970: its frame's time (ISO 8601), or when its run began, if known."""
     if isinstance(time, str) and time:
         try:
             return datetime.fromisoformat(time).timestamp()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from types import TracebackType
 
-from lpsr_core.errors import LpsrError
+from lpsr_core.errors import LpsrError, describe
 from lpsr_run.retention.policy import Retention
 
 SWEEP_SECONDS = 60.0
@@ -27,7 +26,6 @@ class Sweeper:
 
     def __init__(self, rule: Retention, sweeps: Mapping[str, Sweep], fault: Callable[[str], None]) -> None:
         self._rule, self._sweeps, self._fault = rule, sweeps, fault
-        self.deleted = dict.fromkeys(sweeps, 0)
         self._told: set[str] = set()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
@@ -37,9 +35,7 @@ class Sweeper:
             self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(SWEEP_SECONDS)
@@ -50,11 +46,12 @@ class Sweeper:
         """Delete what is not kept now."""
         for name, sweep in self._sweeps.items():
             try:
-                self.deleted[name] += sweep(self._rule, time.time())
+                sweep(self._rule, time.time())
             except (OSError, LpsrError) as error:
                 if name not in self._told:
                     self._told.add(name)
-                    self._fault(f"{name}: what is too old or too much cannot be deleted: {error}")
+                    what = f"{name}: what is too old or too much cannot be deleted: {describe(error)}"
+                    self._fault(f"{what}; let this user write there; it is tried again every minute")
 
     def _run(self) -> None:
         while True:

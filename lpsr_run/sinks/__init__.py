@@ -1,7 +1,7 @@
 """Where reads go. Each sink writes at once, so that nothing waits for the end."""
 
 from lpsr_run.retention.policy import Retention
-from lpsr_run.sinks.base import Result, Sink
+from lpsr_run.sinks.base import Result
 from lpsr_run.sinks.csv_file import CsvSink
 from lpsr_run.sinks.folder import make_folder, set_aside
 from lpsr_run.sinks.jsonl import JsonLinesSink
@@ -18,7 +18,6 @@ __all__ = [
     "PictureStore",
     "Result",
     "Retention",
-    "Sink",
     "SpooledSink",
     "SqliteSink",
     "TableSink",

@@ -1,22 +1,21 @@
-"""The protocol of sinks, and what they take."""
+"""What sinks are, and what they take."""
 
 from __future__ import annotations
 
 import errno
 import json
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image, Quad
 from lpsr_core.reads import Read, read_key
 from lpsr_run.history import History
 from lpsr_run.sinks.files import ClosesItself
-from lpsr_run.sinks.identity import new_run_id
 
 Fault = Callable[[str], None]
 """Takes one line about something that was lost though the run goes on; it counts in the exit code."""
@@ -105,26 +104,8 @@ class NotNowError(LpsrError):
     """A sink that cannot take a read now, and is likely to take it later."""
 
 
-class Sink(Protocol):
-    """Takes reads one by one; a context manager, so that what it holds open is closed whatever happens."""
-
-    def __enter__(self) -> Sink: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def write(self, result: Result) -> None:
-        """Takes a read.
-
-        Raises:
-            LpsrError: it could not be written.
-        """
-        ...
-
-
 class DurableSink(ClosesItself):
-    """Keeps reads. It is handed each at least once, in their order, and keeps it once.
+    """Keeps reads. It is handed each at least once, in their order, and keeps it once, or raises `LpsrError`.
 
     Attributes:
         name: kind and place, the same in every run.
@@ -133,27 +114,16 @@ class DurableSink(ClosesItself):
 
     name: str
     abandoned = False
-    _own_run, _own_count = "", 0
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         if not self.abandoned:
-            super().__exit__(kind, error, trace)
+            self.close()
 
     def check(self) -> None:
-        """Look whether the output is still where it was, make it anew where it is not, and tell; called ever so often.
-
-        Raises:
-            LpsrError: it cannot be made anew.
-        """
+        """Look whether the output is still where it was, make it anew where it is not, and tell; done ever so often."""
 
     def prepare(self, result: Result) -> None:
-        """Put aside what the read alone does not hold, before it is recorded.
-
-        Raises:
-            LpsrError: it could not be written.
-        """
+        """Put aside what the read alone does not hold, before it is recorded."""
 
     @abstractmethod
     def deliver(self, record: Record, again: bool = False) -> None:
@@ -168,13 +138,14 @@ class DurableSink(ClosesItself):
             LpsrError: it could not be written.
         """
 
-    def write(self, result: Result) -> None:
-        """Take a read that nobody recorded; those of no run get a run of this sink's own."""
-        if not result.read.run:
-            self._own_run, self._own_count = self._own_run or new_run_id(), self._own_count + 1
-            result = replace(result, read=replace(result.read, run=self._own_run, number=self._own_count))
-        self.prepare(result)
-        self.deliver(Record.of(result.read))
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raise what the system says about writing a file as the `LpsrError` of `write_failed`."""
+    try:
+        yield
+    except OSError as error:
+        raise write_failed(path, error) from None
 
 
 def write_failed(path: Path, error: OSError) -> LpsrError:

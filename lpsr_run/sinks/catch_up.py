@@ -10,7 +10,7 @@ from lpsr_core.errors import LpsrError
 from lpsr_core.files import replace_file
 from lpsr_core.wording import counted
 from lpsr_run.redact import redact
-from lpsr_run.sinks.base import DurableSink, Record, write_failed
+from lpsr_run.sinks.base import DurableSink, Record, writing
 from lpsr_run.sinks.folder import DELIVERED, EARLIER_READS, MOVING
 
 _Notice = Callable[[str], None]
@@ -48,13 +48,11 @@ def catch_up(folder: Path, sinks: Sequence[DurableSink], notice: _Notice) -> Map
 def _settle(
     note: Path, journal: Path, sinks: Sequence[DurableSink], notice: _Notice, owed: dict[str, list[Record]]
 ) -> None:
-    try:
+    with writing(note.parent):
+        if not (note.exists() and journal.exists()):
+            return
         run, done = _noted(note, sinks)
-        records = list(_whole(journal, run))
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise write_failed(note.parent, error) from None
+        records = list(whole_reads(journal, run))
     here = {sink.name: sink for sink in sinks}
     left: dict[str, int] = {}
     for name, number in done.items():
@@ -75,13 +73,11 @@ def _settle(
         left[name] = missing[taken - 1].number if taken else number
         if why:
             notice(f"{why}; {counted(len(missing) - taken, 'read')} of earlier runs still to be delivered to it")
-    try:
+    with writing(note):
         if left:
             replace_file(note, json.dumps({"run": run, "sinks": left}).encode(errors="surrogateescape"), synced=True)
         else:
             note.unlink(missing_ok=True)
-    except OSError as error:
-        raise write_failed(note, error) from None
 
 
 def _brought(sink: DurableSink, records: Sequence[Record]) -> tuple[int, str]:
@@ -108,8 +104,8 @@ def _noted(note: Path, sinks: Sequence[DurableSink]) -> tuple[str | None, dict[s
         return None, {sink.name: 0 for sink in sinks}
 
 
-def _whole(journal: Path, run: str | None) -> Iterator[Record]:
-    """The reads of a run that are whole; what is torn behind the last of them is cut off."""
+def whole_reads(journal: Path, run: str | None = None) -> Iterator[Record]:
+    """The reads of a run, or of all, that are whole; what is torn behind the last of them is cut off."""
     data = journal.read_bytes()
     end = data.rfind(b"\n") + 1
     if end < len(data):

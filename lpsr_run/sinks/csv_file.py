@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-import threading
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from lpsr_run.redact import shown
 from lpsr_run.retention.lines import csv_line, kept_from
 from lpsr_run.retention.policy import Retention
-from lpsr_run.sinks.base import DurableSink, Fault, Record, vanished, write_failed
-from lpsr_run.sinks.files import append_line, end_line, is_at, made_folder, sync_folder, write_rest
+from lpsr_run.sinks.base import DurableSink, Fault, Record, writing
+from lpsr_run.sinks.files import append_line, end_line, made_folder, sync_folder
+from lpsr_run.sinks.line_file import LineFile
 
 _FORMULAS = ("=", "+", "-", "@")
 COLUMNS = (
@@ -42,90 +43,73 @@ class CsvSink(DurableSink):
     """
 
     def __init__(self, path: Path, fault: Fault = lambda line: None) -> None:
-        self._path, self._fault = path, fault
         self.name = f"csv:{path.absolute()}"
         self._known: dict[str, set[int]] = {}
-        self._lock = threading.RLock()
-        try:
+        with writing(path):
             made_folder(path.parent)
-            self._open()
-        except OSError as error:
-            raise write_failed(path, error) from None
+        self._file = LineFile(path, self._opened, fault)
 
     def close(self) -> None:
-        """Closes it."""
         self._file.close()
 
     def deliver(self, record: Record, again: bool = False) -> None:
-        """As the base class says."""
         values = {**record.fields, **record.fields["box"]}
-        with self._lock:
-            try:
-                self._ensure()
-                if again and record.number in self._numbers(record.run):
-                    return
-                self._append(["" if values[name] is None else harmless(values[name]) for name in COLUMNS])
-                if record.run in self._known:
-                    self._known[record.run].add(record.number)
-            except OSError as error:
-                raise write_failed(self._path, error) from None
+        with self._file.ready():
+            if again and record.number in self._numbers(record.run):
+                return
+            line = _line("" if values[name] is None else harmless(values[name]) for name in COLUMNS)
+            append_line(self._file.file, line)
+            if record.run in self._known:
+                self._known[record.run].add(record.number)
 
     def check(self) -> None:
-        """As the base class says."""
-        with self._lock:
-            try:
-                self._ensure()
-            except OSError as error:
-                raise write_failed(self._path, error) from None
+        self._file.check()
 
     def sweep(self, rule: Retention, now: float) -> int:
         """Delete the oldest lines that a rule does not keep; how many.
 
         Raises:
-            OSError: the file could not be written; it is as it was.
+            LpsrError: the file could not be written; it is as it was.
         """
-        head = (",".join(COLUMNS) + "\n").encode()
-        with self._lock:
-            self._ensure()
-            offset, count = kept_from(self._path, rule, now, csv_line(COLUMNS), len(head))
+        with self._file.ready():
+            offset, count = kept_from(self._file.path, rule, now, csv_line(COLUMNS), len(_HEAD))
             if count:
-                write_rest(self._path, offset, head)
-                self._file.close()
-                self._open()
+                self._file.keep_from(offset, _HEAD)
             return count
 
-    def _ensure(self) -> None:
-        if not is_at(self._file, self._path):
-            self._fault(vanished(self._path))
-            self._file.close()
-            self._known.clear()
-            made_folder(self._path.parent)
-            self._open()
-
-    def _open(self) -> None:
-        if self._path.exists() and not self._path.is_file():  # a device or a pipe may never end
+    def _opened(self, path: Path) -> IO[bytes]:
+        if path.exists() and not path.is_file():  # a device or a pipe may never end
             raise OSError(0, "is no regular file")
-        self._file = self._path.open("a+b", buffering=0)
-        self._file.seek(0)
-        head = self._file.readline().decode("utf-8", "replace")
-        if not head:
-            self._append(COLUMNS)
-            sync_folder(self._path.parent)
-        elif head.strip() != ",".join(COLUMNS):
-            self._file.close()
-            raise OSError(0, "is another table")
-        else:
-            end_line(self._path)
+        self._known.clear()
+        file = path.open("a+b", buffering=0)
+        try:
+            file.seek(0)
+            head = file.readline()
+            if not head:
+                append_line(file, _HEAD)
+                sync_folder(path.parent)
+            elif head.strip() != _HEAD.strip():
+                raise OSError(0, "is another table")
+            else:
+                end_line(path)
+        except OSError:
+            file.close()
+            raise
+        return file
 
     def _numbers(self, run: str) -> set[int]:
         """Reads of a run that the file holds."""
         if run not in self._known:
-            with self._path.open(encoding="utf-8", errors="replace", newline="") as stream:
+            with self._file.path.open(encoding="utf-8", errors="replace", newline="") as stream:
                 rows = [row for row in csv.DictReader(stream) if row.get("run") == run]
             self._known = {run: {int(row["number"]) for row in rows if (row.get("number") or "").isdigit()}}
         return self._known[run]
 
-    def _append(self, values: object) -> None:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerow(values)  # type: ignore[arg-type]
-        append_line(self._file, text.getvalue().encode())
+
+def _line(values: Iterable[Any]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue().encode()
+
+
+_HEAD = _line(COLUMNS)

@@ -7,7 +7,6 @@ import socket
 import threading
 import urllib.request
 from contextlib import suppress
-from types import TracebackType
 from typing import Any
 
 
@@ -31,9 +30,7 @@ class Deadline:
         self._timer.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self._timer.cancel()
 
     def watch(self, connection: http.client.HTTPConnection) -> None:
@@ -49,34 +46,25 @@ class Deadline:
                     found.shutdown(socket.SHUT_RDWR)
 
 
-class Plain(urllib.request.HTTPHandler):
-    """Opens http: addresses with connections that a deadline holds for."""
+class Watched(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
+    """Opens http: and https: addresses with connections that a deadline holds for."""
 
     def __init__(self, deadline: Deadline) -> None:
         super().__init__()
         self._deadline = deadline
 
     def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        """Ask, as the base class does."""
-        return self.do_open(_watched(http.client.HTTPConnection, self._deadline), request)
-
-
-class Encrypted(urllib.request.HTTPSHandler):
-    """The same of https: addresses."""
-
-    def __init__(self, deadline: Deadline) -> None:
-        super().__init__()
-        self._deadline = deadline
+        """Ask without encryption."""
+        return self.do_open(self._watched(http.client.HTTPConnection), request)
 
     def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        """Ask, as the base class does."""
-        return self.do_open(_watched(http.client.HTTPSConnection, self._deadline), request)
+        """Ask with encryption."""
+        return self.do_open(self._watched(http.client.HTTPSConnection), request)
 
+    def _watched(self, kind: type[http.client.HTTPConnection]) -> Any:
+        def make(host: str, **rest: Any) -> http.client.HTTPConnection:
+            connection = kind(host, **rest)
+            self._deadline.watch(connection)
+            return connection
 
-def _watched(kind: type[http.client.HTTPConnection], deadline: Deadline) -> Any:
-    def make(host: str, **rest: Any) -> http.client.HTTPConnection:
-        connection = kind(host, **rest)
-        deadline.watch(connection)
-        return connection
-
-    return make
+        return make

@@ -7,21 +7,11 @@ import shutil
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import IO, TypeVar
 
-from lpsr_core.files import replace_file, replacing, sync_folder
-
-__all__ = [
-    "ClosesItself",
-    "append_line",
-    "end_line",
-    "is_at",
-    "made_folder",
-    "replace_file",
-    "sync_folder",
-    "write_rest",
-]
+from lpsr_core.files import replace_file as replace_file
+from lpsr_core.files import replacing
+from lpsr_core.files import sync_folder as sync_folder
 
 Closing = TypeVar("Closing", bound="ClosesItself")
 
@@ -32,9 +22,7 @@ class ClosesItself(ABC):
     def __enter__(self: Closing) -> Closing:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self.close()
 
     @abstractmethod
@@ -106,12 +94,7 @@ def made_folder(path: Path) -> bool:
 
 
 def write_rest(path: Path, offset: int, head: bytes = b"") -> None:
-    """Replace a file by what begins at an offset; whoever looks sees the old one or the new one.
-
-    Args:
-        path: of the file.
-        offset: in bytes.
-        head: written before it.
+    """Replace a file by a head and what begins at a byte offset; whoever looks sees the old one or the new one.
 
     Raises:
         OSError: it could not be written; the file is as it was.

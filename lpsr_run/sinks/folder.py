@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from lpsr_run.sinks.base import write_failed
+from lpsr_run.sinks.base import writing
 from lpsr_run.sinks.files import made_folder, sync_folder
 
 EARLIER_READS = "reads.earlier.jsonl"
@@ -24,9 +24,6 @@ def set_aside(out: Path) -> Path | None:
     Its `reads.jsonl` becomes `reads.earlier.jsonl` there: programs that look for files called reads.jsonl find
     those of the last run only. The pictures move along, and the paths in the reads stay right.
 
-    Args:
-        out: the output folder.
-
     Returns:
         The folder that was made, or None when there was nothing to keep.
 
@@ -34,7 +31,7 @@ def set_aside(out: Path) -> Path | None:
         LpsrError: the files could not be moved.
     """
     reads, part = out / "reads.jsonl", out / MOVING
-    try:
+    with writing(out):
         if not part.is_dir():
             # A folder called pictures without our reads beside it is not ours to move.
             if not (reads.is_file() and reads.stat().st_size):
@@ -43,15 +40,14 @@ def set_aside(out: Path) -> Path | None:
         # A run that was killed in the middle of this leaves the rest to the next one: nothing is written in between.
         for name, new in _MOVED.items():
             if (out / name).exists() and not (part / new).exists():
-                (out / name).rename(part / new)
+                with writing(out / name):
+                    (out / name).rename(part / new)
         sync_folder(part)
         number = 1
         while (out / f"earlier-{number}").exists():
             number += 1
         part.rename(out / f"earlier-{number}")
         sync_folder(out)
-    except OSError as error:
-        raise write_failed(out, error) from None
     return out / f"earlier-{number}"
 
 
@@ -61,9 +57,6 @@ def make_folder(out: Path) -> None:
     Raises:
         LpsrError: it cannot be made or written.
     """
-    try:
+    with writing(out):
         made_folder(out)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise write_failed(out, error) from None
+        tempfile.TemporaryFile(dir=out).close()

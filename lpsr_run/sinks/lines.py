@@ -10,11 +10,7 @@ from lpsr_run.sinks.base import Result
 
 
 class LineSink:
-    """Prints each read once its plate is gone: local time, source, text, confidence, layout and frames.
-
-    Args:
-        say: prints a line.
-    """
+    """Prints each read once its plate is gone: local time, source, text, confidence, layout and frames."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say

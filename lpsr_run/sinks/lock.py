@@ -8,12 +8,11 @@ import os
 import platform
 import time
 from pathlib import Path
-from types import TracebackType
 
 from lpsr_core.errors import UsageError
 from lpsr_run.redact import shown
-from lpsr_run.sinks.base import write_failed
-from lpsr_run.sinks.files import is_at
+from lpsr_run.sinks.base import writing
+from lpsr_run.sinks.files import ClosesItself, is_at
 
 if os.name == "posix":
     import fcntl
@@ -21,7 +20,7 @@ if os.name == "posix":
 LOCK = ".lock"
 
 
-class FolderLock:
+class FolderLock(ClosesItself):
     """Holds a folder while its context lasts; the system lets go of it when the process ends, however it does.
 
     Args:
@@ -37,10 +36,8 @@ class FolderLock:
         path = folder / LOCK
         self._path = path
         while True:
-            try:
+            with writing(path):
                 self._file = path.open("a+b", buffering=0)
-            except OSError as error:
-                raise write_failed(path, error) from None
             if os.name != "posix":
                 break
             try:
@@ -59,12 +56,8 @@ class FolderLock:
             self._file.truncate(0)
             self._file.write(json.dumps(told).encode())
 
-    def __enter__(self) -> FolderLock:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Let go of the folder."""
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
         self._file.close()

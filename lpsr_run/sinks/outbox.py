@@ -13,14 +13,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.files import replace_file
 from lpsr_core.wording import counted
 from lpsr_run.redact import redact
 from lpsr_run.sinks.backlog import Backlog
-from lpsr_run.sinks.base import DurableSink, Fault, Record, Result, write_failed
+from lpsr_run.sinks.base import DurableSink, Fault, Record, Result, writing
 from lpsr_run.sinks.folder import DELIVERED
 from lpsr_run.sinks.jsonl import JsonLinesSink
 from lpsr_run.sinks.lane import Lane
@@ -62,19 +61,15 @@ class Outbox:
         earlier = owed or {}
         self.lanes = [Lane(sink, Backlog(journal.path, earlier.get(sink.name, ())), notice, fault) for sink in sinks]
         self._closing = threading.Event()
-        try:
+        with writing(self._path):
             self._note(synced=True)
-        except OSError as error:
-            raise write_failed(self._path, error) from None
         self._keeper = threading.Thread(target=self._keep, name="outbox", daemon=True)
         self._keeper.start()
 
     def __enter__(self) -> Outbox:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._closing.set()
         self._keeper.join(_NOTED_SECONDS)
         self._finish(_FAREWELL if error is None else _NOTED_SECONDS)
@@ -119,11 +114,7 @@ class Outbox:
         return all(lane.backlog.emptied(max(until - time.monotonic(), 0.0)) for lane in self.lanes)
 
     def await_delivery(self, seconds: float) -> None:
-        """Wait until the sinks that take reads have all of them; those that fail are not waited for.
-
-        Args:
-            seconds: that it may take.
-        """
+        """Wait, so many seconds at most, until all sinks have all reads, but for sinks that fail."""
         until = time.monotonic() + seconds
         for lane in self.lanes:
             if not lane.failing:

@@ -11,7 +11,7 @@ from lpsr_core.errors import LpsrError
 from lpsr_core.files import replace_file
 from lpsr_core.geometry import Image
 from lpsr_core.wording import counted
-from lpsr_run.sinks.base import Fault, write_failed
+from lpsr_run.sinks.base import Fault, writing
 from lpsr_run.sinks.files import made_folder
 
 
@@ -29,10 +29,7 @@ class PictureStore:
         self._made, self._lost = False, 0
 
     def keep(self, key: str, source: str, lr: Image, sr: Image | None) -> tuple[str | None, str | None]:
-        """Save the pictures of a read, or tell that they could not be: the read goes on without them.
-
-        Args and the value are those of `save`; a picture that was not written is None.
-        """
+        """Save the pictures of a read, see `save`; where that fails it is told, and the read goes on with None."""
         try:
             return self.save(key, source, lr, sr)
         except (LpsrError, cv2.error) as error:
@@ -68,13 +65,11 @@ class PictureStore:
     def _write(self, name: str, image: Image) -> str:
         path = self._folder / name
         _, data = cv2.imencode(".png", image[..., ::-1])
-        try:
+        with writing(path):
             if made_folder(self._folder) and self._made:
                 self._fault(f"{self._folder}: was deleted or moved while the run wrote it; it is made anew")
             self._made = True
             replace_file(path, data.tobytes(), synced=True)
-        except OSError as error:
-            raise write_failed(path, error) from None
         return path.relative_to(self._root).as_posix()
 
 

@@ -9,11 +9,9 @@ from lpsr_core.errors import LpsrError, MissingExtraError
 from lpsr_run.redact import redact
 from lpsr_run.retention.policy import Retention
 from lpsr_run.sinks.base import Record
-from lpsr_run.sinks.retention import PRUNED_READS, PRUNED_SECONDS
-from lpsr_run.sinks.rows import COLUMNS, row_of
-from lpsr_run.sinks.spool import NotTakenError, RefusedError, Send
+from lpsr_run.sinks.rows import COLUMNS, PRUNED_READS, PRUNED_SECONDS, prune, row_of
+from lpsr_run.sinks.spool import NotTakenError, ReadRefusedError, Send
 
-SCHEMES = ("postgresql://", "postgres://")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS reads (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -36,7 +34,7 @@ _CONNECT_SECONDS = 5
 
 def is_postgres(store: str) -> bool:
     """Whether a store's name is the address of a PostgreSQL database."""
-    return store.lower().startswith(SCHEMES)
+    return store.lower().startswith(("postgresql://", "postgres://"))
 
 
 def connect(url: str, read_only: bool = False) -> Any:
@@ -95,9 +93,9 @@ def inserter(url: str, retention: Retention | None = None) -> Send:
             count += 1
             if count % PRUNED_READS == 0 or time.monotonic() - pruned > PRUNED_SECONDS:
                 pruned = time.monotonic()
-                _prune(open_[0], kept)
+                prune(open_[0].execute, kept, "%s")
         except (psycopg.DataError, psycopg.IntegrityError) as error:
-            raise RefusedError(f"was refused: {_line(error)}") from None
+            raise ReadRefusedError(f"was refused: {_line(error)}") from None
         except (psycopg.Error, LpsrError) as error:
             for connection in open_:
                 connection.close()
@@ -105,14 +103,6 @@ def inserter(url: str, retention: Retention | None = None) -> Send:
             raise NotTakenError(_line(error)) from None
 
     return insert
-
-
-def _prune(connection: Any, kept: Retention) -> None:
-    if kept.days is not None:
-        connection.execute("DELETE FROM reads WHERE stored < %s", (time.time() - 86400 * kept.days,))
-    if kept.reads is not None:
-        newest = "SELECT id FROM reads ORDER BY id DESC LIMIT 1 OFFSET %s"
-        connection.execute(f"DELETE FROM reads WHERE id <= ({newest})", (kept.reads,))
 
 
 def _line(error: Exception) -> str:

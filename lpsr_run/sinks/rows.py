@@ -1,12 +1,14 @@
-"""A read as a row of a database, the same in every kind of database."""
+"""A read as a row of a database, and what a database deletes: the same in every kind of database."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 from lpsr_core.compact import unpack
+from lpsr_run.retention.policy import Retention
 from lpsr_run.sinks.base import Record
 
 COLUMNS = (
@@ -14,6 +16,8 @@ COLUMNS = (
     *("agreeing", "json", "certain", "plate", "event", "run", "number", "zone", "hit", "log_probs"),
 )
 """Names of the columns, without the identifier that the database gives."""
+PRUNED_READS, PRUNED_SECONDS = 100, 3600.0
+"""Reads, and seconds, between two looks at what is too old or too many."""
 
 
 def row_of(record: Record) -> tuple[Any, ...]:
@@ -26,3 +30,12 @@ def row_of(record: Record) -> tuple[Any, ...]:
     told["log_probs"] = unpack(read["log_probs"]) if read.get("log_probs") else None
     told.setdefault("zone", None)  # journals of earlier versions have none
     return tuple(told[name] for name in COLUMNS)
+
+
+def prune(execute: Callable[[str, tuple[float]], object], rule: Retention, parameter: str) -> None:
+    """Delete the reads that are too old or too many; statements have `parameter` in the place of theirs."""
+    if rule.days is not None:
+        execute(f"DELETE FROM reads WHERE stored < {parameter}", (rule.oldest(time.time()),))
+    if rule.reads is not None:
+        newest = f"SELECT id FROM reads ORDER BY id DESC LIMIT 1 OFFSET {parameter}"
+        execute(f"DELETE FROM reads WHERE id <= ({newest})", (rule.reads,))

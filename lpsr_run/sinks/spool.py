@@ -13,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lpsr_core.errors import describe
 from lpsr_core.wording import counted
 from lpsr_run.retention.policy import Retention, SpoolLimit
-from lpsr_run.sinks.base import DurableSink, Fault, Record, write_failed
+from lpsr_run.sinks.base import DurableSink, Fault, Record, writing
 from lpsr_run.sinks.spool_folder import SpoolFolder
 from lpsr_run.sources.live import Retry
 
@@ -43,15 +44,19 @@ class NotTakenError(Exception):
         self.answered, self.wait = answered, wait
 
 
-class RefusedError(Exception):
+class ReadRefusedError(Exception):
     """The server will never take this read."""
+
+
+class _DiskError(NotTakenError):
+    """The disk of the spool does not let a read be read, moved or removed."""
 
 
 class SpooledSink(DurableSink):
     """Sends each read in order, at least once.
 
     Args:
-        send: raises `NotTakenError` or `RefusedError`.
+        send: raises `NotTakenError` or `ReadRefusedError`.
         shown: the server's name, as it may be shown.
         spool: folder of what was not taken yet; `refused` in it holds what never will be.
         notice: told in one line when the server begins to fail, when it is back, and of reads that it refuses.
@@ -79,12 +84,12 @@ class SpooledSink(DurableSink):
         self._spool = SpoolFolder(spool, limit)
         self._why: str | None = None
         self._sent = 0
+        self._taken = set[Path]()  # by the server, and still to be removed
         self._wake, self._closing = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Closes it."""
         self._closing.set()
         self._wake.set()
         self._thread.join(_FAREWELL)
@@ -124,10 +129,8 @@ class SpooledSink(DurableSink):
             SpoolFullError: there is no room, and nothing is to be dropped.
         """
         before = self._spool.dropped
-        try:
+        with writing(self._spool.path):
             gone = self._spool.add(record, again)
-        except OSError as error:
-            raise write_failed(self._spool.path, error) from None
         if gone:
             self._tell_gone()
         if self._spool.dropped and not before:
@@ -135,12 +138,9 @@ class SpooledSink(DurableSink):
         self._wake.set()
 
     def check(self) -> None:
-        """As the base class says."""
-        try:
+        with writing(self._spool.path):
             if self._spool.check():
                 self._tell_gone()
-        except OSError as error:
-            raise write_failed(self._spool.path, error) from None
 
     def sweep(self, rule: Retention, now: float) -> int:
         """Delete the oldest reads that a rule does not keep; how many (see `SpoolFolder.sweep`)."""
@@ -150,7 +150,7 @@ class SpooledSink(DurableSink):
         self._fault(f"{self._spool.path}: was deleted or moved while the run wrote it; it is made anew")
 
     def _run(self) -> None:
-        failures = 0
+        failures, told = 0, None
         until: float | None = None
         while True:
             if self._closing.is_set():
@@ -172,10 +172,11 @@ class SpooledSink(DurableSink):
                 self._why = None
                 if failures:
                     self._notice(f"{self._shown}: takes reads again; {counted(self.waiting, 'read')} waiting")
-                failures = 0
+                failures, told = 0, None
                 continue
             self._why = str(why)
-            if failures == 0:
+            if type(why) is not told:  # also where the server is back, and the disk is not
+                told = type(why)
                 self._notice(f"{self._shown}: {why}; reads wait in {self._spool.path}")
             self._closing.wait(max(self._retry.delay(failures), why.wait))
             failures += 1
@@ -191,6 +192,9 @@ class SpooledSink(DurableSink):
     def _try(self, path: Path) -> NotTakenError | None:
         """Sends one read and takes it out of the spool; why that failed, or None."""
         try:
+            if path in self._taken:
+                self._remove_taken(path)
+                return None
             try:
                 body = path.read_bytes()
             except FileNotFoundError:  # somebody took it away
@@ -201,18 +205,26 @@ class SpooledSink(DurableSink):
                 self._send(body, path.stem.partition("-")[2] or path.stem)
             except NotTakenError as error:
                 return error
-            except RefusedError as error:
+            except ReadRefusedError as error:
                 self._set_aside(path, str(error))
+            except OSError as error:  # of what the sender needs, such as a picture; not of the spool
+                return NotTakenError(describe(error), answered=True)
             except ValueError as error:
                 self._set_aside(path, f"is not a read: {error}")
             else:
                 self._sent += 1
-                self._spool.remove(path)
-        except OSError as error:  # of the disk; what could not be moved is tried again
-            return NotTakenError(f"{path}: {error.strerror or error}")
+                self._taken.add(path)
+                self._remove_taken(path)
+        except OSError as error:  # tried again; what the server took is not sent again
+            why = error.strerror or error
+            return _DiskError(f"{path}: cannot be read or removed: {why}; let this user read and write its folder")
         except Exception as error:  # of a client library: the thread must not end
             return NotTakenError(f"unexpected {type(error).__name__}: {error}", answered=True)
         return None
+
+    def _remove_taken(self, path: Path) -> None:
+        self._spool.remove(path)
+        self._taken.discard(path)
 
     def _set_aside(self, path: Path, why: str) -> None:
         kept = self._spool.set_aside(path, why)

@@ -6,10 +6,11 @@ import threading
 import time
 from collections import OrderedDict
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError
-from lpsr_run.retention.policy import Entry, Retention, SpoolLimit, superfluous
+from lpsr_run.retention.policy import Entry, Retention, SpoolLimit, delete_each, superfluous
 from lpsr_run.sinks.base import Record
 from lpsr_run.sinks.files import made_folder, replace_file, sync_folder
 from lpsr_run.sinks.folder import make_folder
@@ -28,6 +29,8 @@ class SpoolFullError(LpsrError):
 class SpoolFolder:
     """Reads as files, whose names sort as they came, also over runs and when the clock is set back.
 
+    What changes the folder raises `OSError` where that fails.
+
     Args:
         path: of the folder; made when missing.
         limit: how large it may grow.
@@ -45,6 +48,7 @@ class SpoolFolder:
         self.path, self._limit = path, limit or SpoolLimit()
         self.dropped = self.vanished = self.expired = 0
         self._lock = threading.RLock()
+        # By name, in their order. (A dict would look for its first key behind all that were removed before.)
         self._sizes: OrderedDict[str, int] = OrderedDict()
         self._bytes, self._scanned = 0, 0.0
         make_folder(path)
@@ -75,7 +79,7 @@ class SpoolFolder:
     def head(self, count: int) -> list[Path]:
         """The oldest reads."""
         with self._lock:
-            return [self.path / name for name, _ in zip(self._sizes, range(count), strict=False)]
+            return [self.path / name for name in islice(self._sizes, count)]
 
     def add(self, record: Record, again: bool) -> bool:
         """Keep a read, on the disk when this returns; whether the folder had vanished and was made anew.
@@ -86,7 +90,6 @@ class SpoolFolder:
 
         Raises:
             SpoolFullError: there is no room, and nothing is to be dropped.
-            OSError: it could not be written.
         """
         data = record.line.encode()
         with self._lock:
@@ -102,25 +105,18 @@ class SpoolFolder:
             return gone
 
     def remove(self, path: Path) -> None:
-        """Remove a read that was taken.
-
-        Raises:
-            OSError: it cannot be removed.
-        """
+        """Remove a read that was taken."""
         path.unlink(missing_ok=True)
         self._forget(path.name)
 
     def lost(self, path: Path) -> None:
         """Note that a read is not there any more, though nobody removed it here."""
-        self.vanished += 1
-        self._forget(path.name)
+        with self._lock:
+            self.vanished += path.name in self._sizes  # one that vanished with the folder is counted already
+            self._forget(path.name)
 
     def set_aside(self, path: Path, why: str) -> Path:
-        """Move a read to the dead letters, with the reason beside it.
-
-        Raises:
-            OSError: it cannot be moved.
-        """
+        """Move a read to the dead letters, with the reason beside it."""
         kept = self.path / REFUSED / path.name
         made_folder(kept.parent)
         with suppress(OSError):
@@ -145,32 +141,22 @@ class SpoolFolder:
             self._bytes = sum(found.values())
 
     def sweep(self, rule: Retention, now: float) -> int:
-        """Delete the oldest reads that a rule does not keep, waiting or set aside; how many.
-
-        Raises:
-            OSError: one cannot be deleted.
-        """
+        """Delete the oldest reads that a rule does not keep, waiting or set aside; how many."""
         with self._lock:
-            waiting = [
-                Entry(self.path / name, name, nanoseconds(name) / 1e9, size) for name, size in self._sizes.items()
-            ]
-        aside = [
-            Entry(path, path.name, nanoseconds(path.name) / 1e9, path.stat().st_size) for path, _ in refused(self.path)
-        ]
-        gone = 0
-        for entry in superfluous([*waiting, *aside], rule, now):
-            self.remove(entry.path)
-            entry.path.with_suffix(_REASON).unlink(missing_ok=True)
-            gone += 1
-        self.expired += gone
-        return gone
+            sizes = {self.path / name: size for name, size in self._sizes.items()}
+        sizes |= {path: path.stat().st_size for path, _ in refused(self.path)}
+        entries = [Entry(path, path.name, nanoseconds(path.name) / 1e9, size) for path, size in sizes.items()]
+        before = self.expired
+        delete_each(superfluous(entries, rule, now), self._expire)
+        return self.expired - before
+
+    def _expire(self, entry: Entry) -> None:
+        self.remove(entry.path)
+        entry.path.with_suffix(_REASON).unlink(missing_ok=True)
+        self.expired += 1
 
     def check(self) -> bool:
-        """Make the folder anew where it vanished; whether it had.
-
-        Raises:
-            OSError: it cannot be made.
-        """
+        """Make the folder anew where it vanished; whether it had."""
         with self._lock:
             return self._made_anew()
 
@@ -223,12 +209,16 @@ def send_again(spool: Path) -> int:
     """Put the dead letters back into the spool, where a run finds them; how many.
 
     Raises:
-        OSError: one cannot be moved.
+        LpsrError: one cannot be moved.
     """
     found = refused(spool)
-    for path, _ in found:
-        path.replace(spool / path.name)
-        path.with_suffix(_REASON).unlink(missing_ok=True)
-    if found:
-        sync_folder(spool)
+    try:
+        for path, _ in found:
+            path.replace(spool / path.name)
+            path.with_suffix(_REASON).unlink(missing_ok=True)
+        if found:
+            sync_folder(spool)
+    except OSError as error:
+        why = f"{error.strerror or error}; let this user write to that folder, and begin again"
+        raise LpsrError(f"{spool}: what was set aside cannot be put back: {why}") from None
     return len(found)

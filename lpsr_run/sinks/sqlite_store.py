@@ -7,14 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from lpsr_core.errors import LpsrError
 from lpsr_run.retention.policy import Retention
 from lpsr_run.sinks.base import ELSEWHERE, MAKE_ROOM, DurableSink, Fault, NotNowError, Record, vanished, why
 from lpsr_run.sinks.files import made_folder
-from lpsr_run.sinks.retention import PRUNED_READS, PRUNED_SECONDS
-from lpsr_run.sinks.rows import COLUMNS, row_of
+from lpsr_run.sinks.rows import COLUMNS, PRUNED_READS, PRUNED_SECONDS, prune, row_of
 
 SCHEMA = 4
 _TABLE = """
@@ -86,24 +84,23 @@ class SqliteSink(DurableSink):
         self._identity: tuple[int, int] | None = None
         self._pruned = 0.0
         try:
-            made_folder(path.parent)
             self._open()
             self._prune()
         except (sqlite3.Error, OSError) as error:
             if _locked(error):  # it is opened with the first read that finds it free
-                self._shut()
+                self.close()
             else:
                 raise LpsrError(f"{path}: cannot be used as the store of reads: {_why(error)}") from None
-
-    def close(self) -> None:
-        """Closes it."""
-        self._shut()
 
     def deliver(self, record: Record, again: bool = False) -> None:
         """As the base class says; while others lock the database, this raises `NotNowError`."""
         values = row_of(record)
         try:
-            self._insert(self._ensured(), values, record)
+            database = self._ensured()
+            with _transaction(database):
+                database.execute(_INSERT, values[:-1])
+                if values[-1] is not None:
+                    database.execute(_INSERT_LOG_PROBS, (values[-1], record.run, record.number))
             self._count += 1
             if self._count % PRUNED_READS == 0 or time.monotonic() - self._pruned > PRUNED_SECONDS:
                 self._prune()
@@ -111,7 +108,6 @@ class SqliteSink(DurableSink):
             raise self._failed(error) from None
 
     def check(self) -> None:
-        """As the base class says."""
         try:
             self._ensured()
         except (sqlite3.Error, OSError) as error:
@@ -120,21 +116,22 @@ class SqliteSink(DurableSink):
     def _failed(self, error: sqlite3.Error | OSError) -> LpsrError:
         if _locked(error):
             return NotNowError(f"{self._path}: is locked by somebody else")
-        self._shut()  # a disk or a server that comes back wants it opened anew
+        self.close()  # a disk or a server that comes back wants it opened anew
         return LpsrError(f"{self._path}: cannot be written: {_why(error)}; what was written before is kept")
 
     def _ensured(self) -> sqlite3.Connection:
         """The open database, made anew where somebody deleted or moved it."""
-        if self._database is not None and _identity(self._path) != self._identity:
+        if self._identity is not None and _identity(self._path) != self._identity:
             self._fault(vanished(self._path))
-            self._shut()
-            made_folder(self._path.parent)
+            self.close()
+            self._identity = None
         if self._database is None:
             self._open()
         assert self._database is not None
         return self._database
 
     def _open(self) -> None:
+        made_folder(self._path.parent)
         # One thread uses it at a time, and not always the one that opened it.
         self._database = sqlite3.connect(
             self._path, timeout=_BUSY_MILLISECONDS / 1000, isolation_level=None, check_same_thread=False
@@ -146,22 +143,16 @@ class SqliteSink(DurableSink):
             self._database.execute("PRAGMA cache_size = -256")  # KiB: rows are appended and seldom read
             self._prepare()
         except BaseException:
-            self._shut()
+            self.close()
             raise
         self._identity = _identity(self._path)
 
-    def _shut(self) -> None:
+    def close(self) -> None:
+        """Close it; the next read opens it again."""
         if self._database is not None:
             with suppress(sqlite3.Error):
                 self._database.close()
         self._database = None
-
-    @staticmethod
-    def _insert(database: sqlite3.Connection, values: tuple[Any, ...], record: Record) -> None:
-        with _transaction(database):
-            database.execute(_INSERT, values[:-1])
-            if values[-1] is not None:
-                database.execute(_INSERT_LOG_PROBS, (values[-1], record.run, record.number))
 
     def _prepare(self) -> None:
         database = self._database
@@ -181,11 +172,7 @@ class SqliteSink(DurableSink):
         self._pruned = time.monotonic()
         assert self._database is not None
         rule, database = self._retention, self._database
-        if rule.days is not None:
-            database.execute("DELETE FROM reads WHERE stored < ?", (rule.oldest(time.time()),))
-        if rule.reads is not None:
-            newest = "SELECT id FROM reads ORDER BY id DESC LIMIT 1 OFFSET ?"
-            database.execute(f"DELETE FROM reads WHERE id <= ({newest})", (rule.reads,))
+        prune(database.execute, rule, "?")
         while rule.bytes is not None:
             names = ("PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size", "SELECT count(*) FROM reads")
             pages, free, size, count = (database.execute(name).fetchone()[0] for name in names)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from lpsr_run.retention.lines import json_line, kept_from
-from lpsr_run.retention.policy import Entry, Retention, superfluous
+from lpsr_run.retention.lines import count_lines, json_line, kept_from
+from lpsr_run.retention.policy import Entry, Retention, delete_each, superfluous
 from lpsr_run.retention.sweeper import Sweep
 from lpsr_run.sinks.files import write_rest
 from lpsr_run.sinks.folder import DELIVERED, EARLIER_READS
@@ -30,8 +30,7 @@ def sweep_pictures(out: Path) -> Sweep:
 
     def sweep(rule: Retention, now: float) -> int:
         gone = list(superfluous(list(entries()), rule, now))
-        for entry in gone:
-            entry.path.unlink(missing_ok=True)
+        delete_each(gone, lambda entry: entry.path.unlink(missing_ok=True))
         return len({entry.key for entry in gone})
 
     return sweep
@@ -45,7 +44,9 @@ def sweep_reads(out: Path, journal: JsonLinesSink, delivered: Callable[[], int])
         if count:
             journal.keep_from(offset)
         size, lines = journal.path.stat().st_size, _lines(journal.path)
-        for folder in sorted(out.glob("earlier-*"), key=_number, reverse=True):
+
+        def sweep_earlier(folder: Path) -> None:
+            nonlocal count, size, lines
             left = replace(
                 rule,
                 reads=None if rule.reads is None else max(rule.reads - lines, 0),
@@ -53,16 +54,18 @@ def sweep_reads(out: Path, journal: JsonLinesSink, delivered: Callable[[], int])
             )
             path = folder / EARLIER_READS
             if not path.is_file():
-                continue
+                return
             owed = (folder / DELIVERED).exists()  # a sink of another run may still want them, until they are too old
             offset, gone = kept_from(path, Retention(days=rule.days) if owed else left, now, json_line)
             count += gone
             if gone and offset >= path.stat().st_size:
                 shutil.rmtree(folder)
-                continue
+                return
             if gone:
                 write_rest(path, offset)
             size, lines = size + path.stat().st_size, lines + _lines(path)
+
+        delete_each(sorted(out.glob("earlier-*"), key=_number, reverse=True), sweep_earlier)
         return count
 
     return sweep
@@ -70,7 +73,7 @@ def sweep_reads(out: Path, journal: JsonLinesSink, delivered: Callable[[], int])
 
 def _lines(path: Path) -> int:
     with path.open("rb") as stream:
-        return sum(piece.count(b"\n") for piece in iter(lambda: stream.read(1 << 20), b""))
+        return count_lines(stream)
 
 
 def _number(folder: Path) -> int:

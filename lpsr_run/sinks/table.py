@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from rich.console import Console
 from rich.table import Table
 
 from lpsr_run.redact import shown
 from lpsr_run.sinks.base import Result
+from lpsr_run.sinks.files import ClosesItself
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class _Row:
     picture: str
 
 
-class TableSink:
+class TableSink(ClosesItself):
     """A table of the reads, printed at the end, also after a failure.
 
     Args:
@@ -38,12 +38,8 @@ class TableSink:
         self._rows: list[_Row] = []
         self._total = 0
 
-    def __enter__(self) -> TableSink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Print it."""
         if not self._rows:
             return
         table = Table(box=None, header_style="bold", pad_edge=False)

@@ -23,23 +23,13 @@ _MOST_REPEATED = 3000
 
 
 class VideoWriter(Protocol):
-    """Writes frames of one size."""
+    """Writes frames of one size, or raises `LpsrError`."""
 
     def write(self, canvas: Image, milliseconds: float) -> None:
-        """Adds a frame, uint8[H, W, 3], BGR, whose time is later than the last one's.
-
-        Raises:
-            LpsrError: it could not be written.
-        """
-        ...
+        """Add a frame, uint8[H, W, 3], BGR, whose time is later than the last one's."""
 
     def close(self) -> None:
-        """Ends the video.
-
-        Raises:
-            LpsrError: it could not be written.
-        """
-        ...
+        """End the video."""
 
 
 def open_writer(path: Path, width: int, height: int, rate: float) -> VideoWriter:

@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from lpsr_core.errors import UsageError
 from lpsr_run.redact import redact_address
-from lpsr_run.sinks.deadline import Deadline, Encrypted, Plain
-from lpsr_run.sinks.spool import NotTakenError, RefusedError, Send
+from lpsr_run.sinks.deadline import Deadline, Watched
+from lpsr_run.sinks.spool import NotTakenError, ReadRefusedError, Send
 
 _TIMEOUT, _LONGEST = 10.0, 30.0
 """Seconds for one step of a request, and for all of it: a server may send a byte now and then."""
@@ -59,7 +59,7 @@ def poster(
         sent = {**_ALWAYS, **authorization, **given, "Idempotency-Key": key}
         request = urllib.request.Request(address, body, sent, method="POST")
         deadline = Deadline(_LONGEST if limit is None else limit)
-        opener = urllib.request.build_opener(_NoRedirect, Plain(deadline), Encrypted(deadline))
+        opener = urllib.request.build_opener(_NoRedirect, Watched(deadline))
         try:
             with deadline, opener.open(request, timeout=_TIMEOUT):
                 pass
@@ -67,7 +67,7 @@ def poster(
             wait = _seconds(error.headers.get("Retry-After"))
             error.close()
             if 400 <= error.code < 500 and error.code not in _AGAIN:
-                raise RefusedError(f"was refused with status {error.code}") from None
+                raise ReadRefusedError(f"was refused with status {error.code}") from None
             moved = ", which sends elsewhere; give that address" if 300 <= error.code < 400 else ""
             raise NotTakenError(f"status {error.code}{moved}", answered=True, wait=wait) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -79,11 +79,7 @@ def poster(
 
 
 def _target(url: str) -> tuple[str, dict[str, str]]:
-    """The address that is asked, and the authorization that the URL holds.
-
-    Raises:
-        UsageError: the URL is none.
-    """
+    """The address that is asked, and the authorization that the URL holds."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

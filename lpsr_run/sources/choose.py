@@ -16,11 +16,11 @@ from lpsr_run.sources.live import PIPELINE, LiveSource, Notice, Retry, has_gstre
 from lpsr_run.sources.options import DEFAULT, VideoOptions
 from lpsr_run.sources.raw import RawForm, RawSource
 from lpsr_run.sources.video import ChainSource, VideoFileSource
+from lpsr_run.sources.web import SCHEMES
 
 _CAMERA = re.compile(r"/dev/video(\d{1,4})", re.ASCII)
 _NAMED = 5
 """Files that are left out of a folder and named; of more the number is told."""
-_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt")
 
 
 def open_source(
@@ -53,20 +53,10 @@ def open_source(
         if raw is None:
             raise UsageError("--video - reads raw frames; say how they lie with --raw, as --raw 1280x720@25")
         return RawSource(raw, stride, report)
-    if spec.startswith(PIPELINE):
-        if not has_gstreamer():
-            raise UsageError("this OpenCV was built without GStreamer; on a Jetson take the one of JetPack")
-        return LiveSource(spec, stride, retry, notice, stop, options, report, note)
-    scheme, separator, _ = spec.partition("://")
-    if separator:
-        if scheme.lower() not in _SCHEMES:
-            raise UsageError(f"{scheme}://: not a kind of stream that can be opened; known: {', '.join(_SCHEMES)}")
-        return LiveSource(spec, stride, retry, notice, stop, options, report, note)
-    if spec.isascii() and spec.isdigit() and not Path(spec).exists():
-        return LiveSource(int(spec), stride, retry, notice, stop, options)
-    if (camera := _CAMERA.fullmatch(spec)) and Path(spec).is_char_device():
-        return LiveSource(int(camera[1]), stride, retry, notice, stop, options)
-    files, many = _files(spec, note)
+    address = _live_address(spec)
+    if address is not None:
+        return LiveSource(address, stride, retry, notice, stop, options, report, note)
+    files, many = list_images(spec, note)
     if not many:
         # A lone file that fails is the whole run: let it raise.
         return (
@@ -83,8 +73,26 @@ def open_source(
     return ChainSource(parts, report)
 
 
+def _live_address(spec: str) -> str | int | None:
+    """The address of a stream, or the number of a camera; None for files."""
+    if spec.startswith(PIPELINE):
+        if not has_gstreamer():
+            raise UsageError("this OpenCV was built without GStreamer; on a Jetson take the one of JetPack")
+        return spec
+    scheme, separator, _ = spec.partition("://")
+    if separator:
+        if scheme.lower() not in SCHEMES:
+            raise UsageError(f"{scheme}://: not a kind of stream that can be opened; known: {', '.join(SCHEMES)}")
+        return spec
+    if spec.isascii() and spec.isdigit() and not Path(spec).exists():
+        return int(spec)
+    if (camera := _CAMERA.fullmatch(spec)) and Path(spec).is_char_device():
+        return int(camera[1])
+    return None
+
+
 def list_images(spec: str, note: Report = lambda line: None) -> tuple[list[Path], bool]:
-    """The image files behind a path, a folder or a glob, sorted, and whether the user named many.
+    """The files behind a path, a folder or a glob, sorted, and whether the user named many; of a folder the images.
 
     Args:
         spec: what the user typed.
@@ -94,18 +102,6 @@ def list_images(spec: str, note: Report = lambda line: None) -> tuple[list[Path]
         UsageError: nothing has that name.
         LpsrError: a folder without images.
     """
-    return _files(spec, note)
-
-
-def files_named(spec: str) -> list[Path]:
-    """The files behind a path, a folder or a glob; none where it is something else, or does not exist."""
-    try:
-        return _files(spec, lambda line: None)[0]
-    except (LpsrError, OSError, ValueError):
-        return []
-
-
-def _files(spec: str, note: Report) -> tuple[list[Path], bool]:
     path = Path(spec)
     if path.is_dir():
         entries = sorted(path.iterdir())
@@ -131,6 +127,14 @@ def _files(spec: str, note: Report) -> tuple[list[Path], bool]:
         return found, True
     what = "camera; see ls /dev/video*" if _CAMERA.fullmatch(spec) else "file or folder"
     raise UsageError(f"{shown(spec)}: no such {what}")
+
+
+def files_named(spec: str) -> list[Path]:
+    """The files behind a path, a folder or a glob; none where it is something else, or does not exist."""
+    try:
+        return list_images(spec)[0]
+    except (LpsrError, OSError, ValueError):
+        return []
 
 
 def _named(entries: Sequence[Path]) -> str:

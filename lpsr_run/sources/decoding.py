@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Protocol
 
 from lpsr_core.geometry import Image
@@ -45,7 +44,7 @@ class Promise:
 
 
 class Decoder(Protocol):
-    """Decodes one file, once; a context manager that closes it."""
+    """Decodes one file, once."""
 
     promise: Promise
 
@@ -54,21 +53,17 @@ class Decoder(Protocol):
         """Why no frame came, for messages."""
         ...
 
-    def __enter__(self) -> Decoder: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
     def frames(self) -> Iterator[Decoded]:
         """All frames in the order in which they are shown; what cannot be decoded is left out."""
+        ...
+
+    def close(self) -> None:
+        """Close the file."""
         ...
 
 
 class Connection(Decoder, Protocol):
     """Decodes what a camera or a server sends."""
-
-    def __enter__(self) -> Connection: ...
 
     @property
     def recorded(self) -> bool:

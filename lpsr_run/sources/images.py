@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -14,7 +14,6 @@ from lpsr_core.errors import LpsrError, MissingExtraError
 from lpsr_core.geometry import Image
 from lpsr_run.redact import shown
 from lpsr_run.sources.base import Frame, Report
-from lpsr_run.sources.picture import rgb
 from lpsr_run.sources.size import STILL_PIXELS, encoded_too_large
 
 _HEIF_SUFFIXES = (".heic", ".heif", ".hif")
@@ -28,21 +27,6 @@ _AT_ONCE = 16
 """Pictures of an animation that are decoded at once, and bound its memory."""
 
 
-@dataclass(frozen=True)
-class Page:
-    """One picture of a file.
-
-    Attributes:
-        image: uint8[H, W, 3], RGB.
-        milliseconds: its time from the start of an animation; 0 elsewhere.
-        still: whether it stands alone, as pages do and pictures of an animation do not.
-    """
-
-    image: Image
-    milliseconds: float = 0.0
-    still: bool = True
-
-
 def read_image(path: Path) -> Image:
     """An image file as uint8[H, W, 3], RGB, turned upright where it says how; transparency is dropped.
 
@@ -54,20 +38,25 @@ def read_image(path: Path) -> Image:
     return _first(path, _load(path))
 
 
-def read_pages(path: Path) -> Iterator[Page]:
-    """All pictures of an image file: pages of a TIFF, frames of a GIF, WebP, AVIF or PNG animation.
+def read_pages(path: Path) -> Iterator[Frame]:
+    """All pictures of an image file: pages of a TIFF, frames of a GIF, WebP, AVIF or PNG animation, with its times.
 
     Raises:
         LpsrError: it cannot be read, or is not an image.
     """
     data = _load(path)
-    head = data[:64].tobytes()
     if _animated(data) and hasattr(cv2, "imdecodeanimation"):
         yield from _animation(path, data)
     else:
-        yield Page(_first(path, data))
-        if head.startswith(_TIFF):
-            yield from _further_pages(data)
+        yield Frame(shown(path), 0, 0.0, _first(path, data), still=True)
+        if data[:64].tobytes().startswith(_TIFF):
+            yield from _further_pages(path, data)
+
+
+def rgb(image: NDArray) -> Image:
+    """uint8[H, W, 3], RGB, of a grey or BGR picture as OpenCV decodes it."""
+    code = cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB
+    return np.asarray(cv2.cvtColor(image, code), np.uint8)
 
 
 def _load(path: Path) -> NDArray[np.uint8]:
@@ -107,18 +96,16 @@ def _heif(path: Path, data: NDArray[np.uint8]) -> Image:
     return np.asarray(picture, np.uint8)
 
 
-def _further_pages(data: NDArray[np.uint8]) -> Iterator[Page]:
+def _further_pages(path: Path, data: NDArray[np.uint8]) -> Iterator[Frame]:
     """The second page of a TIFF and those behind it; one that cannot be decoded is the end."""
-    number = 1
-    while True:
+    for number in itertools.count(1):
         try:
             _, pages = cv2.imdecodemulti(data, cv2.IMREAD_COLOR, range=(number, number + 1))
         except cv2.error:
             return
         if not pages:
             return
-        yield Page(rgb(pages[0]))
-        number += 1
+        yield Frame(shown(path), number, 0.0, rgb(pages[0]), still=True)
 
 
 def _animated(data: NDArray[np.uint8]) -> bool:
@@ -131,7 +118,7 @@ def _animated(data: NDArray[np.uint8]) -> bool:
     )
 
 
-def _animation(path: Path, data: NDArray[np.uint8]) -> Iterator[Page]:
+def _animation(path: Path, data: NDArray[np.uint8]) -> Iterator[Frame]:
     count, time, still = 0, 0.0, True
     while True:
         try:
@@ -140,8 +127,8 @@ def _animation(path: Path, data: NDArray[np.uint8]) -> Iterator[Page]:
             break
         if count == 0:
             still = len(found.frames) == 1
-        for image, duration in zip(found.frames, np.ravel(found.durations), strict=False):
-            yield Page(np.ascontiguousarray(rgb(image[..., :3])), time, still)
+        for number, (image, duration) in enumerate(zip(found.frames, np.ravel(found.durations), strict=False), count):
+            yield Frame(shown(path), number, time, np.ascontiguousarray(rgb(image[..., :3])), still)
             time += max(float(duration), 1.0)
         count += len(found.frames)
         if len(found.frames) < _AT_ONCE:
@@ -162,16 +149,12 @@ class ImageSource:
 
     def __init__(self, paths: Sequence[Path], report: Report | None = None) -> None:
         self._paths, self._report = tuple(paths), report
-
-    @property
-    def total(self) -> int | None:
-        return len(self._paths)
+        self.total: int | None = len(paths)
 
     def frames(self) -> Iterator[Frame]:
         for path in self._paths:
             try:
-                for number, page in enumerate(read_pages(path)):
-                    yield Frame(shown(path), number, page.milliseconds, page.image, page.still)
+                yield from read_pages(path)
             except LpsrError as error:
                 if self._report is None:
                     raise

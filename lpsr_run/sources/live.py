@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from math import isfinite
 from time import monotonic, time
@@ -139,7 +140,7 @@ class LiveSource:
 
     def _connection(self, start: float) -> Iterator[Frame]:
         """The frames of one connection; times are from the start of the run, or of the recording."""
-        with self._open() as connection:
+        with closing(self._open()) as connection:
             if connection.recorded:
                 self.live = False
                 self.total = connection.promise.frames // self._stride or None

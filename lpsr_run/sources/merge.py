@@ -74,16 +74,11 @@ class Merged:
         self._stop, self._stopped = stop, stopped
         self._state = state
         self._feeds: list[_Feed] = []
-        self._added: list[_Feed] = []
-        self._running = False
         share = QUEUED_BYTES // max(len(sources), 1)
         for source in sources:
             self._feed(source, share)
 
     def __iter__(self) -> Iterator[Frame | Quiet | Ended]:
-        self._running = True
-        for feed in self._feeds:
-            feed.thread.start()
         try:
             yield from self._turns()
         finally:
@@ -91,16 +86,11 @@ class Merged:
 
     def add(self, source: Source) -> None:
         """Takes one more source; its state is in the run's already. To be called where the frames are taken."""
-        feed = self._feed(source, QUEUED_BYTES // (len(self._feeds) + 1))
-        if self._running:
-            self._added.append(feed)
-            feed.thread.start()
+        self._feed(source, QUEUED_BYTES // (len(self._feeds) + 1))
 
-    def _feed(self, source: Source, share: int) -> _Feed:
+    def _feed(self, source: Source, share: int) -> None:
         number = len(self._feeds)
-        feed = _Feed(number, source, self._state.sources[number], self._changed, self._stop, share)
-        self._feeds.append(feed)
-        return feed
+        self._feeds.append(_Feed(number, source, self._state.sources[number], self._changed, self._stop, share))
 
     def close(self) -> None:
         """Asks the threads to leave, and waits a moment for it."""
@@ -114,11 +104,13 @@ class Merged:
             feed.leave()
 
     def _turns(self) -> Iterator[Frame | Quiet | Ended]:
-        turn = 0
-        open_feeds = list(self._feeds)
-        while not self._stopped() and (open_feeds or self._added):
-            open_feeds += self._added
-            self._added = []
+        turn = started = 0
+        open_feeds: list[_Feed] = []
+        while not self._stopped() and (open_feeds or started < len(self._feeds)):
+            for feed in self._feeds[started:]:
+                feed.thread.start()
+                open_feeds.append(feed)
+            started = len(self._feeds)
             yield from [Quiet(feed.number) for feed in open_feeds if feed.falls_quiet()]
             with self._changed:
                 ready = next(

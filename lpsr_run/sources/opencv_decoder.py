@@ -5,26 +5,62 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 
 import cv2
+import numpy as np
 
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Image
 from lpsr_run.process import silence_opencv
 from lpsr_run.redact import shown
-from lpsr_run.sources.decoding import NO_FRAME, Decoded, Promise
+from lpsr_run.sources.decoding import NO_FRAME, Decoded, Promise, square_size
+from lpsr_run.sources.images import rgb
 from lpsr_run.sources.names import ffmpeg_name
 from lpsr_run.sources.options import DEFAULT, VideoOptions
-from lpsr_run.sources.picture import pixel_aspect, rgb, squared
 
-_NAN = float("nan")
 _ADDRESS = "the address, the network and the credentials"
 _MOST = 1e12
 """A header that promises more frames, or what is no number, promises nothing."""
 
 
-class OpenCvDecoder:
+class _Capture:
+    """An open capture of OpenCV and the pictures that it gives.
+
+    Args:
+        capture: open.
+        options: what the user knows better than the file or the camera.
+    """
+
+    def __init__(self, capture: cv2.VideoCapture, options: VideoOptions) -> None:
+        self._capture = capture
+        counted = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self._count = int(counted) if 0 < counted < _MOST else 0
+        across, down = capture.get(cv2.CAP_PROP_SAR_NUM), capture.get(cv2.CAP_PROP_SAR_DEN)
+        told = across / down if across > 0 and down > 0 else 1.0
+        self._aspect = told if options.pixel_aspect is None else options.pixel_aspect
+
+    def close(self) -> None:
+        self._capture.release()
+
+    def frames(self) -> Iterator[Decoded]:
+        """See `Decoder`; a picture must be made before the next frame is asked for."""
+        while self._capture.grab():
+            yield Decoded(self._milliseconds(), self._picture)
+
+    def _milliseconds(self) -> float:
+        return float("nan")
+
+    def _picture(self) -> Image | None:
+        ok, image = self._capture.retrieve()
+        if not ok:
+            return None
+        picture = rgb(image)
+        height, width = picture.shape[:2]
+        size = square_size(width, height, self._aspect)
+        return picture if size == (width, height) else np.asarray(cv2.resize(picture, size), np.uint8)
+
+
+class OpenCvDecoder(_Capture):
     """Decodes a file through OpenCV.
 
     Args:
@@ -39,44 +75,30 @@ class OpenCvDecoder:
         refuse_pyav_options(options)
         silence_opencv()
         with ExitStack() as stack:
-            self._capture = cv2.VideoCapture(stack.enter_context(ffmpeg_name(path)), cv2.CAP_FFMPEG)
+            capture = cv2.VideoCapture(stack.enter_context(ffmpeg_name(path)), cv2.CAP_FFMPEG)
+            if not capture.isOpened():
+                raise LpsrError(f"{shown(path)}: not a video that can be decoded")
             self._stack = stack.pop_all()
-        if not self._capture.isOpened():
-            self._stack.close()
-            raise LpsrError(f"{shown(path)}: not a video that can be decoded")
-        counted = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        frames = int(counted) if 0 < counted < _MOST else 0
-        rate = self._capture.get(cv2.CAP_PROP_FPS)
-        self.promise = Promise(frames, frames / rate if frames and 0 < rate < _MOST else 0.0, rate)
-        self._aspect = pixel_aspect(self._capture) if options.pixel_aspect is None else options.pixel_aspect
+        super().__init__(capture, options)
+        rate = capture.get(cv2.CAP_PROP_FPS)
+        self.promise = Promise(self._count, self._count / rate if self._count and 0 < rate < _MOST else 0.0, rate)
 
     @property
     def nothing(self) -> str:
-        """As the protocol says; of the codec four characters, `?` for those that cannot be shown."""
+        """See `Decoder`; of the codec four characters, `?` for those that cannot be shown."""
         letters = int(self._capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=True)
         codec = "".join(chr(letter) if 32 < letter < 127 else "?" for letter in letters)
         return f"{NO_FRAME}; its codec is {codec}; PyAV decodes more: pip install av"
 
-    def __enter__(self) -> OpenCvDecoder:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._capture.release()
+    def close(self) -> None:
+        super().close()
         self._stack.close()
 
-    def frames(self) -> Iterator[Decoded]:
-        """As the protocol says; a picture must be made before the next frame is asked for."""
-        while self._capture.grab():
-            yield Decoded(self._capture.get(cv2.CAP_PROP_POS_MSEC), self._picture)
-
-    def _picture(self) -> Image | None:
-        ok, image = self._capture.retrieve()
-        return squared(rgb(image), self._aspect) if ok else None
+    def _milliseconds(self) -> float:
+        return self._capture.get(cv2.CAP_PROP_POS_MSEC)
 
 
-class OpenCvConnection:
+class OpenCvConnection(_Capture):
     """What a camera, a GStreamer pipeline or, where PyAV is not installed, a server sends, through OpenCV.
 
     Args:
@@ -100,37 +122,19 @@ class OpenCvConnection:
         refuse_pyav_options(options)
         silence_opencv()
         if isinstance(address, int):
-            self._capture = cv2.VideoCapture(address)
+            capture = cv2.VideoCapture(address)
         elif pipeline:
-            self._capture = cv2.VideoCapture(address, cv2.CAP_GSTREAMER)
+            capture = cv2.VideoCapture(address, cv2.CAP_GSTREAMER)
         else:
             names = cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC
             values = [part for key, limit in zip(names, limits, strict=True) for part in (key, round(1000 * limit))]
-            self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, values)
-        if not self._capture.isOpened():
-            self._capture.release()
+            capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, values)
+        if not capture.isOpened():
+            capture.release()
             where = "that it is connected and that no other program uses it" if isinstance(address, int) else _ADDRESS
             raise LpsrError(f"{name}: cannot be opened; check {where}")
-        counted = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.promise = Promise(int(counted) if 0 < counted < _MOST else 0, 0.0, 0.0)
-        self._aspect = pixel_aspect(self._capture) if options.pixel_aspect is None else options.pixel_aspect
-
-    def __enter__(self) -> OpenCvConnection:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._capture.release()
-
-    def frames(self) -> Iterator[Decoded]:
-        """As the protocol says; a picture must be made before the next frame is asked for."""
-        while self._capture.grab():
-            yield Decoded(_NAN, self._picture)
-
-    def _picture(self) -> Image | None:
-        ok, image = self._capture.retrieve()
-        return squared(rgb(image), self._aspect) if ok else None
+        super().__init__(capture, options)
+        self.promise = Promise(self._count, 0.0, 0.0)
 
 
 def refuse_pyav_options(options: VideoOptions) -> None:

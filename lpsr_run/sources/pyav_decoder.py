@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from lpsr_run.sources.hardware import find_hardware
 from lpsr_run.sources.options import DEFAULT, VideoOptions
 from lpsr_run.sources.size import FRAME_PIXELS, encoded_too_large, too_large
 from lpsr_run.sources.unreachable import RefusedError, reason, refused
+from lpsr_run.sources.web import ask, is_web
 
 _NAN = float("nan")
 _BOUNDS = {"max_pixels": str(FRAME_PIXELS)}
@@ -39,6 +40,10 @@ _SEGMENTED = ("hls", "dash")
 """Formats whose frames come in bursts, a segment at a time; the address has the list of segments."""
 _ENDLESS = (*_SEGMENTED, "mpjpeg")
 """Formats of which a length in bytes says nothing: it is the list's, or made up."""
+_PICTURES = {"probesize": "32"}
+"""Of a stream of pictures the second one's beginning is waited for, no more."""
+_UNFOLLOWED = (errno.EINVAL, errno.EIO)
+"""What FFmpeg says of redirects that it does not follow."""
 _DURATION = re.compile(r"(\d{1,6}):(\d{2}):(\d{2}(?:\.\d{1,12})?)", re.ASCII)
 
 
@@ -87,19 +92,16 @@ class PyAvDecoder:
         self._address, self._name, self._limits = address, name, limits
         self._failure: BaseException | None = None
         self._refused: str | None = None
-        hardware, begun = find_hardware(options.decode, name, note), monotonic()
-        settings: dict[str, Any] = {"metadata_errors": "replace", "hwaccel": hardware}
-        if limits is not None:
-            settings["timeout"] = (limits.opening, limits.silence)
+        self._endless = False
+        self._hardware, begun = find_hardware(options.decode, name, note), monotonic()
         try:
-            first = _AT_ONCE if limits is not None else {}
-            self._container: Any = av.open(address, options=_settings(address, limits, first), **settings)
+            self._container: Any = self._open({} if limits is None else _AT_ONCE)
             if limits is not None and self.recorded:
                 # Its server may break off for a while; of a camera that is at once told, and waited for elsewhere.
                 self._container.close()
-                self._container = av.open(address, options=_settings(address, limits, _PATIENT), **settings)
+                self._container = self._open(_PATIENT)
         except av.error.FFmpegError as error:
-            raise self._unopened(error, monotonic() - begun) from None
+            self._container = self._open_answered(error, monotonic() - begun)
         try:
             self._stream = self._choose(options.stream, note)
         except LpsrError:
@@ -118,7 +120,6 @@ class PyAvDecoder:
 
     @property
     def nothing(self) -> str:
-        """As the protocol says."""
         if self._refused is not None:
             return self._refused
         if self._limits is not None and not self.recorded:
@@ -129,29 +130,70 @@ class PyAvDecoder:
 
     @property
     def recorded(self) -> bool:
-        """As the protocol says: a file that a web server holds has an end, and so has a list of HLS that is closed."""
+        """See `Connection`: a file that a web server holds has an end, and so has a list of HLS that is closed."""
         if self._limits is None:
             return True
         container = self._container
-        ends = (container.duration or 0) > 0 or (container.format.name not in _ENDLESS and container.size > 0)
-        return self._address.lower().startswith(("http:", "https:")) and ends
+        sized = not self._endless and container.format.name not in _ENDLESS and container.size > 0
+        return is_web(self._address) and (sized or (container.duration or 0) > 0)
 
     @property
     def bursts(self) -> bool:
-        """As the protocol says."""
         return not self.recorded and self._container.format.name in _SEGMENTED
 
     @property
     def still(self) -> bool:
-        """As the protocol says."""
         return self._container.format.name.endswith(("_pipe", "image2"))
 
     @property
     def lost(self) -> str:
-        """As the protocol says."""
         if self._failure is None or self._limits is None:
             return "the stream ended"
         return f"the stream ended: {reason(self._address, self._failure, self._limits.silence)}"
+
+    def _open(self, options: Mapping[str, str], form: str | None = None) -> Any:
+        """FFmpeg's container of the address."""
+        limits = self._limits
+        rtsp = _RTSP if limits is not None and self._address.lower().startswith(("rtsp:", "rtsps:")) else {}
+        return self._av.open(
+            self._address,
+            format=form,
+            options={**_BOUNDS, **rtsp, **options},
+            timeout=None if limits is None else (limits.opening, limits.silence),
+            metadata_errors="replace",
+            hwaccel=self._hardware,
+        )
+
+    def _open_answered(self, error: Any, seconds: float) -> Any:
+        """The container where a web server leads to another, or sends pictures that FFmpeg does not recognise.
+
+        Args:
+            error: with which FFmpeg could not open the address.
+            seconds: that this took.
+
+        Raises:
+            LpsrError: nor can it be opened so.
+        """
+        limits = self._limits
+        unread = isinstance(error, self._av.error.InvalidDataError)
+        if limits is None or not is_web(self._address) or not (unread or error.errno in _UNFOLLOWED):
+            raise self._unopened(error, seconds) from None
+        try:
+            answer = ask(self._address, limits.opening - seconds)
+        except LpsrError as why:
+            raise LpsrError(f"{self._name}: cannot be opened: {why}") from None
+        options, form = _AT_ONCE, None
+        if answer is not None and not is_web(answer.address):
+            self._address = answer.address
+        elif answer is not None and unread and answer.kind.startswith("multipart/"):
+            self._endless, options, form = True, _PICTURES, "mjpeg"
+        else:
+            raise self._unopened(error, seconds) from None
+        begun = monotonic()
+        try:
+            return self._open(options, form)
+        except self._av.error.FFmpegError as other:
+            raise self._unopened(other, monotonic() - begun) from None
 
     def _unopened(self, error: BaseException, seconds: float) -> LpsrError:
         if self._limits is not None:
@@ -162,16 +204,10 @@ class PyAvDecoder:
         why = "" if isinstance(error, self._av.error.InvalidDataError) else f": {getattr(error, 'strerror', error)}"
         return LpsrError(f"{self._name}: not a video that can be decoded{why}")
 
-    def __enter__(self) -> PyAvDecoder:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._container.close()
 
     def frames(self) -> Iterator[Decoded]:
-        """As the protocol says."""
         for frame in self._deinterlaced():
             time = frame.time
             if self._start is None and time is not None:
@@ -288,9 +324,7 @@ class PyAvDecoder:
         )
         filters = graph.add("bwdif", "mode=send_frame:parity=auto:deint=interlaced")
         sink = graph.add("buffersink")
-        source.link_to(filters)
-        filters.link_to(sink)
-        graph.configure()
+        graph.link_nodes(source, filters, sink).configure()
         return graph
 
     def _pull(self, graph: Any, frame: Any) -> Iterator[Any]:
@@ -310,15 +344,6 @@ class PyAvDecoder:
             return None
         turns = round(frame.rotation / 90) % 4
         return np.ascontiguousarray(np.rot90(image, turns))
-
-
-def _settings(address: str, limits: NetworkLimits | None, more: Mapping[str, str]) -> dict[str, str]:
-    """FFmpeg's own options."""
-    settings = dict(_BOUNDS)
-    scheme = address.partition(":")[0].lower()
-    if limits is not None and scheme in ("rtsp", "rtsps"):
-        settings |= _RTSP
-    return settings | dict(more)
 
 
 def _described(streams: Sequence[Any]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError
@@ -24,11 +25,11 @@ class VideoFileSource:
         stride: gives every so many frames, the first included; those between are not made into pictures.
         report: takes the line about a file that breaks off early.
         note: takes the lines about streams that are left out and about a pipe that nobody writes into yet.
-        decoder: opens the file; default PyAV, or OpenCV where PyAV is not installed.
         options: what the user knows better than the file.
     """
 
     live = False
+    total: int | None = None
 
     def __init__(
         self,
@@ -36,34 +37,27 @@ class VideoFileSource:
         stride: int = 1,
         report: Report | None = None,
         note: Report = lambda line: None,
-        decoder: Callable[[Path], Decoder] | None = None,
         options: VideoOptions = DEFAULT,
     ) -> None:
         self._options = options
         self._path, self._stride, self._report, self._note = path, stride, report, note
-        self._decoder = decoder or self._open
-        self._total: int | None = None
-
-    @property
-    def total(self) -> int | None:
-        return self._total
 
     def frames(self) -> Iterator[Frame]:
         check_readable(self._path)
         name = shown(self._path)
         with told_while_opening(self._path, self._note):
-            opened = self._decoder(self._path)
-        with opened as decoder:
+            opened = self._open()
+        with closing(opened) as decoder:
             frames = decoder.promise.frames
-            self._total = -(-frames // self._stride) if frames else None
+            self.total = -(-frames // self._stride) if frames else None
             yield from recorded_frames(decoder, name, self._stride, self._report)
 
-    def _open(self, path: Path) -> Decoder:
+    def _open(self) -> Decoder:
         try:
             # `file:` keeps colons in a name from being taken for a protocol.
-            return PyAvDecoder(f"file:{path}", shown(path), self._options, self._note)
+            return PyAvDecoder(f"file:{self._path}", shown(self._path), self._options, self._note)
         except ImportError:
-            return OpenCvDecoder(path, self._options)
+            return OpenCvDecoder(self._path, self._options)
 
 
 class ChainSource:

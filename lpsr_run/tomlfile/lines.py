@@ -9,16 +9,23 @@ Key = tuple[str | int, ...]
 """Where a value stands: names of tables and keys, and numbers of the elements of arrays of tables, from 0."""
 
 _PART = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|\'([^\']*)\'|([A-Za-z0-9_-]+))\s*(\.)?')
-_OPENING, _CLOSING = "[{", "]}"
+_OPENING, _CLOSING = ("[", "{"), ("]", "}")
+_TOKEN = re.compile(
+    r'"""(?:[^\\]|\\.)*?"{3,5}'  # two quotes may stand before the closing ones
+    r"|'''.*?'{3,5}"
+    r'|"(?:[^"\\]|\\.)*"'
+    r"|'[^']*'"
+    r"|\#[^\n]*"
+    r"|[\[{\]}\n]",
+    re.DOTALL,
+)
+"""What decides where a value ends: strings, comments, brackets and the ends of lines."""
 
 
 def key_lines(text: str) -> dict[Key, int]:
-    """Return the line, from 1, of every table header and key.
+    """Return the line, from 1, of every table header and key of a valid TOML document.
 
     Keys of inline tables are not listed; `line_of` gives the line of the key that holds them.
-
-    Args:
-        text: a valid TOML document.
     """
     lines: dict[Key, int] = {}
     arrays: Counter[Key] = Counter()
@@ -80,30 +87,8 @@ def _parts(text: str) -> tuple[list[str], int]:
 def _value_end(text: str, position: int) -> int:
     """The position behind the line on which a value ends."""
     depth = 0
-    while position < len(text):
-        one = text[position]
-        if one in "\"'":
-            position = _string_end(text, position)
-            continue
-        if one == "#":
-            stop = text.find("\n", position)
-            position = len(text) if stop < 0 else stop
-            continue
-        if one == "\n" and depth <= 0:
-            return position + 1
-        depth += (one in _OPENING) - (one in _CLOSING)
-        position += 1
-    return position
-
-
-def _string_end(text: str, position: int) -> int:
-    """The position behind a string that begins here."""
-    quote = text[position]
-    closing = quote * 3 if text.startswith(quote * 3, position) else quote
-    position += len(closing)
-    while position < len(text) and not text.startswith(closing, position):
-        position += 2 if quote == '"' and text[position] == "\\" else 1
-    position += len(closing)
-    while len(closing) == 3 and position < len(text) and text[position] == quote:  # quotes before the closing ones
-        position += 1
-    return position
+    for token in _TOKEN.finditer(text, position):
+        if token[0] == "\n" and depth <= 0:
+            return token.end()
+        depth += (token[0] in _OPENING) - (token[0] in _CLOSING)
+    return len(text)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ class Document:
 
     def error(self, key: Key, message: str) -> UsageError:
         """The error about a key: file, line, key and message."""
-        name = ".".join(part for part in key if isinstance(part, str))
+        name = _dotted(key)
         return UsageError(f"{self.path}, line {line_of(self.lines, key)}: {name}{': ' if name else ''}{message}")
 
     def beside(self, name: str) -> Path:
@@ -65,7 +66,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class Table:
-    """One table.
+    """One table. What reads a value raises `UsageError`, with file, line and key, where that cannot be meant.
 
     Attributes:
         document: that it stands in.
@@ -85,12 +86,16 @@ class Table:
             return self.defaults.error(name, message)
         return self.document.error((*self.key, name) if name else self.key, message)
 
-    def only(self, *known: str) -> None:
-        """Refuse other keys than these.
+    @contextmanager
+    def about(self, name: str) -> Iterator[None]:
+        """Raise what is wrong with the value of a key as the error about that key."""
+        try:
+            yield
+        except (UsageError, ValueError) as error:
+            raise self.error(name, str(error)) from None
 
-        Raises:
-            UsageError: with the nearest known key.
-        """
+    def only(self, *known: str) -> None:
+        """Refuse other keys than these, with the nearest of them."""
         for name in self.values:
             if name not in known:
                 raise self.error(name, f"unknown key{nearest(name, known)}")
@@ -106,11 +111,7 @@ class Table:
         return self.defaults.values.get(name)
 
     def text(self, name: str, default: str | None = None) -> str:
-        """A string that is not empty.
-
-        Raises:
-            UsageError: it is missing without a default, or something else.
-        """
+        """A string that is not empty; without a default it must be there."""
         if not self.has(name):
             if default is None:
                 raise self.error("", f"{name} is missing")
@@ -121,11 +122,7 @@ class Table:
         return str(value)
 
     def texts(self, name: str) -> tuple[str, ...] | None:
-        """Strings, given as a list or as one string; None where the key is missing.
-
-        Raises:
-            UsageError: it is something else, or an empty list.
-        """
+        """Strings, given as a list with one or more, or as one string; None where the key is missing."""
         value = self.get(name)
         if value is None:
             return None
@@ -135,56 +132,35 @@ class Table:
         return tuple(entries)
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """A truth value.
-
-        Raises:
-            UsageError: it is something else.
-        """
+        """A truth value."""
         return bool(self._of(name, bool)) if self.has(name) else default
 
     def whole(self, name: str, default: int, low: int, high: int) -> int:
-        """A whole number within bounds.
-
-        Raises:
-            UsageError: it is something else.
-        """
+        """A whole number within bounds."""
         value = int(self._of(name, int)) if self.has(name) else default
         return int(self._bounded(name, value, low, high))
 
     def number(self, name: str, default: float, low: float, high: float) -> float:
-        """A number within bounds.
-
-        Raises:
-            UsageError: it is something else.
-        """
+        """A number within bounds."""
         value = float(self._of(name, float)) if self.has(name) else default
         return float(self._bounded(name, value, low, high))
 
     def choice(self, name: str, choices: Sequence[str], default: str | None = None) -> str:
-        """One of some words.
-
-        Raises:
-            UsageError: it is something else; with the nearest word.
-        """
+        """One of some words; another one is refused with the nearest of them."""
         word = self.text(name, default)
         if word not in choices:
             raise self.error(name, f"{word!r} is unknown{nearest(word, choices)}")
         return word
 
     def secret(self, name: str) -> str | None:
-        """A secret: `name` with `${VARIABLE}`, or `name_file`, the path of a file; None where neither is given.
-
-        Raises:
-            UsageError: the secret stands in the file itself, or cannot be found.
-        """
+        """A secret, never itself in the file: `name` with `${VARIABLE}`, or the path `name_file`; None without both."""
         by_file = f"{name}_file"
         if self.has(by_file):
             if self.has(name):
                 raise self.error(by_file, f"give {name} or {by_file}, not both")
-            try:
-                return read_secret(self.document.beside(expand(self.text(by_file))))
-            except UsageError as error:
-                raise self.error(by_file, str(error)) from None
+            path = self.text(by_file)
+            with self.about(by_file):
+                return read_secret(self.document.beside(expand(path)))
         if not self.has(name):
             return None
         value = self.text(name)
@@ -192,34 +168,16 @@ class Table:
             raise self.error(
                 name, f"is a secret and does not belong here; write ${{NAME}} for a variable, or {by_file}"
             )
-        return self.expanded(name, value)
-
-    def expanded(self, name: str, value: str) -> str:
-        """A string with its `${VARIABLE}` replaced.
-
-        Raises:
-            UsageError: a variable is not set.
-        """
-        try:
+        with self.about(name):
             return expand(value)
-        except UsageError as error:
-            raise self.error(name, str(error)) from None
 
     def refuse_password(self, name: str, address: str) -> None:
-        """Refuse a URL with a password in it.
-
-        Raises:
-            UsageError: there is one.
-        """
+        """Refuse a URL with a password in it."""
         if literal_password(address):
             raise self.error(name, "holds a password; write ${NAME} for a variable, or give password_file")
 
     def table(self, name: str) -> Table | None:
-        """A table of this table, or of the defaults; None where it is missing.
-
-        Raises:
-            UsageError: it is something else.
-        """
+        """A table of this table, or of the defaults; None where it is missing."""
         if name not in self.values and self.defaults is not None:
             return self.defaults.table(name)
         if (value := self.values.get(name)) is None:
@@ -229,14 +187,10 @@ class Table:
         return Table(self.document, (*self.key, name), value)
 
     def tables(self, name: str) -> list[Table]:
-        """The elements of an array of tables, `[[name]]`; none where it is missing.
-
-        Raises:
-            UsageError: it is something else.
-        """
+        """The elements of an array of tables, `[[name]]`; none where it is missing."""
         value = self.values.get(name, [])
         if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
-            raise self.error(name, f"is written as [[{'.'.join([*filter(_is_text, self.key), name])}]] for each")  # type: ignore[list-item]
+            raise self.error(name, f"is written as [[{_dotted((*self.key, name))}]] for each")
         return [Table(self.document, (*self.key, name, index), one) for index, one in enumerate(value)]
 
     def _of(self, name: str, kind: type) -> Any:
@@ -252,5 +206,5 @@ class Table:
         raise self.error(name, f"is {limits}, not {value:g}")
 
 
-def _is_text(part: str | int) -> bool:
-    return isinstance(part, str)
+def _dotted(key: Key) -> str:
+    return ".".join(part for part in key if isinstance(part, str))

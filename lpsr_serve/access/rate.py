@@ -24,12 +24,11 @@ class RateLimiter:
         self._lock = threading.Lock()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def wait(self, client: str, take: bool = True) -> float:
+    def wait(self, client: str) -> float:
         """Take a token of a client's bucket.
 
         Args:
             client: any name.
-            take: False only asks.
 
         Returns:
             0 where there was one; otherwise the seconds until there is, and none was taken.
@@ -39,7 +38,7 @@ class RateLimiter:
             tokens, since = self._buckets.pop(client, (self._burst, now))
             tokens = min(self._burst, tokens + self._rate * (now - since))
             allowed = tokens >= 1
-            self._buckets[client] = tokens - (1 if allowed and take else 0), now
+            self._buckets[client] = (tokens - 1 if allowed else tokens), now
             if len(self._buckets) > _MOST_CLIENTS:  # the one that has asked for nothing for longest
                 self._buckets.popitem(last=False)
         return 0.0 if allowed else (1 - tokens) / self._rate

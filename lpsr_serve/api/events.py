@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
@@ -52,11 +53,8 @@ class Newsroom:
 
     async def wait(self, seconds: float) -> None:
         """Wait for news, or for so long."""
-        news = self._news
-        try:
-            await asyncio.wait_for(news.wait(), seconds)
-        except asyncio.TimeoutError:
-            return
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._news.wait(), seconds)
 
     def enter(self) -> None:
         """One more follows.

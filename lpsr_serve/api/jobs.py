@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, Response
 
@@ -39,7 +40,7 @@ def job_routes(server: Server) -> APIRouter:
         async with received(request, server.places.uploads, 1, "video") as (file,):
             if _is_text(file.path):  # a playlist would have the decoder open other files
                 raise HTTPException(415, f"{file.name}: not a video")
-            job = jobs.add(file.path, file.name, stride)
+            job = await run_in_threadpool(jobs.add, file.path, file.name, stride)
         return JSONResponse(job.as_dict(), 202, {"location": f"/api/v1/jobs/{job.id}"})
 
     @router.get("/jobs", summary="List videos", response_model=Jobs, responses=responses())

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 
 from PIL import Image as PilImage
 
 from lpsr_core.errors import LpsrError
-from lpsr_run.sources import read_image
+from lpsr_run.sources import Frame, read_image
 from lpsr_serve.api.uploads import ReceivedFile
-from lpsr_serve.inference.networks import Upload
 
 _SIDE = 1 << 15
 _HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
@@ -24,12 +22,13 @@ class TooManyPixelsError(LpsrError):
     """A picture that would take more memory than one may."""
 
 
-def decoded(file: ReceivedFile, most_pixels: int) -> Upload:
+def decoded(file: ReceivedFile, most_pixels: int, position: int = 0) -> Frame:
     """Return an uploaded picture, turned upright; the first of several.
 
     Args:
         file: as it was received.
         most_pixels: largest picture that is decoded.
+        position: of the picture among others.
 
     Raises:
         NotAPictureError: it cannot be decoded.
@@ -42,7 +41,7 @@ def decoded(file: ReceivedFile, most_pixels: int) -> Upload:
             f"{_SIDE} a side; make it smaller or cut it"
         )
     try:
-        return Upload(file.name, read_image(file.path))
+        return Frame(file.name, position, 0.0, read_image(file.path), still=True)
     except LpsrError as error:
         raise NotAPictureError(str(error).replace(str(file.path), file.name)) from None
 
@@ -53,7 +52,10 @@ def _size(file: ReceivedFile) -> tuple[int, int]:
         head = stream.read(12)
     try:
         if head[4:8] == b"ftyp" and head[8:12] in _HEIC:
-            return _heic_size(file.path)
+            import pillow_heif
+
+            width, height = pillow_heif.open_heif(file.path, convert_hdr_to_8bit=False).size
+            return int(width), int(height)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of its own limit
             with PilImage.open(file.path) as picture:
@@ -64,10 +66,3 @@ def _size(file: ReceivedFile) -> tuple[int, int]:
         raise NotAPictureError(f"{file.name}: HEIC pictures need pip install 'lpsr[heic]' on the server") from None
     except (OSError, ValueError, SyntaxError, TypeError, OverflowError, EOFError, KeyError, IndexError, RuntimeError):
         raise NotAPictureError(f"{file.name}: not an image that can be decoded") from None
-
-
-def _heic_size(path: Path) -> tuple[int, int]:
-    import pillow_heif
-
-    width, height = pillow_heif.open_heif(path, convert_hdr_to_8bit=False).size
-    return int(width), int(height)

@@ -30,7 +30,7 @@ def body(field: str, several: bool, kinds: tuple[str, ...]) -> dict[str, Any]:
         several: whether the form may have several files.
         kinds: content types of raw bodies.
     """
-    file = {"type": "string", "format": "binary"}
+    file = _BINARY["schema"]
     properties = {field: {"type": "array", "items": file, "minItems": 1} if several else file}
     form = {"schema": {"type": "object", "properties": properties, "required": [field]}}
     return {
@@ -58,7 +58,8 @@ def reading_routes(server: Server) -> APIRouter:
         return {"reads": [read.as_dict() for read in reads]}
 
     def crops(files: list[ReceivedFile]) -> dict[str, Any]:
-        reads, skipped = server.networks.read_crops([decoded(file, most_pixels) for file in files])
+        pictures = [decoded(file, most_pixels, position) for position, file in enumerate(files)]
+        reads, skipped = server.networks.read_crops(pictures)
         return {"reads": [read.as_dict() for read in reads], "skipped": skipped}
 
     @router.post(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Annotated, Any, Literal
 
@@ -13,30 +12,11 @@ from lpsr_core.layouts import parse_layouts
 from lpsr_serve.api.errors import responses
 from lpsr_serve.api.reads import moment, told
 from lpsr_serve.api.schemas import SearchPage
-from lpsr_serve.search import Filters, Page, search_likely, search_near, search_pattern
+from lpsr_serve.search import Filters, Found, Page, search_likely, search_near, search_pattern
 from lpsr_serve.server import Server
 from lpsr_serve.store.reads import StoredRead
 
 Way = Literal["pattern", "near", "likely"]
-
-
-@dataclass(frozen=True)
-class Match:
-    """A stored read that was found; fields as of `lpsr_serve.search.Found`."""
-
-    stored: StoredRead
-    moment: float
-    edits: float | None
-    probability: float | None
-
-
-@dataclass(frozen=True)
-class Matches:
-    """A page of what was found, best first; fields as of `lpsr_serve.search.Page`."""
-
-    found: tuple[Match, ...]
-    cursor: str | None
-    total: int
 
 
 def search(
@@ -48,7 +28,7 @@ def search(
     filters: Filters | None = None,
     limit: int = 50,
     cursor: str | None = None,
-) -> Matches:
+) -> tuple[list[tuple[StoredRead, Found]], Page]:
     """Search the store.
 
     Args:
@@ -59,13 +39,15 @@ def search(
         least: probability, of `likely`.
         filters, limit, cursor: as of the searches.
 
+    Returns:
+        The stored reads with what was found of each, best first, and the page that they are of.
+
     Raises:
         UsageError: the text, or another value, cannot be meant.
         LpsrError: the store cannot be read.
     """
     index = server.search
     index.follow()
-    page: Page
     if way == "pattern":
         page = search_pattern(index, text, filters, limit, cursor)
     elif way == "near":
@@ -74,12 +56,7 @@ def search(
         layouts = parse_layouts(server.networks.config.layouts)
         page = search_likely(index, text, least, layouts, filters, limit, cursor)
     rows = server.reads.many([found.row.id for found in page.found])
-    matches = tuple(
-        Match(rows[found.row.id], found.moment, found.edits, found.probability)
-        for found in page.found
-        if found.row.id in rows
-    )
-    return Matches(matches, page.cursor, page.total)
+    return [(rows[found.row.id], found) for found in page.found if found.row.id in rows], page
 
 
 def search_routes(server: Server) -> APIRouter:
@@ -104,14 +81,14 @@ def search_routes(server: Server) -> APIRouter:
         first.
         """
         filters = Filters(moment(since), moment(until), None if camera is None else tuple(camera))
-        page = search(server, way, text, edits, least, filters, limit, cursor)
+        matches, page = search(server, way, text, edits, least, filters, limit, cursor)
         return JSONResponse(
-            {"found": [_found(server, match) for match in page.found], "next": page.cursor, "total": page.total}
+            {"found": [_found(server, *match) for match in matches], "next": page.cursor, "total": page.total}
         )
 
     return router
 
 
-def _found(server: Server, match: Match) -> dict[str, Any]:
-    seen = datetime.fromtimestamp(match.moment, timezone.utc).isoformat(timespec="milliseconds")
-    return {**told(server, match.stored), "seen": seen, "edits": match.edits, "probability": match.probability}
+def _found(server: Server, stored: StoredRead, found: Found) -> dict[str, Any]:
+    seen = datetime.fromtimestamp(found.moment, timezone.utc).isoformat(timespec="milliseconds")
+    return {**told(server, stored), "seen": seen, "edits": found.edits, "probability": found.probability}

@@ -70,24 +70,20 @@ async def _receive(request: Request, folder: Path, files: list[ReceivedFile], mo
         boundary = options.get(b"boundary", b"")
         if not boundary:
             raise HTTPException(400, "the form has no boundary; let the HTTP client write Content-Type itself")
-        await _form(request, _Form(folder, files, most, boundary), kind)
+        await _form(request, _Form(folder, files, most, boundary))
     else:
-        await _raw(request, folder, files, kind)
+        file = ReceivedFile(folder / new_run_id(), kind)
+        files.append(file)
+        with file.path.open("wb") as stream:
+            async for chunk in request.stream():
+                stream.write(chunk)
 
 
-async def _raw(request: Request, folder: Path, files: list[ReceivedFile], kind: str) -> None:
-    file = ReceivedFile(folder / new_run_id(), kind)
-    files.append(file)
-    with file.path.open("wb") as stream:
-        async for chunk in request.stream():
-            stream.write(chunk)
-
-
-async def _form(request: Request, form: _Form, kind: str) -> None:
+async def _form(request: Request, form: _Form) -> None:
     try:
         async for chunk in request.stream():
-            form.write(chunk)
-        form.finish()
+            form.parser.write(chunk)
+        form.parser.finalize()
     except MultipartParseError as error:
         raise HTTPException(400, f"the form cannot be taken apart: {error}") from None
     finally:
@@ -108,7 +104,7 @@ class _Form:
     _stream: IO[bytes] | None = None
 
     def __post_init__(self) -> None:
-        self._parser = MultipartParser(
+        self.parser = MultipartParser(
             self.boundary,
             {
                 "on_part_begin": self._begin,
@@ -120,14 +116,6 @@ class _Form:
                 "on_part_end": self.close,
             },
         )
-
-    def write(self, chunk: bytes) -> None:
-        """Take the next piece of the body."""
-        self._parser.write(chunk)
-
-    def finish(self) -> None:
-        """Take notice of the body's end."""
-        self._parser.finalize()
 
     def close(self) -> None:
         """Close the file that is being written."""

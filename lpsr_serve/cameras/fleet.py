@@ -39,16 +39,8 @@ class NewSource:
         Raises:
             UsageError: there is no such layout.
         """
-        return Camera(
-            self.name,
-            self.address,
-            layouts=None if self.layouts is None else parse_layouts(self.layouts),
-            min_confidence=self.min_confidence,
-            pixel_aspect=self.pixel_aspect,
-            stride=self.stride,
-            silence=self.silence,
-            give_up=self.give_up,
-        )
+        layouts = None if self.layouts is None else parse_layouts(self.layouts)
+        return Camera(**{**vars(self), "layouts": layouts})
 
 
 class UnknownSourceError(LpsrError):

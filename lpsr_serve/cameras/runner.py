@@ -14,13 +14,12 @@ from typing import Literal
 from lpsr_core.errors import LpsrError
 from lpsr_run.cameras import Camera, CamerasFile
 from lpsr_run.pipeline.camera_set import CameraSet
-from lpsr_run.pipeline.configured import open_stream
 from lpsr_run.pipeline.stream import PlateStream
 from lpsr_run.sinks.annotate import Mark
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.merge import Ended, Merged, Quiet
 from lpsr_run.state import RunState, SourceState
-from lpsr_serve.cameras.snapshot import SIDE, LastPicture
+from lpsr_serve.cameras.snapshot import LastPicture
 from lpsr_serve.inference.networks import Networks
 from lpsr_serve.store.recorder import Recorder
 
@@ -57,6 +56,7 @@ class CameraRunner:
         camera: what it is.
         picture: the last one.
         paused: whether somebody paused it.
+        state: of its current or last connection.
     """
 
     def __init__(
@@ -71,10 +71,9 @@ class CameraRunner:
         self.picture = LastPicture()
         self.paused = False
         self._networks, self._recorder = networks, recorder
-        self._keep_frames = keep_frames and networks.watched is None
-        self._latency = latency
+        self._keep_frames, self._latency = keep_frames, latency
         self._before = Totals()
-        self._state = SourceState(camera.name)
+        self.state = SourceState(camera.name)
         self._stream: PlateStream | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -88,24 +87,13 @@ class CameraRunner:
     @property
     def status(self) -> State:
         """What it does."""
-        return "paused" if self.paused else self._state.status
-
-    @property
-    def state(self) -> SourceState:
-        """Of its current or last connection."""
-        return self._state
+        return "paused" if self.paused else self.state.status
 
     @property
     def totals(self) -> Totals:
         """What it did so far."""
-        before, now = self._before, self._state
-        return Totals(
-            before.frames + now.frames,
-            before.dropped + now.dropped,
-            before.reconnects + now.reconnects,
-            before.reads + now.reads,
-            before.left_out + now.left_out,
-        )
+        now = self.state
+        return Totals(**{name: before + getattr(now, name) for name, before in vars(self._before).items()})
 
     @property
     def open_tracks(self) -> int:
@@ -143,7 +131,7 @@ class CameraRunner:
 
     def _begin(self) -> None:
         """Count on from what was counted so far."""
-        self._before, self._state = self.totals, SourceState(self.camera.name)
+        self._before, self.state = self.totals, SourceState(self.camera.name)
 
     def _run(self, stop: threading.Event, before: threading.Thread | None) -> None:
         if before is not None:
@@ -152,7 +140,7 @@ class CameraRunner:
         try:
             self._read(stop)
         except Exception as error:
-            self._state.status, self._state.error = "failed", str(error)
+            self.state.status, self.state.error = "failed", str(error)
             if isinstance(error, LpsrError):
                 _log.error("%s: %s", self.camera.name, error)
             else:
@@ -162,24 +150,20 @@ class CameraRunner:
 
     def _read(self, stop: threading.Event) -> None:
         networks, state = self._networks, RunState()
-        assert networks.tools.locator is not None, "only a configuration of crops has no locator"
         cameras = CameraSet(
             CamerasFile(_FILE, (self.camera,)), networks.config, state, self._skipped, self._noted, stop
         )
-        (source,), (self._state,) = cameras.sources, state.sources
-        stream = open_stream(networks.config, networks.tools, networks.tools.locator, source.live, lambda *_: None)
+        (source,), (self.state,) = cameras.sources, state.sources
+        stream = networks.stream(networks.config, source.live, self._keep_frames)
         stream.left_out = self._left_out
-        stream.settings = cameras.settings(networks.tools.locator)
-        stream.keep_frames = stream.keep_frames or self._keep_frames
-        if networks.config.evidence is None:
-            stream.kept_side = SIDE
+        stream.settings = cameras.settings(networks.locator)
         if networks.watched is None:
             stream.show = self._show
         self._stream = stream
         with closing(Merged([source], state, stop, stop.is_set)) as merged:
             for event in stream.reads(networks.by_turns(self._logged(item) for item in merged)):
                 if event.event == "final":
-                    self._state.reads += 1
+                    self.state.reads += 1
                 self._recorder.put(event)
 
     def _logged(self, item: Frame | Quiet | Ended) -> Frame | Quiet | Ended:
@@ -193,7 +177,7 @@ class CameraRunner:
             self._latency(max(time.time() - frame.taken, 0.0))
 
     def _left_out(self, *_: object) -> None:
-        self._state.left_out += 1
+        self.state.left_out += 1
 
     def _skipped(self, line: str) -> None:
         _log.warning("%s: skipped: %s", self.camera.name, line)

@@ -6,15 +6,10 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from lpsr_core.geometry import Image
-from lpsr_run.sinks.annotate import Mark, draw_mark
+from lpsr_run.sinks.annotate import Mark
 from lpsr_run.sources.base import Frame
-from lpsr_serve.jpeg import encode_jpeg
-
-SIDE = 960
-"""Longest side in pixels of pictures that are kept to be shown."""
+from lpsr_serve.jpeg import marked_jpeg
 
 
 @dataclass(frozen=True)
@@ -57,8 +52,5 @@ class LastPicture:
             return None
         with self._lock:
             if self._encoded is None or self._encoded[0] is not snapshot:
-                canvas = np.ascontiguousarray(snapshot.image[..., ::-1])
-                for mark in snapshot.marks:
-                    draw_mark(canvas, mark)
-                self._encoded = snapshot, encode_jpeg(canvas)
+                self._encoded = snapshot, marked_jpeg(snapshot.image, snapshot.marks)
             return self._encoded[1]

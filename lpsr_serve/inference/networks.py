@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
 
 from lpsr_core.errors import LpsrError
-from lpsr_core.geometry import Image
-from lpsr_core.layouts import Layout, parse_layouts
+from lpsr_core.layouts import parse_layouts
 from lpsr_core.reads import Read
 from lpsr_run.alerts import Alerts
 from lpsr_run.config import RunConfig
@@ -15,24 +16,42 @@ from lpsr_run.pipeline.configured import open_stream
 from lpsr_run.pipeline.crops import read_crops
 from lpsr_run.pipeline.privacy import WatchList
 from lpsr_run.pipeline.results import result_of
-from lpsr_run.pipeline.stream import PlateEvent
+from lpsr_run.pipeline.stream import PlateEvent, PlateStream
 from lpsr_run.pipeline.tools import Tools, open_tools
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.merge import Ended, Quiet
-from lpsr_serve.inference.turns import Turns
+
+_SIDE = 960
+"""Longest side in pixels of frames that are kept to be shown."""
 
 
-@dataclass(frozen=True)
-class Upload:
-    """A decoded picture of a request.
+class Turns:
+    """A lock for whoever asked first: a camera that asks again at once does not starve the others."""
 
-    Attributes:
-        name: as its reads call it.
-        image: uint8[H, W, 3], RGB.
-    """
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[threading.Event] = deque()
+        self._taken = False
 
-    name: str
-    image: Image
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold the lock while the context lasts."""
+        mine = threading.Event()
+        with self._lock:
+            if self._taken:
+                self._waiting.append(mine)
+            else:
+                self._taken = True
+                mine.set()
+        mine.wait()
+        try:
+            yield
+        finally:
+            with self._lock:
+                if self._waiting:
+                    self._waiting.popleft().set()
+                else:
+                    self._taken = False
 
 
 class Networks:
@@ -58,36 +77,47 @@ class Networks:
     ) -> None:
         self.config, self.watched, self.alerts = config, watched, alerts
         self.tools: Tools = open_tools(opened or config)
+        assert self.tools.locator is not None, "only a configuration of crops has no locator"
+        self.locator = self.tools.locator
         self.turns = Turns()
         self.tools.reader.warm_up()
 
-    def read(self, upload: Upload) -> list[Read]:
+    def stream(self, config: RunConfig, live: bool = False, keep_frames: bool = False) -> PlateStream:
+        """Return a stream that reads the plates of one source.
+
+        Args:
+            config: how they are read.
+            live: whether the source gives frames as they happen.
+            keep_frames: whether each read comes with a small copy of its frame; never where plates are hidden.
+        """
+        stream = open_stream(config, self.tools, self.locator, live, lambda *_: None)
+        stream.keep_frames |= keep_frames and self.watched is None
+        if config.evidence is None:
+            stream.kept_side = _SIDE
+        return stream
+
+    def read(self, picture: Frame) -> list[Read]:
         """Find and read the plates of a picture, the one that was found most surely first.
 
         Raises:
             LpsrError: a network failed.
         """
-        assert self.tools.locator is not None, "only a configuration of crops has no locator"
-        stream = open_stream(self.config, self.tools, self.tools.locator, False, lambda event, why: None)
-        frame = Frame(upload.name, 0, 0.0, upload.image, still=True)
         with self.turns.turn():
-            return [self._told(event) for event in stream.reads([frame])]
+            return [self._told(event) for event in self.stream(self.config).reads([picture])]
 
-    def read_crops(self, uploads: Sequence[Upload]) -> tuple[list[Read], list[str]]:
+    def read_crops(self, pictures: Sequence[Frame]) -> tuple[list[Read], list[str]]:
         """Read pictures that are plates already.
 
         Returns:
-            A read for each that shows a plate, with `frame` as its position, and a line for each that does not.
+            A read for each that shows a plate, and a line for each that does not.
 
         Raises:
             LpsrError: a network failed.
         """
         skipped: list[str] = []
-        frames = [Frame(one.name, index, 0.0, one.image, still=True) for index, one in enumerate(uploads)]
         with self.turns.turn():
-            events = read_crops(
-                frames, self.tools.reader, skipped.append, self._layouts, min_plate=self.config.min_plate
-            )
+            layouts, least = parse_layouts(self.config.layouts), self.config.min_plate
+            events = read_crops(pictures, self.tools.reader, skipped.append, layouts, min_plate=least)
             return [self._told(event) for event in events], skipped
 
     def by_turns(self, items: Iterable[Frame | Quiet | Ended]) -> Iterator[Frame | Quiet | Ended]:
@@ -109,10 +139,6 @@ class Networks:
             yield Ended(0, failure)
         if failure is not None:
             raise failure
-
-    @property
-    def _layouts(self) -> tuple[Layout, ...]:
-        return parse_layouts(self.config.layouts)
 
     def _told(self, event: PlateEvent) -> Read:
         return result_of(event, "", 0, None, self.watched, self.config.certain, self.alerts).read

@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from lpsr_core.errors import LpsrError
@@ -45,11 +46,6 @@ class WorkerPool:
         """Number of calls that no worker has taken yet."""
         return self._queue.qsize()
 
-    @property
-    def full(self) -> bool:
-        """Whether the next call would be refused."""
-        return self._stopping or self._queue.qsize() >= self._most
-
     def check_room(self) -> None:
         """Make sure that the next call would be taken.
 
@@ -59,7 +55,7 @@ class WorkerPool:
         """
         if self._stopping:
             raise StoppingError(_STOPPING)
-        if self.full:
+        if self._queue.qsize() >= self._most:
             raise self._busy()
 
     def submit(self, call: Callable[[], Value]) -> Future[Value]:
@@ -80,12 +76,8 @@ class WorkerPool:
     def close(self, seconds: float = 10.0) -> None:
         """Finish what is running, refuse what waits."""
         self._stopping = True
-        while True:
-            try:
-                task = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            if task is not None:
+        with suppress(queue.Empty):
+            while (task := self._queue.get_nowait()) is not None:
                 task[1].set_exception(StoppingError(_STOPPING))
         for _ in self._threads:
             self._queue.put(None)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from lpsr_core.files import replace_file
+
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
+_KEPT = ("name", "stride", "status", "started", "ended", "frames", "total", "error", "skipped", "begun")
+"""What outlives the process, beside the journal."""
 
 
 @dataclass
@@ -18,10 +23,10 @@ class Job:
     Attributes:
         id: a ULID.
         name: of the file, as the client called it.
-        folder: holds the video until it is read, and `reads.jsonl`.
+        folder: holds the video until it is read, `reads.jsonl`, and what the next process has to know.
         stride: reads every Nth frame.
         status: what happens to it.
-        created, started, ended: seconds since 1970; None before.
+        started, ended: seconds since 1970; None before.
         frames: how many were read.
         total: how many it has, as far as known.
         reads: how many were recorded.
@@ -29,6 +34,8 @@ class Job:
         skipped: a line for each part that was left out.
         cancelled: whether somebody does not want it any more.
         stop: set when no more frames are wanted.
+        earlier: whether an earlier process may have read a part of it.
+        begun: processes that began to read it and did not end as they should.
     """
 
     id: str
@@ -36,7 +43,6 @@ class Job:
     folder: Path
     stride: int = 1
     status: Status = "queued"
-    created: float = field(default_factory=time.time)
     started: float | None = None
     ended: float | None = None
     frames: int = 0
@@ -46,6 +52,33 @@ class Job:
     skipped: list[str] = field(default_factory=list)
     cancelled: bool = False
     stop: threading.Event = field(default_factory=threading.Event, repr=False)
+    earlier: bool = False
+    begun: int = 0
+
+    @classmethod
+    def load(cls, folder: Path) -> Job:
+        """Return the job that an earlier process kept in a folder.
+
+        Raises:
+            FileNotFoundError: there is none, or its video is gone.
+            OSError, TypeError, ValueError: it cannot be read.
+        """
+        found = dict(json.loads((folder / "job.json").read_bytes()))
+        job = cls(folder.name, folder=folder, earlier=True, **{key: found[key] for key in _KEPT if key in found})
+        if not job.over:
+            job.video.stat()
+        if job.journal.is_file():
+            job.reads = job.journal.read_bytes().count(b"\n")
+        return job
+
+    def keep(self) -> None:
+        """Keep it for the next process.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        kept = {name: getattr(self, name) for name in _KEPT}
+        replace_file(self.folder / "job.json", json.dumps(kept).encode(), synced=True)
 
     @property
     def video(self) -> Path:
@@ -76,8 +109,9 @@ class Job:
         """For JSON."""
         seconds = None if self.started is None else (self.ended or time.time()) - self.started
         rate = self.frames / seconds if seconds else None
-        left = None if self.total is None else max(self.total - self.frames, 0)
-        running = self.status == "running" and rate and left is not None
+        left = None
+        if self.status == "running" and rate and self.total is not None:
+            left = round(max(self.total - self.frames, 0) / rate, 1)
         return {
             "id": self.id,
             "name": self.name,
@@ -91,7 +125,7 @@ class Job:
             if self.total
             else None,
             "frames_per_second": None if rate is None else round(rate, 2),
-            "seconds_left": round(left / rate, 1) if running and left is not None and rate else None,
+            "seconds_left": left,
             "reads": self.reads,
             "error": self.error,
             "skipped": self.skipped,

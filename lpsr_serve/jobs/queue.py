@@ -1,4 +1,4 @@
-"""The queue of videos: bounded, read by one thread."""
+"""The queue of videos: bounded, read by one thread, and taken up again by the next process."""
 
 from __future__ import annotations
 
@@ -12,23 +12,27 @@ from contextlib import closing
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError
-from lpsr_run.pipeline.configured import open_sources, open_stream, raise_or_report
+from lpsr_run.pipeline.configured import open_sources, raise_or_report
 from lpsr_run.sinks import make_folder
 from lpsr_run.sinks.base import Record, write_failed
 from lpsr_run.sinks.identity import new_run_id
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.merge import Ended, Merged, Quiet
 from lpsr_run.state import RunState
-from lpsr_serve.cameras.snapshot import SIDE
 from lpsr_serve.inference.networks import Networks
 from lpsr_serve.inference.pool import BusyError
+from lpsr_serve.jobs.earlier import recorded_before, taken_out
 from lpsr_serve.jobs.job import Job, Status
+from lpsr_serve.store.reads import ReadStore
 from lpsr_serve.store.recorder import Recorder
 
 _log = logging.getLogger("lpsr.serve")
 _KEPT_SECONDS, _KEPT = 24 * 3600.0, 1000
 """Jobs that are over are forgotten after so long, and when there are more; their reads stay in the store."""
 _MOST_SKIPPED = 100
+_MOST_BEGUN = 2
+"""Processes that may end without a word while they read a video; no other is to try it."""
+_LOOK_SECONDS = 0.05
 Item = Frame | Quiet | Ended
 
 
@@ -40,16 +44,19 @@ class JobQueue:
     """Videos that wait, the one that is read, and those that are over.
 
     Args:
-        folder: of the jobs; what an earlier process left there is deleted at the start.
+        folder: of the jobs; what an earlier process left there is taken up again.
         networks: shared with all others.
         recorder: takes the reads.
+        reads: have those that were recorded.
         most: videos that wait or are read.
         keep_frames: whether a small copy of each read's frame is kept.
     """
 
-    def __init__(self, folder: Path, networks: Networks, recorder: Recorder, most: int, keep_frames: bool) -> None:
-        self._folder, self._networks, self._recorder, self._most = folder, networks, recorder, most
-        self._keep_frames = keep_frames and networks.watched is None
+    def __init__(
+        self, folder: Path, networks: Networks, recorder: Recorder, reads: ReadStore, most: int, keep_frames: bool
+    ) -> None:
+        self._folder, self._networks, self._recorder, self._reads = folder, networks, recorder, reads
+        self._most, self._keep_frames = most, keep_frames
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._lock = threading.Lock()
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -57,21 +64,36 @@ class JobQueue:
         self._thread = threading.Thread(target=self._run, name="videos", daemon=True)
 
     def start(self) -> None:
-        """Delete what an earlier process left, and begin with the first video; to be called by who holds the folder.
+        """Take up what an earlier process left, and begin with its first video.
 
-        Raises:
-            LpsrError: the folder cannot be made.
+        To be called by who holds the folder.
         """
-        shutil.rmtree(self._folder, ignore_errors=True)
-        make_folder(self._folder)
+        for folder in sorted(self._folder.iterdir()):  # by age, as their names are ULIDs
+            try:
+                job = Job.load(folder)
+            except FileNotFoundError:  # a video that was still coming
+                shutil.rmtree(folder, ignore_errors=True)
+                continue
+            except (OSError, TypeError, ValueError) as error:
+                _log.warning("%s: a video that cannot be taken up again: %s", folder, error)
+                continue
+            self._jobs[job.id] = job
+            if job.begun >= _MOST_BEGUN and not job.over:
+                job.error = "the server ended each time that it was read"
+                self._end(job, "failed")
+            if job.over:
+                job.video.unlink(missing_ok=True)
+            else:
+                self._queue.put(job)
+        self._forget()
         self._thread.start()
 
     def close(self) -> None:
-        """Stop reading; what is not finished has failed."""
-        self._closing.set()
+        """Stop reading; what is not finished is left to the next process."""
+        self._closing.set()  # before anything stops: what is cut off by it must not be recorded
         with self._lock:
             for job in self._jobs.values():
-                job.cancel()
+                job.stop.set()
         self._queue.put(None)
         self._thread.join(10.0)
 
@@ -108,7 +130,9 @@ class JobQueue:
         make_folder(job.folder)
         try:
             upload.replace(job.video)
+            job.keep()
         except OSError as error:
+            shutil.rmtree(job.folder, ignore_errors=True)
             raise write_failed(job.video, error) from None
         with self._lock:
             self._jobs[job.id] = job
@@ -146,23 +170,28 @@ class JobQueue:
     def _run(self) -> None:
         while (job := self._queue.get()) is not None:
             with self._lock:
-                if job.over:
+                if job.over or self._closing.is_set():
                     continue
-                job.status, job.started = "running", time.time()
+                job.begun += 1
+                self._keep(job)  # should it end this process, the next ones are to know
+                job.status, job.started, job.frames, job.skipped = "running", time.time(), 0, []
+            settled = True
             try:
-                self._read(job)
+                settled = self._read(job)
             except Exception as error:
                 job.error = str(error)
                 if not isinstance(error, LpsrError):
                     _log.exception("job %s failed", job.id)
             with self._lock:
-                if self._closing.is_set() and job.cancelled:
-                    job.error = "the server was stopped; send the video again"
-                self._end(job, "failed" if job.error else "cancelled" if job.cancelled else "done")
+                if (self._closing.is_set() or not settled) and not job.cancelled:
+                    job.status, job.error, job.begun = "queued", None, job.begun - 1
+                    self._keep(job)
+                else:
+                    self._end(job, "failed" if job.error else "cancelled" if job.cancelled else "done")
 
-    def _read(self, job: Job) -> None:
+    def _read(self, job: Job) -> bool:
+        """Read a video; False where its reads will not all be recorded in this process."""
         networks, state = self._networks, RunState()
-        assert networks.tools.locator is not None, "only a configuration of crops has no locator"
         config = networks.config.changed({"video": (str(job.video),), "name": (job.source,), "stride": job.stride})
 
         def skipped(line: str) -> None:
@@ -184,20 +213,35 @@ class JobQueue:
 
         (source,) = open_sources(config, state, skipped, lambda line: None, job.stop)
         job.total = source.total
-        stream = open_stream(config, networks.tools, networks.tools.locator, source.live, lambda *_: None)
-        stream.keep_frames = stream.keep_frames or self._keep_frames
-        if config.evidence is None:
-            stream.kept_side = SIDE
+        try:
+            earlier = recorded_before(job, self._reads) if job.earlier else []
+        except LpsrError as error:
+            _log.warning("%s is left for later: %s", job.source, error)
+            return False
+        job.reads = wanted = len(earlier)
+        stream = networks.stream(config, source.live, self._keep_frames)
         try:
             with closing(Merged([source], state, job.stop, job.stop.is_set)) as merged:
                 for event in stream.reads(networks.by_turns(counted(item) for item in merged)):
-                    self._recorder.put(event, recorded)
+                    if not self._closing.is_set() and not taken_out(event, earlier, networks.watched):
+                        self._recorder.put(event, recorded)
+                        wanted += 1
         except LpsrError as error:
             raise LpsrError(str(error).replace(str(job.video), job.name)) from None
+        while job.reads < wanted and self._recorder.running and not self._closing.is_set():
+            time.sleep(_LOOK_SECONDS)
+        return job.reads >= wanted
 
     def _end(self, job: Job, status: Status) -> None:
         job.status, job.ended = status, time.time()
+        self._keep(job)
         job.video.unlink(missing_ok=True)
+
+    def _keep(self, job: Job) -> None:
+        try:
+            job.keep()
+        except OSError as error:
+            _log.warning("%s", write_failed(job.folder, error))
 
     def _forget(self) -> None:
         with self._lock:

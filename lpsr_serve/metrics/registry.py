@@ -10,7 +10,6 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.registry import Collector
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series for every label, that says nothing which its counter does not
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
@@ -20,6 +19,7 @@ class Metrics:
     """What `/metrics` tells.
 
     Attributes:
+        registry: of all; takes collectors that are asked when somebody asks.
         latency: seconds from the capture of a live camera's frame until its plates were read.
         requests: HTTP requests by method, route and status.
         request_seconds: duration of HTTP requests by route; event streams are left out.
@@ -28,29 +28,25 @@ class Metrics:
     content_type = "text/plain; version=0.0.4; charset=utf-8"
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        ProcessCollector(namespace="lpsr", registry=self._registry)
+        self.registry = CollectorRegistry()
+        ProcessCollector(namespace="lpsr", registry=self.registry)
         self.latency = Histogram(
             "lpsr_latency_seconds",
             "Time from the capture of a live frame until its plates were read.",
             buckets=_SECONDS,
-            registry=self._registry,
+            registry=self.registry,
         )
         self.requests = Counter(
-            "lpsr_http_requests", "HTTP requests.", ("method", "route", "status"), registry=self._registry
+            "lpsr_http_requests", "HTTP requests.", ("method", "route", "status"), registry=self.registry
         )
         self.request_seconds = Histogram(
             "lpsr_http_request_seconds",
             "Duration of HTTP requests, event streams left out.",
             ("route",),
             buckets=_SECONDS,
-            registry=self._registry,
+            registry=self.registry,
         )
-
-    def register(self, collector: Collector) -> None:
-        """Add what is collected when somebody asks."""
-        self._registry.register(collector)
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
-        return generate_latest(self._registry)
+        return generate_latest(self.registry)

@@ -4,52 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 _METHODS = ("get", "post", "patch", "delete")
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter of an operation."""
-
-    name: str
-    place: str
-    kind: str
-    required: bool
-    text: str
-
-
-@dataclass(frozen=True)
-class Operation:
-    """A method of a path.
-
-    Attributes:
-        method, path, summary, text: as the document says.
-        parameters: in the path, the query and the headers.
-        body: content types of the request's body; empty for none.
-        body_example: JSON of an example, or empty.
-        answers: status and meaning.
-        example: JSON of an example of the answer, or empty.
-        curl: a command that calls it.
-    """
-
-    method: str
-    path: str
-    summary: str
-    text: str
-    parameters: tuple[Parameter, ...]
-    body: tuple[str, ...]
-    body_example: str
-    answers: tuple[tuple[str, str], ...]
-    example: str
-    curl: str
-
-
-def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, list[Operation]]]:
+def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Yield the operations of an OpenAPI document by tag, in its order."""
-    by_tag: dict[str, list[Operation]] = {}
+    by_tag: dict[str, list[dict[str, Any]]] = {}
     for path, item in document["paths"].items():
         for method in _METHODS:
             if method in item:
@@ -60,48 +22,54 @@ def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, list[Operatio
     yield from by_tag.items()
 
 
-def _operation(document: Mapping[str, Any], path: str, method: str, told: Mapping[str, Any]) -> Operation:
-    parameters = tuple(
-        Parameter(
-            entry["name"],
-            entry["in"],
-            _kind(entry.get("schema", {})),
-            bool(entry.get("required")),
-            entry.get("description") or entry.get("schema", {}).get("description", ""),
-        )
-        for entry in told.get("parameters", ())
-    )
+def _operation(document: Mapping[str, Any], path: str, method: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page shows of a method of a path; examples are JSON, and empty where there is no body."""
     content = told.get("requestBody", {}).get("content", {})
-    body_schema = content.get("application/json", {}).get("schema")
-    body_example = "" if body_schema is None else _json(_example(document, body_schema))
-    answers = tuple((status, entry.get("description", "")) for status, entry in told["responses"].items())
     fine: Mapping[str, Any] = next((entry for status, entry in told["responses"].items() if status.startswith("2")), {})
-    schema = fine.get("content", {}).get("application/json", {}).get("schema")
-    return Operation(
-        method.upper(),
-        path,
-        told.get("summary", ""),
-        told.get("description", ""),
-        parameters,
-        tuple(content),
-        body_example,
-        answers,
-        "" if schema is None else _json(_example(document, schema)),
-        _curl(path, method, tuple(content), body_schema and _example(document, body_schema), content),
+    body, answer = (
+        None if schema is None else _example(document, schema)
+        for schema in (_schema(content), _schema(fine.get("content", {})))
     )
+    return {
+        "method": method.upper(),
+        "path": path,
+        "summary": told.get("summary", ""),
+        "text": told.get("description", ""),
+        "parameters": [_parameter(entry) for entry in told.get("parameters", ())],
+        "body": list(content),
+        "body_example": _json(body),
+        "answers": [(status, entry.get("description", "")) for status, entry in told["responses"].items()],
+        "example": _json(answer),
+        "curl": _curl(path, method, body, content),
+    }
 
 
-def _curl(path: str, method: str, kinds: tuple[str, ...], example: Any, content: Mapping[str, Any]) -> str:
+def _schema(content: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return content.get("application/json", {}).get("schema")
+
+
+def _parameter(entry: Mapping[str, Any]) -> dict[str, Any]:
+    schema = entry.get("schema", {})
+    return {
+        "name": entry["name"],
+        "place": entry["in"],
+        "kind": _kind(schema),
+        "required": bool(entry.get("required")),
+        "text": entry.get("description") or schema.get("description", ""),
+    }
+
+
+def _curl(path: str, method: str, example: Any, content: Mapping[str, Any]) -> str:
     parts = ["curl", "-H 'Authorization: Bearer KEY'"]
-    if method != "get":
-        parts.append(f"-X {method.upper()}" if not kinds else "" if method == "post" else f"-X {method.upper()}")
-    if "multipart/form-data" in kinds:
+    if method != "get" and not (content and method == "post"):
+        parts.append(f"-X {method.upper()}")
+    if "multipart/form-data" in content:
         (field,) = content["multipart/form-data"]["schema"]["properties"]
         parts.append(f"-F {field}=@FILE")
-    elif kinds:
+    elif content:
         parts.append(f"--json '{json.dumps(example)}'")
     parts.append(f"http://HOST:8080{path}")
-    return " ".join(part for part in parts if part)
+    return " ".join(parts)
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
@@ -136,4 +104,4 @@ def _example(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Any:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    return "" if value is None else json.dumps(value, indent=2, ensure_ascii=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qs, urlencode
@@ -21,10 +22,10 @@ from lpsr_serve.api.search import Way, search
 from lpsr_serve.api.sources import described
 from lpsr_serve.middleware import COOKIE
 from lpsr_serve.page.documentation import operations
-from lpsr_serve.page.views import view, views
-from lpsr_serve.search import Filters
+from lpsr_serve.page.views import view
+from lpsr_serve.search import Filters, Found
 from lpsr_serve.server import Server
-from lpsr_serve.store.reads import ReadFilter
+from lpsr_serve.store.reads import ReadFilter, StoredRead
 
 _HERE = Path(__file__).parent
 _STATIC = {"app.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}
@@ -41,6 +42,9 @@ def page_routes(server: Server) -> APIRouter:
     """Return the routes of the pages."""
     router = APIRouter(include_in_schema=False)
     environment = templates(_HERE / "templates", "serve")
+
+    def views(found: Iterable[StoredRead]) -> list[dict[str, Any]]:
+        return [view(server, one) for one in found]
 
     def page(name: str, status: int = 200, **values: Any) -> HTMLResponse:
         return HTMLResponse(environment.get_template(name).render(version=__version__, **values), status)
@@ -80,7 +84,7 @@ def page_routes(server: Server) -> APIRouter:
     def live() -> HTMLResponse:
         found = server.reads.page(ReadFilter(final=True), _NEWEST)
         sources = [described(runner) for runner in server.fleet]
-        return page("live.html", here="live", sources=sources, reads=views(server, found), now=int(time.time()))
+        return page("live.html", here="live", sources=sources, reads=views(found), now=int(time.time()))
 
     @router.get("/fragments/reads/{id}")
     def one_read(id: str) -> HTMLResponse:
@@ -98,17 +102,16 @@ def page_routes(server: Server) -> APIRouter:
         camera: Annotated[str, Query(max_length=300)] = "",
         cursor: Annotated[str | None, Query(max_length=200)] = None,
     ) -> HTMLResponse:
-        text, wrong, matches = q.strip(), "", None
+        text, wrong, found = q.strip(), "", None
+        matches: list[tuple[StoredRead, Found]] = []
         if text:
             filters = Filters(cameras=(camera,) if camera else None)
             try:
-                matches = search(
-                    server, way, _pattern(text) if way == "pattern" else text, filters=filters, cursor=cursor
-                )
+                wanted = _pattern(text) if way == "pattern" else text
+                matches, found = search(server, way, wanted, filters=filters, cursor=cursor)
             except UsageError as error:
                 wrong = str(error)
-        reads = views(server, [match.stored for match in matches.found]) if matches is not None else []
-        told = {"q": q, "way": way, "camera": camera, "cursor": matches.cursor if matches is not None else None}
+        told = {"q": q, "way": way, "camera": camera, "cursor": found and found.cursor}
         return page(
             "search.html",
             200 if not wrong else 400,
@@ -120,8 +123,8 @@ def page_routes(server: Server) -> APIRouter:
             camera=camera,
             cameras=[runner.camera.name for runner in server.fleet],
             wrong=wrong,
-            matches=matches,
-            reads=reads,
+            found=found,
+            reads=views(stored for stored, _ in matches),
             following=urlencode({name: value for name, value in told.items() if value}),
         )
 
@@ -130,7 +133,7 @@ def page_routes(server: Server) -> APIRouter:
         wanted = ReadFilter(plate=text, final=True)
         found = server.reads.page(wanted, _SIGHTINGS + 1, None if cursor is None else int(cursor))
         more = found[_SIGHTINGS - 1].row if len(found) > _SIGHTINGS else None
-        return page("plate.html", here="", text=text, reads=views(server, found[:_SIGHTINGS]), more=more)
+        return page("plate.html", here="", text=text, reads=views(found[:_SIGHTINGS]), more=more)
 
     @router.get("/docs")
     def documentation(request: Request) -> HTMLResponse:

@@ -6,7 +6,6 @@ The database says what there is; the index can be deleted at any time and is the
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -193,10 +192,3 @@ class SearchIndex:
             if not state.rows:
                 self._segments.clear()
             yield state
-
-    def delete(self) -> None:
-        """Delete the index; the next search makes it anew."""
-        with self._mutex:
-            self._segments.clear()
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder.mkdir(parents=True, exist_ok=True)

@@ -110,8 +110,7 @@ def search_pattern(
             fits |= fit
         return np.where(fits, np.float32(0), np.float32(np.inf))
 
-    page = _search(index, ("pattern", pattern), rank, filters, limit, cursor)
-    return _page(page, lambda rank: {})
+    return _search(index, ("pattern", pattern), rank, lambda rank: {}, filters, limit, cursor)
 
 
 def search_near(
@@ -147,8 +146,8 @@ def search_near(
         distances = edit_distances(word, segment.text[:, :count], confusable, most)
         return np.where(distances <= most, distances.astype(np.float32), np.float32(np.inf))
 
-    page = _search(index, ("near", word, edits, confusable), rank, filters, limit, cursor)
-    return _page(page, lambda rank: {"edits": rank / WHOLE})
+    query = ("near", word, edits, confusable)
+    return _search(index, query, rank, lambda rank: {"edits": rank / WHOLE}, filters, limit, cursor)
 
 
 def search_likely(
@@ -200,8 +199,8 @@ def search_likely(
         ranks[near] = np.where(surprise <= most, surprise, np.inf)
         return ranks
 
-    page = _search(index, ("likely", word, least, *patterns), rank, filters, limit, cursor)
-    return _page(page, lambda rank: {"probability": float(np.exp(-rank))})
+    query = ("likely", word, least, *patterns)
+    return _search(index, query, rank, lambda rank: {"probability": float(np.exp(-rank))}, filters, limit, cursor)
 
 
 def _forms(pattern: str) -> list[str]:
@@ -218,18 +217,16 @@ def _forms(pattern: str) -> list[str]:
     return sorted(forms)
 
 
-@dataclass(frozen=True)
-class _Ranked:
-    ranks: list[float]
-    rows: list[Row]
-    moments: list[float]
-    cursor: str | None
-    total: int
-
-
 def _search(
-    index: SearchIndex, query: tuple[object, ...], rank: Rank, filters: Filters | None, limit: int, cursor: str | None
-) -> _Ranked:
+    index: SearchIndex,
+    query: tuple[object, ...],
+    rank: Rank,
+    said: Callable[[float], dict[str, float]],
+    filters: Filters | None,
+    limit: int,
+    cursor: str | None,
+) -> Page:
+    """A page of the reads of the smallest ranks; `said` gives what a rank means, as fields of `Found`."""
     if not 1 <= limit <= _MOST_ON_A_PAGE:
         raise UsageError(f"a page has 1 to {_MOST_ON_A_PAGE} reads, not {limit}")
     filters = filters or Filters()
@@ -252,15 +249,9 @@ def _search(
             break
         order = _best(ranks, ids, len(ids))[len(order) :]  # many were deleted
     shown = chosen[:limit]
-    following = len(chosen) > limit
-    last = shown[-1] if shown else 0
-    return _Ranked(
-        [float(ranks[place]) for place in shown],
-        [found[int(ids[place])] for place in shown],
-        [float(moments[place]) for place in shown],
-        _closed(float(ranks[last]), int(ids[last]), sign) if following else None,
-        total,
-    )
+    more = _closed(float(ranks[shown[-1]]), int(ids[shown[-1]]), sign) if len(chosen) > limit else None
+    page = (Found(found[int(ids[place])], float(moments[place]), **said(float(ranks[place]))) for place in shown)
+    return Page(tuple(page), more, total)
 
 
 def _candidates(
@@ -301,14 +292,6 @@ def _best(ranks: NDArray[np.float32], ids: NDArray[np.int64], count: int) -> NDA
         places = np.concatenate([better, equal[np.argpartition(-ids[equal], room - 1)[:room]]])
     order: NDArray[np.intp] = places[np.lexsort((-ids[places], ranks[places]))]
     return order
-
-
-def _page(ranked: _Ranked, said: Callable[[float], dict[str, float]]) -> Page:
-    found = tuple(
-        Found(row, moment, **said(rank))
-        for rank, row, moment in zip(ranked.ranks, ranked.rows, ranked.moments, strict=True)
-    )
-    return Page(found, ranked.cursor, ranked.total)
 
 
 def _closed(rank: float, row: int, sign: str) -> str:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from lpsr_core.errors import LpsrError
 from lpsr_run.redact import redact
 from lpsr_run.sinks.postgres import connect, is_postgres
 
 _SEARCHED = "id, stored, time, source, text, event"
-_JOINED = "FROM reads LEFT JOIN log_probs ON log_probs.read = reads.id"
-_NARROW = "FROM reads INDEXED BY reads_stored"
-"""Of an index alone, which is a hundredth of the table."""
 _BUSY_SECONDS = 5.0
 _MOST_NAMES = 500
 
@@ -41,34 +39,52 @@ Searched = tuple[int, float, "str | None", str, str, "str | None", "bytes | None
 """Identifier, when stored, time of a live source, source, text, event, packed log-probabilities."""
 
 
-class Store(Protocol):
-    """A database of reads."""
+class Store(ABC):
+    """A database of reads; each call has a connection of its own, so threads may share it.
+
+    Attributes:
+        name: that may be shown.
+    """
 
     name: str
+    _searched = f"{_SEARCHED}, levels FROM reads LEFT JOIN log_probs ON log_probs.read = reads.id"
+    _narrow = "reads INDEXED BY reads_stored"
+    """An index alone, which is a hundredth of the table."""
 
     def after(self, row: int, most: int) -> list[Searched]:
-        """The reads behind a row, in the order of their identifiers."""
-        ...
+        """Return the reads behind a row, in the order of their identifiers."""
+        return self._select(f"SELECT {self._searched} WHERE id > ? ORDER BY id LIMIT ?", (row, most))
 
     def count(self, last: int) -> int:
-        """Number of the reads up to a row."""
-        ...
+        """Return the number of the reads up to a row."""
+        return int(self._select(f"SELECT count(*) FROM {self._narrow} WHERE id <= ?", (last,))[0][0])
 
     def ids(self, last: int) -> list[int]:
-        """Identifiers of the reads up to a row, in any order."""
-        ...
+        """Return the identifiers of the reads up to a row, in any order."""
+        return [row for (row,) in self._select(f"SELECT id FROM {self._narrow} WHERE id <= ?", (last,))]
 
     def key(self, row: int) -> str | None:
-        """Run and number of a row; None where there is none."""
-        ...
+        """Return run and number of a row; None where there is none."""
+        rows = self._select("SELECT run, number FROM reads WHERE id = ?", (row,))
+        return f"{rows[0][0]}-{rows[0][1]}" if rows else None
 
     def fetch(self, rows: Sequence[int]) -> dict[int, Row]:
-        """The reads of these rows; those that were deleted are missing."""
-        ...
+        """Return the reads of these rows; those that were deleted are missing."""
+        found: dict[int, Row] = {}
+        for start in range(0, len(rows), _MOST_NAMES):
+            part = [int(row) for row in rows[start : start + _MOST_NAMES]]
+            marks = ",".join("?" * len(part))
+            for row, stored, line in self._select(f"SELECT id, stored, json FROM reads WHERE id IN ({marks})", part):
+                found[row] = Row(row, stored, json.loads(line))
+        return found
+
+    @abstractmethod
+    def _select(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        """The rows of a statement, in which `?` stands for each value."""
 
 
-class SqliteStore:
-    """The database that `SqliteSink` writes; each call has a connection of its own, so threads may share it.
+class SqliteStore(Store):
+    """The database that `SqliteSink` writes.
 
     Args:
         path: of the file.
@@ -76,31 +92,6 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self._path, self.name = path, str(path)
-
-    def after(self, row: int, most: int) -> list[Searched]:
-        """As the protocol says."""
-        return self._select(f"SELECT {_SEARCHED}, levels {_JOINED} WHERE id > ? ORDER BY id LIMIT ?", (row, most))
-
-    def count(self, last: int) -> int:
-        """As the protocol says."""
-        return int(self._select(f"SELECT count(*) {_NARROW} WHERE id <= ?", (last,))[0][0])
-
-    def ids(self, last: int) -> list[int]:
-        """As the protocol says."""
-        return [row for (row,) in self._select(f"SELECT id {_NARROW} WHERE id <= ?", (last,))]
-
-    def key(self, row: int) -> str | None:
-        """As the protocol says."""
-        return _key(self._select("SELECT run, number FROM reads WHERE id = ?", (row,)))
-
-    def fetch(self, rows: Sequence[int]) -> dict[int, Row]:
-        """As the protocol says."""
-        found: dict[int, Row] = {}
-        for start in range(0, len(rows), _MOST_NAMES):
-            part = [int(row) for row in rows[start : start + _MOST_NAMES]]
-            marks = ",".join("?" * len(part))
-            found.update(_rows(self._select(f"SELECT id, stored, json FROM reads WHERE id IN ({marks})", part)))
-        return found
 
     def _select(self, statement: str, values: Sequence[Any]) -> list[Any]:
         try:
@@ -111,41 +102,22 @@ class SqliteStore:
             raise LpsrError(f"{self._path}: cannot be searched: {error}") from None
 
 
-class PostgresStore:
-    """The database that `lpsr_run.sinks.postgres` writes; each call has a connection of its own.
+class PostgresStore(Store):
+    """The database that `lpsr_run.sinks.postgres` writes.
 
     Args:
         url: `postgresql://user@host/database`.
     """
 
+    _searched, _narrow = f"{_SEARCHED}, log_probs FROM reads", "reads"
+
     def __init__(self, url: str) -> None:
         self._url, self.name = url, redact(url)
-
-    def after(self, row: int, most: int) -> list[Searched]:
-        """As the protocol says."""
-        return self._select(f"SELECT {_SEARCHED}, log_probs FROM reads WHERE id > %s ORDER BY id LIMIT %s", (row, most))
-
-    def count(self, last: int) -> int:
-        """As the protocol says."""
-        return int(self._select("SELECT count(*) FROM reads WHERE id <= %s", (last,))[0][0])
-
-    def ids(self, last: int) -> list[int]:
-        """As the protocol says."""
-        return [row for (row,) in self._select("SELECT id FROM reads WHERE id <= %s", (last,))]
-
-    def key(self, row: int) -> str | None:
-        """As the protocol says."""
-        return _key(self._select("SELECT run, number FROM reads WHERE id = %s", (row,)))
-
-    def fetch(self, rows: Sequence[int]) -> dict[int, Row]:
-        """As the protocol says."""
-        wanted = [int(row) for row in rows]
-        return _rows(self._select("SELECT id, stored, json FROM reads WHERE id = ANY(%s)", (wanted,)))
 
     def _select(self, statement: str, values: Sequence[Any]) -> list[Any]:
         with closing(connect(self._url, read_only=True)) as connection:
             try:
-                rows: list[Any] = connection.execute(statement, values).fetchall()
+                rows: list[Any] = connection.execute(statement.replace("?", "%s"), values).fetchall()
             except Exception as error:  # psycopg's errors, which cannot be named where it is not installed
                 raise LpsrError(f"{self.name}: cannot be searched: {' '.join(str(error).split())}") from None
         return rows
@@ -162,11 +134,3 @@ def open_store(name: str | Path) -> Store:
     if not Path(name).is_file():
         raise LpsrError(f"{name}: no such store; lpsr-run --store makes one")
     return SqliteStore(Path(name))
-
-
-def _key(rows: list[Any]) -> str | None:
-    return f"{rows[0][0]}-{rows[0][1]}" if rows else None
-
-
-def _rows(found: list[Any]) -> dict[int, Row]:
-    return {row: Row(row, stored, json.loads(line)) for row, stored, line in found}

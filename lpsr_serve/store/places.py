@@ -4,52 +4,33 @@ from __future__ import annotations
 
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from pathlib import Path
 
 from lpsr_run.sinks import make_folder
 
 
-@dataclass(frozen=True)
 class Places:
     """Paths within the folder of `--store`.
 
     Attributes:
         root: the folder itself; `reads.jsonl` and the outputs' spools lie in it.
+        database: SQLite database of reads.
+        pictures: pictures of reads, in a folder for each day (UTC).
+        search: the search index, which can be deleted and is then made anew.
+        uploads: bodies of requests while they are being served.
+        jobs: a folder for each video that was sent.
+        sources: sources that were added through the API, with their passwords, and which are paused.
     """
 
-    root: Path
-
-    @property
-    def database(self) -> Path:
-        """SQLite database of reads."""
-        return self.root / "reads.sqlite"
-
-    @property
-    def pictures(self) -> Path:
-        """Pictures of reads, in a folder for each day (UTC)."""
-        return self.root / "plates"
-
-    @property
-    def search(self) -> Path:
-        """The search index, which can be deleted and is then made anew."""
-        return self.root / "search"
-
-    @property
-    def uploads(self) -> Path:
-        """Bodies of requests while they are being served."""
-        return self.root / "uploads"
-
-    @property
-    def jobs(self) -> Path:
-        """A folder for each video that was sent."""
-        return self.root / "jobs"
-
-    @property
-    def sources(self) -> Path:
-        """Sources that were added through the API, with their passwords, and which are paused."""
-        return self.root / "private" / "sources.json"
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.database = root / "reads.sqlite"
+        self.pictures = root / "plates"
+        self.search = root / "search"
+        self.uploads = root / "uploads"
+        self.jobs = root / "jobs"
+        self.sources = root / "private" / "sources.json"
 
     def make(self) -> None:
         """Make the folders. Another process may hold them: nothing in them is touched.
@@ -57,9 +38,8 @@ class Places:
         Raises:
             LpsrError: one cannot be made or written.
         """
-        for folder in (self.root, self.pictures, self.uploads, self.jobs):
+        for folder in (self.root, self.pictures, self.uploads, self.jobs, self.sources.parent):
             make_folder(folder)
-        make_folder(self.sources.parent)
         with suppress(OSError):  # a file system without modes
             self.sources.parent.chmod(0o700)
 

@@ -9,9 +9,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack
-from pathlib import Path
-
-import numpy as np
 
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_run.config import RunConfig
@@ -20,13 +17,13 @@ from lpsr_run.pipeline.open_sinks import open_outbox
 from lpsr_run.pipeline.results import result_of
 from lpsr_run.pipeline.stream import PlateEvent
 from lpsr_run.sinks import PictureStore, Result
-from lpsr_run.sinks.annotate import Mark, draw_mark
+from lpsr_run.sinks.annotate import Mark
 from lpsr_run.sinks.base import Record, write_failed
 from lpsr_run.sinks.files import replace_file
 from lpsr_run.sinks.lock import FolderLock
 from lpsr_run.sinks.outbox import Outbox
 from lpsr_serve.inference.networks import Networks
-from lpsr_serve.jpeg import encode_jpeg
+from lpsr_serve.jpeg import marked_jpeg
 from lpsr_serve.store.places import Places, frame_beside
 from lpsr_serve.store.reads import ReadStore
 
@@ -95,6 +92,11 @@ class Recorder:
             except queue.Full:
                 continue
             return
+
+    @property
+    def running(self) -> bool:
+        """Whether reads that are put are recorded, sooner or later."""
+        return not self._closing.is_set()
 
     def close(self) -> None:
         """Record what waits, and close the outputs."""
@@ -191,18 +193,13 @@ class Recorder:
             networks.alerts,
         )
         if result.frame is not None and result.read.lr_image is not None:
-            self._save_frame(self._places.root / frame_beside(result.read.lr_image, result.read.key), result)
+            path = self._places.root / frame_beside(result.read.lr_image, result.read.key)
+            mark = Mark(result.quad.scaled(result.scale), result.read.text, result.read.confidence, True)
+            try:
+                replace_file(path, marked_jpeg(result.frame, [mark]))
+            except OSError as error:
+                raise write_failed(path, error) from None
         return result
-
-    def _save_frame(self, path: Path, result: Result) -> None:
-        """The frame of a read with the plate's box, as JPEG."""
-        assert result.frame is not None
-        canvas = np.ascontiguousarray(result.frame[..., ::-1])
-        draw_mark(canvas, Mark(result.quad.scaled(result.scale), result.read.text, result.read.confidence, True))
-        try:
-            replace_file(path, encode_jpeg(canvas))
-        except OSError as error:
-            raise write_failed(path, error) from None
 
     def _journaled(self) -> bool:
         """Whether the journal's last line is the read with this number."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import math
 import re
 import subprocess
 import sys
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -394,6 +396,47 @@ def test_a_page_of_results_over_time(tmp_path: Path) -> None:
     assert "2 of 4 results with notes" in page
     assert [each for each in outline.texts if each in ("run-0.json", "run-1.json")][:2] == ["run-1.json", "run-0.json"]
     assert "<script" not in page
+
+
+def spoilt(way: str) -> dict[str, Any]:
+    """A result of which something that the page takes is of another form."""
+    document = sample()
+    suites = document["suites"]
+    if way == "date":
+        document["date"] = "yesterday"
+    elif way == "hardware":
+        document["hardware"] = None
+    elif way == "config":
+        del document["config"]["precision"]
+    elif way == "row":
+        suites["throughput"] = ["a word"]
+    elif way == "rounds":
+        for row in suites["throughput"]:
+            row["crops_per_second_by_round"] = []
+    elif way == "figure":
+        for row in suites["reference"]:
+            row["seconds_for_4000"] = math.nan
+    elif way == "interval":
+        suites["accuracy"][0]["rates"]["sr"]["all"]["interval"] = [1.0]
+    elif way == "notes":
+        document["notes"] = [None]
+    return document
+
+
+def test_a_broken_result_is_left_out_with_one_line(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    folder = tmp_path / "results"
+    folder.mkdir()
+    ways = ("config", "date", "figure", "hardware", "interval", "notes", "rounds", "row")
+    for way in ways:
+        (folder / f"{way}.json").write_text(json.dumps(spoilt(way)))
+    (folder / "whole.json").write_text(json.dumps(sample()))
+    (folder / "without-zone.json").write_text(json.dumps({**sample(), "date": "2026-03-01T10:00:00"}))
+    result = call(tmp_path, "history", "results")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "2 results, written to history.html\n"
+    said = result.stderr.splitlines()
+    assert said == [f"left out: results/{way}.json: a benchmark's JSON that is not whole" for way in ways]
 
 
 def test_no_results_is_one_line(tmp_path: Path) -> None:

@@ -11,9 +11,7 @@ from rich.console import Console
 from sample_result import sample
 
 from lpsr_bench.config import SUITES
-from lpsr_bench.report.csv_file import write_csv
-from lpsr_bench.report.files import write_text
-from lpsr_bench.report.markdown import write_markdown
+from lpsr_bench.report.files import write_csv, write_markdown, write_text
 from lpsr_bench.report.tables import Table, duration, number, rate, tables
 from lpsr_bench.report.terminal import print_results
 from lpsr_bench.report.words import notes

@@ -303,7 +303,7 @@ def test_a_folder_of_several_reads_is_refused(evidence: Path, toys: dict[str, An
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Call:
     """Runs `lpsr-evidence` within the test's process."""
-    from lpsr_forensic.cli import main
+    from lpsr_forensic.__main__ import main
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["lpsr-evidence", *map(str, arguments)])

@@ -85,7 +85,13 @@ class TestCamera(ABC):
 
 
 class Camera(TestCamera):
-    """One that speaks HTTP."""
+    """One that speaks HTTP.
+
+    Attributes:
+        greeting: sent before the first boundary.
+    """
+
+    greeting = b""
 
     @staticmethod
     def address(port: int) -> str:
@@ -94,7 +100,9 @@ class Camera(TestCamera):
     def talk(self, reader: BinaryIO, writer: BinaryIO) -> None:
         while reader.readline().strip():
             pass
-        writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n")
+        writer.write(
+            b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n" + self.greeting
+        )
         for picture, cut in self.shots():
             data = cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes()
             head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"

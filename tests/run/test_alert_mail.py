@@ -16,7 +16,7 @@ from mail_server import MailServer
 from lpsr_core.errors import UsageError
 from lpsr_run.alerts.mail import mailer
 from lpsr_run.alerts.settings import MailSettings
-from lpsr_run.sinks.spool import NotTakenError, RefusedError
+from lpsr_run.sinks.spool import NotTakenError, ReadRefusedError
 
 HIT = {"list": "stolen", "text": "ABC1D23", "way": "likelihood", "edits": 1.0, "probability": 0.2, "note": "a van"}
 READ: dict[str, Any] = {
@@ -92,8 +92,8 @@ def test_a_picture_that_is_gone_or_not_wanted_is_left_out(
     ("answers", "recipients", "error", "message"),
     [
         (["451 later"], [], NotTakenError, "451 later"),
-        (["554 spam"], [], RefusedError, "554 spam"),
-        ([], ["550 nobody", "550 nobody"], RefusedError, "no recipient was taken"),
+        (["554 spam"], [], ReadRefusedError, "554 spam"),
+        ([], ["550 nobody", "550 nobody"], ReadRefusedError, "no recipient was taken"),
         ([], ["450 full", "550 nobody"], NotTakenError, "no recipient was taken now"),
     ],
 )

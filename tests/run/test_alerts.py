@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -24,12 +25,12 @@ from lpsr_core.decode import alternatives
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.layouts import DEFAULT_LAYOUTS
 from lpsr_run.alerts import Entry, HitList, Rule, load_alerts, load_entries
-from lpsr_run.alerts.alerts import Alerts
+from lpsr_run.alerts.alerts import Alerts, check_sinks
 from lpsr_run.alerts.hits import best_hit
 from lpsr_run.alerts.rules import Gate
 from lpsr_run.alerts.settings import AlertsFile, SinkSettings
 from lpsr_run.alerts.sink import AlertSink
-from lpsr_run.cameras import Schedule
+from lpsr_run.cameras import Schedule, load_cameras
 from lpsr_run.sinks.base import Record
 
 
@@ -334,6 +335,13 @@ def test_what_cannot_be_meant_is_told_with_its_line(alerts: Path, old: str, new:
     assert "secret1" not in str(caught.value)
 
 
+def test_two_sinks_do_not_share_a_spool(alerts: Path) -> None:
+    sink = '[[sink]]\nname = "{}"\nkind = "webhook"\naddress = "http://x/"\n'
+    alerts.write_text(sink.format("gate 1") + sink.format("gate.1"))
+    with pytest.raises(UsageError, match=r"line 6: sink.name: 'gate.1' and 'gate 1' would share the folder spool-gate"):
+        load_alerts(alerts)
+
+
 def test_an_empty_watch_list_opens_no_door(alerts: Path, here: Command, tmp_path: Path) -> None:
     (tmp_path / "stolen.txt").write_text("# nobody\n")
     with pytest.raises(UsageError, match=r"line 4: watch_list.file: .*the watch list is empty"):
@@ -387,6 +395,18 @@ def test_hidden_plates_hit_nothing(
     (read,) = [json.loads(line) for line in (tmp_path / "out/reads.jsonl").read_text().splitlines()]
     assert read["text"].startswith("#")
     assert (read["hit"], read["log_probs"]) == (None, "")
+
+
+@pytest.mark.parametrize(("kind", "refused"), [("mqtt", True), ("webhook", False)])
+def test_cameras_do_not_share_an_mqtt_topic(tmp_path: Path, kind: str, refused: bool) -> None:
+    path = tmp_path / "cameras.toml"
+    entry = "[[camera]]\nname = '{}'\naddress = 'x'\n"
+    path.write_text(entry.format("Gate 1") + entry.format("gate_1"))
+    cameras = load_cameras(path)
+    alerts = AlertsFile(tmp_path / "alerts.toml", (), (SinkSettings("told", kind, "x://host"),))  # type: ignore[arg-type]
+    told = pytest.raises(UsageError, match=r"cameras.toml: .*'Gate 1' and 'gate_1' would share the MQTT topic 'gate_1'")
+    with told if refused else nullcontext():
+        check_sinks(cameras, alerts)
 
 
 def test_cameras_may_name_their_sinks(

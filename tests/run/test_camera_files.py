@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -89,9 +91,29 @@ def test_only_zones_are_searched_where_that_is_asked_for() -> None:
     assert searched == [(100, 200, 3), (55, 110, 3)]
     lines: list[str] = []
     zones += (Zone("lost", parse_polygon([[500, 0], [600, 0], [600, 50]])),)
+    # The box around this one and the frame overlap, and the polygon lies beyond the frame's corner.
+    zones += (Zone("beyond", parse_polygon([[450, 0], [450, 250], [0, 230]])),)
     locator = ZoneLocator(Corners(), zones, note=lines.append)
     assert len(locator.locate(frame)) == len(locator.locate(frame)) == 4
-    assert lines == ["zone 'lost' lies outside the frame of 200x100 pixels"]
+    assert lines == [f"zone {name!r} lies outside the frame of 200x100 pixels" for name in ("lost", "beyond")]
+
+
+def test_masks_outside_the_frame_are_told_once() -> None:
+    class Pictures:
+        """Two frames of 200x100."""
+
+        live, total = False, 2
+
+        def frames(self) -> Iterator[Frame]:
+            for index in range(2):
+                yield Frame("a.mp4", index, 40.0 * index, np.full((100, 200, 3), 255, np.uint8), False)
+
+    masks = ([[0, 0], [50, 0], [50, 50], [0, 50]], [[500, 0], [600, 0], [600, 50]])
+    camera = Settings("gate", "a.mp4", masks=tuple(map(parse_polygon, masks)))
+    lines: list[str] = []
+    source = CameraSource(camera, lambda now, stop: Pictures(), Event(), SourceState("gate"), lines.append)
+    assert [frame.image.min() for frame in source.frames()] == [114, 114]
+    assert lines == ["camera 'gate': mask 2 lies outside the frame of 200x100 pixels"]
 
 
 @pytest.mark.parametrize(

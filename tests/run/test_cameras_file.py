@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from conftest import ROOT
 from lpsr_core.errors import UsageError
 from lpsr_run.cameras import Schedule, load_cameras
 from lpsr_run.cameras.polygon import parse_polygon
+from lpsr_run.cameras.settings import topic_name
 from lpsr_run.cameras.source import masked
 from lpsr_run.tomlfile.lines import key_lines, line_of
 
@@ -79,6 +81,13 @@ def test_the_example_is_one() -> None:
     file = load_cameras(ROOT / "examples" / "cameras.toml")
     assert [camera.name for camera in file.enabled] == ["gate", "left lane"]
     assert all(Path(camera.address).is_file() for camera in file.enabled)
+
+
+def test_names_in_another_script_have_topics_of_their_own() -> None:
+    topics = [topic_name(name) for name in ("Вход", "Выход", "门1", "Portão")]
+    assert topics[2:] == ["1", "port_o"]
+    assert topics[0] != topics[1]
+    assert all(re.fullmatch("camera_[0-9a-f]{8}", topic) for topic in topics[:2])
 
 
 @pytest.mark.parametrize(

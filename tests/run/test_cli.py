@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -26,6 +27,14 @@ def fails(result: subprocess.CompletedProcess[str], code: int, words: str) -> No
     assert result.returncode == code, result.stderr
     assert words in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+
+
+@pytest.mark.parametrize("module", ["lpsr_run.cli.spool", "lpsr_run.cli.evidence", "lpsr_forensic.cli"])
+def test_a_module_of_a_command_is_one_too(module: str) -> None:
+    done = subprocess.run([sys.executable, "-m", module, "nothing"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "No such command 'nothing'" in done.stderr
+    assert callable(importlib.import_module(module).main), "for entry points of editable installations"
 
 
 def test_help_and_version_are_quick(lpsr_run: Command) -> None:
@@ -283,26 +292,64 @@ def test_a_full_disk(lpsr_run: Command, options: list[str], tmp_path: Path) -> N
     fails(lpsr_run("--crops", tmp_path / "p.png", "--out", tmp_path / "o", *options), 1, "No space left on device")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def started(command: list[object], out: Path, **streams: Any) -> subprocess.Popen[str]:
+    """A run in a process of its own that has begun to read."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, "-m", "lpsr_run", *map(str, command)], env=environment, **streams)
+    deadline = time.monotonic() + 60
+    while not (out / "reads.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(1.5)
+    return process
+
+
+def is_cut_short(out: Path) -> None:
+    (read,) = reads(out)
+    assert read["text"] == "ABC1D34"
+    assert 1 <= read["frames"] < 800
+    assert json.loads((out / "run.json").read_text())["interrupted"] is True
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_keeps_the_reads(
     options: list[str], detector: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     video = save_video(tmp_path / "v.mp4", [scene("ABC1D34")] * 800)
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "lpsr_run", "--video", video, "--detector", detector, "--out", out, *options]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        list(map(str, command)), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 60
-    while not (out / "reads.jsonl").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(1.5)
+    command = ["--video", video, "--detector", detector, "--out", out, *options]
+    process = started(command, out, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     process.send_signal(number)
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 128 + number
     assert stderr.strip() == "interrupted; what was written so far is kept"
-    (read,) = reads(out)
-    assert read["text"] == "ABC1D34"
-    assert 1 <= read["frames"] < 800
-    assert json.loads((out / "run.json").read_text())["interrupted"] is True
+    is_cut_short(out)
+
+
+def test_a_terminal_that_closes_keeps_the_reads(options: list[str], detector: Path, tmp_path: Path) -> None:
+    video = save_video(tmp_path / "v.mp4", [scene("ABC1D34")] * 800)
+    out = tmp_path / "out"
+    command = ["--video", video, "--detector", detector, "--out", out, *options]
+    terminal, inside = os.openpty()
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), inside)
+    process = started(command, out, **streams, start_new_session=True)
+    os.close(inside)
+    os.close(terminal)
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.1)
+    process.send_signal(signal.SIGHUP)  # shells and the system both send it
+    assert process.wait(timeout=120) == 128 + signal.SIGHUP
+    is_cut_short(out)
+
+
+def test_a_run_under_nohup_goes_on(options: list[str], detector: Path, tmp_path: Path) -> None:
+    video = save_video(tmp_path / "v.mp4", [scene("ABC1D34")] * 100)
+    out = tmp_path / "out"
+    command = ["--video", video, "--detector", detector, "--out", out, *options]
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = started(command, out, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=120) == 0
+    assert reads(out)[0]["frames"] == 100

@@ -18,6 +18,7 @@ import pytest
 from camera import Camera
 from conftest import Command, scene
 from receiver import Receiver
+from test_stores import put
 from watcher import Watcher
 
 from lpsr_core.geometry import Box, Quad
@@ -134,7 +135,7 @@ def test_reads_are_sent_in_the_order_in_which_they_came_also_over_runs(tmp_path:
         with sink() as one:
             for text in texts[4 * run : 4 * run + 4]:
                 wall.ahead -= HOUR
-                one.write(result(text))
+                put(one, result(text))
     assert len(list(tmp_path.glob("*.json"))) == 12
     receiver.answers = []
     with sink() as one:
@@ -156,7 +157,7 @@ def test_the_store_deletes_by_the_clock_and_crashes_at_no_jump(
         for ahead in (0.0, -HOUR, DAY, -9 * DAY, 0.0):
             wall.ahead = ahead
             for _ in range(5):  # the last of them looks for what is too old
-                sink.write(result("ABC1234"))
+                put(sink, result("ABC1234"))
     with sqlite3.connect(path) as database:
         (count,) = database.execute("SELECT count(*) FROM reads").fetchone()
     assert count == 20, "those of nine days ago are gone, those of the jump by a day are not"

@@ -21,7 +21,6 @@ from conftest import ROOT, Command, save_image, save_video, scene
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_run.sinks.annotate import VideoSink
 from lpsr_run.sources import Frame, open_source
-from lpsr_run.sources.opencv_decoder import OpenCvDecoder
 from lpsr_run.sources.video import VideoFileSource
 
 av: Any = pytest.importorskip("av")
@@ -91,11 +90,15 @@ def gate() -> list[np.ndarray]:
     return [frame.image for frame in itertools.islice(VideoFileSource(GATE).frames(), 60)]
 
 
-@pytest.mark.parametrize("decoder", [None, OpenCvDecoder], ids=["pyav", "opencv"])
+@pytest.mark.parametrize("pyav", [True, False], ids=["pyav", "opencv"])
 @pytest.mark.parametrize(("aspect", "size"), [((8, 11), (64, 66)), ((3, 2), (96, 48)), ((1, 90), (64, 48))])
-def test_pixels_become_square(tmp_path: Path, aspect: tuple[int, int], size: tuple[int, int], decoder: Any) -> None:
+def test_pixels_become_square(
+    tmp_path: Path, aspect: tuple[int, int], size: tuple[int, int], pyav: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = encode(tmp_path / "v.mp4", [[np.full((48, 64, 3), 90, np.uint8)] * 3], aspect=Fraction(*aspect))
-    frames = list(VideoFileSource(path, decoder=decoder).frames())
+    if not pyav:
+        monkeypatch.setitem(sys.modules, "av", None)
+    frames = list(VideoFileSource(path).frames())
     assert {frame.image.shape[1::-1] for frame in frames} == {size}
 
 
@@ -134,9 +137,13 @@ def test_fields_are_taken_apart(tmp_path: Path) -> None:
     assert np.mean([comb(frame.image) for frame in frames[2:-2]]) < woven_comb / 5
 
 
-def test_progressive_frames_pass_unchanged(tmp_path: Path, gate: list[np.ndarray]) -> None:
+def test_progressive_frames_pass_unchanged(
+    tmp_path: Path, gate: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = encode(tmp_path / "v.mpg", [gate[:6]], codec="mpeg2video")
-    ours, theirs = (list(VideoFileSource(path, decoder=decoder).frames()) for decoder in (None, OpenCvDecoder))
+    ours = list(VideoFileSource(path).frames())
+    monkeypatch.setitem(sys.modules, "av", None)
+    theirs = list(VideoFileSource(path).frames())
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(one.image.astype(int), other.image, atol=2)
 
@@ -193,7 +200,7 @@ def test_a_codec_that_nobody_knows_is_one_line(tmp_path: Path, pyav: bool, monke
     assert "\n" not in str(caught.value)
 
 
-def test_a_codec_that_opencv_cannot_decode_is_named(tmp_path: Path) -> None:
+def test_a_codec_that_opencv_cannot_decode_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         path = encode(tmp_path / "v.mp4", [[np.full((64, 64, 3), 90, np.uint8)] * 3], codec="libsvtav1")
     except (ValueError, LookupError):
@@ -202,8 +209,9 @@ def test_a_codec_that_opencv_cannot_decode_is_named(tmp_path: Path) -> None:
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     if capture.isOpened() and capture.grab():
         pytest.skip("this OpenCV decodes AV1")
+    monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(LpsrError, match="its codec is AV01; PyAV decodes more: pip install av"):
-        list(VideoFileSource(path, decoder=OpenCvDecoder).frames())
+        list(VideoFileSource(path).frames())
 
 
 NAMES = ["10:30:00.mp4", "a [1] %d  b.mp4", "concat:x.mp4"]

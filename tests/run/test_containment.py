@@ -23,12 +23,13 @@ from lpsr_run.locate.detector import DetectorLocator
 from lpsr_run.monitor.watchdog import HUNG, Watchdog
 from lpsr_run.pipeline.containment import IN_A_ROW, Failures
 from lpsr_run.pipeline.plate_reader import PlateReader
-from lpsr_run.pipeline.stream import EVERYTHING, PlateStream
+from lpsr_run.pipeline.stream import Acceptance, PlateStream
 from lpsr_run.sources.base import Frame
 
 FRAME = np.zeros((240, 320, 3), np.uint8)
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 PLATE = Quad.from_box(Box(100, 60, 120, 40))
+EVERYTHING = Acceptance(min_confidence=0.0, min_frames=1, min_plate=0.0)
 
 
 def located(*boxes: Box) -> list[Location]:

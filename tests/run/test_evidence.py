@@ -261,7 +261,7 @@ def test_one_read_is_checked_with_its_chain(made: Path, copy: Path, tmp_path: Pa
 def test_the_command_says_what_it_found(
     made: Path, copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from lpsr_forensic.cli import main
+    from lpsr_forensic.__main__ import main
 
     def call(*arguments: object) -> int:
         monkeypatch.setattr("sys.argv", ["lpsr-evidence", *map(str, arguments)])

@@ -60,21 +60,27 @@ def test_a_thousand_corrupted_videos_crash_and_hang_nothing(tmp_path: Path) -> N
 
 _WRITE = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 import numpy as np
 from lpsr_core.geometry import Box, Quad
 from lpsr_core.reads import Read
 from lpsr_run.evidence.sink import EvidenceSink
 from lpsr_run.sinks import JsonLinesSink, Result, SqliteSink
+from lpsr_run.sinks.base import Record
 
 out = Path(sys.argv[1])
 crop = np.zeros((10, 30, 3), np.uint8)
-sinks = JsonLinesSink(out / "reads.jsonl"), SqliteSink(out / "reads.sqlite"), EvidenceSink(out / "evidence", {})
+journal = JsonLinesSink(out / "reads.jsonl")
+sinks = SqliteSink(out / "reads.sqlite"), EvidenceSink(out / "evidence", {})
 print("ready", flush=True)
 for number in range(100000):
     read = Read("a", number, 0.0, Box(0, 0, 1, 1), f"{number:07d}", "x", 1.0, (), 1, 1, False, None, None, number)
+    read = replace(read, run="R", number=number)
+    journal.append(read.to_json())
     for sink in sinks:
-        sink.write(Result(read, 0.0, 0.0, crop, None, Quad.from_box(read.box)))
+        sink.prepare(Result(read, 0.0, 0.0, crop, None, Quad.from_box(read.box)))
+        sink.deliver(Record.of(read))
     print(number, flush=True)
 """
 

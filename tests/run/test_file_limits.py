@@ -26,6 +26,7 @@ from lpsr_core.reads import Read
 from lpsr_run.sinks.annotate import VideoSink
 from lpsr_run.monitor.event_log import EventLog
 from lpsr_run.sinks import CsvSink, JsonLinesSink, PictureStore, Result
+from lpsr_run.sinks.base import Record
 from lpsr_run.state import RunState
 from lpsr_run.monitor.status import StatusFile
 
@@ -50,10 +51,10 @@ def attempts(write):
 
 if kind == "reads":
     with JsonLinesSink(out / "file") as sink:
-        attempts(lambda number: sink.write(result(number)))
+        attempts(lambda number: sink.append(Record.of(result(number).read).line))
 elif kind == "table":
     with CsvSink(out / "file") as sink:
-        attempts(lambda number: sink.write(result(number)))
+        attempts(lambda number: sink.deliver(Record.of(result(number).read)))
 elif kind == "log":
     with EventLog(out / "file", told.append) as log:
         attempts(lambda number: log({"frame": number, "why": "x" * 150}))

@@ -105,7 +105,7 @@ def reads_after(disk: Path, told: list[str]) -> None:
         if (out / "run.json").exists():
             assert json.loads((out / "run.json").read_text())["reads"] == len(found)
     assert json.loads((earlier / "run.json").read_text()) == {}
-    assert {path.name for path in out.glob(".*")} <= {".delivered.json"}, "nothing half written is left"
+    assert {path.name for path in out.glob(".*")} <= {".crops.json", ".delivered.json"}, "nothing half written is left"
 
 
 def table_before(disk: Path) -> None:
@@ -269,7 +269,7 @@ def test_a_disk_that_has_room_for_the_reads_and_not_for_the_report(
 ) -> None:
     save_image(tmp_path / "plate.png", paint("ABC1234", 40))
     arguments = ["--out", disk.path / "out", "--no-pictures", "--quiet", *options]
-    done = disk.run(*RUN, "--crops", tmp_path / "plate.png", *arguments, left=2 * PAGE)  # and for the lock
+    done = disk.run(*RUN, "--crops", tmp_path / "plate.png", *arguments, left=3 * PAGE)  # and lock and options
     says(done, disk.path / "out" / "run.json", FULL)
     assert [read["text"] for read in whole(disk.after / "out" / "reads.jsonl")] == ["ABC1234"]
     assert [path.name for path in (disk.after / "out").iterdir()] == ["reads.jsonl"]

@@ -26,8 +26,7 @@ class Said:
         self._log_probs, self.clock = np.stack(log_probs).astype(np.float32), StageClock()
 
     def read(self, crops: list[np.ndarray]) -> PlateBatch:
-        count = len(crops)
-        return PlateBatch(self._log_probs, tuple(crops), np.zeros(count, bool), (None,) * count)
+        return PlateBatch(self._log_probs, (None,) * len(crops))
 
 
 def says(text: str, probability: float) -> np.ndarray:

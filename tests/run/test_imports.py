@@ -100,6 +100,16 @@ def test_rooms_import_only_whom_they_may(room: str) -> None:
     assert found[room] - ROOMS[room] == set()
 
 
+def test_no_two_errors_have_one_name() -> None:
+    found: dict[str, Path] = {}
+    for path in sorted(path for package in ALLOWED for path in (ROOT / package).rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and node.name.endswith("Error"):
+                assert node.name not in found, f"{node.name}: {path} and {found[node.name]}"
+                found[node.name] = path
+    assert "ReadRefusedError" in found
+
+
 def in_order(graph: Mapping[str, set[str]]) -> None:
     """Fails with the circle that a graph holds."""
     try:

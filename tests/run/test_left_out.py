@@ -43,8 +43,7 @@ def reads_as(text: str, sure: float, monkeypatch: pytest.MonkeyPatch, models: Pa
     values[np.arange(7), encode(text)] = sure
 
     def read(crops: list[Image]) -> PlateBatch:
-        count = len(crops)
-        return PlateBatch(np.stack([np.log(values)] * count), tuple(crops), np.zeros(count, bool), (None,) * count)
+        return PlateBatch(np.stack([np.log(values)] * len(crops)), (None,) * len(crops))
 
     monkeypatch.setattr(reader, "read", read)
     return reader

@@ -73,10 +73,7 @@ class Connected:
     def __init__(self, times: list[float], promise: Promise, bursts: bool = False) -> None:
         self.times, self.promise, self.bursts = times, promise, bursts
 
-    def __enter__(self) -> Connected:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         pass
 
     def frames(self) -> Iterator[Decoded]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def test_a_decoder_of_a_lost_stream_is_freed_at_once(tmp_path: Path) -> None:
     gc.collect()
     gc.disable()
     try:
-        with PyAvDecoder(str(video), "camera") as decoder:
+        with closing(PyAvDecoder(str(video), "camera")) as decoder:
             decoder._container = BreaksOff(decoder._container)
             assert sum(1 for _ in decoder.frames()) > 0
             assert decoder._failure is not None

@@ -17,7 +17,7 @@ from broker import Broker
 from conftest import Command, save_image, scene
 
 from lpsr_core.errors import UsageError
-from lpsr_run.sinks.mqtt_home import HomePublisher
+from lpsr_run.alerts.mqtt_home import HomePublisher
 from lpsr_run.sinks.spool import NotTakenError
 
 pytest.importorskip("paho.mqtt.client", reason="paho-mqtt is not installed")

@@ -20,6 +20,7 @@ from lpsr_core.errors import LpsrError, UsageError
 from lpsr_run.sources import open_source
 from lpsr_run.sources.live import LiveSource, Retry
 from lpsr_run.sources.options import VideoOptions
+from lpsr_run.sources.web import _redirected
 
 av: Any = pytest.importorskip("av")
 
@@ -179,6 +180,79 @@ def test_what_is_no_video_is_told(tmp_path: Path) -> None:
     (tmp_path / "x.html").write_text("<html>" + "not a video " * 5000)
     with Web(tmp_path) as web:
         assert "no video" in why(f"{web.url}/x.html")
+
+
+def test_a_redirect_to_another_kind_of_stream_is_followed(tmp_path: Path) -> None:
+    with RtspCamera(lambda n: GREYS[n % 40]) as camera, Web(tmp_path) as web:
+        web.password = "user:hunter2"
+        web.redirects["x"] = "/y"
+        web.redirects["y"] = camera.url  # with its password: the other's goes to no other port
+        source = LiveSource(web.url.replace("//", "//user:hunter2@") + "/x", retry=QUICK)
+        frames = source.frames()
+        taken = list(itertools.islice(frames, 3))
+        frames.close()  # type: ignore[attr-defined]
+    assert [frame.image.shape for frame in taken] == [(48, 64, 3)] * 3
+    assert source.live
+
+
+def test_a_password_goes_to_no_other_host(tmp_path: Path) -> None:
+    with RtspCamera(lambda n: GREYS[0]) as camera, Web(tmp_path) as web:
+        web.redirects["x"] = camera.url.replace("user:hunter2@", "")
+        assert "(401)" in why(web.url.replace("127.0.0.1", "user:hunter2@localhost") + "/x")
+
+
+@pytest.mark.parametrize(
+    ("address", "location", "goes"),
+    [
+        ("http://cam/x", "/y", True),
+        ("http://cam/x", "http://cam:80/y", True),
+        ("http://cam/x", "https://cam/y", True),
+        ("https://cam:8443/x", "https://cam:8443/y", True),
+        ("rtsp://cam/x", "rtsp://cam:554/y", True),
+        ("http://cam/x", "http://cam:8080/y", False),
+        ("https://cam/x", "https://cam:8443/y", False),
+        ("https://cam/x", "http://cam/y", False),
+        ("https://cam:443/x", "http://cam:443/y", False),
+        ("https://cam:443/x", "rtsp://cam:443/y", False),
+        ("http://cam/x", "https://other/y", False),
+    ],
+)
+def test_a_password_goes_along_where_it_is_safe(address: str, location: str, goes: bool) -> None:
+    assert ("me:secret@" in _redirected(address.replace("//", "//me:secret@"), location)) is goes
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("/x", "it redirects in a circle"),
+        ("file:///etc/passwd", "it redirects to file://, which cannot be read; known: rtsp"),
+        ("ftp://user:hunter2@127.0.0.1/x", "it redirects to ftp://, which cannot be read; known: rtsp"),
+        ("rtsp://127.0.0.1:1/x", "the connection was refused"),
+        ("http://[x", "invalid"),
+    ],
+)
+def test_a_redirect_that_leads_nowhere_is_told(tmp_path: Path, target: str, words: str) -> None:
+    with Web(tmp_path) as web:
+        web.redirects["x"] = target
+        assert f"cannot be opened: {words}" in why(f"{web.url}/x")
+
+
+def test_text_before_the_first_picture_of_a_stream_is_passed_over() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (240, 320, 1), np.uint8).repeat(3, axis=2)
+
+    class Wordy(Camera):
+        """Greets before it sends pictures."""
+
+        greeting = b"This camera greets you.\r\n"
+
+    with Wordy(lambda n: noise) as camera:
+        source = LiveSource(camera.url, retry=QUICK)
+        frames = source.frames()
+        taken = list(itertools.islice(frames, 5))
+        frames.close()  # type: ignore[attr-defined]
+    assert source.live
+    assert [frame.index for frame in taken] == list(range(5))
+    assert all(np.abs(frame.image.astype(int) - noise).mean() < 10 for frame in taken)
 
 
 def test_a_first_connection_that_fails_says_that_it_goes_on_trying(

@@ -47,7 +47,7 @@ def test_batch_sizes_are_few_and_bound_once(models: Path, monkeypatch: pytest.Mo
         def run_with_iobinding(self, binding: object) -> None:
             session.run_with_iobinding(binding)
 
-    monkeypatch.setattr(generator, "_session", Session())
+    monkeypatch.setattr(generator, "session", Session())
     chain = BoundChain(generator, reader, "cpu")
     chain.warm_up(8)
     first = chain.run(pictures(8))
@@ -61,9 +61,9 @@ def test_batch_sizes_are_few_and_bound_once(models: Path, monkeypatch: pytest.Mo
 def test_cuda_engines_are_chained_and_others_are_not(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generator, reader = engines(models)
     for engine in (generator, reader):
-        monkeypatch.setattr(engine, "_device", "cuda")
+        monkeypatch.setattr(engine, "device", "cuda")
     assert isinstance(generator.then(reader), BoundChain)
-    monkeypatch.setattr(reader, "_device", "cpu")
+    monkeypatch.setattr(reader, "device", "cpu")
     assert generator.then(reader) is None
 
 

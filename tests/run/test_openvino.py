@@ -97,6 +97,15 @@ def test_both_networks_in_one_go() -> None:
 
 
 @needs_openvino
+def test_auto_says_no_precision_and_runs() -> None:
+    for exact in (False, True):
+        engine = OpenVinoEngine(find_model("lite", "reader").path, device="AUTO", exact=exact)
+        assert engine.name.endswith("(openvino AUTO auto)")
+        (name,) = (spec.name for spec in engine.inputs)
+        assert len(engine.run({name: pictures(3, 32, 96)})["log_probs"]) == 3
+
+
+@needs_openvino
 def test_what_cannot_be_run_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"OpenVINO sees no NPU9 here; --device takes CPU"):
         open_engine(find_model("lite", "reader").path, "openvino", device="npu9")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -259,13 +261,77 @@ def test_a_file_that_vanishes_is_made_anew_and_told(tmp_path: Path, name: str, h
         "reads.sqlite": lambda: SqliteSink(path, fault=faults.append),
     }
     with kinds[name]() as sink:
-        sink.write(numbered(1))
+        take(sink, 1)
         how(path)
-        sink.write(numbered(2))
-        sink.write(numbered(3))
+        take(sink, 2)
+        take(sink, 3)
     assert len(faults) == 1
     assert "was deleted or moved while the run wrote it" in faults[0]
     assert numbers(path) == [2, 3]
+
+
+@pytest.mark.parametrize("kind", [CsvSink, SqliteSink])
+def test_a_folder_that_cannot_be_made_anew_costs_no_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[CsvSink | SqliteSink]
+) -> None:
+    monkeypatch.setattr("lpsr_run.sinks.lane.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("lpsr_run.sinks.lane.LONGEST_RETRY_SECONDS", 0.02)
+    folder, notes, faults = tmp_path / "there", list[str](), list[str]()
+    path = folder / ("reads.csv" if kind is CsvSink else "reads.sqlite")
+    with (
+        kind(path, fault=faults.append) as sink,
+        box(tmp_path, sink, notice=notes.append, fault=faults.append) as outbox,
+    ):
+        outbox.write(numbered(1))
+        assert outbox.settle()
+        folder.rename(tmp_path / "moved")
+        folder.symlink_to(tmp_path / "a disk that is not there")
+        for number in (2, 3):
+            outbox.write(numbered(number))
+        until(lambda: outbox.lanes[0].failing)
+        time.sleep(0.2)  # several attempts
+        assert outbox.behind == {sink.name: 2}
+        folder.unlink()
+        assert outbox.settle()
+    assert numbers(path) == [2, 3]
+    assert [fault for fault in faults if "was deleted or moved" not in fault] == []
+    assert len(faults) == 1
+    assert "cannot be written: File exists; give another path" in notes[0]
+
+
+def test_a_journal_that_cannot_be_made_anew_is_told_in_one_line_each_time(tmp_path: Path) -> None:
+    folder = tmp_path / "there"
+    folder.mkdir()
+    with JsonLinesSink(folder / "reads.jsonl") as journal:
+        journal.append("{}", 1)
+        folder.rename(tmp_path / "moved")
+        folder.symlink_to(tmp_path / "a disk that is not there")
+        for _ in range(2):
+            with pytest.raises(LpsrError, match="cannot be written: File exists; give another path"):
+                journal.append("{}", 2)
+
+
+def test_what_cannot_be_set_aside_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "reads.jsonl").write_text("{}\n")
+    (tmp_path / "pictures").mkdir()  # of another user: it cannot be moved into another folder
+    rename = Path.rename
+
+    def refusing(path: Path, target: Path) -> Path:
+        if path.name == "pictures":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refusing)
+    with pytest.raises(LpsrError, match=r"pictures: cannot be written: Permission denied; give another path"):
+        set_aside(tmp_path)
+
+
+def take(sink: CsvSink | SqliteSink | JsonLinesSink, number: int) -> None:
+    record = Record.of(numbered(number).read)
+    if isinstance(sink, JsonLinesSink):
+        sink.append(record.line, number)
+    else:
+        sink.deliver(record)
 
 
 def numbers(path: Path) -> list[int]:

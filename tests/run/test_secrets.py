@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, paint, save_image, save_video, scene
 from receiver import Receiver
-from test_stores import QUICK, result, until
+from test_stores import QUICK, put, result, until
 
 from lpsr_core.errors import UsageError
 from lpsr_run.config import RunConfig
@@ -99,7 +99,7 @@ def test_a_token_that_changes_loses_nothing(tmp_path: Path) -> None:
     receiver.answers = [401] * 3
     send = poster(receiver.plain, dict([header(f"Authorization: Bearer @{token}")]))
     with SpooledSink(send, "hook", tmp_path / "spool", retry=QUICK) as sink:
-        sink.write(result("ABC0001"))
+        put(sink, result("ABC0001"))
         until(lambda: receiver.asked >= 1)
         token.unlink()
         until(lambda: "cannot be read" in str(sink.state()["error"]))

@@ -31,7 +31,7 @@ def test_each_read_is_on_the_disk_at_once(tmp_path: Path) -> None:
     path = tmp_path / "reads.jsonl"
     with JsonLinesSink(path) as sink:
         for count in (1, 2, 3):
-            sink.write(result())
+            sink.append(result().read.to_json())
             lines = path.read_text().splitlines()
             assert len(lines) == count
             assert json.loads(lines[-1])["text"] == "ABC1D23"
@@ -45,7 +45,7 @@ def test_reads_are_synced_in_groups_where_that_is_asked_for(tmp_path: Path, monk
     with JsonLinesSink(path, sync_seconds=1.0) as sink:
         for count in range(1, 25):
             now[0] = 100 + count / 10
-            sink.write(result())
+            sink.append(result().read.to_json())
             assert len(path.read_text().splitlines()) == count, "each is in the file at once"
         assert synced == [100.0, 101.0, 102.0], "the first is the name of the file in its folder"
     assert synced == [100.0, 101.0, 102.0, 102.4], "the rest at the end"
@@ -70,7 +70,7 @@ def test_reads_survive_an_exception(tmp_path: Path) -> None:
 
     def crash() -> None:
         with JsonLinesSink(path) as sink:
-            sink.write(result())
+            sink.append(result().read.to_json())
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -84,7 +84,7 @@ def test_a_full_disk_is_one_line() -> None:
         pytest.raises(LpsrError, match="/dev/full: cannot be written: No space left") as caught,
         JsonLinesSink(Path("/dev/full")) as sink,
     ):
-        sink.write(result())
+        sink.append(result().read.to_json())
     assert "\n" not in str(caught.value)
 
 

@@ -18,6 +18,7 @@ from broker import CONNECT, PUBLISH, Broker
 from camera import Camera
 from conftest import ROOT, Command, paint, save_image, scene
 from receiver import Receiver
+from test_stores import put
 
 from lpsr_core.geometry import Box, Quad
 from lpsr_core.reads import Read
@@ -156,7 +157,7 @@ def test_an_answer_that_does_not_come_within_the_limit_is_none_and_the_read_is_s
     with SpooledSink(poster(receiver.plain), "hook", tmp_path, notes.append, Retry(first=0.02, longest=0.05)) as sink:
         for text in TEXTS:
             read = Read("a", 3, 120.0, Box(1, 2, 30, 10), text, "x", 0.9, (), 2, 1, True, None, None, 0)
-            sink.write(Result(read, 0.0, 0.0, np.zeros((10, 30, 3), np.uint8), None, Quad.from_box(read.box)))
+            put(sink, Result(read, 0.0, 0.0, np.zeros((10, 30, 3), np.uint8), None, Quad.from_box(read.box)))
         until(lambda: receiver.asked >= 3)
         assert sink.waiting == len(TEXTS)
         assert notes == [f"hook: cannot be reached: timed out; reads wait in {tmp_path}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from receiver import Receiver
 from test_outbox import RUN, box, numbered
-from test_stores import QUICK, TEXTS, hook, result, until
+from test_stores import QUICK, TEXTS, hook, put, result, until
 from typer.testing import CliRunner
 
 from lpsr_core.errors import LpsrError
@@ -20,7 +21,8 @@ from lpsr_run.cli.spool import app
 from lpsr_run.retention.policy import SpoolLimit
 from lpsr_run.sinks import SpooledSink, poster
 from lpsr_run.sinks.base import Record
-from lpsr_run.sinks.spool import NotTakenError, RefusedError
+from lpsr_run.sinks.spool import NotTakenError, ReadRefusedError
+from lpsr_run.sinks.spool_folder import SpoolFolder, send_again
 
 
 def never(body: bytes, key: str) -> None:
@@ -70,11 +72,11 @@ def test_dead_letters_are_listed_with_their_reason_and_sent_again(tmp_path: Path
 
     def send(body: bytes, key: str) -> None:
         if refuse:
-            raise RefusedError("was refused with status 422")
+            raise ReadRefusedError("was refused with status 422")
         sent.append(json.loads(body)["text"])
 
     with SpooledSink(send, "hook", tmp_path / name, retry=QUICK) as sink:
-        sink.write(result(TEXTS[0]))
+        put(sink, result(TEXTS[0]))
         until(lambda: sink.waiting == 0)
         assert sink.state()["refused"] == 1
     run = CliRunner()
@@ -136,6 +138,94 @@ def test_an_answer_that_comes_a_byte_at_a_time_is_given_up(tmp_path: Path) -> No
         send(b"{}", "key")
     gone.set()
     server.close()
+
+
+def test_a_read_that_was_sent_and_cannot_be_removed_is_not_sent_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent, notes, attempts = list[str](), list[str](), list[Path]()
+    down, read_only = threading.Event(), threading.Event()
+    down.set()
+    remove = SpoolFolder.remove
+
+    def send(body: bytes, key: str) -> None:
+        if down.is_set():
+            raise NotTakenError("is down")
+        sent.append(key[-1])
+
+    def refusing(folder: SpoolFolder, path: Path) -> None:
+        attempts.append(path)
+        if read_only.is_set():
+            raise OSError(errno.EROFS, "Read-only file system")
+        remove(folder, path)
+
+    monkeypatch.setattr(SpoolFolder, "remove", refusing)
+    read_only.set()
+    with SpooledSink(send, "hook", tmp_path, notes.append, QUICK) as sink:
+        for number in (1, 2):
+            sink.deliver(Record.of(numbered(number).read))
+        until(lambda: len(notes) == 1)
+        down.clear()
+        until(lambda: len(attempts) > 3)
+        assert (sent, sink.state()["sent"], sink.waiting) == (["1"], 1, 2)
+        read_only.clear()
+        until(lambda: sink.waiting == 0)
+    assert sent == ["1", "2"]
+    assert notes[0].startswith("hook: is down; reads wait in")
+    assert "Read-only file system; let this user read and write its folder; reads wait in" in notes[1]
+
+
+def test_two_reads_that_were_sent_and_cannot_be_removed_are_each_sent_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent, attempts, read_only = list[str](), list[Path](), threading.Event()
+    remove = SpoolFolder.remove
+
+    def send(body: bytes, key: str) -> None:
+        if key[-1] == "1" and "2" not in sent:
+            raise NotTakenError("is busy", answered=True)
+        sent.append(key[-1])
+
+    def refusing(folder: SpoolFolder, path: Path) -> None:
+        attempts.append(path)
+        if read_only.is_set():
+            raise OSError(errno.EROFS, "Read-only file system")
+        remove(folder, path)
+
+    monkeypatch.setattr(SpoolFolder, "remove", refusing)
+    read_only.set()
+    with SpooledSink(send, "hook", tmp_path, retry=QUICK) as sink:
+        for number in (1, 2):
+            sink.deliver(Record.of(numbered(number).read))
+        until(lambda: len(attempts) > 4)
+        read_only.clear()
+        until(lambda: sink.waiting == 0)
+    assert sent == ["2", "1"]
+
+
+def test_what_the_sender_cannot_read_is_told_as_such_and_stops_no_other_read(tmp_path: Path) -> None:
+    sent, notes = list[str](), list[str]()
+
+    def send(body: bytes, key: str) -> None:
+        if key[-1] == "1":
+            raise PermissionError(errno.EACCES, "Permission denied", "pictures/1.png")
+        sent.append(key[-1])
+
+    with SpooledSink(send, "hook", tmp_path, notes.append, QUICK) as sink:
+        for number in (1, 2):
+            sink.deliver(Record.of(numbered(number).read))
+        until(lambda: sink.waiting == 0)
+        assert (sent, sink.state()["refused"]) == (["2"], 1)
+    assert notes[0] == f"hook: Permission denied: pictures/1.png; reads wait in {tmp_path}"
+    assert not any("let this user" in note for note in notes)
+
+
+def test_what_cannot_be_put_back_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "refused").mkdir()
+    (tmp_path / "refused" / "1-a.json").write_text("{}")
+    (tmp_path / "1-a.json").mkdir()
+    with pytest.raises(LpsrError, match="cannot be put back: Is a directory; let this user write to that folder"):
+        send_again(tmp_path)
 
 
 def test_a_spool_that_vanishes_is_made_anew_told_and_counted(tmp_path: Path) -> None:

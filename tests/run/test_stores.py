@@ -7,9 +7,13 @@ import csv
 import hashlib
 import json
 import sqlite3
+import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
@@ -18,12 +22,15 @@ from broker import Broker
 from receiver import Receiver
 
 from lpsr_core.decode import Alternative, Candidate
-from lpsr_core.errors import LpsrError, UsageError
+from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
 from lpsr_core.geometry import Box, Quad
 from lpsr_core.reads import Read
+from lpsr_run.alerts.mqtt_home import HomePublisher
 from lpsr_run.evidence.sink import EvidenceSink
 from lpsr_run.redact import redact, shown
-from lpsr_run.sinks import CsvSink, Result, Retention, SpooledSink, SqliteSink, poster, publisher
+from lpsr_run.sinks import CsvSink, Result, Retention, SpooledSink, SqliteSink, mqtt, poster, publisher
+from lpsr_run.sinks.base import DurableSink, Record
+from lpsr_run.sinks.identity import new_run_id
 from lpsr_run.sinks.spool import NotTakenError
 from lpsr_run.sinks.webhook import _seconds
 from lpsr_run.sources.live import Retry
@@ -42,12 +49,24 @@ def result(text: str = "ABC1D23", **changes) -> Result:
     return replace(Result(read, 80.0, 120.0, crop, np.zeros((32, 96, 3), np.uint8), quad, frame), **changes)
 
 
+_RUNS = WeakKeyDictionary[DurableSink, tuple[str, Iterator[int]]]()
+
+
+def put(sink: DurableSink, result: Result) -> None:
+    """Hand a read over as a run does; one of no run becomes the next of a run that this sink has for itself."""
+    if not result.read.run:
+        run, numbers = _RUNS.setdefault(sink, (new_run_id(), count(1)))
+        result = replace(result, read=replace(result.read, run=run, number=next(numbers)))
+    sink.prepare(result)
+    sink.deliver(Record.of(result.read))
+
+
 def test_a_table_is_continued_and_quotes_what_needs_it(tmp_path: Path) -> None:
     path = tmp_path / "new" / "reads.csv"
     for part in (TEXTS[:3], TEXTS[3:5]):
         with CsvSink(path) as sink:
             for text in part:
-                sink.write(result(text))
+                put(sink, result(text))
                 assert path.read_text().endswith("\n"), "each line is on the disk at once"
     rows = list(csv.DictReader(path.open()))
     assert [row["text"] for row in rows] == TEXTS[:5]
@@ -76,7 +95,7 @@ def test_the_store_keeps_reads_over_runs(tmp_path: Path) -> None:
     for part in (TEXTS[:3], TEXTS[3:]):
         with SqliteSink(path) as sink:
             for text in part:
-                sink.write(result(text))
+                put(sink, result(text))
     with sqlite3.connect(path) as database:
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         rows = database.execute("SELECT text, time, json FROM reads ORDER BY id").fetchall()
@@ -96,7 +115,7 @@ def test_a_store_of_the_first_schema_gets_the_new_columns(tmp_path: Path) -> Non
     new = result()
     for _ in range(2):
         with SqliteSink(path) as sink:
-            sink.write(replace(new, read=replace(new.read, certain="ABC1?23", plate=0.75)))
+            put(sink, replace(new, read=replace(new.read, certain="ABC1?23", plate=0.75)))
     with sqlite3.connect(path) as database:
         rows = database.execute("SELECT text, certain, plate FROM reads ORDER BY id").fetchall()
     assert rows == [("OLD0001", None, None), *[("ABC1D23", "ABC1?23", 0.75)] * 2]
@@ -109,7 +128,7 @@ def test_the_store_takes_a_read_once(tmp_path: Path) -> None:
     one = result()
     with SqliteSink(tmp_path / "reads.sqlite") as sink:
         for run, number in (("A", 1), ("A", 1), ("A", 2), ("B", 1), ("A", 2)):
-            sink.write(replace(one, read=replace(one.read, run=run, number=number)))
+            put(sink, replace(one, read=replace(one.read, run=run, number=number)))
     with sqlite3.connect(tmp_path / "reads.sqlite") as database:
         rows = database.execute("SELECT run, number, event FROM reads ORDER BY id").fetchall()
     assert rows == [("A", 1, "final"), ("A", 2, "final"), ("B", 1, "final")]
@@ -119,14 +138,14 @@ def test_the_store_forgets_by_age_and_by_count(tmp_path: Path) -> None:
     path = tmp_path / "reads.sqlite"
     with SqliteSink(path) as sink:
         for text in TEXTS:
-            sink.write(result(text))
+            put(sink, result(text))
     with sqlite3.connect(path) as database:
         database.execute("UPDATE reads SET stored = stored - 10 * 86400 WHERE id <= 2")
     with SqliteSink(path, Retention(days=7)):
         pass
     with SqliteSink(path, Retention(reads=3)) as sink:
         for _ in range(100):
-            sink.write(result("XYZ9999"))
+            put(sink, result("XYZ9999"))
     with sqlite3.connect(path) as database:
         texts = [text for (text,) in database.execute("SELECT text FROM reads ORDER BY id")]
     assert texts == ["XYZ9999"] * 3
@@ -135,8 +154,8 @@ def test_the_store_forgets_by_age_and_by_count(tmp_path: Path) -> None:
 def test_two_runs_may_share_a_store(tmp_path: Path) -> None:
     with SqliteSink(tmp_path / "s") as one, SqliteSink(tmp_path / "s") as other:
         for text in TEXTS:
-            one.write(result(text))
-            other.write(result(text))
+            put(one, result(text))
+            put(other, result(text))
     with sqlite3.connect(tmp_path / "s") as database:
         assert database.execute("SELECT count(*) FROM reads").fetchone() == (20,)
 
@@ -144,10 +163,10 @@ def test_two_runs_may_share_a_store(tmp_path: Path) -> None:
 def test_a_line_that_a_power_cut_tore_spoils_no_other(tmp_path: Path) -> None:
     path = tmp_path / "reads.csv"
     with CsvSink(path) as sink:
-        sink.write(result(TEXTS[0]))
+        put(sink, result(TEXTS[0]))
     path.write_text(path.read_text() + "a.mp4,,12")
     with CsvSink(path) as sink:
-        sink.write(result(TEXTS[1]))
+        put(sink, result(TEXTS[1]))
     assert [row["text"] for row in csv.DictReader(path.open()) if row["text"]] == TEXTS[:2]
 
 
@@ -186,7 +205,7 @@ def test_reads_are_posted_in_order_and_leave_the_spool(tmp_path: Path) -> None:
     receiver = Receiver()
     with hook(receiver.url.replace("me:hunter2@", ""), tmp_path / "spool", retry=QUICK) as sink:
         for text in TEXTS:
-            sink.write(result(text))
+            put(sink, result(text))
         until(lambda: sink.waiting == 0)
     receiver.stop()
     assert [text for text, _ in receiver.got] == TEXTS
@@ -199,16 +218,16 @@ def test_nothing_is_lost_through_an_outage_or_a_restart(tmp_path: Path) -> None:
     receiver.answers = [500, 503, 429]
     notes: list[str] = []
     with hook(url, tmp_path / "spool", notes.append, QUICK) as sink:
-        sink.write(result(TEXTS[0]))
+        put(sink, result(TEXTS[0]))
         until(lambda: len(receiver.got) == 1)
         receiver.stop()
         for text in TEXTS[1:4]:
-            sink.write(result(text))
+            put(sink, result(text))
         until(lambda: len(notes) == 3)
     assert len(list((tmp_path / "spool").glob("*.json"))) == 3
     again = Receiver(receiver.port)
     with hook(url, tmp_path / "spool", notes.append, QUICK) as sink:
-        sink.write(result(TEXTS[4]))
+        put(sink, result(TEXTS[4]))
         until(lambda: sink.waiting == 0)
     again.stop()
     assert [text for text, _ in (*receiver.got, *again.got)] == TEXTS[:5]
@@ -223,8 +242,8 @@ def test_a_read_that_will_never_be_taken_is_set_aside(tmp_path: Path) -> None:
     receiver.answers = [422]
     notes: list[str] = []
     with hook(receiver.url.replace("me:hunter2@", ""), tmp_path / "spool", notes.append, QUICK) as sink:
-        sink.write(result(TEXTS[0]))
-        sink.write(result(TEXTS[1]))
+        put(sink, result(TEXTS[0]))
+        put(sink, result(TEXTS[1]))
         until(lambda: sink.waiting == 0)
     receiver.stop()
     assert [text for text, _ in receiver.got] == [TEXTS[1]]
@@ -240,7 +259,7 @@ def test_a_token_or_an_address_that_changed_loses_nothing(tmp_path: Path, status
     notes: list[str] = []
     with hook(receiver.plain, tmp_path / "spool", notes.append, QUICK) as sink:
         for text in TEXTS[:3]:
-            sink.write(result(text))
+            put(sink, result(text))
         until(lambda: sink.waiting == 0)
     receiver.stop()
     assert [text for text, _ in receiver.got] == TEXTS[:3]
@@ -259,7 +278,7 @@ def test_a_read_that_a_server_cannot_take_holds_up_no_others_for_ever(tmp_path: 
 
     with SpooledSink(send, "hook", tmp_path / "spool", notes.append, Retry(first=0.001, longest=0.002)) as sink:
         for text in TEXTS[:4]:
-            sink.write(result(text))
+            put(sink, result(text))
         time.sleep(0.3)
         assert sink.waiting == 4, "a server that takes none is waited for"
         assert sink.state()["oldest_seconds"] > 0.1
@@ -280,7 +299,7 @@ def test_a_server_that_asks_for_time_gets_it(tmp_path: Path) -> None:
             raise NotTakenError("status 429", answered=True, wait=waits[len(calls) - 1])
 
     with SpooledSink(send, "hook", tmp_path / "spool", retry=Retry(first=0.001, longest=0.002)) as sink:
-        sink.write(result(TEXTS[0]))
+        put(sink, result(TEXTS[0]))
         until(lambda: sink.waiting == 0)
     assert calls[1] - calls[0] >= 0.6
     assert _seconds("120") == 120
@@ -292,7 +311,7 @@ def test_a_server_that_asks_for_time_gets_it(tmp_path: Path) -> None:
 def test_no_name_is_a_formula_in_a_spreadsheet(tmp_path: Path, name: str) -> None:
     one = result()
     with CsvSink(tmp_path / "r.csv") as sink:
-        sink.write(replace(one, read=replace(one.read, source=name)))
+        put(sink, replace(one, read=replace(one.read, source=name)))
     (row,) = csv.DictReader((tmp_path / "r.csv").open())
     assert row["source"] == f"'{name}"
 
@@ -307,7 +326,7 @@ def test_a_redirect_is_no_answer_and_a_password_is_sent_not_shown(tmp_path: Path
     receiver.answers = [302]
     notes: list[str] = []
     with hook(receiver.url, tmp_path / "spool", notes.append) as sink:
-        sink.write(result(TEXTS[0]))
+        put(sink, result(TEXTS[0]))
         until(lambda: sink.waiting == 0)
     receiver.stop()
     assert [text for text, _ in receiver.got] == TEXTS[:1]
@@ -328,9 +347,9 @@ def folders(path: Path) -> list[Path]:
 def test_evidence_tells_the_digests_of_its_files(tmp_path: Path) -> None:
     made_by = {"models": {"reader": {"sha256": "a" * 64}}}
     with EvidenceSink(tmp_path / "evidence", made_by) as sink:
-        sink.write(result("ABC1D23"))
-        sink.write(result("XYZ1234", sr=None, frame=None))
-        sink.write(result("HID1234", hidden=True))
+        put(sink, result("ABC1D23"))
+        put(sink, result("XYZ1234", sr=None, frame=None))
+        put(sink, result("HID1234", hidden=True))
     first, second = folders(tmp_path / "evidence")
     assert first.name.endswith("-00000001-ABC1D23")
     assert second.name.endswith("-00000002-XYZ1234")
@@ -342,13 +361,13 @@ def test_evidence_tells_the_digests_of_its_files(tmp_path: Path) -> None:
     assert told["made_by"]["models"]["reader"]["sha256"] == "a" * 64
     assert set(json.loads((second / "evidence.json").read_text())["files"]) == {"lr.png"}
     with EvidenceSink(tmp_path / "evidence", made_by) as sink:
-        sink.write(result("ABC1D23"))
+        put(sink, result("ABC1D23"))
     assert len(folders(tmp_path / "evidence")) == 3, "earlier evidence stays"
 
 
 def test_blurred_evidence_shows_the_plate_and_nothing_else(tmp_path: Path) -> None:
     with EvidenceSink(tmp_path, {}, blurred=True) as sink:
-        sink.write(result())
+        put(sink, result())
     (folder,) = folders(tmp_path)
     picture = cv2.imread(str(folder / "frame.png"))
     assert picture is not None
@@ -364,12 +383,12 @@ def test_reads_are_published_through_an_outage(tmp_path: Path) -> None:
     notes: list[str] = []
     with SpooledSink(publisher(url), redact(url), tmp_path, notes.append, QUICK) as sink:
         for text in TEXTS[:3]:
-            sink.write(result(text))
+            put(sink, result(text))
         until(lambda: sink.waiting == 0)
         broker.stop()
         time.sleep(0.1)
         for text in TEXTS[3:5]:
-            sink.write(result(text))
+            put(sink, result(text))
         until(lambda: len(notes) == 1)
         again = Broker(broker.port)
         until(lambda: sink.waiting == 0, 30)
@@ -377,6 +396,26 @@ def test_reads_are_published_through_an_outage(tmp_path: Path) -> None:
     assert broker.got == [("plates/gate", text) for text in TEXTS[:3]]
     assert dict.fromkeys(again.got) == dict.fromkeys(("plates/gate", text) for text in TEXTS[3:5]), "at least once"
     assert "hunter2" not in "".join(notes)
+
+
+def test_a_client_that_cannot_be_made_is_no_fault_of_a_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("paho.mqtt.enums", reason="publishing needs paho-mqtt (the mqtt extra)")
+    with pytest.raises(NotTakenError, match=r"cannot be reached: .*surrogates"):
+        publisher("mqtt://me\udce9:x@127.0.0.1:9/plates")(b"{}", "key")
+
+    def failing(broker: object) -> None:
+        raise OSError("no certificates")
+
+    monkeypatch.setattr(mqtt, "new_client", failing)
+    with pytest.raises(NotTakenError, match="cannot be reached: no certificates"):
+        publisher("mqtts://127.0.0.1:9/plates")(b"{}", "key")
+
+
+def test_an_old_paho_is_told_at_opening(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "paho.mqtt.enums", None)  # which 1.x does not have
+    for opened in (publisher, lambda url: HomePublisher(url, None)):
+        with pytest.raises(MissingExtraError, match=r"paho-mqtt is not installed; .*mqtt"):
+            opened("mqtt://127.0.0.1:9/plates")
 
 
 @pytest.mark.parametrize(

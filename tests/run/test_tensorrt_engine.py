@@ -19,7 +19,7 @@ import pytest
 
 from lpsr_core import cuda as cuda_driver
 from lpsr_core.alphabet import CLASSES, PLATE_LENGTH
-from lpsr_core.cards import ModelCard, Precision, sha256
+from lpsr_core.cards import Calibration, ModelCard, Precision, sha256
 from lpsr_core.cuda import Gpu
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.plans import PlanCard, PlanConfig
@@ -470,6 +470,26 @@ def test_auto_takes_the_engine_that_fits_and_says_why(gpu: Gpus, tmp_path: Path,
     opened = open_network("lite", "reader", "fp32", "auto", folder=tmp_path)
     assert "onnxruntime" in opened.engine.name
     assert "built for NVIDIA L4" in opened.why
+
+
+def test_an_engine_that_is_named_by_its_path_is_calibrated_as_its_graph(
+    gpu: Gpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models, elsewhere = tmp_path / "models", tmp_path / "elsewhere"
+    for folder in (models, elsewhere):
+        folder.mkdir()
+    monkeypatch.setenv("LPSR_MODELS", str(models))
+    graph, calibration = models / "mine-reader.onnx", Calibration(temperature=1.5)
+    graph.write_bytes(b"mine")
+    digest = sha256(graph)
+    ModelCard("mine", "reader", "fp32", graph.name, digest, 1, 20, calibration=calibration).save(models)
+    for source, wanted in ((digest, calibration), ("f" * 64, Calibration())):
+        path = write_plan(elsewhere, "reader", name="mine", source=source)
+        opened = open_network(str(path), "reader", "fp16", "auto")
+        assert opened.model.calibration == wanted
+        assert opened.model.path == path
+    (models / "mine-reader.json").unlink()
+    assert open_network(str(path), "reader", "fp16", "auto").model.card is None
 
 
 def test_engines_of_other_machines_are_refused(gpu: Gpus, tmp_path: Path) -> None:

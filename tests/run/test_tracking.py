@@ -10,9 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import lpsr_core.decode as decode_module
+import lpsr_run.pipeline.track as track_module
 from lpsr_core.alphabet import encode
+from lpsr_core.decode import knowledge, plate_score
 from lpsr_core.geometry import Box, Quad
-from lpsr_run.pipeline.tracking import Observation, Track, Tracker, TrackSettings
+from lpsr_run.pipeline.track import Observation, Track
+from lpsr_run.pipeline.tracking import Tracker, TrackSettings
 
 
 def log_probs(text: str, sure: float = 0.7, doubts: dict[int, str] | None = None) -> np.ndarray:
@@ -68,6 +72,23 @@ def test_a_long_track_of_vague_frames_is_not_certain() -> None:
     for frame in range(1, 4):
         track.add(observe(frame, 0, sure=0.3))
     assert alone < track.read().reading.confidence < 0.95
+
+
+def test_what_is_known_of_a_track_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def counted(log_probs: np.ndarray) -> np.ndarray:
+        asked.append(log_probs)
+        return knowledge(log_probs)
+
+    for module in (decode_module, track_module):
+        monkeypatch.setattr(module, "knowledge", counted)
+    track = Track(0)
+    track.add(observe(0, 0))
+    read = track.read()
+    assert len(asked) == 1
+    assert read.knowledge == knowledge(asked[0])
+    assert read.plate == plate_score(asked[0])
 
 
 def test_memory_stays_bounded() -> None:

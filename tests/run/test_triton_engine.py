@@ -117,7 +117,7 @@ def test_a_refused_shape_is_one_line_and_is_not_tried_again(server: TritonServer
 def test_a_restarted_server_is_found_again(repository: Path) -> None:
     images = np.random.default_rng(1).random((2, 3, 32, 96), np.float32)
     first = TritonServer(repository)
-    engine = TritonEngine(first.url, "reader", patience=60)
+    engine = TritonEngine(first.url, "reader")
     before = engine.run({"image": images})["log_probs"]
     first.close()
     made: list[TritonServer] = []
@@ -132,9 +132,10 @@ def test_a_restarted_server_is_found_again(repository: Path) -> None:
         made[0].close()
 
 
-def test_a_server_that_stays_away_ends_the_pass(repository: Path) -> None:
+def test_a_server_that_stays_away_ends_the_pass(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lpsr_run.engines.triton_engine.PATIENCE", 0.2)
     with TritonServer(repository) as server:
-        engine = TritonEngine(server.url, "reader", patience=0.2)
+        engine = TritonEngine(server.url, "reader")
     with pytest.raises(LpsrError, match=r"no answer: .*; waited 0.2 s for it$"):
         engine.run({"image": np.zeros((1, 3, 32, 96), np.float32)})
 

@@ -21,6 +21,7 @@ class Web:
         password: `user:password` that is wanted; None wants none.
         cut: bytes after which every first answer of a file breaks off; None for none.
         ranges: whether parts of files may be asked for.
+        redirects: addresses to which paths lead instead.
         made: makes the content of a path that is no file, from its name; None where there is none.
     """
 
@@ -29,6 +30,7 @@ class Web:
         self.password: str | None = None
         self.cut: int | None = None
         self.ranges = True
+        self.redirects: dict[str, str] = {}
         self.made: dict[str, Callable[[], bytes]] = {}
         self.asked: list[str] = []
         web = self
@@ -62,6 +64,12 @@ class Web:
         wanted = None if self.password is None else "Basic " + base64.b64encode(self.password.encode()).decode()
         if wanted is not None and request.headers.get("Authorization") != wanted:
             status = 401
+        if status is None and name in self.redirects:
+            request.send_response(302)
+            request.send_header("Location", self.redirects[name])
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+            return
         if status is None and not (name in self.made or (folder / name).is_file()):
             status = 404
         if status is not None:

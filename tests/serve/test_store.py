@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,8 @@ import pytest
 from lpsr_core.errors import LpsrError
 from lpsr_run.sinks import SqliteSink
 from lpsr_run.sinks.base import Record
+from lpsr_serve.inference.networks import Turns
 from lpsr_serve.inference.pool import BusyError, StoppingError, WorkerPool
-from lpsr_serve.inference.turns import Turns
 from lpsr_serve.store.places import Places
 from lpsr_serve.store.reads import ReadFilter, ReadStore
 
@@ -69,19 +72,24 @@ def test_filters_choose_among_reads(tmp_path: Path) -> None:
         record(3, event="first", source="yard"),
     )
 
-    def numbers(**conditions: Any) -> list[int]:
-        return [one.fields["number"] for one in reads.page(ReadFilter(**conditions), 10)]
+    def numbers(before: int | None = None, **conditions: Any) -> list[int]:
+        return [one.fields["number"] for one in reads.page(ReadFilter(**conditions), 10, before)]
 
-    assert numbers() == [3, 2, 1]
-    assert numbers(min_confidence=0.5) == [3, 2]
-    assert numbers(hit=True) == [2]
-    assert numbers(hit=False) == [3, 1]
-    assert numbers(final=True) == [2, 1]
-    assert numbers(camera="yard") == [3]
-    assert numbers(plate="XYZ9876") == [2]
-    assert numbers(text="z98") == [2]
-    assert numbers(text="\0") == [], "which ends a pattern of SQLite"
-    assert numbers(until=time.time() - 3600) == []
+    for prepare in (lambda: None, reads.make_indexes):
+        prepare()
+        assert numbers() == [3, 2, 1]
+        assert numbers(before=3) == [2, 1]
+        assert numbers(min_confidence=0.5) == [3, 2]
+        assert numbers(min_confidence=0.5, before=3) == [2]
+        assert numbers(hit=True) == [2]
+        assert numbers(hit=False) == [3, 1]
+        assert numbers(final=True) == [2, 1]
+        assert numbers(camera="yard") == [3]
+        assert numbers(plate="XYZ9876") == [2]
+        assert numbers(text="z98") == [2]
+        assert numbers(text="\0") == [], "which ends a pattern of SQLite"
+        assert numbers(until=time.time() - 3600) == []
+        assert [one.fields["number"] for one in reads.page(ReadFilter(hit=False), 1)] == [3]
     assert [one.fields["number"] for one in reads.after(1, 10)] == [2, 3]
     assert reads.last_row == 3
     found = reads.find(f"{RUN}-00000002")
@@ -91,6 +99,60 @@ def test_filters_choose_among_reads(tmp_path: Path) -> None:
     for absent in ("", "x", f"{RUN}-", f"{RUN}-9", f"{RUN}-²", f"{RUN}-{'9' * 30}"):
         assert reads.find(absent) is None
     assert list(reads.many([2, 7])) == [2]
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"hit": True},
+        {"camera": "yard"},
+        {"camera": "yard", "min_confidence": 0.99, "final": True},
+        {"text": "z98"},
+        {"min_confidence": 0.99},
+        {"since": 1.0, "hit": False},
+        {"until": 1.0},
+    ],
+)
+def test_filters_look_through_indexes_and_not_through_the_table(tmp_path: Path, conditions: dict[str, Any]) -> None:
+    path = tmp_path / "reads.sqlite"
+    reads = store(path, *(record(number, source=f"camera {number % 3}") for number in range(50)))
+    wanted = ReadFilter(**conditions)
+
+    def scans() -> list[str]:
+        """The parts of the filter's query that go through the table."""
+        statements: list[str] = []
+        connection = reads._connection
+
+        @contextmanager
+        def traced() -> Iterator[sqlite3.Connection]:
+            with connection() as database:
+                database.set_trace_callback(statements.append)
+                yield database
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(reads, "_connection", traced)
+            reads.page(wanted, 10)
+        with closing(sqlite3.connect(path)) as database:
+            plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statements[0]}")]
+        return [step for step in plan if step.startswith("SCAN") and "INDEX" not in step]
+
+    assert scans(), "as in the stores of earlier versions"
+    reads.make_indexes()
+    assert scans() == []
+    reads.make_indexes()  # at the next start
+    assert store(path, record(60, source="yard", text="XYZ9876")).page(ReadFilter(camera="yard", text="98"), 10)
+
+
+def test_a_store_of_which_no_index_can_be_made_is_read_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lpsr_serve.store.reads._BUSY_SECONDS", 0.0)
+    reads = store(tmp_path / "reads.sqlite", record(1))
+    with closing(sqlite3.connect(tmp_path / "reads.sqlite")) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        reads.make_indexes()
+        assert "database is locked" in caplog.text
+        assert len(reads.page(ReadFilter(camera="gate"), 10)) == 1
 
 
 def test_a_store_that_is_gone_is_told(tmp_path: Path) -> None:
@@ -150,7 +212,6 @@ def test_a_pool_refuses_what_would_wait_too_long() -> None:
     while pool.waiting:
         time.sleep(0.001)
     waiting = [pool.submit(lambda: 1), pool.submit(lambda: 1 // 0)]
-    assert pool.full
     with pytest.raises(BusyError):
         pool.submit(lambda: 3)
     gate.set()

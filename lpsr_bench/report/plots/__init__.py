@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterator
 
 from lpsr_bench.report.drawing import Plot
 from lpsr_bench.report.findings import Rows
-from lpsr_bench.report.plots.accuracy import accuracy
-from lpsr_bench.report.plots.cameras import cameras
+from lpsr_bench.report.plots.accuracy import accuracy, cameras
 from lpsr_bench.report.plots.machine import energy, kernel, scaling
-from lpsr_bench.report.plots.speed import latency, reference, throughput
-from lpsr_bench.report.plots.stages import stages
+from lpsr_bench.report.plots.speed import latency, reference, stages, throughput
 from lpsr_bench.report.plots.trade import peers, precision
 from lpsr_bench.results import Document
 

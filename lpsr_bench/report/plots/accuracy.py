@@ -1,4 +1,4 @@
-"""How many plates are read right, and which characters are not."""
+"""How many plates are read right, which characters are not, and where reading falls off."""
 
 from __future__ import annotations
 
@@ -51,6 +51,26 @@ def accuracy(rows: Rows, document: Document) -> Iterator[Plot]:
     if any(map(any, main["confusion"])):
         title = "Which characters are taken for which"
         yield Plot(title, captions.confusion(main), lambda axes: _confusion(axes, main), 660, wide=True)
+
+
+def cameras(rows: Rows, document: Document) -> Iterator[Plot]:
+    """Rates by width, for each way of reading."""
+    plain = [row for row in rows if row["codec"] == "none"]
+    if not plain:
+        return
+    widths = list(dict.fromkeys(row["width"] for row in plain))
+    ways = list(dict.fromkeys(row["super_resolve"] for row in plain))
+
+    def draw(axes: Axes) -> None:
+        for index, way in enumerate(ways):
+            found = [row["rate"]["all"] for row in plain if row["super_resolve"] == way]
+            draw_rates(axes, beside(len(found), index, len(ways)), found, way, index)
+        axes.set_xticks(range(len(widths)), ["as is" if width is None else str(width) for width in widths])
+        tidy_numbers(axes, x=False)
+        axes.set_xlabel("width of the crop, at most (number of pixels)")
+        legend_above(axes)
+
+    yield Plot("Plates read right, by width of the crop", captions.falloff(plain), draw)
 
 
 def _rates(axes: Axes, row: Row) -> None:

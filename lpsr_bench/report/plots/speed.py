@@ -1,4 +1,4 @@
-"""How fast: beside the paper, over batch sizes, with several callers, and when crops arrive by themselves."""
+"""How fast: beside the paper, over batch sizes, with several callers, when crops arrive by themselves, and by stage."""
 
 from __future__ import annotations
 
@@ -87,6 +87,30 @@ def latency(rows: Rows, document: Document) -> Iterator[Plot]:
     yield Plot("How long a crop waits for its text", captions.waiting(rows), draw)
 
 
+def stages(rows: Rows, document: Document) -> Iterator[Plot]:
+    """Bars of a whole run's stages, and of each stage alone."""
+    run = [row for row in rows if row["kind"] == "run"]
+    if run:
+        shares = [
+            Bar(row["stage"], time, f"{number(time)} ms, {100 * row['share']:.1f} %")
+            for row in run
+            for time in [row["milliseconds_per_frame"]]
+        ]
+        yield bar_plot("Stages of a run over a video", captions.run_stages(run), shares, "milliseconds a frame")
+    alone = [row for row in rows if row["kind"] == "alone"]
+    if alone:
+        batches = sorted({row["batch"] for row in alone})
+        order = list(dict.fromkeys(row["stage"] for row in alone))
+        alone.sort(key=lambda row: (order.index(row["stage"]), row["batch"]))
+        costs = [
+            Bar(_name(row), time, f"{number(time)} ms", batches.index(row["batch"]))
+            for row in alone
+            for time in [row["milliseconds"]["p50"] / row["batch"]]
+        ]
+        unit, names = "milliseconds a crop or a frame (median)", [f"batch {batch}" for batch in batches]
+        yield bar_plot("Each stage alone", captions.lone_stages(alone), costs, unit, names=names)
+
+
 def _streams(axes: Axes, rows: list[Row], batch: int) -> None:
     """Each caller's share stacked on the others'."""
     for place, row in enumerate(rows):
@@ -102,3 +126,8 @@ def _streams(axes: Axes, rows: list[Row], batch: int) -> None:
     axes.grid(axis="x", visible=False)
     axes.set_xlabel(f"callers at once (each with batches of {batch} crops)")
     axes.set_ylabel("crops/s, by caller")
+
+
+def _name(row: Row) -> str:
+    stage = "a crop, all its stages" if row["stage"] == "whole" else str(row["stage"])
+    return stage if row["batch"] == 1 else f"{stage}, batch {row['batch']}"

@@ -37,11 +37,6 @@ class Validation:
     largest_misleading: float
     smallest_misleading: float
 
-    @property
-    def cllr_cal(self) -> float:
-        """Loss by calibration, in bits."""
-        return self.cllr - self.cllr_min
-
     def as_dict(self) -> dict[str, float | int]:
         """For JSON."""
         return {name: round(value, 6) for name, value in asdict(self).items()}
