@@ -1,5 +1,8 @@
 """`python -m lpsr_train` is `lpsr-train`."""
 
-from lpsr_train.cli import main
+from lpsr_core.errors import EntryPoint
 
-main()
+main = EntryPoint("lpsr_train.cli")
+
+if __name__ == "__main__":
+    main()

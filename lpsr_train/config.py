@@ -207,10 +207,8 @@ class TrainConfig:
             raise UsageError("an auxiliary reader is for the task sr and the loss lcofl")
         if self.shown_run and self.task != "reader-any":
             raise UsageError(f"another run's pictures are for the task reader-any, not for {self.task}")
-        if self.shots and (self.fresh or self.hard_sampling or self.shown_run or self.data):
-            raise UsageError(
-                "shots go with rendered plates alone; leave fresh, hard_sampling and other runs' pictures out"
-            )
+        if self.shots and (self.fresh or self.hard_sampling or self.data):
+            raise UsageError("shots go with rendered plates alone; leave fresh and hard_sampling out")
         if self.task == "presence" and not self.shots:
             raise UsageError("whether a plate is there is learned from shots alone; set shots = true")
         if self.left_out and not self.shots:

@@ -73,17 +73,15 @@ class Recipe:
         yield ["lpsr_export", "locator", "--weights", str(locator), "--name", "lite", *out]
 
     def _locator(self, run: Path) -> list[str]:
-        command = ["lpsr_train", "locator", "--out", str(run), "--device", self.device, "--workers", str(self.workers)]
         scenes = self.pairs and min(self.pairs, LocatorTraining.validation)
-        for option, value in (("--steps", self.steps), ("--scenes", self.pairs), ("--validation", scenes)):
-            if value is not None:
-                command += [option, str(value)]
-        return command
+        return self._train(["locator", "--out", str(run)], scenes=self.pairs, validation=scenes)
 
     def _fit(self, preset: str, run: Path, pool: Path) -> list[str]:
-        command = ["lpsr_train", "fit", "--preset", preset, "--out", str(run), "--pool", str(pool)]
-        command += ["--device", self.device, "--workers", str(self.workers)]
-        for option, value in (("--steps", self.steps), ("--pairs", self.pairs), ("--batch", self.batch)):
-            if value is not None:
-                command += [option, str(value)]
-        return command
+        command = ["fit", "--preset", preset, "--out", str(run), "--pool", str(pool)]
+        return self._train(command, pairs=self.pairs, batch=self.batch)
+
+    def _train(self, command: list[str], **options: int | None) -> list[str]:
+        """The command with what all trainings share, and those options that have a value."""
+        given = {"device": self.device, "workers": self.workers, "steps": self.steps, **options}
+        words = [word for name, value in given.items() if value is not None for word in (f"--{name}", str(value))]
+        return ["lpsr_train", *command, *words]

@@ -12,10 +12,7 @@ from lpsr_core.errors import MissingExtraError
 
 
 def need_torch(plots: bool = True) -> None:
-    """Makes sure of what training and evaluation import.
-
-    Args:
-        plots: the command draws curves, too.
+    """Make sure of what training and evaluation import; `plots` says that the command draws curves, too.
 
     Raises:
         MissingExtraError: it is not installed.
@@ -26,11 +23,7 @@ def need_torch(plots: bool = True) -> None:
 
 
 def note_repeated(texts: Sequence[str]) -> None:
-    """Says on stderr that plates are trained on and tested with, where there are any.
-
-    Args:
-        texts: of these plates.
-    """
+    """Say on stderr which plates are trained on and tested with, where there are any."""
     if not texts:
         return
     few = ", ".join(texts[:3]) + (", …" if len(texts) > 3 else "")
@@ -42,8 +35,18 @@ def note_repeated(texts: Sequence[str]) -> None:
     )
 
 
+def note_left_out(problems: Sequence[str]) -> None:
+    """Say on stderr how many pairs of a list were left out, where any were, and why; a line for each."""
+    if problems:
+        what = "1 pair is" if len(problems) == 1 else f"{len(problems)} pairs are"
+        typer.echo(f"note: {what} left out: {problems[0]}" + (", …" if len(problems) > 1 else ""), err=True)
+
+
 def progress_bar() -> Progress:
-    """A bar with counts, times and a note; every task needs the field `note`."""
+    """A bar with counts, times and a note; every task needs the field `note`.
+
+    Where there is no terminal, it is written once, when it ends; see `log`.
+    """
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -52,3 +55,9 @@ def progress_bar() -> Progress:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
+
+
+def log(bar: Progress, line: str) -> None:
+    """Write a line of progress where there is no terminal to show the bar, which leaves no trace in a log."""
+    if not bar.console.is_terminal:
+        bar.console.print(line, soft_wrap=True)

@@ -6,10 +6,7 @@ from lpsr_train.cameras.framing import CHOICES
 
 
 def steps_left_out(words: str) -> tuple[str, ...]:
-    """Steps of the camera and parts of the framing that shots do without.
-
-    Args:
-        words: their names, joined by commas; empty for none.
+    """Return the steps of the camera and parts of the framing that words joined by commas name; empty for none.
 
     Raises:
         UsageError: one of them is unknown.

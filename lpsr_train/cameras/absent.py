@@ -5,7 +5,7 @@ The reader learns to know nothing of them, and to tell them from plates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -40,11 +40,19 @@ def absent_scene(
     """
     if kind is None:
         kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
+    if kind == "surroundings":
+        return surroundings(size, rng)
+    picture = _ground(size, rng)
     if kind == "words":
-        picture = _ground(size, rng)
         draw_words(picture, rng, typefaces)
-        return picture
-    return _DRAWN[kind](size, rng)
+    elif kind == "building":  # a wall with windows
+        building(picture, (-10, -10, size[0] + 10, size[1] + 10), rng)
+    elif kind == "badge":
+        centre = np.array([size[0] * rng.uniform(0.3, 0.7), size[1] * rng.uniform(0.3, 0.7)])
+        emblem(picture, centre, float(rng.uniform(0.2, 0.6)) * size[0], rng)
+    else:
+        {"stripes": _stripes, "bare": _edge, "wheel": _wheel}[kind](picture, rng)
+    return np.clip(picture, 0, 1, out=picture)
 
 
 def _ground(size: tuple[int, int], rng: np.random.Generator) -> Picture:
@@ -61,36 +69,19 @@ def _ground(size: tuple[int, int], rng: np.random.Generator) -> Picture:
     return np.clip(picture, 0, 1)
 
 
-def _bare(size: tuple[int, int], rng: np.random.Generator) -> Picture:
-    """Paint, road or sky, perhaps with one edge."""
-    picture = _ground(size, rng)
+def _edge(picture: Picture, rng: np.random.Generator) -> None:
+    """Perhaps one edge in paint, road or sky."""
     if rng.random() < 0.4:
-        y = int(rng.uniform(0, size[1]))
-        tilt = int(rng.normal(0, 0.2 * size[1]))
-        ends = np.array([(0, y), (size[0], y + tilt), (size[0], size[1]), (0, size[1])])
+        height, width = picture.shape[:2]
+        y = int(rng.uniform(0, height))
+        tilt = int(rng.normal(0, 0.2 * height))
+        ends = np.array([(0, y), (width, y + tilt), (width, height), (0, height)])
         cv2.fillPoly(picture, [ends], random_colour(rng), cv2.LINE_AA)
-    return picture
 
 
-def _building(size: tuple[int, int], rng: np.random.Generator) -> Picture:
-    """A wall with windows."""
-    picture = _ground(size, rng)
-    building(picture, (-10, -10, size[0] + 10, size[1] + 10), rng)
-    return np.clip(picture, 0, 1)
-
-
-def _emblem(size: tuple[int, int], rng: np.random.Generator) -> Picture:
-    """A maker's badge."""
-    picture = _ground(size, rng)
-    centre = np.array([size[0] * rng.uniform(0.3, 0.7), size[1] * rng.uniform(0.3, 0.7)])
-    emblem(picture, centre, float(rng.uniform(0.2, 0.6)) * size[0], rng)
-    return np.clip(picture, 0, 1)
-
-
-def _stripes(size: tuple[int, int], rng: np.random.Generator) -> Picture:
+def _stripes(picture: Picture, rng: np.random.Generator) -> None:
     """A grille, a fence or louvres over the whole crop."""
-    picture = _ground(size, rng)
-    width, height = size
+    height, width = picture.shape[:2]
     step = max(int(np.exp(rng.uniform(np.log(0.02), np.log(0.25))) * width), 3)
     thick = max(int(step * rng.uniform(0.15, 0.7)), 1)
     colour, tilt, ways = random_colour(rng), float(rng.normal(0, 0.08)), rng.random()
@@ -102,24 +93,11 @@ def _stripes(size: tuple[int, int], rng: np.random.Generator) -> Picture:
         for y in range(-width // 4, height + width // 4, step):
             ends = (0, y), (width, int(y + tilt * width))
             cv2.line(picture, *ends, colour, thick, cv2.LINE_AA)
-    return picture
 
 
-def _wheel(size: tuple[int, int], rng: np.random.Generator) -> Picture:
+def _wheel(picture: Picture, rng: np.random.Generator) -> None:
     """A tyre with a rim and its spokes, whole or in part."""
-    picture = _ground(size, rng)
-    width, height = size
+    height, width = picture.shape[:2]
     centre = int(rng.uniform(0.1, 0.9) * width), int(rng.uniform(0.1, 0.9) * height)
     radius = int(rng.uniform(0.4, 1.4) * height)
     wheel(picture, centre, (radius, radius), rng)
-    return picture
-
-
-_DRAWN: dict[str, Callable[[tuple[int, int], np.random.Generator], Picture]] = {
-    "stripes": _stripes,
-    "bare": _bare,
-    "building": _building,
-    "badge": _emblem,
-    "wheel": _wheel,
-    "surroundings": surroundings,
-}

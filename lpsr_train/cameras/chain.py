@@ -48,12 +48,7 @@ class Scene:
         return cls(tuple(levels), corners)
 
     def seen(self, matrix: NDArray[np.float64], size: tuple[int, int]) -> Light:
-        """The scene on a canvas.
-
-        Args:
-            matrix: float64[3, 3], maps the plate (0..1) to pixels of the canvas.
-            size: width and height.
-        """
+        """Return the scene on a canvas of a width and height; the float64[3, 3] maps the plate (0..1) to its pixels."""
         first = self.corners[:2]
         across = np.array([[0, 0, 1], [1, 0, 1]], np.float64) @ matrix.T
         ends = across[:, :2] / across[:, 2:]
@@ -84,11 +79,9 @@ class Track:
     camera: Surveillance
 
     def crop(self, frame: Image, moment: int) -> Image:
-        """The crop of one frame; like a tracker's box it follows the plate by whole pixels.
+        """Return the crop of one frame, as it left the camera or was decoded; `moment` is its index.
 
-        Args:
-            frame: as it left the camera, or as it was decoded.
-            moment: its index.
+        Like a tracker's box it follows the plate by whole pixels.
         """
         width, height = self.size
         steps = np.array(self.camera.drift) * (moment - self.camera.delivered)
@@ -106,15 +99,7 @@ def crop_size(camera: Surveillance, framing: Framing) -> tuple[int, int]:
 def film(
     scene: Scene, framing: Framing, camera: Surveillance, rng: np.random.Generator, frames: int | None = None
 ) -> Track:
-    """Takes a track of a plate.
-
-    Args:
-        scene: the plate in its light.
-        framing: which part the crop shows.
-        camera: every amount.
-        rng: source of the noise.
-        frames: how many; as many as the delivered one needs when None.
-    """
+    """Take a track of a plate, of so many frames; of as many as the delivered one needs when None."""
     width, height = crop_size(camera, framing)
     full = (width + 2 * SURROUNDINGS, height + 2 * SURROUNDINGS)
     fine = int(np.clip(_MOST_ACROSS // width, 1, 3))

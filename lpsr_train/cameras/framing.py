@@ -38,13 +38,7 @@ class Framing:
 
 
 def random_framing(rng: np.random.Generator, plate_ratio: float, without: Collection[Choice] = ()) -> Framing:
-    """Draws a crop.
-
-    Args:
-        rng: source of every choice.
-        plate_ratio: width of the plate by its height.
-        without: what is left out.
-    """
+    """Draw a crop of a plate of this width over height, with all but what is left out."""
     width, height = plate_ratio, 1.0  # in heights of the plate
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
     rectified, cut = rng.random() < RECTIFIED, rng.random() < CUT

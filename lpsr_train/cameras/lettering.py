@@ -26,12 +26,9 @@ _CLEAR = 0.25
 
 
 def draw_words(picture: Picture, rng: np.random.Generator, typefaces: Sequence[str]) -> None:
-    """Write one or two lines over the middle of a picture, perhaps on a board with an edge.
+    """Write one or two lines over the middle of a picture, float32[H, W, 3] in 0..1, perhaps on a board with an edge.
 
-    Args:
-        picture: float32[H, W, 3] in 0..1, changed in place.
-        rng: source of every choice.
-        typefaces: paths of installed typefaces, used beside those of plates and OpenCV's.
+    Paths of installed typefaces are used beside those of plates and OpenCV's.
     """
     height, width = picture.shape[:2]
     if rng.random() < 0.35:

@@ -11,13 +11,9 @@ from lpsr_train.plates.pairs import PlateSource, render_pair
 
 
 def simple_records(source: PlateSource, seed: int, first: int, count: int, record: np.dtype) -> NDArray:
-    """Records of pairs, all of whose characters are known.
+    """Return records, of dtype SHOT_RECORD, of `render_pair(source, seed, first)` and the pairs after it.
 
-    Args:
-        source: of the plates and their degradation.
-        seed, first: the pairs are `render_pair(source, seed, first)` and those after it.
-        count: how many.
-        record: SHOT_RECORD.
+    All of their characters are known.
     """
     records = np.zeros(count, record)
     for offset in range(count):

@@ -13,7 +13,7 @@ from lpsr_core.command_line import Debug
 from lpsr_core.errors import UsageError
 from lpsr_core.tomlfile import read_toml
 from lpsr_train.cli.options import Device, Pool, Workers
-from lpsr_train.terminal import need_torch, note_repeated
+from lpsr_train.terminal import need_torch, note_left_out, note_repeated
 
 if TYPE_CHECKING:
     from lpsr_train.data.pool import Records
@@ -77,9 +77,9 @@ def fit(
     need_torch()
     from lpsr_core.layouts import parse_layouts
     from lpsr_train.config import PRESETS, from_dict
-    from lpsr_train.data.lists import describe_list, repeated_plates
+    from lpsr_train.data.lists import describe_list, read_list, repeated_plates
     from lpsr_train.data.records import PairPool
-    from lpsr_train.data.samples import list_samples
+    from lpsr_train.data.samples import samples_of
     from lpsr_train.training.fitting import growing_pool, rendered_pool, train
     from lpsr_train.training.state import identify
     from lpsr_train.training.trainer import Trainer, choose_device, load_trained
@@ -136,9 +136,11 @@ def fit(
     samples: dict[str, list[Sample]] | None = None
     records: Records
     if pair_list:
-        note_repeated(repeated_plates(pair_list))
-        records = PairPool.from_list(pair_list, "training")
-        samples = {"validation": list_samples(pair_list, "validation")[: run.validation]}
+        training, validation = read_list(pair_list, "training"), read_list(pair_list, "validation")
+        note_repeated(repeated_plates(pair_list, known=[*training, *validation]))
+        records, unseen = PairPool.from_pairs(training), PairPool.from_pairs(validation[: run.validation])
+        note_left_out([*records.left_out, *unseen.left_out])
+        samples = {"validation": samples_of(unseen)}
     elif growing:
         records, trainer.typefaces = growing_pool(run, pool or out / "pool")
     else:

@@ -92,10 +92,10 @@ def _made(data: str, degradation: Method, count: int, seed: int, patterns: tuple
 
 def _tracks(path: Path) -> Iterator[Frames]:
     from lpsr_core.geometry import to_lr
-    from lpsr_train.data.tracks import read_tracks
+    from lpsr_train.data.tracks import find_tracks
     from lpsr_train.evaluation.fusion import Frames
 
-    for track in read_tracks(path):
+    for track in find_tracks(path):
         if track.text is None:
             raise LpsrError(f"{track.name}: the text of this track is not known, so it cannot be scored")
         yield Frames(tuple(to_lr(crop) for crop in track.lr_crops()), track.text)

@@ -11,7 +11,7 @@ from lpsr_core.command_line import Debug, with_options
 from lpsr_core.interrupt import StopRequest
 from lpsr_train.cli.options import Device, Workers
 from lpsr_train.locating.config import LocatorTraining
-from lpsr_train.terminal import need_torch, progress_bar
+from lpsr_train.terminal import log, need_torch, progress_bar
 
 if TYPE_CHECKING:
     from lpsr_train.scenes.scene import SceneSource
@@ -54,6 +54,7 @@ def locator(
     records = ScenePool(pool or out / "pool", source, config.scenes, trainer.device)
     with progress_bar() as bar, StopRequest() as stop:
         task = bar.add_task("locator", total=config.steps, completed=trainer.step, note="")
+        log(bar, f"step {trainer.step}/{config.steps}")
         samples = validation_scenes(config.validation, source)
 
         def listen(step: int, losses: dict[str, float]) -> None:
@@ -61,8 +62,8 @@ def locator(
             if trainer.history:
                 note += f"  |  {trainer.history[-1]['found']}"
             bar.update(task, completed=step, note=note)
-            if not bar.console.is_terminal and step % 100 == 0:  # a bar leaves no trace in a log
-                bar.console.print(f"step {step}/{config.steps}  {note}", soft_wrap=True)
+            if step % 100 == 0:
+                log(bar, f"step {step}/{config.steps}  {note}")
 
         trainer.run(records, samples, listen, lambda: bool(stop), grow)
     if stop:

@@ -74,6 +74,9 @@ def pairs(
         counts = Counter(plate.split for plate in good)
         parts = ", ".join(f"{split} {counts[split]}" for split in SPLITS)
         typer.echo(f"{len(good)} pairs ({parts}): {write_pairs_list(out, good, absolute)}")
+        empty = [split for split, share in zip(SPLITS, numbers, strict=True) if share and not counts[split]]
+        if empty:
+            typer.echo(f"note: no plate fell to {' and '.join(empty)}; another --seed divides them anew", err=True)
         note_repeated(trained_on_too((plate.text, plate.split) for plate in good))
     if failed:
         typer.echo(f"{len(failed)} of {len(plates)} pictures left out", err=True)

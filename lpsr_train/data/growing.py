@@ -42,17 +42,15 @@ class GrowingPool(Pool):
         self._shards.extend(added_shards(self._folder, self._record, self._size, self._taken))
 
     def wait(self, records: int, stop: Callable[[], bool], say: Callable[[int], None] = lambda _: None) -> None:
-        """Wait until the folder holds so many records, or `stop` says so.
+        """Wait until the folder holds so many records, or `stop` says so, which is asked once a second.
 
-        Args:
-            records: how many.
-            stop: asked once a second.
-            say: told how many there are whenever that changes.
+        `say` is told how many there are, at first and whenever that changes.
         """
-        before = -1
+        before = len(self)
+        say(before)
         while len(self) < records and not stop():
+            time.sleep(_PAUSE)
+            self.refresh()
             if len(self) != before:
                 before = len(self)
                 say(before)
-            time.sleep(_PAUSE)
-            self.refresh()

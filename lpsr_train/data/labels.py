@@ -63,11 +63,6 @@ def quad_of(fields: dict[str, str], path: Path) -> Quad:
 
 
 def label_text(text: str, fields: dict[str, str]) -> str:
-    """A label file for a crop, with the fields in RodoSol-ALPR's order.
-
-    Args:
-        text: the plate.
-        fields: `type` and `layout` where they are known.
-    """
+    """Return a label file for a crop, with `type` and `layout` where they are known, in RodoSol-ALPR's order."""
     kept = {"type": fields.get("type"), "plate": text, "layout": fields.get("layout")}
     return "".join(f"{name}: {value}\n" for name, value in kept.items() if value)

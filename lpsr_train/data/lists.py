@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.files import replace_file
 from lpsr_core.geometry import Image
-from lpsr_core.labelled import read_picture
+from lpsr_train.data.crops import read_whole
 from lpsr_train.data.labels import LABEL, read_fields, text_of
 from lpsr_train.data.sources import Split, read_lines, split_of, trained_on_too
 
@@ -53,12 +53,13 @@ class ListedPair:
         """HR and LR, each uint8[H, W, 3] at its own resolution.
 
         Raises:
+            IncompletePictureError: only the beginning of one is there.
             LpsrError: one is not a picture, or they cannot be a pair.
         """
         try:
-            hr, lr = read_picture(self.hr), read_picture(self.lr)
+            hr, lr = read_whole(self.hr), read_whole(self.lr)
         except LpsrError as error:
-            raise LpsrError(f"{self.where}: {error}") from None
+            raise type(error)(f"{self.where}: {error}") from None
         (high, wide), (low, narrow) = hr.shape[:2], lr.shape[:2]
         sizes = f"HR is {wide}x{high} and LR {narrow}x{low} pixels"
         if low > high and narrow > wide:
@@ -118,24 +119,26 @@ def read_list(path: Path, split: Split | None = None) -> list[ListedPair]:
     return found
 
 
-def repeated_plates(path: Path, split: Split | None = None) -> list[str]:
+def repeated_plates(path: Path, split: Split | None = None, known: Iterable[ListedPair] = ()) -> list[str]:
     """Texts of plates that are in the training split and in another one as well; labels that are missing do not count.
 
     Args:
         path: of the list.
         split: the other one; None for any.
+        known: pairs of this list that were read already, so that their labels are not read again.
 
     Raises:
         UsageError, LpsrError: a line is malformed, as for `read_list`.
     """
     found: list[tuple[str, Split]] = []
+    texts = {pair.where: pair.text for pair in known}
     for where, (hr, _, word) in read_lines(path, ("HR", "LR", "split")):
         of = split_of(word, where)
         if split is not None and of not in ("training", split):
             continue
         label = (path.parent / hr).with_suffix(LABEL)
         try:
-            found.append((text_of(read_fields(label), label), of))
+            found.append((texts.get(where) or text_of(read_fields(label), label), of))
         except LpsrError:  # of a split that is not used now
             continue
     return trained_on_too(found)

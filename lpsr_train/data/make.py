@@ -74,7 +74,8 @@ def make_pairs(folder: Path, plates: Sequence[SourcePlate], settings: PairSettin
     if strangers and not (folder / _NOTE).is_file():
         raise LpsrError(f"{folder}: holds other files; give an empty folder or a new one")
     folder.mkdir(parents=True, exist_ok=True)
-    keep_manifest(folder / _NOTE, asdict(settings))
+    # Folders of earlier versions were divided otherwise: plates that were trained on must not become ones to test with.
+    keep_manifest(folder / _NOTE, {**asdict(settings), "split": "by text"})
     for leftover in folder.rglob("*.part"):
         leftover.unlink()
     missing = []
@@ -87,16 +88,7 @@ def make_pairs(folder: Path, plates: Sequence[SourcePlate], settings: PairSettin
 
 
 def write_pairs_list(folder: Path, plates: Sequence[SourcePlate], absolute: bool = False) -> Path:
-    """Writes the list of pairs that were made, in the order of the plates.
-
-    Args:
-        folder: of the pairs.
-        plates: whose pairs exist.
-        absolute: see `lists.write_list`.
-
-    Returns:
-        The list's path.
-    """
+    """Write the list of pairs that were made, in the order of the plates (see `write_list`), and return its path."""
     path = folder / LIST
     entries = []
     for plate in plates:

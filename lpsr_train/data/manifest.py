@@ -12,7 +12,17 @@ from lpsr_core.jsonfile import write_json
 
 
 def keep_manifest(path: Path, made_of: Mapping[str, Any]) -> None:
-    """Write the manifest of a folder, or check that it is what was asked for.
+    """Write the manifest of a folder, or check that it is what was asked for; arguments as of `check_manifest`.
+
+    Raises:
+        LpsrError: as `check_manifest`.
+    """
+    if not check_manifest(path, made_of):
+        write_json(path, made_of)
+
+
+def check_manifest(path: Path, made_of: Mapping[str, Any]) -> bool:
+    """Check that a folder was begun with what was asked for; False where it does not say.
 
     Args:
         path: of the manifest, a JSON file in the folder.
@@ -21,14 +31,12 @@ def keep_manifest(path: Path, made_of: Mapping[str, Any]) -> None:
     Raises:
         LpsrError: the folder was begun with other values, or its manifest cannot be read.
     """
-    wanted = json.loads(json.dumps(made_of))
     found = read_manifest(path)
-    if found is None:
-        write_json(path, wanted)
-    elif found != wanted:
+    if found is not None and found != json.loads(json.dumps(made_of)):
         raise LpsrError(
             f"{path.parent}: was begun with another source, seed or settings (see {path.name}); choose another folder"
         )
+    return found is not None
 
 
 def read_manifest(path: Path) -> dict[str, Any] | None:

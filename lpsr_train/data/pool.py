@@ -80,10 +80,6 @@ class Records(ABC):
     def refresh(self) -> None:  # noqa: B027 (most pools have nothing to do)
         """Take up the records that were added since; there are none where nothing grows."""
 
-    def batches(self, size: int, seed: int, start: int = 0) -> Iterator[Any]:
-        """Endless batches of records in the order of `orders`."""
-        return map(self.take, self.orders(size, seed, start))
-
     def orders(self, size: int, seed: int, start: int = 0) -> Iterator[NDArray[np.integer]]:
         """Endless batches of indices in a random order that depends on seed and step alone, and on what has come to a
         growing pool by the beginning of each pass.
@@ -149,13 +145,17 @@ def render_pool(
     Raises:
         LpsrError: the folder holds a pool of another source, seed, drawing or form.
     """
-    form = {"form": _FORMS[record]} if record in _FORMS else {}
-    made_of = {"drawing": DRAWING, "seed": seed, "source": asdict(source), **form}
     size = shard_size(record)
     draws: dict[np.dtype, Callable[..., NDArray]] = {RECORD: _draw, CROP_RECORD: _draw_crops, SHOT_RECORD: draw_shots}
     draw = partial(draws[record], source, seed, size)
-    for shards in render_shards(folder, made_of, -(-pairs // size), draw, workers):
+    for shards in render_shards(folder, made_of(source, seed, record), -(-pairs // size), draw, workers):
         yield size * shards
+
+
+def made_of(source: PlateSource | ShotSource, seed: int, record: np.dtype) -> dict[str, Any]:
+    """What a pool's note says of its records; arguments as of `render_pool`."""
+    form = {"form": _FORMS[record]} if record in _FORMS else {}
+    return {"drawing": DRAWING, "seed": seed, "source": asdict(source), **form}
 
 
 def shard_size(record: np.dtype) -> int:
@@ -169,8 +169,8 @@ def holds_crops(folder: Path) -> bool | None:
     Raises:
         LpsrError: its note cannot be read.
     """
-    made_of = read_manifest(folder / NOTE)
-    return None if made_of is None else made_of.get("form") == "crops"
+    found = read_manifest(folder / NOTE)
+    return None if found is None else found.get("form") == "crops"
 
 
 def _draw(source: PlateSource, seed: int, size: int, number: int) -> NDArray:

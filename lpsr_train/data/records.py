@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.alphabet import encode
 from lpsr_core.errors import LpsrError
-from lpsr_core.geometry import Image, padded_hr, padded_lr, to_hr, to_lr
+from lpsr_core.geometry import padded_hr, padded_lr, to_hr, to_lr
+from lpsr_train.data.crops import IncompletePictureError
 from lpsr_train.data.lists import ListedPair, read_list
 from lpsr_train.data.pool import RECORD, UNKNOWN, Records
 from lpsr_train.data.sources import Split
-from lpsr_train.data.tracks import TrackFiles
 
-Item = TypeVar("Item")
+_THREADS = 4
+"""That read pictures."""
 
 
 class PairPool(Records):
@@ -27,10 +27,11 @@ class PairPool(Records):
 
     Args:
         records: of dtype RECORD, at least one.
+        left_out: why pairs are missing that should be there, a line each.
     """
 
-    def __init__(self, records: NDArray) -> None:
-        self._records = records
+    def __init__(self, records: NDArray, left_out: Sequence[str] = ()) -> None:
+        self._records, self.left_out = records, left_out
 
     def __len__(self) -> int:
         return len(self._records)
@@ -39,60 +40,45 @@ class PairPool(Records):
         return self._records[indices]
 
     @classmethod
-    def from_list(cls, path: Path, split: Split = "training", threads: int = 4, padded: bool = False) -> PairPool:
-        """Read one split of a pair list; every picture is resized to fill the networks' inputs (see `geometry`).
-
-        Args:
-            path: of the list.
-            split: which pairs.
-            threads: that read pictures.
-            padded: pad every picture to 3:1 before, as the paper's protocol does.
+    def from_list(cls, path: Path, split: Split = "training", padded: bool = False) -> PairPool:
+        """Read one split of a pair list, as `from_pairs` does.
 
         Raises:
             UsageError: the list does not exist.
-            LpsrError: as `read_list` and `ListedPair.read`; the message names list and line.
+            LpsrError: as `read_list` and `from_pairs`.
         """
-        return cls(_gather(partial(_of_listed, padded=padded), read_list(path, split), threads))
+        return cls.from_pairs(read_list(path, split), padded)
 
     @classmethod
-    def from_tracks(cls, tracks: Iterable[TrackFiles], threads: int = 4) -> PairPool:
-        """Pairs each LR frame of the tracks with the HR frame of its number, both rectified where corners are known.
+    def from_pairs(cls, pairs: Sequence[ListedPair], padded: bool = False) -> PairPool:
+        """Read the pictures of pairs; each is resized to fill the networks' inputs (see `geometry`).
+
+        Pairs with a picture of which only the beginning is there are left out.
 
         Args:
-            tracks: at least one; each with its text and HR frames.
-            threads: that read pictures.
+            pairs: at least one.
+            padded: pad every picture to 3:1 before, as the paper's protocol does.
 
         Raises:
-            LpsrError: there is no track, one has no text or no HR frames, or a picture cannot be read.
+            LpsrError: as `ListedPair.read`, or no pair is left; the message names list and line.
         """
-        files = list(tracks)
-        if not files:
-            raise LpsrError("no tracks to make pairs of")
-        return cls(_gather(_of_track, files, threads))
-
-
-def _of_listed(pair: ListedPair, padded: bool) -> NDArray:
-    hr, lr = pair.read()
-    sized = (padded_hr(hr), padded_lr(lr)) if padded else (to_hr(hr), to_lr(lr))
-    return np.array([_record(*sized, pair.text)], RECORD)
-
-
-def _of_track(files: TrackFiles) -> NDArray:
-    if not files.text or not files.hr:
-        raise LpsrError(f"{files.where}: has no {'HR frames' if files.text else 'text'}; it can only be read")
-    track = files.read()
-    frames = zip(track.hr_crops(), track.lr_crops(), strict=True)
-    return np.array([_record(to_hr(hr), to_lr(lr), files.text) for hr, lr in frames], RECORD)
-
-
-def _record(hr: Image, lr: Image, text: str) -> tuple[Image, Image, NDArray[np.int64], int]:
-    return hr, lr, encode(text), UNKNOWN
-
-
-def _gather(function: Callable[[Item], NDArray], items: Sequence[Item], threads: int) -> NDArray:
-    """The records of all items, in order."""
-    with ThreadPoolExecutor(threads) as executor:
+        executor = ThreadPoolExecutor(_THREADS)
         try:
-            return np.concatenate(list(executor.map(function, items)))
+            found = list(executor.map(partial(_record, padded=padded), pairs))
         finally:
             executor.shutdown(cancel_futures=True)
+        records = [record for record in found if not isinstance(record, str)]
+        left_out = [problem for problem in found if isinstance(problem, str)]
+        if not records:
+            raise LpsrError(left_out[0])
+        return cls(np.array(records, RECORD), left_out)
+
+
+def _record(pair: ListedPair, padded: bool) -> tuple[object, ...] | str:
+    """The record of a pair, or why there is none."""
+    try:
+        hr, lr = pair.read()
+    except IncompletePictureError as error:
+        return str(error)
+    sized = (padded_hr(hr), padded_lr(lr)) if padded else (to_hr(hr), to_lr(lr))
+    return (*sized, encode(pair.text), UNKNOWN)

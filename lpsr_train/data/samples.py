@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
@@ -13,8 +12,6 @@ from lpsr_core.degradation import Method
 from lpsr_core.geometry import LR_SIZE, READ_SIZE, resize
 from lpsr_train.cameras.shots import ShotSource, render_shots
 from lpsr_train.data.pool import Records
-from lpsr_train.data.records import PairPool
-from lpsr_train.data.sources import Split
 from lpsr_train.plates.pairs import PlateSource, render_pair
 from lpsr_train.validation.rates import Sample
 
@@ -42,13 +39,7 @@ WIDTHS = {"narrow": (0, 45), "middle": (45, 90), "wide": (90, 10_000)}
 
 @functools.lru_cache(maxsize=4)
 def shot_samples(count: int, seed: int, patterns: tuple[str, ...] = ()) -> dict[str, tuple[Sample, ...]]:
-    """Shots of plates that nothing hides, by the crop's width.
-
-    Args:
-        count: shots of each of WIDTHS.
-        seed: of everything.
-        patterns: of texts; each country's own when there are none.
-    """
+    """Render shots of plates that nothing hides, by the crop's width, so many of each of WIDTHS."""
     source = ShotSource(patterns=patterns, absent=0.0, covered=0.0, framed_without=("cut",))
     found: dict[str, list[Sample]] = {name: [] for name in WIDTHS}
     group = 0
@@ -60,20 +51,6 @@ def shot_samples(count: int, seed: int, patterns: tuple[str, ...] = ()) -> dict[
                 found[name].append(Sample(resize(shot.crop, LR_SIZE), shot.hr, shot.text, seen))
         group += 1
     return {name: tuple(samples) for name, samples in found.items()}
-
-
-def list_samples(path: Path, split: Split = "testing", padded: bool = False) -> list[Sample]:
-    """Read one split of a pair list.
-
-    Args:
-        path: of the list.
-        split: which pairs.
-        padded: pad every picture to 3:1 before resizing, as the paper's protocol does.
-
-    Raises:
-        UsageError, LpsrError: as `PairPool.from_list`.
-    """
-    return samples_of(PairPool.from_list(path, split, padded=padded))
 
 
 def samples_of(records: Records) -> list[Sample]:

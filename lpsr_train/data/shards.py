@@ -6,6 +6,7 @@ what its shards were rendered from and refuses to be continued with anything els
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -51,20 +52,15 @@ def render_shards(folder: Path, made_of: Mapping[str, Any], shards: int, draw: D
 
 
 def open_shards(folder: Path, dtype: np.dtype, length: int, most: int | None = None) -> list[np.memmap]:
-    """The first shards of a folder as memory maps.
-
-    Args:
-        folder: of the shards.
-        dtype, length: that each must have.
-        most: how many to open; None for all.
+    """The first shards of a folder, `most` of them or all; other arguments and errors as of `added_shards`.
 
     Raises:
-        LpsrError: there is none, or one has another form.
+        LpsrError: there is none.
     """
-    paths = sorted(folder.glob("shard-*.npy"))[:most]
-    if not paths:
+    shards = list(itertools.islice(added_shards(folder, dtype, length, set()), most))
+    if not shards:
         raise LpsrError(f"{folder}: no rendered records here; make some with: lpsr-train render --out {folder}")
-    return [open_shard(path, dtype, length) for path in paths]
+    return shards
 
 
 def added_shards(folder: Path, dtype: np.dtype, length: int, taken: set[str]) -> Iterator[np.memmap]:
@@ -79,26 +75,21 @@ def added_shards(folder: Path, dtype: np.dtype, length: int, taken: set[str]) ->
         LpsrError: one has another form.
     """
     for path in sorted(folder.glob("shard-*.npy")):
-        if path.name not in taken:
-            shard = open_shard(path, dtype, length)
-            taken.add(path.name)
-            yield shard
+        if path.name in taken:
+            continue
+        try:
+            shard: np.memmap = np.load(path, mmap_mode="r")
+        except (OSError, ValueError) as error:
+            raise LpsrError(f"{path}: not a readable shard ({error}); delete it and render again") from None
+        if shard.dtype != dtype or shard.shape != (length,):
+            raise LpsrError(f"{path}: a shard of another form; delete the folder and render again")
+        taken.add(path.name)
+        yield shard
 
 
 def shard_path(folder: Path, number: int) -> Path:
     """Where a shard lies."""
     return folder / f"shard-{number:05d}.npy"
-
-
-def open_shard(path: Path, dtype: np.dtype, length: int) -> np.memmap:
-    """One shard as a memory map; arguments and errors as of `open_shards`."""
-    try:
-        shard: np.memmap = np.load(path, mmap_mode="r")
-    except (OSError, ValueError) as error:
-        raise LpsrError(f"{path}: not a readable shard ({error}); delete it and render again") from None
-    if shard.dtype != dtype or shard.shape != (length,):
-        raise LpsrError(f"{path}: a shard of another form; delete the folder and render again")
-    return shard
 
 
 def _write(job: tuple[Path, Draw, int]) -> None:

@@ -6,6 +6,7 @@ label file beside each picture (see `labels`).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +16,9 @@ import numpy as np
 
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Image
-from lpsr_core.labelled import LABELS, Label, list_labelled, read_picture
+from lpsr_core.labelled import LABELS, list_labelled
 from lpsr_core.layouts import layout_of
-from lpsr_train.data.crops import Place, cut
+from lpsr_train.data.crops import Place, cut, read_whole
 from lpsr_train.data.labels import LABEL, quad_of, read_fields, text_of
 
 Split = Literal["training", "validation", "testing"]
@@ -54,7 +55,7 @@ class SourcePlate:
         Raises:
             LpsrError: the photograph cannot be read, or the plate is outside it or too small to degrade.
         """
-        image = cut(read_picture(self.path), self.place, str(self.path))
+        image = cut(read_whole(self.path), self.place, str(self.path))
         if image.shape[1] < _SMALLEST[0] or image.shape[0] < _SMALLEST[1]:
             raise LpsrError(
                 f"{self.path}: the plate is {image.shape[1]}x{image.shape[0]} pixels; an HR picture needs at least "
@@ -66,13 +67,10 @@ class SourcePlate:
 def find_plates(
     folder: Path, motorcycles: bool = False, shares: Sequence[float] = SHARES, seed: int = 0
 ) -> list[SourcePlate]:
-    """The plates of a folder, in RodoSol-ALPR's form if it has a `split.txt`, else by its labels.
+    """Find the plates of a folder, in RodoSol-ALPR's form if it has a `split.txt`, else by its labels.
 
-    Args:
-        folder: where to look.
-        motorcycles: take the two-row plates of RodoSol-ALPR as well, which the paper leaves out.
-        shares: see `labelled_plates`.
-        seed: see `labelled_plates`.
+    `motorcycles` takes the two-row plates of RodoSol-ALPR as well, which the paper leaves out. The other arguments are
+    those of `labelled_plates`.
 
     Raises:
         UsageError: the folder does not exist, or is RodoSol-ALPR without its `split.txt`.
@@ -117,13 +115,14 @@ def rodosol_plates(folder: Path, motorcycles: bool = False) -> list[SourcePlate]
 def labelled_plates(folder: Path, shares: Sequence[float] = SHARES, seed: int = 0) -> list[SourcePlate]:
     """The plates of a folder with labels (see `lpsr_core.labelled`).
 
-    A table's column `split` says what each plate is for. Without it, plates are divided at random, and the pictures
-    of one text stay together.
+    A table's column `split` says what each plate is for. Without it, each text is drawn into a split by itself (see
+    `drawn_split`): the pictures of one text stay together, and plates that are added later move no others. The shares
+    hold on average, so those of a few plates differ.
 
     Args:
         folder: where the pictures and labels are.
         shares: of training, validation and testing; they are divided by their sum.
-        seed: of the division.
+        seed: of the draw.
 
     Raises:
         UsageError: the shares are not three numbers of which one is positive.
@@ -132,14 +131,14 @@ def labelled_plates(folder: Path, shares: Sequence[float] = SHARES, seed: int = 
     if len(shares) != len(SPLITS) or not all(0 <= share < np.inf for share in shares) or not sum(shares):
         raise UsageError(f"shares are three numbers, for {', '.join(SPLITS)}, e.g. 40,20,40")
     labels = list_labelled(folder)
-    drawn = {} if labels[0].split else _divide(labels, shares, seed)
+    divided = bool(labels[0].split)
     names: set[str] = set()
     plates = []
     for label in labels:
         where = f"{folder / LABELS}: {label.path.name}"
-        if drawn and label.split:
+        if label.split and not divided:
             raise LpsrError(f"{where} has a split where others have none; give all plates one, or none")
-        split = drawn[label.text] if drawn else split_of(label.split, where)
+        split = split_of(label.split, where) if divided else drawn_split(label.text, shares, seed)
         layout = layout_of(label.text)
         fields = {"layout": layout.name.capitalize()} if layout else {}
         name = _unique(label.path, folder, names)
@@ -160,11 +159,7 @@ def split_of(word: str, where: str) -> Split:
 
 
 def trained_on_too(plates: Iterable[tuple[str, Split]]) -> list[str]:
-    """Texts that are trained on and in another split as well, sorted: reading them there proves nothing.
-
-    Args:
-        plates: text and split of each.
-    """
+    """Return texts that are trained on and in another split as well, sorted: reading them there proves nothing."""
     texts: dict[bool, set[str]] = {True: set(), False: set()}
     for text, split in plates:
         texts[split == "training"].add(text)
@@ -196,13 +191,12 @@ def read_lines(path: Path, fields: Sequence[str]) -> list[tuple[str, list[str]]]
     return found
 
 
-def _divide(labels: Sequence[Label], shares: Sequence[float], seed: int) -> dict[str, Split]:
-    """The split of every text."""
-    texts = sorted({label.text for label in labels})
-    order = np.random.default_rng([seed, 0x59117]).permutation(len(texts))
-    ends = np.rint(np.cumsum(shares) / sum(shares) * len(texts))
-    places = np.searchsorted(ends, order, side="right")
-    return {text: SPLITS[int(place)] for text, place in zip(texts, places, strict=True)}
+def drawn_split(text: str, shares: Sequence[float], seed: int) -> Split:
+    """Return the split of a text by a hash of text and seed alone; shares are of training, validation, testing."""
+    digest = hashlib.sha256(f"{seed} {text}".encode()).digest()
+    point = int.from_bytes(digest[:6], "big") / 2**48
+    ends = np.cumsum(shares)
+    return SPLITS[int(np.searchsorted(ends[:-1] / ends[-1], point, side="right"))]
 
 
 def _unique(path: Path, folder: Path, taken: set[str]) -> str:

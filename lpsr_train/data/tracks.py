@@ -7,7 +7,7 @@ Two forms are read. LRLPR-26 and UFPR-SR-Plates have a folder for each track, at
     track_00001/annotations.json       {"plate_text": "ABC1D23", "corners": {"lr-001.png": {"top-left": [x, y], ...}}}
 
 Tracks to be read blindly have LR frames alone. The other form is this project's own, a CSV file with a line for each
-frame, and paths from the file's folder; `hr` and `text` may be empty:
+frame, and paths from the file's folder; `hr` and `text` may be empty, and HR pictures are not looked into:
 
     track,hr,lr,text
     gate-17,near/0.png,far/0.png,ABC1D23
@@ -16,100 +16,54 @@ frame, and paths from the file's folder; `hr` and `text` may be empty:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Image, Quad
-from lpsr_core.labelled import SUFFIXES, plate_text, read_picture
+from lpsr_core.labelled import SUFFIXES, plate_text
 from lpsr_core.spreadsheet import rows_of
-from lpsr_train.data.crops import cut
+from lpsr_train.data.crops import cut, read_whole
 
 ANNOTATIONS = "annotations.json"
 _CORNERS = ("top-left", "top-right", "bottom-right", "bottom-left")
 _COLUMNS = ("track", "hr", "lr", "text")
 
-Corners = tuple["Quad | None", ...]
-
 
 @dataclass(frozen=True)
 class Track:
-    """One plate in several frames.
+    """One plate in several frames, checked and not read yet.
 
     Attributes:
         name: of the track.
-        lr: the LR frames in order, each uint8[H, W, 3] at its own resolution.
-        hr: HR frames, as many and in the same order; none where they are not known.
+        lr: pictures of the LR frames, in order.
         text: seven characters, or None where they are not known.
-        lr_corners, hr_corners: the plate's corners in each frame, None where they are not known.
-    """
-
-    name: str
-    lr: tuple[Image, ...]
-    hr: tuple[Image, ...]
-    text: str | None
-    lr_corners: Corners
-    hr_corners: Corners
-
-    def lr_crops(self) -> list[Image]:
-        """The LR frames, rectified where corners are known.
-
-        Raises:
-            LpsrError: corners lie outside their frame.
-        """
-        return _crops(self.lr, self.lr_corners, f"{self.name}, LR")
-
-    def hr_crops(self) -> list[Image]:
-        """The HR frames, rectified where corners are known.
-
-        Raises:
-            LpsrError: corners lie outside their frame.
-        """
-        return _crops(self.hr, self.hr_corners, f"{self.name}, HR")
-
-
-@dataclass(frozen=True)
-class TrackFiles:
-    """A checked track whose pictures are not read yet; fields as of `Track`, with paths for pictures.
-
-    Attributes:
+        corners: the plate's corners in each frame, None where they are not known.
         where: folder, or file and line, to lead a message.
     """
 
     name: str
     lr: tuple[Path, ...]
-    hr: tuple[Path, ...]
     text: str | None
-    lr_corners: Corners
-    hr_corners: Corners
+    corners: tuple[Quad | None, ...]
     where: str
 
-    def read(self) -> Track:
-        """The track with its pictures.
+    def lr_crops(self) -> list[Image]:
+        """The LR frames, each uint8[H, W, 3] at its own resolution, rectified where corners are known.
 
         Raises:
-            LpsrError: a file is not a picture.
+            LpsrError: a file is not a picture, or corners lie outside their frame.
         """
         try:
-            lr, hr = (tuple(read_picture(path) for path in paths) for paths in (self.lr, self.hr))
+            frames = [read_whole(path) for path in self.lr]
         except LpsrError as error:
             raise LpsrError(f"{self.where}: {error}") from None
-        return Track(self.name, lr, hr, self.text, self.lr_corners, self.hr_corners)
+        pairs = enumerate(zip(frames, self.corners, strict=True), start=1)
+        return [cut(frame, quad, f"{self.name}, LR frame {number}") for number, (frame, quad) in pairs]
 
 
-def read_tracks(path: Path) -> Iterator[Track]:
-    """The tracks of a folder or a CSV file, one at a time; all labels are checked before the first.
-
-    Raises:
-        UsageError, LpsrError: as `find_tracks` and `TrackFiles.read`.
-    """
-    for files in find_tracks(path):
-        yield files.read()
-
-
-def find_tracks(path: Path) -> list[TrackFiles]:
+def find_tracks(path: Path) -> list[Track]:
     """Finds and checks the tracks of a folder or a CSV file, without reading their pictures.
 
     Raises:
@@ -123,16 +77,16 @@ def find_tracks(path: Path) -> list[TrackFiles]:
     else:
         raise UsageError(f"{path}: no such folder or file")
     if not found:
-        raise LpsrError(f"{path}: holds no tracks: neither folders with lr-001.png, ... nor lines of {_header()}")
+        raise LpsrError(f"{path}: holds no tracks: neither folders with lr-001.png, ... nor lines of track,hr,lr,text")
     return found
 
 
-def _from_folders(folder: Path) -> list[TrackFiles]:
+def _from_folders(folder: Path) -> list[Track]:
     folders = {path.parent for path in folder.rglob("lr-*") if path.suffix.lower() in SUFFIXES}
     return [_from_folder(track, folder) for track in sorted(folders)]
 
 
-def _from_folder(track: Path, root: Path) -> TrackFiles:
+def _from_folder(track: Path, root: Path) -> Track:
     lr, hr = (
         tuple(sorted(path for path in track.glob(f"{kind}-*") if path.suffix.lower() in SUFFIXES))
         for kind in ("lr", "hr")
@@ -149,13 +103,11 @@ def _from_folder(track: Path, root: Path) -> TrackFiles:
     if not isinstance(corners, dict):
         raise LpsrError(f"{notes}: corners must name frames")
     name = track.relative_to(root).as_posix() if track != root else track.name
-    lr_corners, hr_corners = (
-        tuple(_quad(corners.get(path.name), notes, path.name) for path in paths) for paths in (lr, hr)
-    )
-    return TrackFiles(name, lr, hr, text, lr_corners, hr_corners, str(track))
+    quads = tuple(_quad(corners.get(path.name), notes, path.name) for path in (*lr, *hr))
+    return Track(name, lr, text, quads[: len(lr)], str(track))
 
 
-def _from_table(table: Path) -> list[TrackFiles]:
+def _from_table(table: Path) -> list[Track]:
     rows: dict[str, list[tuple[str, dict[str, str]]]] = {}
     try:
         text = table.read_text(encoding="utf-8-sig")
@@ -166,7 +118,7 @@ def _from_table(table: Path) -> list[TrackFiles]:
     return [_from_rows(name, lines, table.parent) for name, lines in rows.items()]
 
 
-def _from_rows(name: str, lines: list[tuple[str, dict[str, str]]], folder: Path) -> TrackFiles:
+def _from_rows(name: str, lines: list[tuple[str, dict[str, str]]], folder: Path) -> Track:
     first, begun = lines[0]
     for where, row in lines:
         if not name or not row["lr"]:
@@ -177,9 +129,8 @@ def _from_rows(name: str, lines: list[tuple[str, dict[str, str]]], folder: Path)
             if picture and not (folder / picture).is_file():
                 raise LpsrError(f"{where}: no picture {folder / picture}")
     lr = tuple(folder / row["lr"] for _, row in lines)
-    hr = tuple(folder / row["hr"] for _, row in lines if row["hr"])
     text = plate_text(begun["text"], first) if begun["text"] else None
-    return TrackFiles(name, lr, hr, text, (None,) * len(lr), (None,) * len(hr), first)
+    return Track(name, lr, text, (None,) * len(lr), first)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -202,12 +153,3 @@ def _quad(corners: Any, notes: Path, frame: str) -> Quad | None:
     if not (quad.width >= 1 and quad.height >= 1):  # NaN as well
         raise LpsrError(f"{notes}: the corners of {frame} enclose no plate")
     return quad
-
-
-def _crops(frames: tuple[Image, ...], corners: Corners, where: str) -> list[Image]:
-    pairs = zip(frames, corners, strict=True)
-    return [cut(frame, quad, f"{where} frame {number}") for number, (frame, quad) in enumerate(pairs, start=1)]
-
-
-def _header() -> str:
-    return ",".join(_COLUMNS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,14 +46,9 @@ def draw_faults(
     easy: float = 0.0,
     target: float = SSIM_TARGET,
 ) -> Faults:
-    """Faults as `lpsr_train.plates.pairs.render_pair` draws them.
+    """Draw faults as `lpsr_train.plates.pairs.render_pair` does, by the weights of the methods.
 
-    Args:
-        count: of pictures.
-        rng: source of every choice.
-        weights: of every method.
-        easy: share whose target lies between the given one and 0.75.
-        target: of the others.
+    Pictures have the given target, but for the share `easy`, whose targets lie between it and 0.75.
     """
     names, shares = tuple(weights), np.array(list(weights.values()), np.float64)
     methods = tuple(names[index] for index in rng.choice(len(names), count, p=shares / shares.sum()))
@@ -79,26 +74,19 @@ def degrade(crops: CropBatch, blurs: Tensor, faults: Faults, generator: torch.Ge
     kinds = torch.tensor([METHODS.index(method) for method in faults.methods], device=device)
     targets = torch.from_numpy(faults.targets).to(device)
     lr = torch.empty(len(crops), 3, 16, 48, dtype=torch.uint8, device=device)
-
-    def blurring(part: CropBatch, chosen: Tensor) -> CropBatch:
-        return blur(part, blurs[chosen], targets[chosen])
-
-    def noising(part: CropBatch, chosen: Tensor) -> CropBatch:
-        return noise(part, targets[chosen], generator)
-
-    def filming(part: CropBatch, _: Tensor) -> CropBatch:
-        return camera(part, faults.cameras, generator)
-
-    ways: dict[Method, Callable[[CropBatch, Tensor], CropBatch]] = {
-        "blur": blurring,
-        "noise": noising,
-        "camera": filming,
-        "none": lambda part, _: part,
-    }
     with _exact_products(device):
         for method in dict.fromkeys(faults.methods):
             chosen = torch.nonzero(kinds == METHODS.index(method)).squeeze(1)
-            lr[chosen] = ways[method](crops[chosen], chosen).to_lr()
+            part = crops[chosen]
+            if method == "blur":
+                part = blur(part, blurs[chosen], targets[chosen])
+            elif method == "noise":
+                part = noise(part, targets[chosen], generator)
+            elif method == "camera":
+                part = camera(part, faults.cameras, generator)
+            else:
+                assert method == "none", "any method but hard"
+            lr[chosen] = part.to_lr()
     return lr
 
 
@@ -135,12 +123,9 @@ def blur(crops: CropBatch, blurs: Tensor, targets: Tensor) -> CropBatch:
 
 
 def noise(crops: CropBatch, targets: Tensor, generator: torch.Generator) -> CropBatch:
-    """As `lpsr_core.degradation.noise`: Gaussian noise and resizing by turns, until each picture's SSIM is low.
+    """Do as `lpsr_core.degradation.noise`: Gaussian noise and resizing by turns, until each picture's SSIM is low.
 
-    Args:
-        crops: sharp.
-        targets: float32[N].
-        generator: source of the noise.
+    Crops are sharp; targets are float32[N].
     """
     reference = Similarity(crops.luma)
     canvas = crops.pixels.shape[2:]
@@ -165,12 +150,9 @@ def noise(crops: CropBatch, targets: Tensor, generator: torch.Generator) -> Crop
 
 
 def camera(crops: CropBatch, cameras: Sequence[Camera], generator: torch.Generator) -> CropBatch:
-    """As `lpsr_core.degradation.camera`: what cheap cameras deliver, one a crop.
+    """Do as `lpsr_core.degradation.camera`: what cheap cameras deliver, one a crop.
 
-    Args:
-        crops: sharp, wider than the cameras' pictures.
-        cameras: one a crop.
-        generator: source of the noise.
+    Crops are sharp, and wider than the cameras' pictures.
     """
     device = crops.pixels.device
 

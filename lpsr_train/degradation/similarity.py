@@ -19,11 +19,7 @@ _SIGMA, _REACH = 1.5, 5
 
 
 class Similarity:
-    """SSIM of pictures against the same sharp ones; their local moments are computed once.
-
-    Args:
-        luma: one channel, in 0..255.
-    """
+    """SSIM of pictures of one channel in 0..255 against the same sharp ones, whose moments are computed once."""
 
     def __init__(self, luma: CropBatch) -> None:
         self._inside = luma.inside

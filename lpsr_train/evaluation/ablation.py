@@ -18,7 +18,7 @@ from lpsr_core.paper import ABLATION
 from lpsr_train.config import PRESETS, TrainConfig
 from lpsr_train.data.manifest import keep_manifest
 from lpsr_train.data.pool import Records
-from lpsr_train.training.trainer import Progress, Trainer, load_trained
+from lpsr_train.training.trainer import Trainer, choose_device, load_trained
 from lpsr_train.validation.rates import Sample, evaluate
 
 GUIDE_SEED, JUDGE_SEED = 20261125, 20261126
@@ -142,13 +142,9 @@ class Result:
 
     @classmethod
     def of(cls, row: Row, seeds: dict[int, RecognitionRate], right: NDArray[np.bool_]) -> Result:
-        """The result of runs whose plates are right or wrong.
+        """Return the result of runs whose plates are right or wrong, bool[seeds, plates].
 
         Every seed reads the same plates, so plates are drawn again (bootstrap), each with all its readings.
-
-        Args:
-            row, seeds: as above.
-            right: bool[seeds, plates].
         """
         shares = 100 * right.mean(axis=0)
         drawn = np.random.default_rng(0).integers(len(shares), size=(_RESAMPLES, len(shares)))
@@ -170,15 +166,12 @@ class Result:
         }
 
 
-Listen = Callable[[str, int, int], None]
-
-
 def ablate(
     out: Path,
     records: Records,
     budget: Budget,
     samples: Sequence[Sample],
-    listen: Listen,
+    listen: Callable[[str, int, int], None],
     stop: Callable[[], bool],
     typefaces: tuple[str, ...] = (),
 ) -> Iterator[Result]:
@@ -198,7 +191,15 @@ def ablate(
     """
 
     def fit(config: TrainConfig, folder: Path, guide: Path | None) -> bool:
-        return _train(config, folder, records, guide, listen, stop, typefaces)
+        """Trains a run to its end; False when it was stopped before."""
+        config.check()
+        folder.mkdir(parents=True, exist_ok=True)
+        trainer = Trainer(config, folder, choose_device())
+        trainer.typefaces = typefaces
+        if not trainer.resume() and guide is not None:
+            trainer.take(guide, "reader", "reader")
+        trainer.run(records, lambda progress: listen(folder.name, progress.step, config.steps), stop)
+        return trainer.step >= config.steps
 
     for row in ROWS:
         row.config(budget, budget.seeds[0]).check()
@@ -250,29 +251,3 @@ def table(results: Sequence[Result]) -> Table:
         paper = ABLATION[row.archmod, row.gan, row.lcofl]
         shown.add_row(row.name, f"{paper:.1f}", f"{result.percent:.1f} [{low:.1f}, {high:.1f}]", seeds + spread)
     return shown
-
-
-def _train(
-    config: TrainConfig,
-    folder: Path,
-    records: Records,
-    guide: Path | None,
-    listen: Listen,
-    stop: Callable[[], bool],
-    typefaces: tuple[str, ...],
-) -> bool:
-    """Trains a run to its end; False when it was stopped before."""
-    from lpsr_train.training.trainer import choose_device
-
-    config.check()
-    folder.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(config, folder, choose_device())
-    trainer.typefaces = typefaces
-    if not trainer.resume() and guide is not None:
-        trainer.take(guide, "reader", "reader")
-
-    def tell(progress: Progress) -> None:
-        listen(folder.name, progress.step, config.steps)
-
-    trainer.run(records, tell, stop)
-    return trainer.step >= config.steps

@@ -194,13 +194,9 @@ def _row(
 def seconds_a_plate(
     generator: Callable[[Tensor], Tensor], samples: Sequence[Sample], timed: int, device: torch.device
 ) -> float:
-    """Median time of one plate at batch 1, from LR tensor to SR tensor, after a warm-up.
+    """Return the median time of one plate at batch 1, from LR tensor to SR tensor, after a warm-up.
 
-    Args:
-        generator: float32[1, 3, 16, 48] -> float32[1, 3, 32, 96].
-        samples: the plates; the first of them are timed.
-        timed: how many at most.
-        device: where it computes.
+    The first of the samples are timed, `timed` at most.
     """
     plates = [torch.from_numpy(to_tensor([sample.lr])).to(device) for sample in samples[:timed]]
     taken = []

@@ -11,8 +11,10 @@ import numpy as np
 from lpsr_core.degradation import Method, degrade
 from lpsr_core.geometry import to_hr, to_lr
 from lpsr_core.labelled import load_labelled
-from lpsr_train.data.samples import list_samples, rendered_samples
+from lpsr_train.data.records import PairPool
+from lpsr_train.data.samples import rendered_samples, samples_of
 from lpsr_train.data.sources import Split
+from lpsr_train.terminal import note_left_out
 from lpsr_train.validation.rates import Sample
 
 SYNTHETIC = "synthetic"
@@ -36,12 +38,14 @@ class ListedPlates:
         return f"{self.path}, {self.split}"
 
     def gather(self, tell: Tell) -> list[Sample]:
-        """Read the pairs, padded to 3:1 as the paper's are.
+        """Read the pairs, padded to 3:1 as the paper's are; says on stderr how many are left out.
 
         Raises:
             LpsrError: the list or its pictures cannot be read, or the split is empty.
         """
-        samples = list_samples(self.path, self.split, padded=True)
+        pairs = PairPool.from_list(self.path, self.split, padded=True)
+        note_left_out(pairs.left_out)
+        samples = samples_of(pairs)
         tell(len(samples), len(samples))
         return samples
 

@@ -25,7 +25,7 @@ from lpsr_train.networks.locator import LocatorNet
 from lpsr_train.scenes.scene import Scene, SceneSource, render_scene
 from lpsr_train.training import state
 from lpsr_train.training.precision import autocast
-from lpsr_train.training.schedule import warm_cosine
+from lpsr_train.training.schedule import trained, warm_cosine
 
 _TOLD, _REFRESH = 20, 5.0
 """Steps between two reports of the losses, which make the processor wait for the device; seconds between two looks for
@@ -74,13 +74,7 @@ class Found:
 
 
 class LocatorTrainer:
-    """A run: network, average, optimiser, step.
-
-    Args:
-        config: of the run.
-        folder: where its checkpoint lies.
-        device: to train on.
-    """
+    """A run: network, average, optimiser, step; its checkpoint lies in its folder."""
 
     def __init__(self, config: LocatorTraining, folder: Path, device: torch.device) -> None:
         self.config, self.folder, self.device = config, folder, device
@@ -184,8 +178,7 @@ class LocatorTrainer:
     @property
     def done(self) -> float:
         """How much of the run was trained, 0..1: of its steps, or of its time where that is further."""
-        config = self.config
-        return min(max(self.step / config.steps, self.elapsed / config.seconds if config.seconds else 0.0), 1.0)
+        return trained(self.step, self.config.steps, self.elapsed, self.config.seconds)
 
     def _train_step(self, pool: ScenePool) -> dict[str, Tensor]:
         config = self.config
@@ -235,11 +228,8 @@ class LocatorTrainer:
     def save_weights(self) -> None:
         """Writes the averaged weights alone, in half precision, into the folder `weights` of the run."""
         self._check_weights()
-        folder = self.folder / "weights"
-        folder.mkdir(parents=True, exist_ok=True)
-        averaged = state.cpu_state(self.average.network)
-        halved = {name: value.half() if value.is_floating_point() else value for name, value in averaged.items()}
-        state.save(folder, {**self._told(), "average": halved})
+        halved = state.halved(state.cpu_state(self.average.network))
+        state.save(self.folder / state.WEIGHTS, {**self._told(), "average": halved})
 
     def save(self) -> None:
         """Writes the checkpoint."""
@@ -283,21 +273,16 @@ def load_locator(folder: Path) -> tuple[LocatorNet, dict[str, Any]]:
 
 
 def mean_locator(folders: Sequence[Path]) -> dict[str, Any]:
-    """A run whose averaged weights are the means of several runs'; all else is the last one's.
+    """Return a run whose averaged weights are the means of several runs'; all else is the last one's.
 
-    Args:
-        folders: of runs of `lpsr-train locator`, of which one began with another's weights.
+    The runs are of `lpsr-train locator`, and one began with another's weights.
 
     Raises:
         LpsrError: one holds no checkpoint of a locator of today's size.
     """
     runs = [load_locator(folder) for folder in folders]
-    weights = [network.state_dict() for network, _ in runs]
     last = runs[-1][1]
-    means = {
-        key: torch.stack([other[key] for other in weights]).mean(dim=0) if value.is_floating_point() else value
-        for key, value in weights[-1].items()
-    }
+    means = state.mean_weights([network.state_dict() for network, _ in runs])
     names = ", ".join(
         f"{folder.name} of step {saved['step']}" for folder, (_, saved) in zip(folders, runs, strict=True)
     )

@@ -18,12 +18,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Multi-head attention.
-
-    Args:
-        channels: of queries and of what they look at.
-        heads: divides the channels.
-    """
+    """Multi-head attention; the number of heads divides the channels of queries and of what they look at."""
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
@@ -48,11 +43,6 @@ class CharacterLayer(nn.Module):
     Under blur a character is mixed with its neighbours, so who they are tells about it; and one map a character
     averages over what several heads tell apart. Seven queries cost next to nothing. The layer starts as the
     identity, so that a trained reader can be given more of them.
-
-    Args:
-        channels: of a character's features.
-        heads: of both attentions.
-        inner: width of the feed-forward layer.
     """
 
     starts_as_identity = True

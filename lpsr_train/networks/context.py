@@ -9,12 +9,7 @@ from torch import Tensor, nn
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions, added to their input.
-
-    Args:
-        channels: in and out.
-        norm: batch normalisation after each convolution.
-    """
+    """Two 3x3 convolutions, each with batch normalisation where it is wanted, added to their input."""
 
     def __init__(self, channels: int, norm: bool) -> None:
         super().__init__()

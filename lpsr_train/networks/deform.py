@@ -81,25 +81,20 @@ def _(
 
 
 class DeformConv2d(nn.Module):
-    """A deformable convolution that predicts its own offsets and masks.
+    """A deformable convolution of 3x3 taps that predicts its own offsets and masks.
 
     Starts as an ordinary convolution: zero offsets, and masks of sigmoid(0) = 0.5 as in the authors' code.
-
-    Args:
-        in_channels, out_channels, kernel_size, stride, padding: as in `nn.Conv2d`; padding defaults to "same".
     """
 
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int = 3, stride: int = 1, padding: int | None = None
-    ) -> None:
+    taps, padding = 9, 1
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         super().__init__()
         self.stride = stride
-        self.padding = kernel_size // 2 if padding is None else padding
-        self.taps = kernel_size * kernel_size
-        plain = nn.Conv2d(in_channels, out_channels, kernel_size)  # for its initialisation
+        plain = nn.Conv2d(in_channels, out_channels, 3)  # for its initialisation
         self.weight = nn.Parameter(plain.weight.detach().clone())
         self.bias = nn.Parameter(torch.zeros(out_channels))
-        self.offset_mask = nn.Conv2d(in_channels, 3 * self.taps, kernel_size, stride, self.padding)
+        self.offset_mask = nn.Conv2d(in_channels, 3 * self.taps, 3, stride, self.padding)
         nn.init.zeros_(self.offset_mask.weight)
         assert self.offset_mask.bias is not None
         nn.init.zeros_(self.offset_mask.bias)

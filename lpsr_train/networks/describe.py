@@ -19,14 +19,6 @@ from lpsr_train.networks.sr3 import Denoiser
 
 
 @dataclass(frozen=True)
-class Cost:
-    """Parameters, and floating-point operations for one input (a multiplication and an addition are two)."""
-
-    parameters: int
-    flop: int
-
-
-@dataclass(frozen=True)
 class Part:
     """A child of a network.
 
@@ -34,33 +26,25 @@ class Part:
         name: its attribute in the network.
         kind: its class.
         calls: how often one forward pass runs it; a shared part runs more than once.
-        cost: of all calls together; parameters are counted once.
+        parameters: counted once.
+        flop: floating-point operations of all calls together (a multiplication and an addition are two).
     """
 
     name: str
     kind: str
     calls: int
-    cost: Cost
-
-
-def cost(network: nn.Module, example: Tensor) -> Cost:
-    """Counts a network's parameters and the arithmetic of its convolutions and linear layers.
-
-    Args:
-        network: any network made of this package's layers.
-        example: one input, [1, ...]; its values do not matter, and it may lie on the `meta` device as the network may.
-    """
-    found = parts(network, example)
-    return Cost(sum(parameter.numel() for parameter in network.parameters()), sum(part.cost.flop for part in found))
+    parameters: int
+    flop: int
 
 
 def parts(network: nn.Module, example: Tensor) -> list[Part]:
-    """Cost of every child of a network, in the order of its attributes.
+    """Parameters of every child of a network, and the arithmetic of its convolutions and linear layers, in their order.
 
     What runs inside another child, as the shared attention module does, counts as its own part and not the other's.
 
     Args:
-        network, example: as in `cost`.
+        network: any network made of this package's layers.
+        example: one input, [1, ...]; its values do not matter, and it may lie on the `meta` device as the network may.
     """
     children = list(_children(network))
     flop = {name: 0 for name, _ in children}
@@ -92,14 +76,11 @@ def parts(network: nn.Module, example: Tensor) -> list[Part]:
         network.train(training)
         for hook in hooks:
             hook.remove()
-    seen: set[int] = set()
     found = []
     owned = {id(parameter): name for name, child in children for parameter in child.parameters()}
     for name, child in children:
-        mine = [p for p in child.parameters() if owned[id(p)] == name and id(p) not in seen]
-        seen.update(id(parameter) for parameter in mine)
-        count_ = sum(parameter.numel() for parameter in mine)
-        found.append(Part(name, type(child).__name__, calls[name], Cost(count_, flop[name])))
+        held = sum(parameter.numel() for parameter in child.parameters() if owned[id(parameter)] == name)
+        found.append(Part(name, type(child).__name__, calls[name], held, flop[name]))
     return found
 
 
@@ -145,12 +126,10 @@ def describe_preset(name: str, reader: bool = False) -> Table:
     title = f"{kind} {name}: {what} of {height}x{width}"
     table = Table("part", "kind", "runs", "parameters", "MFLOP", title=title, show_footer=False)
     for part in (part for part in found if part.kind != nn.Identity.__name__):
-        table.add_row(
-            part.name, part.kind, *map(str, (part.calls, f"{part.cost.parameters:,}", f"{part.cost.flop / 1e6:,.1f}"))
-        )
+        table.add_row(part.name, part.kind, str(part.calls), f"{part.parameters:,}", f"{part.flop / 1e6:,.1f}")
     total = sum(parameter.numel() for parameter in network.parameters())
     table.add_section()
-    table.add_row("all", "", "", f"{total:,}", f"{sum(part.cost.flop for part in found) / 1e6:,.1f}")
+    table.add_row("all", "", "", f"{total:,}", f"{sum(part.flop for part in found) / 1e6:,.1f}")
     return table
 
 

@@ -16,8 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lpsr_train.networks.presets import Sr3Config
-
 Predictor = Callable[[Tensor, Tensor], Tensor]
 """Noisy pictures float32[N, 3, H, W] and their levels sqrt(gamma) float32[N] -> the noise in them."""
 
@@ -37,13 +35,6 @@ class NoiseSchedule:
         """Variances beta_t of the steps' noise that rise evenly; gamma_t is the product of 1 - beta (section 2.1)."""
         return cls(np.concatenate([[1.0], np.cumprod(1.0 - np.linspace(first, last, steps))]))
 
-    @classmethod
-    def cosine(cls, steps: int, offset: float = 0.008, largest: float = 0.999) -> NoiseSchedule:
-        """Gammas that follow a squared cosine (Nichol and Dhariwal, 2021, Eq. 17); no beta is above `largest`."""
-        angles = (np.arange(steps + 1) / steps + offset) / (1 + offset) * np.pi / 2
-        wanted = np.cos(angles) ** 2
-        return cls(np.concatenate([[1.0], np.cumprod(np.maximum(wanted[1:] / wanted[:-1], 1.0 - largest))]))
-
     @property
     def steps(self) -> int:
         """T."""
@@ -57,13 +48,6 @@ class NoiseSchedule:
     def shortened(self, steps: int) -> NDArray[np.float64]:
         """Gammas at evenly spaced steps, from noise to picture: float64[steps + 1], the last one 1."""
         return self.gammas[np.linspace(self.steps, 0, steps + 1).round().astype(int)]
-
-
-def make_schedule(config: Sr3Config) -> NoiseSchedule:
-    """The schedule that a network's configuration names."""
-    if config.schedule == "cosine":
-        return NoiseSchedule.cosine(config.steps)
-    return NoiseSchedule.linear(config.steps, config.first_beta, config.last_beta)
 
 
 class PlateNoise:
@@ -100,16 +84,9 @@ def add_noise(picture: Tensor, gamma: Tensor, noise: Tensor) -> Tensor:
     return share.sqrt() * picture + (1 - share).sqrt() * noise
 
 
-def denoising_loss(predict: Predictor, picture: Tensor, gamma: Tensor, noise: Tensor, power: int) -> Tensor:
-    """How far the predicted noise is off, by pixel (Algorithm 1).
-
-    Args:
-        predict: the network.
-        picture, gamma, noise: as in `add_noise`.
-        power: 1 for the mean absolute error, 2 for the mean squared one.
-    """
-    error = predict(add_noise(picture, gamma, noise), gamma.sqrt()).float() - noise
-    return error.abs().mean() if power == 1 else error.square().mean()
+def denoising_loss(predict: Predictor, picture: Tensor, gamma: Tensor, noise: Tensor) -> Tensor:
+    """Return how far the predicted noise is off, by pixel (Algorithm 1); tensors are those of `add_noise`."""
+    return (predict(add_noise(picture, gamma, noise), gamma.sqrt()).float() - noise).abs().mean()
 
 
 def sample_all_steps(predict: Predictor, schedule: NoiseSchedule, noise: PlateNoise) -> Tensor:

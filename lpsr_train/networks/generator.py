@@ -197,11 +197,7 @@ class BicubicTwice(nn.Module):
 
 
 class Generator(nn.Module):
-    """Makes a 32x96 plate of a 16x48 one.
-
-    Args:
-        config: the preset, see `presets.GENERATORS`.
-    """
+    """Makes a 32x96 plate of a 16x48 one; presets are in `presets.GENERATORS`."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -233,13 +229,9 @@ class Generator(nn.Module):
         nn.init.zeros_(self.exit.bias)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Super-resolves a batch.
+        """float[N, 3, 16, 48], RGB in 0..1 -> float[N, 3, 32, 96].
 
-        Args:
-            lr: float[N, 3, 16, 48], RGB in 0..1.
-
-        Returns:
-            float[N, 3, 32, 96]; clamped to 0..1, except in training, where a clamp would stop gradients.
+        Clamped to 0..1, except in training, where a clamp would stop gradients.
         """
         picture, contrast = lr, None
         if self.config.standardised:

@@ -7,34 +7,17 @@ its middle, as offsets in units of a size that is told along, so that small and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
 from lpsr_core.grid import GRID_STRIDE
 
-COARSEST = 32
-"""Both sides of a picture must be multiples of this."""
 LEVEL = 0.45
 """Of a picture in 0..1, subtracted so that the first layer sees values about zero."""
 _LARGEST = 5.5
 """Of the logarithm of a plate's size in cells, so that no half-precision engine overflows."""
-
-
-@dataclass(frozen=True)
-class LocatorConfig:
-    """Sizes of the network.
-
-    Attributes:
-        stem: channels at stride 4.
-        channels: at strides 8, 16 and 32.
-        blocks: residual blocks at each of these.
-    """
-
-    stem: int = 24
-    channels: tuple[int, int, int] = (40, 64, 96)
-    blocks: tuple[int, int, int] = (2, 3, 3)
+_STEM, _CHANNELS, _BLOCKS = 24, (40, 64, 96), (2, 3, 3)
+"""Channels at stride 4, then at strides 8, 16 and 32, and residual blocks at each of these."""
 
 
 class LocatorNet(nn.Module):
@@ -44,15 +27,14 @@ class LocatorNet(nn.Module):
         level: what is subtracted from pictures; 0 where the first layer does it.
     """
 
-    def __init__(self, config: LocatorConfig | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.level = LEVEL
-        config = config or LocatorConfig()
-        fine, middle, coarse = config.channels
-        self.stem = nn.Sequential(nn.Conv2d(3, config.stem, 4, stride=4, bias=False), *_after(config.stem))
-        self.fine = _stage(config.stem, fine, config.blocks[0])
-        self.middle = _stage(fine, middle, config.blocks[1])
-        self.coarse = _stage(middle, coarse, config.blocks[2])
+        fine, middle, coarse = _CHANNELS
+        self.stem = nn.Sequential(nn.Conv2d(3, _STEM, 4, stride=4, bias=False), *_after(_STEM))
+        self.fine = _stage(_STEM, fine, _BLOCKS[0])
+        self.middle = _stage(fine, middle, _BLOCKS[1])
+        self.coarse = _stage(middle, coarse, _BLOCKS[2])
         self.to_middle = nn.Conv2d(coarse, middle, 1)
         self.join_middle = _Block(middle)
         self.to_fine = nn.Conv2d(middle, fine, 1)

@@ -19,11 +19,7 @@ from lpsr_train.networks.stem import shrunk
 
 
 class MultiTaskReader(nn.Module):
-    """Reads the seven characters of a plate, each by its own two fully connected layers.
-
-    Args:
-        config: the preset, see `presets.READERS`.
-    """
+    """Reads the seven characters of a plate, each by its own two fully connected layers."""
 
     def __init__(self, config: MultiTaskConfig) -> None:
         super().__init__()
@@ -44,14 +40,7 @@ class MultiTaskReader(nn.Module):
         nn.init.normal_(self.classify, std=config.hidden**-0.5)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Reads a batch.
-
-        Args:
-            image: float[N, 3, 32, 96], RGB in 0..1; of larger ones, the means.
-
-        Returns:
-            float32[N, 7, 36]: log-probabilities of each position's classes.
-        """
+        """float[N, 3, 32, 96], RGB in 0..1, or the means of larger pictures -> float32[N, 7, 36], log-probabilities."""
         features = self.dropout(self.trunk(shrunk(image) - 0.5).flatten(1))
         hidden = F.relu(self.hidden(features)).reshape(len(features), PLATE_LENGTH, -1).transpose(0, 1)
         scores = torch.bmm(hidden, self.classify.to(hidden.dtype)).float() + self.bias

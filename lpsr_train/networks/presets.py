@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from lpsr_core.choices import choice
 from lpsr_core.geometry import HR_SIZE, READ_SIZE
@@ -139,10 +139,8 @@ class Sr3Config:
         attention: lowest resolutions whose blocks attend to themselves.
         groups: of the group norms; divides the channels everywhere.
         dropout: in the residual blocks.
-        schedule: how the noise grows, see `diffusion.NoiseSchedule`.
         steps: from picture to noise (T).
-        first_beta, last_beta: variances of the first and last step's noise, of the linear schedule.
-        power: of the error in the loss, 1 or 2.
+        first_beta, last_beta: variances of the first and last step's noise, between which they rise evenly.
     """
 
     channels: int
@@ -151,11 +149,9 @@ class Sr3Config:
     attention: int = 1
     groups: int = 32
     dropout: float = 0.0
-    schedule: Literal["linear", "cosine"] = "linear"
     steps: int = 2000
     first_beta: float = 1e-6
     last_beta: float = 1e-2
-    power: Literal[1, 2] = 1
 
 
 GENERATORS: dict[str, GeneratorConfig] = {

@@ -153,11 +153,7 @@ class SpatialAttention(nn.Module):
 
 
 class Reader(nn.Module):
-    """Reads the seven characters of a plate.
-
-    Args:
-        config: the preset, see `presets.READERS`.
-    """
+    """Reads the seven characters of a plate; presets are in `presets.READERS`."""
 
     def __init__(self, config: ReaderConfig) -> None:
         super().__init__()
@@ -180,23 +176,15 @@ class Reader(nn.Module):
         self.positions: Tensor
 
     def forward(self, image: Tensor) -> Tensor:
-        """Reads a batch.
+        """float[N, 3, 32, 96] or [N, 3, 64, 192], RGB in 0..1 -> float32[N, 7, 36], log-probabilities.
 
-        Args:
-            image: float[N, 3, 32, 96] or [N, 3, 64, 192], RGB in 0..1; a fine reader repeats the pixels of the former,
-                others take the means of the latter's.
-
-        Returns:
-            float32[N, 7, 36]: log-probabilities of each position's classes.
+        A fine reader repeats the pixels of the smaller pictures; others take the means of the larger ones' pixels.
         """
         log_probs, present = self.parts(image)
         return log_probs if present is None else discounted(log_probs, present)
 
     def parts(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
-        """What a reading is made of.
-
-        Args:
-            image: as `forward` takes it.
+        """Return what a reading is made of; pictures are as `forward` takes them.
 
         Returns:
             float32[N, 7, 36]: log-probabilities of each position's classes if the picture shows a plate.

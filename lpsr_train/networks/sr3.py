@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lpsr_core.errors import UsageError
-from lpsr_train.networks.diffusion import PlateNoise, denoising_loss, make_schedule, sample_all_steps, sample_few_steps
+from lpsr_train.networks.diffusion import NoiseSchedule, PlateNoise, denoising_loss, sample_all_steps, sample_few_steps
 from lpsr_train.networks.generator import BicubicTwice
 from lpsr_train.networks.presets import Sr3Config
 
@@ -79,11 +79,7 @@ class Stage(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """The U-Net: finds the noise in a picture, given the enlarged LR picture.
-
-    Args:
-        config: the preset, see `presets.SR3S`.
-    """
+    """The U-Net: finds the noise in a picture, given the enlarged LR picture; presets are in `presets.SR3S`."""
 
     def __init__(self, config: Sr3Config) -> None:
         super().__init__()
@@ -136,11 +132,7 @@ class Denoiser(nn.Module):
 
 
 class Sr3(nn.Module):
-    """Makes a 32x96 plate of a 16x48 one, by removing noise step by step.
-
-    Args:
-        config: the preset, see `presets.SR3S`.
-        sampling_steps: as in `take_steps`.
+    """Makes a 32x96 plate of a 16x48 one, by removing noise step by step; sampling steps are as in `take_steps`.
 
     Raises:
         UsageError: there are not so many steps.
@@ -149,7 +141,7 @@ class Sr3(nn.Module):
     def __init__(self, config: Sr3Config, sampling_steps: int) -> None:
         super().__init__()
         self.config = config
-        self.schedule = make_schedule(config)
+        self.schedule = NoiseSchedule.linear(config.steps, config.first_beta, config.last_beta)
         self.denoiser = Denoiser(config)
         self.bicubic = BicubicTwice()
         self.take_steps(sampling_steps)
@@ -175,13 +167,9 @@ class Sr3(nn.Module):
 
     @torch.no_grad()
     def forward(self, lr: Tensor) -> Tensor:
-        """Super-resolves a batch, without gradients; the noise of each plate depends on the plate alone.
+        """float[N, 3, 16, 48] -> float32[N, 3, 32, 96], RGB in 0..1, without gradients.
 
-        Args:
-            lr: float[N, 3, 16, 48], RGB in 0..1.
-
-        Returns:
-            float32[N, 3, 32, 96] in 0..1.
+        The noise of each plate depends on the plate alone.
         """
         condition = self._condition(lr)
         noise = PlateNoise(lr, (condition.shape[1], condition.shape[2], condition.shape[3]))
@@ -209,7 +197,7 @@ class Sr3(nn.Module):
         def predict(noisy: Tensor, level: Tensor) -> Tensor:
             return self.denoiser(noisy.contiguous(memory_format=torch.channels_last), condition, level)
 
-        return denoising_loss(predict, 2 * hr - 1, gamma, noise, self.config.power)
+        return denoising_loss(predict, 2 * hr - 1, gamma, noise)
 
     def _condition(self, lr: Tensor) -> Tensor:
         return 2 * self.bicubic(lr).clamp(0, 1) - 1

@@ -22,12 +22,7 @@ def shrunk(images: Tensor) -> Tensor:
 
 
 class FineBranch(nn.Sequential):
-    """What a quarter of the rows and columns cannot show: two convolutions of stride two. Adds nothing at first.
-
-    Args:
-        channels: between the two.
-        out_channels: of the stem.
-    """
+    """What a quarter of the rows and columns cannot show: two convolutions of stride two. Adds nothing at first."""
 
     starts_as_identity = True
 
@@ -45,13 +40,9 @@ class FineBranch(nn.Sequential):
 
 class FineStem(nn.Module):
     """[N, 3, 64, 192] -> [N, C, 16, 48]; of a picture whose pixels are repeated twice, what a 3x3 convolution of stride
-    two makes of the one at half the size.
+    two makes of the one at half the size, and beside it a branch of `fine` channels.
 
     Its weights can be loaded from such a convolution and its normalisation, as `reader.convolution` names them.
-
-    Args:
-        out_channels: C.
-        fine: channels of the branch beside it.
     """
 
     def __init__(self, out_channels: int, fine: int) -> None:

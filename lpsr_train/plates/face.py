@@ -36,12 +36,9 @@ def plate_size(style: PlateStyle) -> tuple[float, float]:
 
 
 def draw_face(style: PlateStyle, scale: float, rng: np.random.Generator) -> Face:
-    """Draws a plate and what is behind it.
+    """Draw a plate and what is behind it, at a scale in pixels a millimetre.
 
-    Args:
-        style: the plate.
-        scale: pixels a millimetre.
-        rng: for textures, which the style gives only the strength of.
+    The style gives only the strength of textures, which `rng` draws.
     """
     width, height = plate_size(style)
     margin = BORDER * width

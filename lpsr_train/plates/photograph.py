@@ -66,15 +66,9 @@ def random_view(style: PlateStyle, rng: np.random.Generator, rectified: float = 
 
 
 def photograph(style: PlateStyle, view: View, rng: np.random.Generator) -> Image:
-    """A sharp, usable photograph of a plate: the HR crop.
+    """Take a sharp, usable photograph of a plate: the HR crop, uint8[H, W, 3] of the view's size.
 
-    Args:
-        style: the plate.
-        view: where it lies in the crop.
-        rng: source of light, lens and noise.
-
-    Returns:
-        uint8[H, W, 3] of the view's size.
+    Light, lens and noise are drawn.
     """
     plate_width, _ = plate_size(style)
     scale = float(np.clip(1.05 * view.width / plate_width, 0.3, 1.0))

@@ -142,11 +142,7 @@ def _hyphen(letters: NDArray[np.uint8], centre: Point, size: tuple[float, float]
 def draw_seals(picture: NDArray[np.float32], places: Sequence[Point], tall: float, rng: np.random.Generator) -> None:
     """Draw what stands between two groups: a coat of arms, or one or two round stickers above each other.
 
-    Args:
-        picture: float32[H, W, 3] in 0..1, changed in place.
-        places: where, in pixels.
-        tall: height of the characters.
-        rng: source of every choice.
+    The picture is float32[H, W, 3] in 0..1, places are pixels, and `tall` is the height of the characters.
     """
     radius = max(round(float(rng.uniform(0.1, 0.19)) * tall), 1)
     for x, y in places:

@@ -83,11 +83,7 @@ def street(config: StreetConfig) -> Iterator[StreetFrame]:
 
 
 def write_street(path: Path, config: StreetConfig) -> int:
-    """Writes a video and, beside it, a CSV of what is in it: frame, text, x, y, width, height.
-
-    Args:
-        path: the .mp4 file.
-        config: the video.
+    """Write a video as MP4 and, beside it, a CSV of what is in it: frame, text, x, y, width, height.
 
     Returns:
         The number of frames.

@@ -106,29 +106,15 @@ class Drawing(Protocol):
 
 
 def style_of(source: Drawing, rng: np.random.Generator, motorcycles: float = 0.0) -> PlateStyle:
-    """Draws a plate of a source.
-
-    Args:
-        source: what plates there are.
-        rng: source of every choice.
-        motorcycles: fraction of two-row plates.
-    """
+    """Draw a plate of a source, of two rows in the fraction `motorcycles`."""
     country = source.countries[int(rng.integers(len(source.countries)))]
     pattern = source.patterns[int(rng.integers(len(source.patterns)))] if source.patterns else None
-    return random_style(
-        rng,
-        country=country,
-        open_typefaces=source.open_typefaces,
-        open_share=source.open_share,
-        motorcycles=motorcycles,
-        pattern=pattern,
-    )
+    return random_style(rng, country, source.open_typefaces, source.open_share, motorcycles, pattern)
 
 
 def random_style(
     rng: np.random.Generator,
     country: Country | None = None,
-    text: str | None = None,
     open_typefaces: Sequence[str] = (),
     open_share: float = 0.0,
     motorcycles: float = 0.0,
@@ -139,7 +125,6 @@ def random_style(
     Args:
         rng: source of every choice.
         country: drawn evenly when None.
-        text: drawn evenly when None.
         open_typefaces: paths of typefaces that may replace the project's own skeletons.
         open_share: how often one does, 0..1.
         motorcycles: share of two-row plates.
@@ -159,7 +144,7 @@ def random_style(
     ink = _jittered(ink, rng, 0.04)
     use_open = bool(open_typefaces) and rng.random() < open_share
     return PlateStyle(
-        text=text or random_text(pattern or KNOWN_LAYOUTS[country].pattern, rng),
+        text=random_text(pattern or KNOWN_LAYOUTS[country].pattern, rng),
         country=country,
         rows=rows,
         face=face,

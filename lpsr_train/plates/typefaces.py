@@ -150,13 +150,9 @@ def _open_font(path: str) -> ImageFont.FreeTypeFont:
 def paste(
     canvas: NDArray[np.uint8], raster: NDArray[np.uint8], centre: tuple[float, float], size: tuple[float, float]
 ) -> None:
-    """Draws a raster into a coverage picture, keeping the darker ink where they overlap.
+    """Draw a raster, uint8[h, w], into a coverage picture, uint8[H, W], keeping the darker ink where they overlap.
 
-    Args:
-        canvas: uint8[H, W], changed in place.
-        raster: uint8[h, w].
-        centre: where its middle goes, in canvas pixels.
-        size: width and height that it takes, in canvas pixels.
+    Where its middle goes, and the width and height that it takes, are in pixels of the canvas.
     """
     width, height = max(round(size[0]), 1), max(round(size[1]), 1)
     left, top = round(centre[0] - width / 2), round(centre[1] - height / 2)

@@ -12,14 +12,7 @@ Colour = tuple[float, float, float]
 
 
 def emblem(picture: Picture, centre: NDArray[np.float64], size: float, rng: np.random.Generator) -> None:
-    """A maker's badge, a lock, a name in a few letters.
-
-    Args:
-        picture: float32[H, W, 3]; drawn into.
-        centre: in pixels.
-        size: half of its width, in pixels.
-        rng: of everything.
-    """
+    """Draw a maker's badge, a lock, a name in a few letters; centre and half of its width are in pixels."""
     x, y = (round(float(value)) for value in centre)
     wide, tall = max(round(size), 2), max(round(size * rng.uniform(0.35, 1.0)), 2)
     metal = float(rng.uniform(0.55, 1.0))
@@ -93,13 +86,9 @@ def _sign(
 
 
 def lamp(picture: Picture, corners: NDArray[np.float64], colour: Colour, rng: np.random.Generator) -> None:
-    """The inside of a lamp: chambers, bulbs with reflectors, the ribs of its pane.
+    """Draw the inside of a lamp: chambers, bulbs with reflectors, the ribs of its pane.
 
-    Args:
-        picture: float32[H, W, 3]; drawn into.
-        corners: left, top, right and bottom in pixels.
-        colour: of the pane.
-        rng: of everything.
+    Corners are left, top, right and bottom in pixels; the colour is the pane's.
     """
     left, top, right, bottom = (float(value) for value in corners)
     if right - left < 4 or bottom - top < 4:
@@ -128,14 +117,7 @@ def lamp(picture: Picture, corners: NDArray[np.float64], colour: Colour, rng: np
 
 
 def wheel(picture: Picture, centre: tuple[int, int], sides: tuple[int, int], rng: np.random.Generator) -> None:
-    """A tyre, a rim with spokes or holes, a hub.
-
-    Args:
-        picture: float32[H, W, 3]; drawn into.
-        centre: in pixels.
-        sides: half of its width and of its height, in pixels.
-        rng: of everything.
-    """
+    """Draw a tyre, a rim with spokes or holes, a hub; centre, half width and half height are in pixels."""
     wide, tall = max(sides[0], 1), max(sides[1], 1)
     cv2.ellipse(picture, centre, (wide, tall), 0, 0, 360, (0.03,) * 3, -1, cv2.LINE_AA)
     share = rng.uniform(0.55, 0.75)

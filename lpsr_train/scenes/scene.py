@@ -171,7 +171,6 @@ def _draw_plate(
         open_typefaces=source.open_typefaces,
         open_share=source.open_share,
         motorcycles=source.motorcycles,
-        pattern=None,
     )
     across, _ = plate_size(style)
     scale = float(np.clip(1.3 * width / across, 0.3, 1.0))

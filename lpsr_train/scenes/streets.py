@@ -41,15 +41,7 @@ def texture(width: int, height: int, rng: np.random.Generator, fineness: float =
 
 
 def street(picture: Picture, rng: np.random.Generator) -> float:
-    """Draws a place with a ground over the whole picture.
-
-    Args:
-        picture: float32[H, W, 3]; drawn into.
-        rng: of everything.
-
-    Returns:
-        The row of the horizon.
-    """
+    """Draw a place with a ground over the whole picture; returns the row of the horizon."""
     height, width = picture.shape[:2]
     horizon = int(rng.uniform(-0.2, 0.55) * height)
     if horizon > 0:

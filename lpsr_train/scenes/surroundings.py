@@ -24,12 +24,7 @@ FONTS = (
 
 
 def surroundings(size: tuple[int, int], rng: np.random.Generator) -> Picture:
-    """A scene without plates: float32[H, W, 3] in 0..1.
-
-    Args:
-        size: width and height in pixels.
-        rng: of everything.
-    """
+    """Draw a scene without plates of a width and height in pixels: float32[H, W, 3] in 0..1."""
     picture = _leaves(size, rng)
     for _ in range(rng.poisson(0.8)):
         _grid(picture, rng)

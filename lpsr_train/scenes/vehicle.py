@@ -67,14 +67,9 @@ def draw_vehicle(
     across: float = 400.0,
     tall: float = 130.0,
 ) -> None:
-    """Draws a vehicle to scale whose plate will lie at a place.
+    """Draw a vehicle to scale whose plate will lie at a place.
 
-    Args:
-        picture: float32[H, W, 3]; drawn into.
-        centre: of the plate, in pixels.
-        width: of the plate, in pixels.
-        rng: of everything.
-        across, tall: the plate's width and height in millimetres.
+    The plate's centre and width are in pixels; `across` and `tall` are its width and height in millimetres.
     """
     canvas = _Canvas(picture, centre, 1000 * width / across)
     kind = rng.random()

@@ -67,6 +67,13 @@ class Batch:
         return soft_targets(self.target, self.known, self.plate)
 
     @property
+    def legible(self) -> Tensor | None:
+        """bool[N]: what a reader should say is known, all but plates of other countries; always when None."""
+        if self.plate is None or self.present is None:
+            return None
+        return self.plate | ~self.present
+
+    @property
     def certainty(self) -> Tensor | None:
         """float32[N, 7]: how much each character counts for the generator; all alike when None."""
         if self.known is None or self.plate is None:

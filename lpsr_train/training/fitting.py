@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import typer
 
 from lpsr_core.interrupt import StopRequest
 from lpsr_train.cameras.camera import STEPS
 from lpsr_train.cameras.framing import CHOICES
 from lpsr_train.cameras.shots import SHOT_RECORD, ShotSource
 from lpsr_train.data.growing import GrowingPool
-from lpsr_train.data.pool import CROP_RECORD, RECORD, Pool, Records, render_pool, shard_size
+from lpsr_train.data.manifest import check_manifest
+from lpsr_train.data.pool import CROP_RECORD, RECORD, Pool, Records, made_of, render_pool, shard_size
+from lpsr_train.data.shards import NOTE
 from lpsr_train.plates.pairs import PlateSource
 from lpsr_train.plates.typefaces import open_typefaces, sign_typefaces
-from lpsr_train.terminal import progress_bar
+from lpsr_train.terminal import log, progress_bar
 from lpsr_train.training.utilisation import GpuWatch, driver_name
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 _BEGINNING = 32
 """Batches that a growing pool holds at least when training begins."""
 _LOGGED = 100
-"""Steps between lines where there is no terminal to show a bar."""
+"""Steps between lines where there is no terminal to show a bar, after the first one."""
 
 
 def rendered_pool(config: TrainConfig, folder: Path, workers: int) -> tuple[Pool, tuple[str, ...]]:
@@ -50,16 +53,27 @@ def growing_pool(config: TrainConfig, folder: Path) -> tuple[GrowingPool, tuple[
     """The pool that another process renders, as `rendered_pool`, once it holds enough to begin with.
 
     Raises:
-        LpsrError: a shard is of another form.
+        LpsrError: the folder holds another pool, as far as it says, or a shard is of another form.
     """
     record, source = _form(config)
+    wanted = made_of(source, config.seed, record)
+    check_manifest(folder / NOTE, wanted)
     pool = GrowingPool(folder, record, config.pairs)
     least = min(_BEGINNING * config.batch, config.pairs)
     with progress_bar() as bar, StopRequest() as stop:
         task = bar.add_task("wait for the pool", total=least, note="")
-        pool.wait(least, lambda: bool(stop), lambda count: bar.update(task, completed=count))
+
+        def listen(count: int) -> None:
+            done = min(count, least)
+            bar.update(task, completed=done)
+            log(bar, f"wait for the pool: {done} of {least}")
+
+        pool.wait(least, lambda: bool(stop), listen)
     if len(pool) < least:
         raise KeyboardInterrupt
+    # Again, since whoever renders it may have begun meanwhile.
+    if not check_manifest(folder / NOTE, wanted):
+        typer.echo(f"note: {folder} has no {NOTE}, so nothing is known of what it was rendered from", err=True)
     return pool, tuple(Path(path).name for path in source.open_typefaces)
 
 
@@ -81,16 +95,8 @@ def _form(config: TrainConfig) -> tuple[np.dtype, PlateSource | ShotSource]:
     )
 
 
-def train(
-    trainer: Trainer, records: Records, samples: Mapping[str, Sequence[Sample]] | None = None, name: str = "train"
-) -> int:
-    """Trains to the end of the run, or until Ctrl-C or SIGTERM.
-
-    Args:
-        trainer: at any step.
-        records: to train on.
-        samples: to validate on; rendered plates when None.
-        name: shown before the bar.
+def train(trainer: Trainer, records: Records, samples: Mapping[str, Sequence[Sample]] | None = None) -> int:
+    """Train to the end of the run, or until Ctrl-C or SIGTERM; samples are those of `Trainer.run`.
 
     Returns:
         0, or the number of the signal that stopped it.
@@ -98,7 +104,8 @@ def train(
     steps, batch = trainer.config.steps, trainer.config.batch
     first, start = trainer.step, time.monotonic()
     with progress_bar() as bar, GpuWatch(driver_name(trainer.device)) as watch:
-        task = bar.add_task(name, total=steps, completed=first, note="")
+        task = bar.add_task("train", total=steps, completed=first, note="")
+        log(bar, f"step {first}/{steps}")
 
         def listen(step: Progress) -> None:
             speed = (step.step - first) * batch / (time.monotonic() - start)
@@ -110,8 +117,8 @@ def train(
                 rates = trainer.history[-1]["rates"]
                 note += "  |  " + "  ".join(f"{what} {value:.1f} %" for what, value in rates.items())
             bar.update(task, completed=step.step, note=note)
-            if not bar.console.is_terminal and step.step % _LOGGED == 0:  # a bar leaves no trace in a log
-                bar.console.print(f"step {step.step}/{steps}  {note}", soft_wrap=True)
+            if step.step == first + 1 or step.step % _LOGGED == 0:
+                log(bar, f"step {step.step}/{steps}  {note}")
 
         with StopRequest() as stop:
             trainer.run(records, listen, lambda: bool(stop), samples)

@@ -19,9 +19,6 @@ class HardSampling:
 
     Attributes:
         misread: float32[N] in 0..1; 1 for plates that were never read. Assign it to go on with an earlier run's.
-
-    Args:
-        misread: as the attribute.
     """
 
     def __init__(self, misread: NDArray[np.float32]) -> None:
@@ -29,20 +26,11 @@ class HardSampling:
 
     @classmethod
     def on_all(cls, count: int) -> HardSampling:
-        """Before any plate of a pool was read.
-
-        Args:
-            count: of plates.
-        """
+        """Begin with a pool of so many plates, of which none was read."""
         return cls(np.ones(count, np.float32))
 
     def note(self, indices: NDArray[np.integer], log_likelihoods: NDArray[np.floating]) -> None:
-        """Remembers how plates were read.
-
-        Args:
-            indices: int[N], of the plates.
-            log_likelihoods: float[N], of their true texts.
-        """
+        """Remember how plates were read: int[N], their indices, and float[N], log-likelihoods of their true texts."""
         self.misread[indices] = -np.expm1(np.minimum(log_likelihoods, 0))
 
     def orders(self, size: int, seed: int, start: int = 0) -> Iterator[NDArray[np.integer]]:

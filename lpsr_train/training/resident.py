@@ -21,10 +21,7 @@ _UPLOADED = 1024
 class Resident(Records):
     """All records of a pool on a device; batches of it are fields (see `batches.upload`).
 
-    Args:
-        records: the pool.
-        device: where they go.
-        clahe: equalises the contrast of the HR pictures, once for all.
+    Contrast of the HR pictures is equalised, where `clahe` says so, once for all.
     """
 
     def __init__(self, records: Records, device: torch.device, clahe: bool = False) -> None:

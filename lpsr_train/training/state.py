@@ -15,6 +15,8 @@ from lpsr_core.errors import LpsrError
 from lpsr_core.files import replacing
 
 CHECKPOINT = "checkpoint.pt"
+WEIGHTS = "weights"
+"""Folder of a run's averaged weights alone."""
 SCHEMA = 2
 
 
@@ -42,6 +44,7 @@ class MovingAverage:
 
 def save(folder: Path, state: dict[str, Any]) -> Path:
     """Writes the checkpoint of a run, replacing the last one only when the new one is complete on disk."""
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / CHECKPOINT
     with replacing(path, synced=True) as part, part.open("wb") as stream:
         torch.save({"schema": SCHEMA, **state}, stream)
@@ -49,26 +52,22 @@ def save(folder: Path, state: dict[str, Any]) -> Path:
 
 
 def save_weights(folder: Path, state: dict[str, Any]) -> Path:
-    """Writes the averaged weights of a run alone, in half precision: to begin another run with, or to export.
+    """Write the averaged weights of a run alone, in half precision: to begin another run with, or to export.
 
-    Args:
-        folder: made when missing.
-        state: of the run, as it is saved.
+    The state is that of the run as it is saved.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    halved = {
-        name: {key: value.half() if value.is_floating_point() else value for key, value in weights.items()}
-        for name, weights in state["averages"].items()
-    }
+    averages = {name: halved(weights) for name, weights in state["averages"].items()}
     kept = ("config", "step", "elapsed", "history", "lineage", "typefaces")
-    return save(folder, {**{name: state[name] for name in kept}, "averages": halved})
+    return save(folder, {**{name: state[name] for name in kept}, "averages": averages})
+
+
+def halved(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights in half precision."""
+    return {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
 
 
 def load(folder: Path) -> dict[str, Any]:
-    """Reads a run's checkpoint.
-
-    Args:
-        folder: the run's folder, or the checkpoint itself.
+    """Read a run's checkpoint, by the run's folder or the file itself.
 
     Raises:
         LpsrError: there is none, or it is not one of this schema.
@@ -89,10 +88,7 @@ def load(folder: Path) -> dict[str, Any]:
 
 
 def load_plates(folder: Path) -> dict[str, Any]:
-    """Reads the checkpoint of a run of `lpsr-train fit`.
-
-    Args:
-        folder: as of `load`.
+    """Read the checkpoint of a run of `lpsr-train fit`, as `load` does.
 
     Raises:
         LpsrError: as `load`; or it is a locator's.
@@ -104,10 +100,7 @@ def load_plates(folder: Path) -> dict[str, Any]:
 
 
 def identify(folder: Path) -> str:
-    """A run's name and the beginning of its checkpoint's sha256, by which another run remembers it.
-
-    Args:
-        folder: as of `load`.
+    """Return a run's name and the beginning of its checkpoint's sha256, by which another run remembers it.
 
     Raises:
         LpsrError: it holds no checkpoint.
@@ -154,10 +147,9 @@ def identities(network: nn.Module) -> dict[str, Tensor]:
 
 
 def mean(folders: Sequence[Path]) -> dict[str, Any]:
-    """A run whose averaged weights are the means of several runs'; all else is the last one's, also fixed networks.
+    """Return a run whose averaged weights are the means of several runs'; all else is the last one's.
 
-    Args:
-        folders: of runs of one preset, of which one began with another's weights.
+    The runs are of one preset, and one began with another's weights. Fixed networks are the last one's, too.
 
     Raises:
         LpsrError: one holds no checkpoint, or they are of different sizes.
@@ -174,9 +166,14 @@ def mean(folders: Sequence[Path]) -> dict[str, Any]:
                 raise LpsrError(
                     f"{folder}: its {name} is of another size than {folders[-1]}'s; average runs of one preset"
                 )
-        means[name] = {
-            key: torch.stack([other[key] for other in others]).mean(dim=0) if value.is_floating_point() else value
-            for key, value in weights.items()
-        }
+        means[name] = mean_weights(others)
     lineage = [*last["lineage"], *({"config": saved["config"], "steps": saved["step"]} for saved in states)]
     return {**last, "averages": means, "lineage": lineage}
+
+
+def mean_weights(several: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the means of several networks' weights; whole numbers are the last one's."""
+    return {
+        name: torch.stack([weights[name] for weights in several]).mean(dim=0) if value.is_floating_point() else value
+        for name, value in several[-1].items()
+    }

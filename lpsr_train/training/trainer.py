@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,15 +29,13 @@ from lpsr_train.training.batches import Batch, to_batch
 from lpsr_train.training.hard_sampling import HardSampling
 from lpsr_train.training.precision import autocast
 from lpsr_train.training.resident import near
-from lpsr_train.training.schedule import warm_cosine
+from lpsr_train.training.schedule import trained, warm_cosine
 from lpsr_train.training.tasks import Moment, make_task
 from lpsr_train.validation import pictures
 from lpsr_train.validation.rates import Evaluation, Sample
 
 _MAY_CHANGE = ("steps", "seconds", "pairs", "validate_every", "weights_every", "sampling_steps")
 """Options that may be others when a run is resumed."""
-WEIGHTS = "weights"
-"""Folder of a run's averaged weights alone."""
 VALIDATION_SEED = 7_000_001
 """Never the seed of a pool: validation plates are unseen."""
 VALIDATION_METHODS: tuple[Method, ...] = ("blur", "camera")
@@ -102,13 +100,7 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 class Trainer:
-    """One run: its networks, optimisers and history.
-
-    Args:
-        config: the run.
-        folder: where checkpoints and pictures go.
-        device: where it computes.
-    """
+    """One run: its networks, optimisers and history; checkpoints and pictures go into its folder."""
 
     def __init__(self, config: TrainConfig, folder: Path, device: torch.device) -> None:
         self.config, self.folder, self.device = config, folder, device
@@ -141,9 +133,7 @@ class Trainer:
     @property
     def done(self) -> float:
         """How much of the run was trained, 0..1: of its steps, or of its time where that is further."""
-        config = self.config
-        steps = self.step / max(config.steps, 1)
-        return min(max(steps, self.elapsed / config.seconds if config.seconds else 0.0), 1.0)
+        return trained(self.step, self.config.steps, self.elapsed, self.config.seconds)
 
     # -- one step ------------------------------------------------------------------------------------------------
 
@@ -236,7 +226,8 @@ class Trainer:
         records = near(pool, self.device, config.clahe)
         orders = self._drawn_from(records).orders(config.batch, config.seed, self.step)
         written = time.monotonic()
-        for order in _until(orders, lambda: self.done < 1 and not stop()):
+        while self.done < 1 and not stop():
+            order = next(orders)
             begun = time.monotonic()
             rng = np.random.default_rng([config.seed, 1, self.step])
             losses = self.train_step(to_batch(records.take(order), self.device, rng, config.clahe))
@@ -269,8 +260,7 @@ class Trainer:
 
     def validate(self, samples: Mapping[str, Sequence[Sample]]) -> dict[str, Evaluation]:
         """Reads validation plates with the averaged networks; updates weights, history, curves and sheets."""
-        networks = {**self.networks, **{name: average.network for name, average in self.averages.items()}}
-        networks = {name: network.eval() for name, network in networks.items()}
+        networks = {name: network.eval() for name, network in self._averaged().items()}
         found = {method: self.task.evaluate(chosen, networks) for method, chosen in samples.items()}
         rates = self.task.conclude(found)
         self.plateau = self.plateau.after(next(iter(rates.values())))
@@ -299,7 +289,7 @@ class Trainer:
 
     def save_weights(self) -> Path:
         """Writes the averaged weights alone, a tenth of the checkpoint, into the folder `weights` of the run."""
-        return state.save_weights(self.folder / WEIGHTS, self._state())
+        return state.save_weights(self.folder / state.WEIGHTS, self._state())
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -307,7 +297,7 @@ class Trainer:
             "step": self.step,
             "elapsed": self.elapsed,
             "networks": {name: state.cpu_state(network) for name, network in self.networks.items()},
-            "averages": self._averaged(),
+            "averages": {name: state.cpu_state(network) for name, network in self._averaged().items()},
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
             "carried": {name: tensor.cpu() for name, tensor in self.task.carried.items()},
             "plateau": asdict(self.plateau),
@@ -320,19 +310,14 @@ class Trainer:
             "misread": None if self.hard_sampling is None else torch.from_numpy(self.hard_sampling.misread),
         }
 
-    def _averaged(self) -> dict[str, dict[str, Tensor]]:
-        """The weights that are evaluated and exported; a fixed network's are its own."""
-        networks = {**self.networks, **{name: average.network for name, average in self.averages.items()}}
-        return {name: state.cpu_state(network) for name, network in networks.items()}
+    def _averaged(self) -> dict[str, nn.Module]:
+        """The networks that are evaluated and exported; a fixed one is itself."""
+        return {**self.networks, **{name: average.network for name, average in self.averages.items()}}
 
     def resume(self, init: Path | None = None) -> bool:
-        """Takes up the checkpoint in the folder, when there is one.
+        """Take up the checkpoint in the folder; False when there is none.
 
-        Args:
-            init: run with whose weights this one is said to have begun.
-
-        Returns:
-            Whether there was one.
+        `init` is the run with whose weights this one is said to have begun.
 
         Raises:
             LpsrError: it belongs to another configuration, began with another run's weights, or is no whole checkpoint.
@@ -483,8 +468,3 @@ def _same_run(one: str, other: str) -> bool:
     """Whether two of `state.identify` are of one run, which may have been trained on or renamed meanwhile."""
     names, digests = zip(one.rpartition(" ")[::2], other.rpartition(" ")[::2], strict=True)
     return names[0] == names[1] or digests[0] == digests[1]
-
-
-def _until(items: Iterator[Any], go_on: Callable[[], bool]) -> Iterator[Any]:
-    while go_on():
-        yield next(items)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,9 @@ _NOTABLE = 5.0
 
 
 def tile(image: Image, label: str, good: bool | None = None) -> Image:
-    """A picture enlarged to a common size, with a line of text under it.
+    """Enlarge a picture, uint8[H, W, 3], to a common size, with a line of text under it.
 
-    Args:
-        image: uint8[H, W, 3].
-        label: the line.
-        good: colours the line green or red; None leaves it white.
+    The text is green or red by whether it is good, and white when None.
     """
     enlarged = cv2.resize(image, _TILE, interpolation=cv2.INTER_CUBIC)
     strip = np.full((_LABEL, _TILE[0], 3), 24, np.uint8)
@@ -85,12 +82,10 @@ def write_curves(path: Path, history: Sequence[dict[str, Any]]) -> None:
         history: one entry a validation: `step`, `losses` (name -> mean) and `rates` (name -> percent all seven, or
             SSIM in percent where nothing is read).
     """
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, (losses, rates) = pyplot.subplots(1, 2, figsize=(12, 4.5), constrained_layout=True)
+    figure = Figure((12, 4.5), layout="constrained")
+    losses, rates = figure.subplots(1, 2)
     steps = [entry["step"] for entry in history]
     for name in history[-1]["losses"]:
         losses.plot(steps, [entry["losses"].get(name, float("nan")) for entry in history], label=name)
@@ -98,28 +93,25 @@ def write_curves(path: Path, history: Sequence[dict[str, Any]]) -> None:
     losses.legend()
     for name in history[-1]["rates"]:
         rates.plot(steps, [entry["rates"].get(name, float("nan")) for entry in history], label=name, marker=".")
-    rates.set(xlabel="step", ylabel=_rates_label(history[-1]["rates"]), ylim=(0, 100), title="Validation")
+    read = not all(name.startswith("ssim") for name in history[-1]["rates"])
+    label = "plates with all seven right, %" if read else "likeness to HR, %"
+    rates.set(xlabel="step", ylabel=label, ylim=(0, 100), title="Validation")
     rates.grid(alpha=0.3)
     rates.legend()
     figure.savefig(path, dpi=110)
-    pyplot.close(figure)
 
 
 def write_confusion(path: Path, confusion: NDArray[np.integer]) -> None:
-    """Plots which characters were read as which.
+    """Plot which characters were read as which, as PNG.
 
-    Args:
-        path: PNG to write.
-        confusion: int[36, 36], counts; rows are true classes, columns what was read.
+    Counts are int[36, 36]: rows are true classes, columns what was read.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib.figure import Figure
 
     shares = 100 * confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     wrong = shares - np.diag(np.diag(shares))
-    figure, axes = pyplot.subplots(figsize=(10, 9), constrained_layout=True)
+    figure = Figure((10, 9), layout="constrained")
+    axes = figure.subplots()
     picture = axes.imshow(wrong, cmap="magma_r", vmin=0, vmax=max(float(wrong.max()), 1.0))
     axes.set_xticks(range(CLASSES), ALPHABET)
     axes.set_yticks(range(CLASSES), ALPHABET)
@@ -131,9 +123,3 @@ def write_confusion(path: Path, confusion: NDArray[np.integer]) -> None:
     figure.colorbar(picture, label="share of the true character, %", shrink=0.7)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110, format="png")
-    pyplot.close(figure)
-
-
-def _rates_label(rates: Iterable[str]) -> str:
-    read = not all(name.startswith("ssim") for name in rates)
-    return "plates with all seven right, %" if read else "likeness to HR, %"

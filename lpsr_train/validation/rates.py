@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -99,7 +99,8 @@ def evaluate(
     likelihoods: dict[str, float] = {}
     pictures = []
     confusion = np.zeros((CLASSES, CLASSES), np.int64)
-    for part in _chunks(samples, batch):
+    for start in range(0, len(samples), batch):
+        part = samples[start : start + batch]
         lr = torch.from_numpy(to_tensor([sample.lr for sample in part])).to(device)
         hr = torch.from_numpy(to_tensor([sample.hr for sample in part])).to(device)
         bicubic = enlarge(lr)
@@ -133,8 +134,3 @@ def evaluate(
         float(means[1]),
         likelihoods,
     )
-
-
-def _chunks(samples: Sequence[Sample], size: int) -> Iterator[Sequence[Sample]]:
-    for start in range(0, len(samples), size):
-        yield samples[start : start + size]

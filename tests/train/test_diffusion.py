@@ -44,7 +44,7 @@ RUN = TrainConfig(
     open_share=0.0,
     bf16=False,
 )
-SCHEDULES = (NoiseSchedule.linear(2000, 1e-6, 1e-2), NoiseSchedule.cosine(1000), NoiseSchedule.linear(12, 1e-3, 0.5))
+SCHEDULES = (NoiseSchedule.linear(2000, 1e-6, 1e-2), NoiseSchedule.linear(12, 1e-3, 0.5))
 
 
 @pytest.fixture(autouse=True)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
@@ -13,14 +11,10 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch (the train e
 import torch.nn.functional as F  # noqa: E402
 
 from lpsr_core.geometry import READ_SIZE  # noqa: E402
-from lpsr_train.data.growing import GrowingPool  # noqa: E402
-from lpsr_train.data.pool import SHOT_RECORD, shard_size  # noqa: E402
-from lpsr_train.data.shards import shard_path  # noqa: E402
 from lpsr_train.networks.presets import READERS, ReaderConfig  # noqa: E402
 from lpsr_train.networks.reader import Reader  # noqa: E402
 from lpsr_train.networks.readers import make_reader  # noqa: E402
 from lpsr_train.networks.stem import shrunk  # noqa: E402
-from lpsr_train.training.resident import Resident  # noqa: E402
 from lpsr_train.training.state import identities  # noqa: E402
 
 
@@ -66,33 +60,3 @@ def test_other_readers_take_means(name: str) -> None:
     reader, large = make_reader(name).eval(), torch.rand(2, 3, 64, 192)
     with torch.no_grad():
         assert torch.allclose(reader(large), reader(shrunk(large)), atol=1e-5)
-
-
-def fill(folder: Path, number: int) -> None:
-    shard = np.zeros(shard_size(SHOT_RECORD), SHOT_RECORD)
-    shard["width"] = number
-    np.save(shard_path(folder, number), shard)
-
-
-def test_a_growing_pool_is_taken_up_in_the_order_in_which_it_came(tmp_path: Path) -> None:
-    fill(tmp_path, 3)
-    size = shard_size(SHOT_RECORD)
-    pool = GrowingPool(tmp_path, SHOT_RECORD, 3 * size - 10)
-    near = Resident(pool, torch.device("cpu"))
-    orders = pool.orders(size, seed=1)
-    assert len(next(orders)) == len(near) == size
-    fill(tmp_path, 1)
-    fill(tmp_path, 5)
-    assert max(next(orders)) >= size, "a new pass draws from what has come"
-    near.refresh()
-    assert len(pool) == 3 * size
-    assert len(near) == 3 * size - 10
-    widths = near.take(np.arange(0, 3 * size - 10, size))["width"]
-    assert widths.tolist() == [3, 1, 5], "records keep their places"
-
-
-def test_waiting_for_a_pool_ends_when_asked_to(tmp_path: Path) -> None:
-    told: list[int] = []
-    pool = GrowingPool(tmp_path, SHOT_RECORD, 10)
-    pool.wait(10, lambda: bool(told), told.append)
-    assert told == [0]

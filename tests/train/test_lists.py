@@ -19,6 +19,7 @@ from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import HR_SIZE, LR_SIZE, padded_hr, padded_lr, to_hr, to_lr
 from lpsr_core.labelled import read_picture
 from lpsr_train.config import TrainConfig
+from lpsr_train.data.labels import read_fields
 from lpsr_train.data.lists import Entry, read_list, repeated_plates, write_list
 from lpsr_train.data.pool import RECORD, UNKNOWN
 from lpsr_train.data.records import PairPool
@@ -79,20 +80,20 @@ def test_a_split_becomes_records_at_the_networks_sizes(pairs: Path) -> None:
 def test_batches_are_those_of_a_pool(pairs: Path) -> None:
     pairs.write_text(pairs.read_text().replace("validation", "training").replace("testing", "training"))
     pool = PairPool.from_list(pairs)
-    batches = pool.batches(1, seed=4)
+    batches = map(pool.take, pool.orders(1, seed=4))
     first = [decode_indices(next(batches)["text"][0]) for _ in range(6)]
     assert set(first[:3]) == set(first[3:]) == set(TEXTS), "each pass shows every pair once"
-    resumed = pool.batches(1, seed=4, start=2)
+    resumed = map(pool.take, pool.orders(1, seed=4, start=2))
     assert [decode_indices(next(resumed)["text"][0]) for _ in range(4)] == first[2:]
     with pytest.raises(LpsrError, match="more than the pool"):
-        next(pool.batches(4, seed=4))
+        next(map(pool.take, pool.orders(4, seed=4)))
 
 
 def test_a_split_becomes_samples(pairs: Path) -> None:
     pytest.importorskip("torch", reason="the evaluation needs PyTorch (the train extra)")
-    from lpsr_train.data.samples import list_samples
+    from lpsr_train.data.samples import samples_of
 
-    (sample,) = list_samples(pairs, "testing")
+    (sample,) = samples_of(PairPool.from_list(pairs, "testing"))
     assert sample.text == "QWE0B99"
     assert (sample.hr == to_hr(read_picture(pairs.parent / "hr" / "2.png"))).all()
     assert (sample.lr == to_lr(read_picture(pairs.parent / "lr" / "2.png"))).all()
@@ -166,6 +167,21 @@ def test_pictures_that_are_no_pair_are_named(pairs: Path, size: tuple[int, int],
         PairPool.from_list(pairs, "validation")
 
 
+def test_pairs_with_a_picture_without_its_end_are_left_out_and_counted(pairs: Path) -> None:
+    whole = cv2.imencode(".jpg", street_picture(1).image[60:100, 80:200])[1].tobytes()
+    for role in ("hr", "lr"):
+        (pairs.parent / role / "1.png").write_bytes(whole[: len(whole) * 2 // 3])
+    pairs.write_text(pairs.read_text().replace("validation", "training"))
+    pool = PairPool.from_list(pairs, "training")
+    assert len(pool) == 1
+    (problem,) = pool.left_out
+    assert problem.startswith(f"{pairs}, line 2: ")
+    assert "1.png: only the beginning of this picture is there" in problem
+    pairs.write_text(pairs.read_text().replace("training", "testing", 1))
+    with pytest.raises(LpsrError, match=r"line 2: .*only the beginning"):
+        PairPool.from_list(pairs, "training")
+
+
 def test_plates_that_are_trained_on_and_tested_with_are_named(pairs: Path) -> None:
     assert repeated_plates(pairs) == []
     (pairs.parent / "hr" / "2.txt").write_text(f"plate: {TEXTS[0]}\n")
@@ -220,6 +236,36 @@ def test_evaluate_takes_a_list(pairs: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert found["rows"][-1]["pictures"] == "LR + SR (run at step 7)"
     wrong = CliRunner().invoke(app, [*arguments, "--split", "test"])
     assert "unknown split 'test'" in str(wrong.exception)
+
+
+def test_fit_reads_each_label_once_and_says_what_it_leaves_out(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch", reason="training needs PyTorch (the train extra)")
+    from tiny_networks import tiny_networks
+
+    from lpsr_train.cli import app
+    from lpsr_train.data import lists
+    from lpsr_train.training import fitting
+
+    picture = cv2.imencode(".jpg", street_picture(0).image[60:100, 80:200])[1].tobytes()
+    save(pairs.parent / "hr" / "3.png", street_picture(0).image).write_bytes(picture[: len(picture) * 2 // 3])
+    (pairs.parent / "hr" / "3.txt").write_text("plate: ABC1234\n")
+    pairs.write_text(pairs.read_text() + "hr/3.png;lr/0.png;training\n")
+    read: list[str] = []
+
+    def counted(path: Path) -> dict[str, str]:
+        read.append(path.name)
+        return read_fields(path)
+
+    monkeypatch.setattr(lists, "read_fields", counted)
+    monkeypatch.setattr(fitting, "train", lambda *_: 0)
+    with tiny_networks():
+        command = ["fit", "--list", str(pairs), "--out", str(tmp_path / "run"), "--batch", "4"]
+        done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    assert sorted(read) == ["0.txt", "1.txt", "2.txt", "3.txt"]
+    assert f"note: 1 pair is left out: {pairs}, line 4: " in done.stderr
 
 
 def test_fit_trains_on_a_list_and_knows_it_again(pairs: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -148,6 +149,18 @@ def test_a_picture_that_cannot_be_read_is_left_out_and_counted(tmp_path: Path) -
     assert len((tmp_path / "out" / "pairs.txt").read_text().splitlines()) == 2
 
 
+def test_a_picture_without_its_end_is_left_out_and_counted(tmp_path: Path) -> None:
+    write_rodosol(tmp_path / "data", cars=3, motorcycles=0)
+    picture = tmp_path / "data" / "images" / "cars-br" / "img_000001.jpg"
+    picture.write_bytes(picture.read_bytes()[: picture.stat().st_size * 2 // 3])
+    assert cv2.imread(str(picture)) is not None, "OpenCV fills the rest up"
+    done = pairs("--data", tmp_path / "data", "--out", tmp_path / "out", "--workers", 1)
+    assert done.exit_code == 1
+    assert "img_000001.jpg: only the beginning of this picture is there" in done.output
+    assert "1 of 3 pictures left out" in done.output
+    assert len((tmp_path / "out" / "pairs.txt").read_text().splitlines()) == 2
+
+
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
@@ -214,11 +227,44 @@ def test_any_labelled_folder_is_divided_by_texts(tmp_path: Path) -> None:
     (tmp_path / "data" / "labels.csv").write_text("\n".join(rows))
     plates = labelled_plates(tmp_path / "data", (40, 20, 40), seed=3)
     assert len({plate.name for plate in plates}) == 21
-    texts = {split: {plate.text for plate in plates if plate.split == split} for split in SPLITS}
-    assert [len(texts[split]) for split in SPLITS] == [4, 2, 4], "no text in two splits"
+    splits = {plate.text: {other.split for other in plates if other.text == plate.text} for plate in plates}
+    assert len(splits) == 10
+    assert all(len(parts) == 1 for parts in splits.values()), "no text in two splits"
     done = pairs("--data", tmp_path / "data", "--out", tmp_path / "out", "--workers", 1)
     assert done.exit_code == 0, done.output
     assert (tmp_path / "out" / "hr" / "0.v1.txt").read_text().startswith("plate: ")
+
+
+def test_plates_that_are_added_move_no_others(tmp_path: Path) -> None:
+    texts = [f"ABC{number:04d}" for number in range(400)]
+    rows = [f"{save(tmp_path / f'{text}.png', np.zeros((8, 24, 3), np.uint8)).name},{text}" for text in texts]
+
+    def divided(count: int, seed: int = 0) -> dict[str, str]:
+        (tmp_path / "labels.csv").write_text("\n".join(("file,text", *rows[:count])))
+        return {plate.text: plate.split for plate in labelled_plates(tmp_path, (40, 20, 40), seed)}
+
+    few, many = divided(150), divided(400)
+    assert all(many[text] == split for text, split in few.items())
+    counts = [list(many.values()).count(split) for split in SPLITS]
+    assert counts == pytest.approx([160, 80, 160], abs=32), "the shares hold on average"
+    assert divided(400, seed=1) != many
+    alone = {plate.split for plate in labelled_plates(tmp_path, (3, 0.5, 0))}
+    assert alone == {"training", "validation"}
+
+
+def test_a_folder_that_was_divided_otherwise_is_not_continued(tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "out"
+    data.mkdir()
+    name = save(data / "0.png", street_picture(0).image).name
+    (data / "labels.csv").write_text(f"file,text\n{name},ABC1234\n")
+    options = ("--data", data, "--out", out, "--degradation", "camera", "--workers", 1)
+    done = pairs(*options)
+    assert done.exit_code == 0, done.output
+    assert "note: no plate fell to " in done.output
+    note, before = out / "pairs.json", (out / "pairs.txt").read_bytes()
+    note.write_text(json.dumps({key: value for key, value in json.loads(note.read_text()).items() if key != "split"}))
+    assert "choose another folder" in str(pairs(*options).exception)
+    assert (out / "pairs.txt").read_bytes() == before
 
 
 def test_a_table_may_divide_the_plates_itself(tmp_path: Path) -> None:

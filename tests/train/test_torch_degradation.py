@@ -281,7 +281,7 @@ def test_records_on_a_device_make_the_same_batches(
     monkeypatch.setattr(residents, "_UPLOADED", 12)  # three parts, the last one smaller
     resident = Resident(crop_pool, CPU, clahe)
     assert len(resident) == len(crop_pool)
-    there, here = (next(records.batches(8, 3, 5)) for records in (resident, crop_pool))
+    there, here = (next(map(records.take, records.orders(8, 3, 5))) for records in (resident, crop_pool))
     made = to_batch(there, CPU, np.random.default_rng(1), clahe)
     expected = to_batch(here, CPU, np.random.default_rng(1), clahe)
     for name in ("lr", "hr", "target"):

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from street_pictures import save, write_track
 
-from lpsr_core.alphabet import decode_indices
 from lpsr_core.errors import LpsrError, UsageError
-from lpsr_train.data.records import PairPool
-from lpsr_train.data.tracks import find_tracks, read_tracks
+from lpsr_core.labelled import read_picture
+from lpsr_train.data.tracks import find_tracks
 
 
 @pytest.fixture
@@ -23,36 +22,23 @@ def tracks(tmp_path: Path) -> Path:
 
 
 def test_folders_are_tracks(tracks: Path) -> None:
-    first, second = read_tracks(tracks)
+    first, second = find_tracks(tracks)
     assert first.name == "Scenario-A/Brazilian/track_00000"
     assert first.text == "KTM7D81"
     assert second.text != first.text
-    assert len(first.lr) == len(first.hr) == len(first.lr_corners) == len(first.hr_corners) == 3
-    assert first.hr[0].shape[1] > 3 * first.lr[0].shape[1]
-    for crop in (*first.hr_crops(), *first.lr_crops()):
+    assert len(first.lr) == len(first.corners) == 3
+    for crop in first.lr_crops():
         assert abs(crop.shape[1] / crop.shape[0] - 400 / 130) < 0.5, "rectified"
 
 
 def test_tracks_to_be_read_blindly_have_lr_frames_alone(tmp_path: Path) -> None:
     write_track(tmp_path / "track_00007", 7, annotated=False)
-    (track,) = read_tracks(tmp_path)
+    (track,) = find_tracks(tmp_path)
     assert track.text is None
-    assert track.hr == ()
-    assert track.lr_corners == (None, None, None)
-    assert (track.lr_crops()[0] == track.lr[0]).all()
-    (alone,) = read_tracks(tmp_path / "track_00007")
+    assert track.corners == (None, None, None)
+    assert (track.lr_crops()[0] == read_picture(track.lr[0])).all()
+    (alone,) = find_tracks(tmp_path / "track_00007")
     assert alone.name == "track_00007"
-    with pytest.raises(LpsrError, match="track_00007: has no text"):
-        PairPool.from_tracks(find_tracks(tmp_path))
-
-
-def test_frames_are_pairs_to_train_on(tracks: Path) -> None:
-    pool = PairPool.from_tracks(find_tracks(tracks))
-    assert len(pool) == 6
-    texts = [decode_indices(record["text"]) for record in pool.take(np.arange(6))]
-    assert texts[:3] == ["KTM7D81"] * 3
-    with pytest.raises(LpsrError, match="no tracks"):
-        PairPool.from_tracks([])
 
 
 def test_a_table_lists_frames(tracks: Path) -> None:
@@ -60,10 +46,10 @@ def test_a_table_lists_frames(tracks: Path) -> None:
     table = tracks / "tracks.csv"
     rows = [f"gate-17,{folder}/hr-00{n}.png,{folder}/lr-00{n}.png,ktm-7d81" for n in (1, 2)]
     table.write_text("\n".join(["track,hr,lr,text", *rows, f"other,,{folder}/lr-003.png,"]))
-    first, second = read_tracks(table)
-    assert (first.name, first.text, len(first.lr), len(first.hr)) == ("gate-17", "KTM7D81", 2, 2)
-    assert (second.text, len(second.lr), second.hr) == (None, 1, ())
-    assert first.lr_corners == (None, None)
+    first, second = find_tracks(table)
+    assert (first.name, first.text, len(first.lr)) == ("gate-17", "KTM7D81", 2)
+    assert (second.text, len(second.lr)) == (None, 1)
+    assert first.corners == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +113,7 @@ def test_missing_frames_and_folders(tracks: Path, tmp_path: Path) -> None:
 def test_pictures_that_break_are_named_with_their_track(tracks: Path) -> None:
     folder = tracks / "Scenario-A" / "Brazilian" / "track_00001"
     (folder / "lr-002.png").write_bytes(b"broken")
-    found = read_tracks(tracks)
-    assert next(found).text == "KTM7D81"
+    first, second = find_tracks(tracks)
+    assert len(first.lr_crops()) == 3
     with pytest.raises(LpsrError, match=r"track_00001: .*lr-002.png: not a picture"):
-        next(found)
+        second.lr_crops()

@@ -311,18 +311,18 @@ def test_pools_resume_and_are_not_mixed(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_batches_depend_on_seed_and_step_alone(pool: Pool) -> None:
     def texts(start: int, count: int) -> list[bytes]:
-        batches = pool.batches(8, seed=3, start=start)
+        batches = map(pool.take, pool.orders(8, seed=3, start=start))
         return [next(batches)["text"].tobytes() for _ in range(count)]
 
     assert texts(0, 10)[6:] == texts(6, 4)
-    one_pass = np.concatenate([batch for batch, _ in zip(pool.batches(8, 3), range(4), strict=False)])
+    one_pass = np.concatenate([batch for batch, _ in zip(map(pool.take, pool.orders(8, 3)), range(4), strict=False)])
     assert one_pass.dtype == RECORD
     assert len({record["hr"].tobytes() for record in one_pass}) == 32, "a pass shows every plate once"
 
 
 def test_every_place_of_a_batch_draws_from_the_whole_pool(pool: Pool) -> None:
     """The first plates of a batch are super-resolved and the last are shown as they are."""
-    batches = pool.batches(8, seed=3)
+    batches = map(pool.take, pool.orders(8, seed=3))
     texts = [next(batches)["text"] for _ in range(40)]
     first = {row[0].tobytes() for row in texts}
     last = {row[-1].tobytes() for row in texts}
@@ -382,7 +382,7 @@ def test_impossible_runs_are_refused(change: dict) -> None:
 
 def test_a_pool_smaller_than_a_batch_is_one_line(pool: Pool) -> None:
     with pytest.raises(LpsrError, match="more than the pool"):
-        next(pool.batches(1000, 1))
+        next(map(pool.take, pool.orders(1000, 1)))
 
 
 @pytest.mark.parametrize(

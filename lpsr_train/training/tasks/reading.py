@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lpsr_train.config import TrainConfig
 from lpsr_train.networks.generator import Generator
 from lpsr_train.networks.presets import generator_config
+from lpsr_train.networks.reader import Reader
 from lpsr_train.networks.readers import make_reader
 from lpsr_train.training.batches import Batch
 from lpsr_train.training.filters import smoothed
 from lpsr_train.training.losses import reading_loss
 from lpsr_train.training.tasks.task import Moment
 from lpsr_train.validation.rates import Evaluation, Sample, enlarge, evaluate
+
+_PRESENCE = 0.2
+"""Weight of the cross-entropy of presence beside a character's."""
 
 
 class Reading:
@@ -39,12 +44,23 @@ class Reading:
 
     def train_step(self, batch: Batch, moment: Moment) -> dict[str, float]:
         """Cross-entropy of the batch's texts."""
-        images = self._pictures(batch, moment)
+        images = self._pictures(batch, moment).contiguous(memory_format=torch.channels_last)
+        reader, wanted, odds = self.networks["reader"].train(), batch.wanted, None
         with moment.autocast():
-            log_probs = self.networks["reader"].train()(images.contiguous(memory_format=torch.channels_last))
-        loss = reading_loss(log_probs, batch.wanted, self.config.smoothing)
+            if batch.present is not None and isinstance(reader, Reader):
+                log_probs, odds = reader.parts(images)
+            else:
+                log_probs = reader(images)
+        if batch.legible is not None:
+            log_probs, wanted = log_probs[batch.legible], wanted[batch.legible]
+        loss = reading_loss(log_probs, wanted, self.config.smoothing)
+        terms = {"reader": float(loss.detach())}
+        if batch.present is not None and odds is not None:
+            presence = F.binary_cross_entropy_with_logits(odds, batch.present.float())
+            terms["presence"] = float(presence.detach())
+            loss = loss + _PRESENCE * presence
         moment.update(loss, "reader")
-        return {"reader": float(loss.detach())}
+        return terms
 
     def evaluate(self, samples: Sequence[Sample], networks: Mapping[str, nn.Module]) -> Evaluation:
         """Reads HR and bicubic pictures, and those that the shown generator makes."""
@@ -63,18 +79,16 @@ class Reading:
         return {f"{name}, {method}": result.rates[form].all.percent for method, result in found.items()}
 
     def _pictures(self, batch: Batch, moment: Moment) -> Tensor:
-        """float[N, 3, 32, 96]: what the reader learns on."""
-        if batch.seen is not None:
-            return batch.seen
-        if self.config.task == "reader-lr":
+        """float[N, 3, 32, 96], of shots float[N, 3, 64, 192]: what the reader learns on."""
+        if self.config.task == "reader-lr" and batch.seen is None:
             return enlarge(batch.lr)
         count = round(self.config.shown * len(batch.lr)) if "shown" in self.networks else 0
-        images = graded(enlarge(batch.lr[count:]), batch.hr[count:])
+        images = graded(enlarge(batch.lr[count:]), batch.hr[count:]) if batch.seen is None else batch.seen[count:]
         if not count:
             return images
         with torch.no_grad(), moment.autocast():
             made = self.networks["shown"].eval()(batch.lr[:count])
-        return torch.cat([made.float().clamp(0, 1), images])
+        return torch.cat([F.interpolate(made.float().clamp(0, 1), images.shape[2:]), images])
 
 
 def graded(poor: Tensor, sharp: Tensor) -> Tensor:
