@@ -1,5 +1,8 @@
 """`python -m lpsr_export` is `lpsr-export`."""
 
-from lpsr_export.cli import main
+from lpsr_core.errors import EntryPoint
 
-main()
+main = EntryPoint("lpsr_export.cli")
+
+if __name__ == "__main__":
+    main()

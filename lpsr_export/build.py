@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from lpsr_core.cards import PLATE_ROLES, ModelCard, Precision, Role, graph_name, load_verified, sha256
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.plans import PlanCard
 from lpsr_export.checks.compare import Agreement, CheckedGraph
 from lpsr_export.checks.crops import CALIBRATION_SEED, CHECK_SEED, folder_crops, rendered_crops
-from lpsr_export.checks.gate import GATES, Gate, Reference
+from lpsr_export.checks.gate import GATES, Gate, Reference, Session
 from lpsr_export.graph.deform import lower
 from lpsr_export.graph.fp16 import to_fp16
 from lpsr_export.graph.graphs import GraphSession, load_graph, make_writable, opset, save_graph, staged
 from lpsr_export.int8.search import quantise
 from lpsr_export.progress import Report, parts, silent
 from lpsr_export.tensorrt.build import BuilderOptions
-from lpsr_export.tensorrt.engines import (
-    Derived,
-    EngineConfig,
-    Machine,
-    PlanSession,
-    PluginChoice,
-    build_engine,
-    prepare,
-    this_machine,
-)
+from lpsr_export.tensorrt.engines import Derived, EngineConfig, build_engine, prepare
 from lpsr_export.tensorrt.plugin import PluginConfig
-from lpsr_export.tensorrt.rtx_build import build_rtx_engine, prepare_rtx
-
-if TYPE_CHECKING:
-    import onnx
+from lpsr_export.tensorrt.rtx_build import RtxConfig, build_rtx_engine, prepare_rtx
 
 Target = Literal["auto", "onnxruntime", "tensorrt", "tensorrt-rtx"]
 TARGETS: tuple[Target, ...] = get_args(Target)
@@ -132,72 +119,54 @@ def build(config: BuildConfig, say: Report = silent) -> Built:
                 f"{path}: no such FP32 graph; export one with: lpsr-export onnx --weights RUN --name {config.name}"
             )
     cards = {role: load_verified(path) for role, path in sources.items()}
-    machine, wanted, note = _engines(config, say)
-    rtx = prepare_rtx(config.profile, config.plugin_config.sms) if config.target == "tensorrt-rtx" else None
+    own_crops = folder_crops(config.calibration, config.calibration_crops) if config.calibration else None
+    target, note = _engines(config, say)
     portable = config.target in ("auto", "onnxruntime")
-    count = len(PLATE_ROLES) * sum((portable, wanted is not None, rtx is not None))
-    stages = iter(parts(say, count, begin=_PREPARED))
+    stages = iter(parts(say, len(PLATE_ROLES) * (portable + (target is not None)), begin=_PREPARED))
     make_writable(config.out)
     say("preparing crops", 0.0)
     patterns = trained_patterns(cards["generator"])
-    crops = rendered_crops(config.check_crops, CHECK_SEED, patterns)
-    reference = Reference(sources, crops)
+    reference = Reference(sources, rendered_crops(config.check_crops, CHECK_SEED, patterns))
     calibration: Reference | None = None
     if config.precision == "int8":
-        chosen = (
-            folder_crops(config.calibration, config.calibration_crops)
-            if config.calibration
-            else rendered_crops(config.calibration_crops, CALIBRATION_SEED, patterns)
-        )
+        chosen = own_crops or rendered_crops(config.calibration_crops, CALIBRATION_SEED, patterns)
         calibration = Reference(sources, chosen)
+    work = _Work(config, sources, cards, reference, calibration)
     graphs: list[CheckedGraph] = []
     if portable:
         with staged(config.out) as folder:
             for role in PLATE_ROLES:
-                source, card = sources[role], cards[role]
                 if config.precision == "fp32" and not config.lower_deform_conv:
-                    graphs.append(_copy(config, role, source, card, reference, folder))
+                    graphs.append(work.copy(role, folder))
                 else:
-                    graphs.append(_build_one(config, role, source, card, reference, calibration, folder, next(stages)))
-    engines = []
-    if machine is not None and wanted is not None:
-
-        def judge(session: PlanSession, role: Role) -> Agreement:
-            return config.gate.check(reference.compare(session, role), session.name)
-
+                    graphs.append(work.build(role, folder, next(stages)))
+    engines: list[tuple[Path, PlanCard]] = []
+    if target is not None:
         for role in PLATE_ROLES:
             stage = next(stages)
-            derived = _derive(config, role, sources[role], calibration, True, stage)
-            engines.append(build_engine(wanted, machine, derived, cards[role], config.out, judge, stage))
-    if rtx is not None:
-
-        def judge_graph(model: onnx.ModelProto, role: Role) -> Agreement:
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / f"{role}.onnx"
-                save_graph(model, path)
-                return config.gate.check(reference.compare(GraphSession(path, role), role), f"the {role}'s graph")
-
-        for role in PLATE_ROLES:
-            stage = next(stages)
-            derived = _derive(config, role, sources[role], calibration, True, stage)
-            engines.append(build_rtx_engine(rtx, derived, cards[role], config.out, judge_graph, stage))
+            what = (work.derive(role, True, stage), cards[role], config.out, work.judge, stage)
+            if isinstance(target, RtxConfig):
+                engines.append(build_rtx_engine(target, *what))
+            else:
+                engines.append(build_engine(target, *what))
     return Built(graphs, engines, note)
 
 
-def _engines(config: BuildConfig, say: Report) -> tuple[Machine | None, EngineConfig | None, str]:
+def _engines(config: BuildConfig, say: Report) -> tuple[EngineConfig | RtxConfig | None, str]:
     """What engines are built on and with, or why there are none; nothing that takes long comes before it."""
-    if config.target in ("onnxruntime", "tensorrt-rtx"):
-        return None, None, ""
-    choice = PluginChoice(config.lower_deform_conv, config.plugin, config.plugin_config)
+    if config.target == "onnxruntime":
+        return None, ""
+    if config.target == "tensorrt-rtx":
+        return prepare_rtx(config.profile, config.plugin_config.sms), ""
     try:
-        machine = this_machine()
-        return machine, prepare(machine, config.profile, config.builder, choice, say), ""
+        lowered, plugin = config.lower_deform_conv, config.plugin
+        return prepare(config.profile, config.builder, lowered, plugin, config.plugin_config, say), ""
     except UsageError:
         raise
     except LpsrError as error:
         if config.target == "tensorrt":
             raise
-        return None, None, f"no TensorRT engine was built: {error}"
+        return None, f"no TensorRT engine was built: {error}"
 
 
 def trained_patterns(card: ModelCard) -> tuple[str, ...]:
@@ -206,69 +175,67 @@ def trained_patterns(card: ModelCard) -> tuple[str, ...]:
     return tuple(word for word in words if word)
 
 
-def _copy(
-    config: BuildConfig, role: Role, source: Path, card: ModelCard, reference: Reference, folder: Path
-) -> CheckedGraph:
-    """The FP32 graph itself, in another folder if one was given."""
-    if not _same(config.out, source.parent):
-        shutil.copyfile(source, folder / source.name)
-        card.save(folder)
-    return CheckedGraph(config.out / source.name, card, reference.compare(GraphSession(source, role), role))
-
-
 def _same(one: Path, other: Path) -> bool:
     return one.resolve() == other.resolve()
 
 
-def _derive(
-    config: BuildConfig,
-    role: Role,
-    source: Path,
-    calibration: Reference | None,
-    for_tensorrt: bool,
-    say: Report,
-) -> Derived:
-    """The graph at the build's precision; TensorRT's INT8 graph is FP16 between its Q/DQ pairs."""
-    if calibration is None:
-        model = load_graph(source)
-        return Derived(to_fp16(model) if config.precision == "fp16" else model, config.precision)
-    choice = quantise(source, role, config.gate, calibration, for_tensorrt, say)
-    kept = {name: float(f"{harm:.3g}") for name, harm in choice.kept.items()}
-    model = to_fp16(choice.model) if for_tensorrt else choice.model
-    return Derived(model, "int8", kept, choice.layers, calibration.digest)
+@dataclass(frozen=True)
+class _Work:
+    """A build under way: FP32 graphs, their cards, and what they make of crops to check and to calibrate with."""
 
+    config: BuildConfig
+    sources: dict[Role, Path]
+    cards: dict[Role, ModelCard]
+    reference: Reference
+    calibration: Reference | None
 
-def _build_one(
-    config: BuildConfig,
-    role: Role,
-    source: Path,
-    card: ModelCard,
-    reference: Reference,
-    calibration: Reference | None,
-    folder: Path,
-    say: Report,
-) -> CheckedGraph:
-    path = folder / graph_name(config.name, role, config.precision)
-    say(f"{config.precision} {role}", 0.0)
-    made_by: dict[str, Any] = {"from": {"file": source.name, "sha256": card.sha256}, "build": config.as_dict()}
-    made = _derive(config, role, source, calibration, False, say)
-    if config.precision == "int8":
-        made_by["floating_point_layers"], made_by["layers"] = made.floating_point, made.layers
-    if config.lower_deform_conv:
-        made = replace(made, model=lower(made.model))
-    save_graph(made.model, path)
-    agreement = config.gate.check(reference.compare(GraphSession(path, role), role), path.name)
-    derived = ModelCard(
-        name=card.name,
-        role=role,
-        precision=config.precision,
-        file=path.name,
-        sha256=sha256(path),
-        parameters=card.parameters,
-        opset=opset(made.model),
-        made_by=made_by,
-        metrics={"against_fp32": agreement.as_dict()},
-        calibration=card.calibration,
-    )
-    derived.save(folder)
-    return CheckedGraph(config.out / path.name, derived, agreement)
+    def judge(self, session: Session, role: Role, name: str) -> Agreement:
+        """How near a graph or engine is to the FP32 graph; an error when that is not near enough."""
+        return self.config.gate.check(self.reference.compare(session, role), name)
+
+    def copy(self, role: Role, folder: Path) -> CheckedGraph:
+        """The FP32 graph itself, in another folder if one was given."""
+        source, card = self.sources[role], self.cards[role]
+        if not _same(self.config.out, source.parent):
+            shutil.copyfile(source, folder / source.name)
+            card.save(folder)
+        agreement = self.reference.compare(GraphSession(source, role), role)
+        return CheckedGraph(self.config.out / source.name, card, agreement)
+
+    def derive(self, role: Role, for_tensorrt: bool, say: Report) -> Derived:
+        """The graph at the build's precision; TensorRT's INT8 graph is FP16 between its Q/DQ pairs."""
+        source, precision = self.sources[role], self.config.precision
+        if self.calibration is None:
+            model = load_graph(source)
+            return Derived(to_fp16(model) if precision == "fp16" else model, precision)
+        choice = quantise(source, role, self.config.gate, self.calibration, for_tensorrt, say)
+        kept = {name: float(f"{harm:.3g}") for name, harm in choice.kept.items()}
+        model = to_fp16(choice.model) if for_tensorrt else choice.model
+        return Derived(model, precision, kept, choice.layers, self.calibration.digest)
+
+    def build(self, role: Role, folder: Path, say: Report) -> CheckedGraph:
+        """A graph of the build's precision with its card."""
+        config, source, card = self.config, self.sources[role], self.cards[role]
+        path = folder / graph_name(config.name, role, config.precision)
+        say(f"{config.precision} {role}", 0.0)
+        made_by: dict[str, Any] = {"from": {"file": source.name, "sha256": card.sha256}, "build": config.as_dict()}
+        made = self.derive(role, False, say)
+        if config.precision == "int8":
+            made_by["floating_point_layers"], made_by["layers"] = made.floating_point, made.layers
+        model = lower(made.model) if config.lower_deform_conv else made.model
+        save_graph(model, path)
+        agreement = self.judge(GraphSession(path, role), role, path.name)
+        derived = ModelCard(
+            name=card.name,
+            role=role,
+            precision=config.precision,
+            file=path.name,
+            sha256=sha256(path),
+            parameters=card.parameters,
+            opset=opset(model),
+            made_by=made_by,
+            metrics={"against_fp32": agreement.as_dict()},
+            calibration=card.calibration,
+        )
+        derived.save(folder)
+        return CheckedGraph(config.out / path.name, derived, agreement)

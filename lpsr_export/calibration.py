@@ -39,31 +39,30 @@ class Tracks:
     Attributes:
         log_probs: float64[N, frames, 7, 36], as the reader gives them at the first look.
         texts: of the plates.
-        further: the same, of all views together, which counts where the first look is not sure; None where there are
-            no further views.
-        widths: float64[N], `plate_width` of the crops; as if all were wide when None.
+        widths: float64[N], `plate_width` of the crops.
+        further: as `log_probs`, of all views together, which counts where the first look is not sure; None where
+            there are no further views.
     """
 
     log_probs: NDArray[np.float64]
     texts: tuple[str, ...]
+    widths: NDArray[np.float64]
     further: NDArray[np.float64] | None = None
-    widths: NDArray[np.float64] | None = None
 
     def __getitem__(self, chosen: NDArray[np.bool_]) -> Tracks:
         """Some of the plates."""
         texts = tuple(text for text, kept in zip(self.texts, chosen, strict=True) if kept)
         further = None if self.further is None else self.further[chosen]
-        return Tracks(self.log_probs[chosen], texts, further, None if self.widths is None else self.widths[chosen])
+        return Tracks(self.log_probs[chosen], texts, self.widths[chosen], further)
 
     @property
     def narrow(self) -> NDArray[np.bool_]:
         """bool[N]: the plates whose crops go through the generator first."""
-        return np.zeros(len(self.texts), bool) if self.widths is None else self.widths < DIRECT_WIDTH
+        return self.widths < DIRECT_WIDTH
 
     def read(self, frames: int, calibration: Calibration) -> NDArray[np.float64]:
         """float64[N, frames, 7, 36]: what the runtime makes of the first frames, each on its own."""
-        widths = np.full(len(self.texts), float(DIRECT_WIDTH)) if self.widths is None else self.widths
-        temperatures = calibration.temperatures(widths)[:, None]
+        temperatures = calibration.temperatures(self.widths)[:, None]
         first = self.log_probs[:, :frames] / temperatures
         if self.further is None:
             return first
@@ -100,8 +99,7 @@ def read_tracks(models: Path, name: str, plates: int, seed: int, report: Report 
         further.append(together(np.stack(looks)))
         texts.append(shot.text)
         widths.append(plate_width(shot.crop))
-    arrays = (np.array(values, np.float64) for values in (found, further))
-    return Tracks(next(arrays), tuple(texts), next(arrays), np.array(widths))
+    return Tracks(np.array(found, np.float64), tuple(texts), np.array(widths), np.array(further))
 
 
 def _look(frames: Sequence[Image], view: View, generate: GraphSession, read: GraphSession) -> NDArray[np.float32]:
@@ -112,7 +110,6 @@ def _look(frames: Sequence[Image], view: View, generate: GraphSession, read: Gra
 
 def fit(tracks: Tracks) -> Calibration:
     """The calibration under which the true texts are likeliest."""
-
     narrow, first = tracks.narrow, replace(tracks, further=None)
     wide = 1.0 if narrow.all() else _least(lambda value: _of_one(first[~narrow], Calibration(value)), 0.3, 4.0)
     factor = views = 1.0
@@ -179,15 +176,15 @@ def calibrate(
         for frames in (1, 3, FRAMES)
     }
     measured = {
-        f"{frames} frames": {"plates": plates, "ece_percent_before": _percent(a), "ece_percent": _percent(b)}
-        for frames, (a, b) in found.items()
+        f"{frames} frames": {
+            "plates": plates,
+            "ece_percent_before": round(100 * before.error, 2),
+            "ece_percent": round(100 * after.error, 2),
+        }
+        for frames, (before, after) in found.items()
     }
     replace(card, calibration=calibration, metrics={**card.metrics, "calibration": measured}).save(models)
     return calibration, found  # type: ignore[return-value]
-
-
-def _percent(found: Reliability) -> float:
-    return round(100 * found.error, 2)
 
 
 def _surprise(log_probs: NDArray[np.float64], texts: tuple[str, ...]) -> float:

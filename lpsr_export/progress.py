@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -32,19 +31,16 @@ def silent(what: str, done: float | None = None, /) -> None:
     """Report nothing."""
 
 
-def part(report: Report, begin: float, end: float) -> Report:
-    """A report of a stage that is the part `begin`..`end` of the whole."""
-
-    def told(what: str, done: float | None = None, /) -> None:
-        report(what, begin if done is None else begin + (end - begin) * min(max(done, 0.0), 1.0))
-
-    return told
-
-
 def parts(report: Report, count: int, begin: float = 0.0) -> list[Report]:
     """Reports of as many stages of equal length as there are, from `begin` on."""
-    edges = [begin + (1 - begin) * index / max(count, 1) for index in range(count + 1)]
-    return [part(report, low, high) for low, high in itertools.pairwise(edges)]
+
+    def stage(index: int) -> Report:
+        def told(what: str, done: float | None = None, /) -> None:
+            report(what, begin + (1 - begin) * (index + min(max(done or 0.0, 0.0), 1.0)) / count)
+
+        return told
+
+    return [stage(index) for index in range(count)]
 
 
 @contextlib.contextmanager

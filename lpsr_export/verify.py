@@ -8,10 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from lpsr_core.cards import ModelCard, Role, card_path, graph_name, load_verified
+from lpsr_core.cards import Role, graph_name, load_verified
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Image, to_images
-from lpsr_core.plans import PlanCard, load_runnable, plan_card_path
+from lpsr_core.plans import load_runnable
+from lpsr_core.tensorrt import load_plugin
 from lpsr_export.checks.compare import Agreement, compare_pictures, compare_readings, texts
 from lpsr_export.checks.crops import CHECK_SEED, direct_batch, lr_batch, rendered_crops
 from lpsr_export.graph.graphs import GraphSession
@@ -27,15 +28,12 @@ class Verified:
     """A comparison.
 
     Attributes:
-        role: of both.
         agreement: of the second with the first.
-        worst: indices of the crops that differ most, worst first.
-        rows: for each of them the pictures beside each other, uint8[H, W, 3], and what was read.
+        rows: for each of the crops that differ most, worst first, the pictures beside each other, uint8[H, W, 3], and
+            what was read.
     """
 
-    role: Role
     agreement: Agreement
-    worst: tuple[int, ...]
     rows: tuple[tuple[Image, str], ...]
 
     def write(self, path: Path) -> None:
@@ -67,7 +65,7 @@ def verify(first: Path, second: Path, count: int, reader: Path | None = None) ->
         UsageError: they are of different roles, or there is no reader.
         LpsrError: one cannot be run here.
     """
-    (role, one), (other_role, other) = _open(first), _open(second)
+    (name, role, one), (_, other_role, other) = _open(first), _open(second)
     if role != other_role:
         raise UsageError(f"{first} is a {role} and {second} a {other_role}; compare two of one role")
     crops = rendered_crops(count, CHECK_SEED, ())
@@ -79,7 +77,7 @@ def verify(first: Path, second: Path, count: int, reader: Path | None = None) ->
         shown = [to_images(images)]
         read, right = texts(found), texts(expected)
     else:
-        path = reader or first.with_name(graph_name(_name(first), "reader"))
+        path = reader or first.with_name(graph_name(name, "reader"))
         if not path.is_file():
             raise UsageError(f"{path}: no such reader; name the one that reads the pictures with --reader")
         reads = GraphSession(path, "reader")
@@ -100,24 +98,20 @@ def verify(first: Path, second: Path, count: int, reader: Path | None = None) ->
             np.kron(part[index], np.ones((size, size, 1), np.uint8)) for part, size in zip(shown, sizes, strict=True)
         ]
         rows.append((np.concatenate(pictures, axis=1), f"{right[index]} -> {read[index]}  {differences[index]:.2g}"))
-    return Verified(role, agreement, tuple(int(index) for index in worst), tuple(rows))
+    return Verified(agreement, tuple(rows))
 
 
-def _open(path: Path) -> tuple[Role, GraphSession | PlanSession]:
+def _open(path: Path) -> tuple[str, Role, GraphSession | PlanSession]:
+    """Name of the model that a file is of, its role, and a session of it."""
     if path.suffix == ".plan":
         machine = this_machine()
         card = load_runnable(path, machine.tensorrt, machine.gpu)
         config = card.config
-        plugin = Path(card.plugin_file) if card.plugin_file else None
-        return config.role, PlanSession(path.read_bytes(), config.role, plugin, config.profile["batch"][2], path.name)
+        if card.plugin_file:
+            load_plugin(path.with_name(card.plugin_file), config.plugin)
+        largest = config.profile["batch"][2]
+        return config.name, config.role, PlanSession(path.read_bytes(), config.role, largest, config.carries_code)
     if not path.is_file():
         raise UsageError(f"{path}: no such graph")
     model = load_verified(path)
-    return model.role, GraphSession(path, model.role)
-
-
-def _name(path: Path) -> str:
-    """Name of the model that a file is of."""
-    if path.suffix == ".plan":
-        return PlanCard.load(plan_card_path(path)).config.name
-    return ModelCard.load(card_path(path)).name
+    return model.name, model.role, GraphSession(path, model.role)

@@ -41,18 +41,19 @@ def scripts() -> dict[str, str]:
 
 def pages() -> dict[Path, str]:
     """Return the text of every page by its path."""
-    commands = {PAGES / f"{name}.md": page(name, entry.partition(":")[0]) for name, entry in scripts().items()}
+    commands = {PAGES / f"{name}.md": page(name) for name in scripts()}
     return {**commands, MODEL_CARD: model_card(), EXAMPLE: example_toml()}
 
 
-def page(name: str, module: str) -> str:
-    """Return the page of a command.
+def page(name: str) -> str:
+    """Return the page of a command."""
+    return "\n".join(_command(name, parser(name))).rstrip() + "\n"
 
-    Args:
-        name: as a user types it.
-        module: that holds its Typer application as `app`.
-    """
-    return "\n".join(_command(name, get_command(import_module(module).app))).rstrip() + "\n"
+
+def parser(name: str) -> Any:
+    """Return a command, with its options and the commands below it, as Typer made it."""
+    module, _, entry = scripts()[name].partition(":")
+    return get_command(import_module(getattr(import_module(module), entry).module).app)
 
 
 def _command(path: str, command: Any) -> Iterator[str]:

@@ -60,16 +60,12 @@ def folder_crops(folder: Path, count: int) -> Crops:
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
-    crops: list[Image] = []
-    for path in sorted(folder.iterdir()):
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
-        if image is not None:
-            crops.append(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))  # type: ignore[arg-type]
-        if len(crops) == count:
-            break
+    images = (cv2.imread(str(path), cv2.IMREAD_COLOR) for path in sorted(folder.iterdir()) if path.is_file())
+    read = itertools.islice((image for image in images if image is not None), count)
+    crops = tuple(cv2.cvtColor(image, cv2.COLOR_BGR2RGB) for image in read)
     if not crops:
         raise LpsrError(f"{folder}: holds no image that can be read; give a folder of plate crops")
-    return Crops(tuple(crops))
+    return Crops(crops)  # type: ignore[arg-type]
 
 
 def lr_batch(crops: Sequence[Image]) -> NDArray[np.float32]:

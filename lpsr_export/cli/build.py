@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -80,6 +81,17 @@ def build(
     chosen: list[Precision] = [name for name, on in (("fp32", fp32), ("fp16", fp16), ("int8", int8)) if on]  # type: ignore[misc]
     if len(chosen) != 1:
         raise UsageError("give one of --fp32, --fp16 and --int8")
+    wanted = choice(target, TARGETS, "target")
+    for_plugin = {"--plugin": plugin, "--embed-plugin": embed_plugin, "--tensorrt": tensorrt, "--compiler": compiler}
+    for_tensorrt = {**for_plugin, "--version-compatible": version_compatible}
+    if chosen[0] != "int8":
+        _refuse({"--calibration": calibration}, "without --int8")
+    if wanted == "onnxruntime":
+        _refuse({**for_tensorrt, "--profile": profile, "--sm": sm}, "with --target onnxruntime")
+    elif wanted == "tensorrt-rtx":
+        _refuse(for_tensorrt, "with --target tensorrt-rtx")
+    elif lower_deform_conv:
+        _refuse({**for_plugin, "--sm": sm}, "with --lower-deform-conv")
     folder = models or folder_of(name)
     target_folder = output_folder(out)
     if fp32 and lower_deform_conv and out is None:
@@ -88,7 +100,7 @@ def build(
     config = BuildConfig(
         name=name,
         precision=chosen[0],
-        target=choice(target, TARGETS, "target"),
+        target=wanted,
         models=folder,
         out=target_folder,
         calibration=calibration,
@@ -113,12 +125,24 @@ def build(
     typer.echo(f"written to {config.out}")
     if built.note:
         typer.echo(built.note)
-    if built.engines:
-        backend = built.engines[0][1].config.runtime
-        typer.echo(f"run the engines with: lpsr-run --backend {backend} --precision {chosen[0]}")
-    if built.graphs and config.out.resolve() == user_folder().resolve():
-        named = "" if name == "lite" else f" --generator {name} --reader {name}"
-        typer.echo(f"run the graphs with: lpsr-run --precision {chosen[0]}{named}")
-    elif built.graphs:
-        generator, reader = (entry.path for entry in built.graphs)
-        typer.echo(f"run the graphs with: lpsr-run --generator {generator} --reader {reader}")
+    backend = f"--backend {built.engines[0][1].config.runtime} " if built.engines else ""
+    graphs, engines = [entry.path for entry in built.graphs], [path for path, _ in built.engines]
+    for kind, paths, runtime in (("engines", engines, backend), ("graphs", graphs, "")):
+        if not paths:
+            continue
+        if config.out.resolve() == user_folder().resolve():
+            named = "" if name == "lite" else f" --generator {name} --reader {name}"
+            typer.echo(f"run the {kind} with: lpsr-run {runtime}--precision {chosen[0]}{named}")
+        else:
+            typer.echo(f"run the {kind} with: lpsr-run --generator {paths[0]} --reader {paths[1]}")
+
+
+def _refuse(options: Mapping[str, object], why: str) -> None:
+    """Refuses options that would do nothing.
+
+    Raises:
+        UsageError: one was given.
+    """
+    for name, value in options.items():
+        if value:
+            raise UsageError(f"{name} has no effect {why}; leave it out")

@@ -38,14 +38,7 @@ Store = Annotated[
 
 
 def need_export(*, fp16: bool = False) -> None:
-    """Make sure of the packages that graphs are derived and checked with.
-
-    Args:
-        fp16: half precision is made, too.
-
-    Raises:
-        MissingExtraError: one is not installed.
-    """
+    """Make sure of the packages that graphs are derived and checked with, with `fp16` also those for half precision."""
     need("onnx", "onnx", "export")
     if fp16:
         need("onnxconverter_common", "onnxconverter-common", "export")
@@ -53,11 +46,7 @@ def need_export(*, fp16: bool = False) -> None:
 
 
 def need_training() -> None:
-    """Make sure of the packages that weights become graphs with.
-
-    Raises:
-        MissingExtraError: one is not installed.
-    """
+    """Make sure of the packages that weights become graphs with."""
     need("torch", "PyTorch", "train")
     need("onnxscript", "onnxscript", "train")
     need_export()

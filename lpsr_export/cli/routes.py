@@ -51,7 +51,7 @@ def graph(
         name, precision, models or folder_of(name), output_folder(out), load_profile(profile), with_plugin
     )
     if chosen == "triton":
-        lines = triton.write(config, None if plans is None else triton.Plans(plans, precision))
+        lines = triton.write(config, plans)
     else:
         lines = (trtexec if chosen == "tensorrt" else deepstream).write(config)
     typer.echo(f"{out}: for {chosen}; then")

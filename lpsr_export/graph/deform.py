@@ -8,6 +8,7 @@ lowered graph instead.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,8 @@ from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError
 from lpsr_core.tensorrt import PLUGIN_NAME, PLUGIN_NAMESPACE, PLUGIN_VERSION
-from lpsr_export.graph.editing import makers_of, replace, uses_of
-from lpsr_export.graph.predicted import predicted_together, without_unread
+from lpsr_export.graph.editing import makers_of, replace, shapes_of, uses_of, without_unread
+from lpsr_export.graph.predicted import predicted_together
 
 if TYPE_CHECKING:
     import onnx
@@ -82,7 +83,7 @@ def to_plugin(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     from onnx import helper, numpy_helper
 
-    made = _copy(model)
+    made = deepcopy(model)
     graph = made.graph
     weights = {entry.name: entry for entry in graph.initializer}
     uses, makers = uses_of(graph), makers_of(graph)
@@ -128,7 +129,7 @@ def to_plugin(model: onnx.ModelProto) -> onnx.ModelProto:
             raw=int(bool(raw)),
         )
         nodes.append(plugin)
-    replace(graph, without_unread(nodes, [value.name for value in graph.output]))
+    replace(graph, without_unread(nodes, graph))
     made.opset_import.append(helper.make_opsetid(PLUGIN_NAMESPACE, 1))
     return made
 
@@ -141,10 +142,8 @@ def lower(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     from onnx import checker, shape_inference
 
-    made = _copy(model)
-    inferred = shape_inference.infer_shapes(made, data_prop=True)
-    values = (*inferred.graph.value_info, *inferred.graph.input, *inferred.graph.output)
-    shapes = {value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in values}
+    made = deepcopy(model)
+    shapes = shapes_of(shape_inference.infer_shapes(made, data_prop=True).graph)
     weights = {entry.name: entry for entry in made.graph.initializer}
     nodes: list[Any] = []
     for proto in made.graph.node:
@@ -249,12 +248,6 @@ class _Lowering:
         name = f"{self.node.output}_{what}_of"
         self.constants.append(numpy_helper.from_array(array, name))
         return name
-
-
-def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
-    made = type(model)()
-    made.CopyFrom(model)
-    return made
 
 
 def _read(proto: onnx.NodeProto, weights: dict[str, onnx.TensorProto]) -> _Node:

@@ -28,6 +28,22 @@ def makers_of(graph: onnx.GraphProto) -> dict[str, onnx.NodeProto]:
     return {value: node for node in graph.node for value in node.output}
 
 
+def shapes_of(graph: onnx.GraphProto) -> dict[str, list[int]]:
+    """Sizes by tensor, weights left out; what is free counts as zero."""
+    values = (*graph.value_info, *graph.input, *graph.output)
+    return {value.name: [int(size.dim_value) for size in value.type.tensor_type.shape.dim] for value in values}
+
+
+def without_unread(nodes: Iterable[onnx.NodeProto], graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """The nodes that lead to a graph's outputs, in order."""
+    wanted, kept = {value.name for value in graph.output}, []
+    for node in reversed(list(nodes)):
+        if wanted.intersection(node.output):
+            wanted.update(node.input)
+            kept.append(node)
+    return kept[::-1]
+
+
 def replace(
     graph: onnx.GraphProto, nodes: Iterable[onnx.NodeProto], constants: Iterable[onnx.TensorProto] = ()
 ) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import logging
 import os
 import shutil
 import signal
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,6 +130,20 @@ def _sweep(out: Path) -> None:
             continue
 
 
+@contextlib.contextmanager
+def quiet(logger: str | None) -> Iterator[None]:
+    """Silences libraries: standard output, warnings, and what is below errors in a logger (the root's when None)."""
+    log = logging.getLogger(logger)
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
+
+
 def opset(model: onnx.ModelProto) -> int:
     """Version of the standard operators that a graph uses."""
     return next(int(entry.version) for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
@@ -136,7 +153,7 @@ class GraphSession:
     """A graph in ONNX Runtime on the CPU, to check it with; lowered where that has no deformable convolutions.
 
     Args:
-        path: the graph.
+        graph: its file, or itself.
         role: what it does.
 
     Raises:
@@ -144,18 +161,20 @@ class GraphSession:
         LpsrError: ONNX Runtime cannot load it.
     """
 
-    def __init__(self, path: Path, role: Role) -> None:
+    def __init__(self, graph: Path | onnx.ModelProto, role: Role) -> None:
         import_onnxruntime()
+        name = graph if isinstance(graph, Path) else f"the {role}'s graph"
         try:
             try:
-                self._session = open_session(path)
+                self._session = open_session(graph if isinstance(graph, Path) else graph.SerializeToString())
             except Exception as error:
                 if "DeformConv" not in str(error):
                     raise
                 # Older than 1.25, as on JetPack 6, whose Python 3.10 gets no newer one.
-                self._session = open_session(lower(load_graph(path)).SerializeToString())
+                model = load_graph(graph) if isinstance(graph, Path) else graph
+                self._session = open_session(lower(model).SerializeToString())
         except Exception as error:
-            raise LpsrError(f"{path}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from None
+            raise LpsrError(f"{name}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from None
         self._contract = CONTRACTS[role]
         self.direct = direct_size(self._session.get_inputs()[0].shape)
         """Width and height of the crops that a reader takes directly."""

@@ -6,7 +6,7 @@ it reads: three nodes less for TensorRT to launch at every deformable convolutio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,23 +41,12 @@ def predicted_together(
     if first is None or second is None or first[0] != second[0]:
         return ""
     source, begin, end = first
+    maker = makers.get(source)
+    if maker is None or maker.op_type != "Conv" or maker.input[1] not in constants:
+        return ""
     together = (begin, end, second[1]) == (0, 2 * samples, 2 * samples)
-    return source if together and _whole(source, second[2], 3 * samples, makers, constants) else ""
-
-
-def without_unread(nodes: Iterable[onnx.NodeProto], outputs: Iterable[str]) -> list[onnx.NodeProto]:
-    """Drop nodes whose results nobody reads.
-
-    Args:
-        nodes: of a graph, in order.
-        outputs: of the graph.
-    """
-    wanted, kept = set(outputs), []
-    for node in reversed(list(nodes)):
-        if any(value in wanted for value in node.output):
-            wanted.update(node.input)
-            kept.append(node)
-    return kept[::-1]
+    whole = constants[maker.input[1]].dims[0] == 3 * samples <= second[2]
+    return source if together and whole else ""
 
 
 def _channels(node: onnx.NodeProto | None, constants: Mapping[str, onnx.TensorProto]) -> tuple[str, int, int] | None:
@@ -72,17 +61,3 @@ def _channels(node: onnx.NodeProto | None, constants: Mapping[str, onnx.TensorPr
     if axes.tolist() != [1] or steps.tolist() != [1]:
         return None
     return node.input[0], int(starts[0]), int(ends[0])
-
-
-def _whole(
-    source: str,
-    end: int,
-    channels: int,
-    makers: Mapping[str, onnx.NodeProto],
-    constants: Mapping[str, onnx.TensorProto],
-) -> bool:
-    """Whether a span that ends at `end` is the rest of a convolution's output of so many channels."""
-    maker = makers.get(source)
-    if maker is None or maker.op_type != "Conv" or maker.input[1] not in constants:
-        return False
-    return bool(constants[maker.input[1]].dims[0] == channels <= end)

@@ -7,12 +7,11 @@ What is unshuffled only to go through a pointwise convolution is a convolution w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lpsr_export.graph.editing import makers_of, replace, uses_of
+from lpsr_export.graph.editing import makers_of, replace, shapes_of, uses_of, without_unread
 from lpsr_export.graph.graphs import import_onnx
 
 if TYPE_CHECKING:
@@ -23,18 +22,14 @@ _UNSHUFFLED = [0, 1, 3, 5, 2, 4]
 
 
 def rearrange(model: onnx.ModelProto) -> None:
-    """Rewrites a graph in place, with the same results but for the order of sums.
-
-    Args:
-        model: all its sizes but the number of plates are fixed.
-    """
+    """Rewrites a graph in place; all its sizes but the number of plates are fixed. Only the order of sums changes."""
     _Rewriting(model).run()
 
 
 class _Rewriting:
     def __init__(self, model: onnx.ModelProto) -> None:
         self._graph = model.graph
-        self._shapes = _shapes(import_onnx().shape_inference.infer_shapes(model).graph)
+        self._shapes = shapes_of(import_onnx().shape_inference.infer_shapes(model).graph)
         self._makers = makers_of(model.graph)
         self._constants = {entry.name: entry for entry in model.graph.initializer}
         self._uses = uses_of(model.graph)
@@ -53,7 +48,7 @@ class _Rewriting:
                 self._stride(node)
             else:
                 self._nodes.append(node)
-        replace(self._graph, _needed(self._nodes, {value.name for value in self._graph.output}))
+        replace(self._graph, without_unread(self._nodes, self._graph))
 
     def _unshuffled(self, node: onnx.NodeProto) -> str | None:
         """What a node's output is the PixelUnshuffle of, if it ends one."""
@@ -119,33 +114,14 @@ class _Rewriting:
         return self._add("Reshape", [source, shape.name], output or name)
 
     def _transpose(self, source: str, *order: int) -> str:
-        return self._add("Transpose", [source], f"{self._prefix}.step{len(self._nodes)}", order)
+        return self._add("Transpose", [source], f"{self._prefix}.step{len(self._nodes)}", perm=order)
 
-    def _add(self, kind: str, inputs: list[str], output: str, order: tuple[int, ...] = ()) -> str:
+    def _add(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
         from onnx import helper
 
-        made = helper.make_node(kind, inputs, [output], f"{output}.{kind}")
-        if order:
-            made.attribute.append(helper.make_attribute("perm", order))
-        self._nodes.append(made)
+        self._nodes.append(helper.make_node(kind, inputs, [output], f"{output}.{kind}", **attributes))
         return output
-
-
-def _shapes(graph: onnx.GraphProto) -> Mapping[str, list[int]]:
-    """By tensor; what is free counts as zero."""
-    values = (*graph.value_info, *graph.input, *graph.output)
-    return {value.name: [int(size.dim_value) for size in value.type.tensor_type.shape.dim] for value in values}
 
 
 def _mode(node: onnx.NodeProto) -> bytes:
     return next((bytes(entry.s) for entry in node.attribute if entry.name == "mode"), b"DCR")
-
-
-def _needed(nodes: list[onnx.NodeProto], outputs: set[str]) -> list[onnx.NodeProto]:
-    """Those that lead to the outputs, in order."""
-    wanted, kept = set(outputs), []
-    for node in reversed(nodes):
-        if wanted.intersection(node.output):
-            wanted.update(node.input)
-            kept.append(node)
-    return kept[::-1]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from lpsr_export.graph.editing import replace
+from lpsr_export.graph.editing import replace, uses_of
 
 if TYPE_CHECKING:
     import onnx
@@ -90,13 +90,7 @@ def _eight_bits(values: NDArray[np.float32], axis: int) -> tuple[NDArray[np.int8
 
 def _output_axes(model: onnx.ModelProto) -> dict[str, int]:
     """Of the weights of convolutions and products that nothing else uses."""
-    axes: dict[str, int] = {}
-    uses: dict[str, int] = {}
-    for node in model.graph.node:
-        for name in node.input:
-            uses[name] = uses.get(name, 0) + 1
-        if node.op_type == "Conv":
-            axes[node.input[1]] = 0
-        elif node.op_type == "MatMul":
-            axes[node.input[1]] = 1
-    return {name: axis for name, axis in axes.items() if uses[name] == 1}
+    kinds = {"Conv": 0, "MatMul": 1}
+    axes = {node.input[1]: kinds[node.op_type] for node in model.graph.node if node.op_type in kinds}
+    uses = uses_of(model.graph)
+    return {name: axis for name, axis in axes.items() if len(uses[name]) == 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,11 +70,10 @@ class _Placing:
         self._read: set[str] = set()
 
     def run(self) -> None:
-        from onnx import NodeProto, numpy_helper
+        from onnx import numpy_helper
 
         for node in self._graph.node:
-            copy = NodeProto()
-            copy.CopyFrom(node)
+            copy = deepcopy(node)
             if node.name in self._layers:
                 self._quantise(copy)
             self._nodes.append(copy)

@@ -6,11 +6,9 @@ most harm for the arithmetic that they save are left out until the graph reads a
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -21,10 +19,10 @@ from numpy.typing import NDArray
 
 from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS
-from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_core.errors import LpsrError
 from lpsr_core.onnx_session import open_session
-from lpsr_export.graph.editing import makers_of, uses_of
-from lpsr_export.graph.graphs import import_onnx, load_graph, save_graph
+from lpsr_export.graph.editing import makers_of, shapes_of, uses_of
+from lpsr_export.graph.graphs import load_graph, quiet, save_graph
 from lpsr_export.graph.rearranging import rearrange
 from lpsr_export.int8.qdq import place, weights, written
 from lpsr_export.int8.rounding import Rounding, fit
@@ -59,9 +57,6 @@ class Quantiser:
         role: what it does.
         calibration: float32[N, ...] inputs.
         symmetric: for TensorRT.
-
-    Raises:
-        MissingExtraError: ONNX or ONNX Runtime is not installed.
     """
 
     def __init__(self, path: Path, role: Role, calibration: NDArray[np.float32], symmetric: bool = False) -> None:
@@ -102,10 +97,7 @@ class Quantiser:
 
     def graph(self, keep: Collection[str] = ()) -> onnx.ModelProto:
         """The Q/DQ graph with these layers left in floating point."""
-        import onnx
-
-        model = onnx.ModelProto()
-        model.CopyFrom(self._prepared)
+        model = deepcopy(self._prepared)
         place(model, [name for name in self.layers if name not in keep], self.roundings, not self._symmetric)
         return model
 
@@ -184,15 +176,12 @@ def choose_layers(
 
 def _prepare(path: Path) -> onnx.ModelProto:
     """A graph with constants folded, batch norms merged, and every tensor's shape known."""
-    import_onnx()
-    try:
-        from onnxruntime.quantization.shape_inference import quant_pre_process
-    except ImportError:
-        raise MissingExtraError("onnxruntime", "cpu") from None
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    model = load_graph(path)
+    rearrange(model)
+    with tempfile.TemporaryDirectory() as folder, quiet(None):
         given, prepared = Path(folder) / "given.onnx", Path(folder) / "prepared.onnx"
-        model = load_graph(path)
-        rearrange(model)
         save_graph(model, given)
         quant_pre_process(str(given), str(prepared), skip_symbolic_shape=True)
         return load_graph(prepared)
@@ -213,19 +202,16 @@ def _values(
     ordered = sorted(names)
     for start in range(0, len(ordered), _AT_ONCE):
         wanted = ordered[start : start + _AT_ONCE]
-        seen = onnx.ModelProto()
-        seen.CopyFrom(model)
+        seen = deepcopy(model)
         given = {value.name for value in (*model.graph.input, *model.graph.output)}
         seen.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in wanted if name not in given)
         session = open_session(seen.SerializeToString())
         asked = [name for name in wanted if name != entry]
         parts = [session.run(asked, {entry: inputs[at : at + _BATCH]}) for at in range(0, len(inputs), _BATCH)]
-        for name in wanted:
-            if name == entry:
-                yield name, inputs
-            else:
-                at = asked.index(name)
-                yield name, np.concatenate([part[at] for part in parts])
+        if entry in wanted:
+            yield entry, inputs
+        for at, name in enumerate(asked):
+            yield name, np.concatenate([part[at] for part in parts])
 
 
 def _placing(model: onnx.ModelProto) -> set[str]:
@@ -244,29 +230,12 @@ def _placing(model: onnx.ModelProto) -> set[str]:
 
 def _work(model: onnx.ModelProto) -> dict[str, float]:
     """By layer; the free batch axis counts as one."""
-    graph = model.graph
-    sizes = {
-        value.name: [max(dim.dim_value, 1) for dim in value.type.tensor_type.shape.dim]
-        for value in (*graph.value_info, *graph.input, *graph.output)
-    }
-    sizes |= {entry.name: list(entry.dims) for entry in graph.initializer}
+    sizes = {name: [max(size, 1) for size in shape] for name, shape in shapes_of(model.graph).items()}
+    sizes |= {entry.name: list(entry.dims) for entry in model.graph.initializer}
     found = {}
-    for node in graph.node:
+    for node in model.graph.node:
         if node.op_type in _AXES:
             # Each output takes a product for every weight that leads to it.
             each = prod(sizes[node.input[1]][1:]) if node.op_type == "Conv" else sizes[node.input[0]][-1]
             found[node.name] = float(prod(sizes[node.output[0]]) * each)
     return found
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the quantiser's advice on standard output and in the root logger."""
-    logger = logging.getLogger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logger.setLevel(level)

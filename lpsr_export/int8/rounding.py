@@ -43,11 +43,6 @@ class Rounding:
     signed: bool
 
     @property
-    def by_channel(self) -> bool:
-        """Whether channels have scales."""
-        return len(self.scales) > 1
-
-    @property
     def limits(self) -> tuple[int, int]:
         """The least and the largest integer."""
         return (-127, 127) if self.signed else (0, 255)
@@ -102,24 +97,16 @@ def _bounds(values: Floats, share: float) -> tuple[Floats, Floats]:
 
 def _spread(low: Floats, high: Floats, power: float, importance: NDArray[np.float64], signed: bool) -> Rounding:
     """Steps with which every channel's bounds fit into eight bits."""
-
-    def steps_for(zero: int) -> Floats:
+    best, least = (0, np.ones_like(low), 1e-12), np.inf
+    for zero in [0] if signed else sorted({*_zeros(low, high), 0}):
         above, below = (127, 127) if signed else (255 - zero, zero)
         upper = high / above if above else np.where(high > 0, np.inf, 0)
         lower = -low / below if below else np.where(low < 0, np.inf, 0)
-        steps: Floats = np.maximum(upper, lower).astype(np.float32)
-        return steps
-
-    def scales_for(steps: Floats) -> Floats:
-        largest = max(float(steps.max()), 1e-12)
-        return np.maximum((steps / largest) ** power, np.float32(_SMALLEST)).astype(np.float32)
-
-    best, least = (0, np.ones_like(low), 1e-12), np.inf
-    for zero in [0] if signed else sorted({*_zeros(low, high), 0}):
-        steps = steps_for(zero)
+        steps = np.maximum(upper, lower).astype(np.float32)
         if not np.isfinite(steps).all():
             continue
-        scales = scales_for(steps)
+        largest = max(float(steps.max()), 1e-12)
+        scales = np.maximum((steps / largest) ** power, np.float32(_SMALLEST)).astype(np.float32)
         step = max(float((steps / scales).max()), 1e-12)
         cost = float(np.square(step * scales.astype(np.float64)) @ importance)
         if cost < least:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +10,10 @@ import numpy as np
 
 from lpsr_core.cards import Role, sha256
 from lpsr_export.checks.gate import Gate, Reference
-from lpsr_export.graph.graphs import GraphSession, save_graph
+from lpsr_export.graph.graphs import GraphSession
 from lpsr_export.int8.cache import found_before_or, key
 from lpsr_export.int8.quantise import Choice, Quantiser, choose_layers
-from lpsr_export.progress import Report, silent
+from lpsr_export.progress import Report
 
 if TYPE_CHECKING:
     import onnx
@@ -25,14 +24,7 @@ _MARGIN = 0.01
 """Of strings, so that what passes on the calibration crops passes on those of the check as well."""
 
 
-def quantise(
-    source: Path,
-    role: Role,
-    gate: Gate,
-    calibration: Reference,
-    symmetric: bool = False,
-    say: Report = silent,
-) -> Choice:
+def quantise(source: Path, role: Role, gate: Gate, calibration: Reference, symmetric: bool, say: Report) -> Choice:
     """Quantises a graph, and leaves out the layers that do the most harm until it passes; or finds it done before.
 
     Args:
@@ -56,22 +48,16 @@ def _quantise(source: Path, role: Role, gate: Gate, calibration: Reference, symm
     say(f"int8 {role}, finding ranges", 0.0)
     quantiser = Quantiser(source, role, inputs[some], symmetric)
     wanted = replace(gate, strings=min(gate.strings + _MARGIN, 1.0), psnr=gate.psnr + 1)
-    with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder) / "trial.onnx"
 
-        def session(model: onnx.ModelProto) -> GraphSession:
-            save_graph(model, trial)
-            return GraphSession(trial, role)
+    def error(model: onnx.ModelProto) -> float:
+        measured = slice(None, None, max(len(inputs) // _MEASURED, 1))
+        found = calibration.readings(GraphSession(model, role)(np.ascontiguousarray(inputs[measured])), role)
+        return float(np.mean((np.exp(found) - np.exp(calibration.log_probs[: len(inputs)][measured])) ** 2))
 
-        def error(model: onnx.ModelProto) -> float:
-            measured = slice(None, None, max(len(inputs) // _MEASURED, 1))
-            found = calibration.readings(session(model)(np.ascontiguousarray(inputs[measured])), role)
-            return float(np.mean((np.exp(found) - np.exp(calibration.log_probs[: len(inputs)][measured])) ** 2))
+    def good(model: onnx.ModelProto) -> bool:
+        return wanted.passes(calibration.compare(GraphSession(model, role), role))
 
-        def good(model: onnx.ModelProto) -> bool:
-            return wanted.passes(calibration.compare(session(model), role))
+    def told(what: str, done: float | None = None, /) -> None:
+        say(f"int8 {role}, {what}", done)
 
-        def told(what: str, done: float | None = None, /) -> None:
-            say(f"int8 {role}, {what}", done)
-
-        return choose_layers(quantiser, error, good, told)
+    return choose_layers(quantiser, error, good, told)

@@ -7,16 +7,15 @@ from pathlib import Path
 
 from lpsr_core.cards import PLATE_ROLES, Precision, Role, graph_name, load_verified
 from lpsr_core.errors import UsageError
-from lpsr_core.plans import PlanCard, PlanConfig, plan_name
+from lpsr_core.plans import PlanCard, PlanConfig
 from lpsr_core.plugin_library import PluginLibrary
 from lpsr_core.tensorrt import load_plugin
+from lpsr_export.checks.compare import Agreement
 from lpsr_export.checks.crops import CHECK_SEED, rendered_crops
-from lpsr_export.checks.gate import GATES, Reference
-from lpsr_export.tensorrt.engines import PlanSession, beside, this_machine
-from lpsr_export.tensorrt.inspection import check_types, inspect_types
+from lpsr_export.checks.gate import GATES, Reference, Session
+from lpsr_export.tensorrt.engines import this_machine, write_plan
 from lpsr_export.tensorrt.profiles import profile_for
 
-ADOPTED = {"adopted": True}
 _CROPS = 256
 
 
@@ -28,7 +27,7 @@ def adopt(
     models: Path,
     out: Path,
     name: str,
-    say: Callable[[str], None] = lambda _: None,
+    say: Callable[[str], None],
 ) -> tuple[Path, PlanCard]:
     """Compare an engine with the FP32 graph, and write it and its card where the runtime finds them.
 
@@ -36,9 +35,8 @@ def adopt(
         plan: the file.
         role, precision: of it.
         plugin: the library that it needs; None where it needs none or carries it.
-        models: folder of the FP32 graphs.
+        models, name: folder and name of the FP32 graphs.
         out: folder to write to.
-        name: of those.
         say: told what is being done.
 
     Returns:
@@ -60,15 +58,12 @@ def adopt(
     if library is not None:
         library.check(machine.tensorrt, machine.gpu.sm)
         load_plugin(library.path, library.sha256)
-    profile = profile_for(machine.gpu)
-    data = plan.read_bytes()
-    say("inspecting it")
-    types = inspect_types(data, role, profile.batch[1], host_code=True)
-    note = check_types(types, precision, plan.name)
-    say("comparing it with the FP32 graph")
-    session = PlanSession(data, role, None, profile.batch[2], plan.name, host_code=True)
-    reference = Reference(sources, rendered_crops(_CROPS, CHECK_SEED))
-    agreement = GATES[precision].check(reference.compare(session, role), plan.name)
+
+    def judge(session: Session, role: Role, name: str) -> Agreement:
+        say("comparing it with the FP32 graph")
+        reference = Reference(sources, rendered_crops(_CROPS, CHECK_SEED))
+        return GATES[precision].check(reference.compare(session, role), name)
+
     config = PlanConfig(
         name=name,
         role=role,
@@ -78,16 +73,9 @@ def adopt(
         plugin=library.sha256 if library else "",
         tensorrt=machine.tensorrt,
         gpu=machine.gpu,
-        profile=profile.as_dict(),
-        options=ADOPTED,
+        profile=profile_for(machine.gpu).as_dict(),
+        options={"adopted": True},
     )
-    path = out / plan_name(name, role, precision)
-    card = PlanCard.of(
-        config,
-        data,
-        types,
-        metrics={"against_fp32": agreement.as_dict(), **({"types_note": note} if note else {})},
-        plugin_file=beside(library, out) if library else "",
-    )
-    card.write(path, data)
-    return path, card
+    path = out / config.file
+    say("inspecting it")
+    return path, write_plan(plan.read_bytes(), config, path, plan.name, judge, library, say)

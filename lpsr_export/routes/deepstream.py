@@ -27,7 +27,6 @@ def write(config: RouteConfig) -> list[str]:
         Lines on what to do with it.
     """
     config.check()
-    config.out.mkdir(parents=True, exist_ok=True)
     graph = graph_name(config.name, "reader", config.precision).replace("-reader", "")
     save_graph(joined(config.graph("generator"), config.graph("reader")), config.out / graph)
     (config.out / CONFIG).write_text(nvinfer(config, graph), encoding="utf-8")

@@ -41,10 +41,8 @@ class RouteConfig:
         """Makes sure that it can be made.
 
         Raises:
-            UsageError: INT8 was asked for, or there are no such graphs.
+            UsageError: there are no such graphs.
         """
-        if self.precision == "int8":
-            raise UsageError("graphs for other tools are FP32 or FP16; INT8 ones come from: lpsr-export build --int8")
         for role in PLATE_ROLES:
             if not self.source(role).is_file():
                 raise UsageError(f"{self.source(role)}: no released graph here; name their folder with --models")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
-from lpsr_core.cards import PLATE_ROLES, Precision, Role
+from lpsr_core.cards import PLATE_ROLES, Role
 from lpsr_core.contracts import CONTRACTS, triton_model
 from lpsr_core.errors import UsageError
 from lpsr_core.plans import PlanCard, plan_card_path, plan_name
@@ -17,25 +16,12 @@ _DELAY_MICROSECONDS = 2000
 """That a request waits for others at most: a tenth of a frame's time."""
 
 
-@dataclass(frozen=True)
-class Plans:
-    """Engines in place of graphs.
-
-    Attributes:
-        folder: of `lpsr-export build --target tensorrt`.
-        precision: of them.
-    """
-
-    folder: Path
-    precision: Precision
-
-
-def write(config: RouteConfig, plans: Plans | None = None) -> list[str]:
+def write(config: RouteConfig, plans: Path | None = None) -> list[str]:
     """Writes the repository: folders `lpsr_generator`, `lpsr_reader` and `lpsr`, each with its config.pbtxt.
 
     Args:
         config: of the route; its graphs hold native operators alone, which any ONNX Runtime of Triton's runs.
-        plans: engines to serve in their place.
+        plans: folder of `lpsr-export build --target tensorrt`, whose engines are served in their place.
 
     Returns:
         The line that serves it.
@@ -54,7 +40,7 @@ def write(config: RouteConfig, plans: Plans | None = None) -> list[str]:
         if plans is None:
             save_graph(config.graph(role), folder / "1" / "model.onnx")
         else:
-            card = _plan(plans, config.name, role, folder / "1" / "model.plan")
+            card = _copy_plan(plans, config, role, folder / "1" / "model.plan")
             usual, largest = (int(size) for size in card.config.profile["batch"][1:])
             code = code or card.config.carries_code
         platform = "onnxruntime_onnx" if plans is None else "tensorrt_plan"
@@ -66,10 +52,10 @@ def write(config: RouteConfig, plans: Plans | None = None) -> list[str]:
     return [f"tritonserver --model-repository={config.out.resolve()}{allowed}"]
 
 
-def _plan(plans: Plans, name: str, role: Role, to: Path) -> PlanCard:
-    path = plans.folder / plan_name(name, role, plans.precision)
+def _copy_plan(plans: Path, config: RouteConfig, role: Role, to: Path) -> PlanCard:
+    path = plans / plan_name(config.name, role, config.precision)
     if not path.is_file():
-        raise UsageError(f"{path}: no engine here; build it with: lpsr-export build --{plans.precision}")
+        raise UsageError(f"{path}: no engine here; build it with: lpsr-export build --{config.precision}")
     card = PlanCard.load(plan_card_path(path))
     if card.plugin_file:
         raise UsageError(
@@ -86,14 +72,7 @@ def input_shape(graph: Path) -> tuple[int, ...]:
 
 
 def network(role: Role, platform: str, shape: tuple[int, ...], largest: int, usual: int) -> str:
-    """Return config.pbtxt of one network.
-
-    Args:
-        role: of the network.
-        platform: Triton's name of the runtime.
-        shape: of its input, without the batch axis; -1 where a size is free.
-        largest, usual: rows of a batch.
-    """
+    """Return config.pbtxt of one network: its runtime's name, the input's `input_shape`, and rows of a batch."""
     contract = CONTRACTS[role]
     return f"""\
 name: "{triton_model(role)}"

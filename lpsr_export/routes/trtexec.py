@@ -12,7 +12,7 @@ from lpsr_export.routes.source import RouteConfig
 from lpsr_export.tensorrt.build import input_shapes
 from lpsr_export.tensorrt.plugin import LIBRARY, sources
 
-_SOURCE = ("CMakeLists.txt", "cmake", "engines/plugin")
+_CMAKE = "cmake -S plugin -B build -DBUILD_TESTING=OFF && cmake --build build --target lpsr_plugin"
 
 
 def write(config: RouteConfig) -> list[str]:
@@ -22,14 +22,15 @@ def write(config: RouteConfig) -> list[str]:
         The lines to run in it.
     """
     config.check()
-    config.out.mkdir(parents=True, exist_ok=True)
-    lines = [_cmake()] if config.plugin else []
+    lines = [_CMAKE] if config.plugin else []
     for role in PLATE_ROLES:
         model = config.graph(role)
         save_graph(model, config.out / config.file(role))
         lines.append(command(config, role, model.SerializeToString()))
     if config.plugin:
-        _copy_source(config.out / "plugin")
+        for part in ("cmake", "engines/plugin"):
+            shutil.copytree(sources() / part, config.out / "plugin" / part, dirs_exist_ok=True)
+        shutil.copyfile(sources() / "CMakeLists.txt", config.out / "plugin" / "CMakeLists.txt")
     text = "".join(f"{line}\n" for line in ("#!/bin/sh", "set -e", *lines))
     (config.out / "build.sh").write_text(text, encoding="utf-8")
     return lines
@@ -49,18 +50,3 @@ def command(config: RouteConfig, role: Role, model: bytes) -> str:
         f"--saveEngine={Path(config.file(role)).with_suffix('.plan')}",
     ]
     return " ".join(("trtexec", *options))
-
-
-def _cmake() -> str:
-    return "cmake -S plugin -B build -DBUILD_TESTING=OFF && cmake --build build --target lpsr_plugin"
-
-
-def _copy_source(folder: Path) -> None:
-    source = sources()
-    for part in _SOURCE:
-        there, here = source / part, folder / part
-        here.parent.mkdir(parents=True, exist_ok=True)
-        if there.is_dir():
-            shutil.copytree(there, here, dirs_exist_ok=True)
-        elif there.is_file():
-            shutil.copyfile(there, here)

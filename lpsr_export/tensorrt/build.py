@@ -16,7 +16,7 @@ from typing import Any
 
 from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS
-from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import READ_SIZE
 from lpsr_core.tensorrt import import_tensorrt, load_plugin
 from lpsr_export.tensorrt.profiles import Profile
@@ -65,17 +65,13 @@ def build_plan(
         The plan, and the seconds that it took.
 
     Raises:
-        MissingExtraError: TensorRT or Polygraphy is not installed.
         LpsrError: the parser or the builder fails; the line names the log.
     """
+    from polygraphy.backend.trt import CreateConfig, EngineBytesFromNetwork, NetworkFromOnnxBytes
+    from polygraphy.backend.trt import Profile as TensorRtProfile
+    from polygraphy.logger import G_LOGGER
+
     trt = import_tensorrt()
-    try:
-        from polygraphy.backend.trt import CreateConfig, EngineBytesFromNetwork, NetworkFromOnnxBytes
-        from polygraphy.backend.trt import Profile as TensorRtProfile
-        from polygraphy.exception import PolygraphyException
-        from polygraphy.logger import G_LOGGER
-    except ImportError:
-        raise MissingExtraError("polygraphy", "tensorrt") from None
     if plugin is not None:
         load_plugin(plugin)
     contract = CONTRACTS[role]
@@ -99,13 +95,21 @@ def build_plan(
     network = NetworkFromOnnxBytes(model, strongly_typed=True)
     build = EngineBytesFromNetwork(network, configured, save_timing_cache=str(timing_cache) if timing_cache else None)
     start = time.monotonic()
-    with _told(G_LOGGER, log):
-        try:
-            plan = bytes(build())
-        except PolygraphyException as error:
-            why = (str(error).strip().splitlines() or ["no reason given"])[0]
-            raise LpsrError(f"TensorRT did not build the {role}: {why}; all that it said is in {log}") from None
+    with _told(G_LOGGER, log), one_line(f"TensorRT did not build the {role}", f"; all that it said is in {log}"):
+        plan = bytes(build())
     return plan, time.monotonic() - start
+
+
+@contextlib.contextmanager
+def one_line(what: str, more: str = "") -> Iterator[None]:
+    """Turns an error of Polygraphy's into one line: what failed, the first line of why, and more."""
+    from polygraphy.exception import PolygraphyException
+
+    try:
+        yield
+    except PolygraphyException as error:
+        why = (str(error).strip().splitlines() or ["no reason given"])[0]
+        raise LpsrError(f"{what}: {why}{more}") from None
 
 
 def _monitor(trt: Any, say: Say) -> Any:
@@ -163,7 +167,6 @@ def input_shapes(model: bytes, role: Role, profile: Profile) -> list[tuple[int, 
 @contextlib.contextmanager
 def _told(polygraphy: Any, path: Path) -> Iterator[None]:
     """Sends what Polygraphy and TensorRT say to a file, and nothing to the terminal."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, mode="w", encoding="utf-8")
     log, before = logging.getLogger("Polygraphy"), polygraphy.use_python_logging_system
     propagate = log.propagate

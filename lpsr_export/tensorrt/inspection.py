@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from lpsr_core.cards import Precision, Role
@@ -31,34 +31,37 @@ _TYPE_KEYS = ("datatype", "format/datatype", "format")
 """Of a tensor, in lower case; the first that names a type counts."""
 
 
-def inspect_types(plan: bytes, role: Role, batch: int, host_code: bool = False) -> dict[str, int]:
-    """Types of a plan's layers, and how many outputs have each; needs a GPU, and the plan's plugin loaded.
+def plan_runtime(host_code: bool) -> Any:
+    """TensorRT's runtime; with `host_code` it loads plans that carry code for the processor."""
+    trt = import_tensorrt()
+    runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
+    if host_code:
+        runtime.engine_host_code_allowed = True
+    return runtime
+
+
+def inspect_types(plan: bytes, role: Role, batch: int, host_code: bool) -> dict[str, int]:
+    """Types of a plan's layers, as `types_told`; needs a GPU, and the plan's plugin loaded.
 
     Args:
         plan: its bytes.
         role: of the network, which names its input.
         batch: crops that its profile is optimised for.
-        host_code: the plan is version-compatible: it carries code for the processor.
-
-    Returns:
-        As `types_told`.
+        host_code: the plan carries code for the processor.
 
     Raises:
         LpsrError: this machine cannot load the plan.
     """
-    trt = import_tensorrt()
-    runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
-    if host_code:
-        runtime.engine_host_code_allowed = True
+    runtime = plan_runtime(host_code)
     engine = runtime.deserialize_cuda_engine(plan)
     if engine is None:
         raise LpsrError("TensorRT cannot load the plan that it built")
     contract = CONTRACTS[role]
-    _context = engine.create_execution_context()
+    context = engine.create_execution_context()
     inspector = engine.create_engine_inspector()
-    if _context is not None and _context.set_input_shape(contract.input, (batch, *contract.input_shape)):
-        inspector.execution_context = _context
-    return types_told(inspector.get_engine_information(trt.LayerInformationFormat.JSON))
+    if context is not None and context.set_input_shape(contract.input, (batch, *contract.input_shape)):
+        inspector.execution_context = context
+    return types_told(inspector.get_engine_information(import_tensorrt().LayerInformationFormat.JSON))
 
 
 def types_told(information: str) -> dict[str, int]:
@@ -68,13 +71,9 @@ def types_told(information: str) -> dict[str, int]:
         Any of `fp32`, `fp16`, `int8`, `other` and `unknown` (told without a type, or as not available), with how many
         outputs have each.
     """
-    return dict(Counter(_kind(output) for output in _outputs(json.loads(information))))
-
-
-def _outputs(information: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for layer in information.get("Layers", []):
-        if isinstance(layer, dict):  # layers are names alone in engines that were built to tell no more
-            yield from layer.get("Outputs", [])
+    # Layers are names alone in engines that were built to tell no more.
+    layers = [layer for layer in json.loads(information).get("Layers", []) if isinstance(layer, dict)]
+    return dict(Counter(_kind(output) for layer in layers for output in layer.get("Outputs", [])))
 
 
 def _kind(tensor: Mapping[str, Any]) -> str:
@@ -110,10 +109,8 @@ def check_types(types: Mapping[str, int], precision: Precision, name: str) -> st
     }
     needed, forbidden = wanted[precision]
     told = ", ".join(f"{count} {kind}" for kind, count in sorted(types.items())) or "nothing"
-    if any(types.get(kind) for kind in forbidden):
+    if any(types.get(kind) for kind in forbidden) or not (types.get(needed) or types.get("unknown")):
         raise LpsrError(f"{name}: asked for {precision}, and the engine's layers put out {told}; nothing was written")
     if types.get(needed):
         return ""
-    if types.get("unknown"):
-        return f"{name}: asked for {precision}; TensorRT does not tell what the engine's layers put out ({told})"
-    raise LpsrError(f"{name}: asked for {precision}, and the engine's layers put out {told}; nothing was written")
+    return f"{name}: asked for {precision}; TensorRT does not tell what the engine's layers put out ({told})"

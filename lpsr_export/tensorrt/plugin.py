@@ -46,8 +46,11 @@ def plugin_config(sms: Sequence[int] | None, tensorrt: Path | None, compiler: Pa
         raise UsageError(f"{tensorrt}: no such folder; give TensorRT's, or that of its headers, with --tensorrt")
     if compiler is not None and not compiler.is_file():
         raise UsageError(f"{compiler}: no such compiler; give nvcc's path with --compiler")
+    # CMake takes relative paths from folders of its own.
     return PluginConfig(
-        tuple(sms or ()), tensorrt=str(tensorrt) if tensorrt else None, compiler=str(compiler) if compiler else None
+        tuple(sms or ()),
+        tensorrt=str(tensorrt.absolute()) if tensorrt else None,
+        compiler=str(compiler.absolute()) if compiler else None,
     )
 
 
@@ -85,7 +88,6 @@ def plugin_for(
     sm: int,
     config: PluginConfig,
     given: Path | None = None,
-    folder: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> PluginLibrary:
     """The plugin that a machine's TensorRT and GPU take.
@@ -95,7 +97,6 @@ def plugin_for(
         sm: compute capability of the GPU that will run it.
         config: what a new one is built with; it then holds code for that GPU in any case.
         given: a library to take; one that was built before, by `lpsr-export plugin` too, or a new one when None.
-        folder: of the builds; a cache of the user's when None.
         say: told what is being done.
 
     Raises:
@@ -105,19 +106,19 @@ def plugin_for(
         library = PluginLibrary.read(given)
         library.check(tensorrt, sm)
         return library
-    wanted = replace(config, sms=config.sms or (sm,))
-    found = _built_before(folder or cache_folder(), tensorrt, {sm, *config.sms})
+    wanted = replace(config, sms=tuple(dict.fromkeys((*config.sms, sm))))
+    found = _built_before(tensorrt, wanted.sms)
     if found is not None:
         return found
-    library = build_plugin(wanted, folder, say)
+    library = build_plugin(wanted, say=say)
     library.check(tensorrt, sm)
     return library
 
 
-def _built_before(folder: Path, tensorrt: str, sms: set[int]) -> PluginLibrary | None:
+def _built_before(tensorrt: str, sms: Sequence[int]) -> PluginLibrary | None:
     """The newest of the same source that serves them all."""
     digest = source_digest(sources())
-    for path in sorted(folder.glob(f"*/{LIBRARY}"), key=lambda path: path.stat().st_mtime, reverse=True):
+    for path in sorted(cache_folder().glob(f"*/{LIBRARY}"), key=lambda path: path.stat().st_mtime, reverse=True):
         try:
             library = PluginLibrary.read(path)
             for sm in sms:

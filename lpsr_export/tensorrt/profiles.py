@@ -72,12 +72,11 @@ def profile_for(gpu: Gpu) -> Profile:
     Raises:
         LpsrError: the GPU is not supported.
     """
-    fitting = [load_profile(name) for name in profile_names()]
-    fitting = [profile for profile in fitting if gpu.sm in profile.sms]
-    if not fitting and gpu.sm >= LEAST_SM:
-        return load_profile(GENERIC)
-    if not fitting:
+    if gpu.sm < LEAST_SM:
         raise LpsrError(f"{gpu}: compute capabilities below {LEAST_SM / 10} (Turing) are not supported")
+    fitting = [profile for profile in map(load_profile, profile_names()) if gpu.sm in profile.sms]
+    if not fitting:
+        return load_profile(GENERIC)
     # The two Orins differ in how much they hold.
     small = [profile for profile in fitting if profile.multiprocessors >= gpu.multiprocessors]
     return min(small or fitting, key=lambda profile: profile.multiprocessors)

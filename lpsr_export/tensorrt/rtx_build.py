@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lpsr_core.cards import ModelCard, Role
 from lpsr_core.contracts import CONTRACTS
@@ -20,17 +19,12 @@ from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.plans import PlanCard
 from lpsr_core.tensorrt import import_tensorrt_rtx
 from lpsr_export.graph.deform import lower
-from lpsr_export.tensorrt.build import input_shapes
+from lpsr_export.graph.graphs import GraphSession
+from lpsr_export.tensorrt.build import Say, input_shapes
+from lpsr_export.tensorrt.engines import Derived, Judge
 from lpsr_export.tensorrt.inspection import check_types
 from lpsr_export.tensorrt.profiles import GENERIC, Profile, load_profile
 
-if TYPE_CHECKING:
-    import onnx
-
-    from lpsr_export.checks.compare import Agreement
-    from lpsr_export.tensorrt.engines import Derived
-
-Say = Callable[[str], None]
 NOT_RUN = "the graph, in ONNX Runtime: the engine needs a GPU to run"
 _KINDS = {"FLOAT": "fp32", "HALF": "fp16", "INT8": "int8"}
 
@@ -62,7 +56,9 @@ def prepare_rtx(profile: str, sms: tuple[int, ...]) -> RtxConfig:
         UsageError: there is no such profile, or this version does not build for a compute capability.
     """
     trt = import_tensorrt_rtx()
-    known = _known(trt)
+    known = tuple(
+        sorted(int(name[2:]) for name in dir(trt.ComputeCapability) if name[:2] == "SM" and name[2:].isdigit())
+    )
     unknown = [sm for sm in sms if sm not in known]
     if unknown:
         there = ", ".join(str(sm) for sm in known)
@@ -70,32 +66,12 @@ def prepare_rtx(profile: str, sms: tuple[int, ...]) -> RtxConfig:
     return RtxConfig(load_profile(profile or GENERIC), sms or known, str(trt.__version__))
 
 
-def _known(trt: Any) -> tuple[int, ...]:
-    names = [name[2:] for name in dir(trt.ComputeCapability) if name.startswith("SM")]
-    return tuple(sorted(int(name) for name in names if name.isdigit()))
-
-
 def build_rtx_engine(
-    config: RtxConfig,
-    derived: Derived,
-    card: ModelCard,
-    out: Path,
-    judge: Callable[[onnx.ModelProto, Role], Agreement],
-    say: Say = lambda _: None,
+    config: RtxConfig, derived: Derived, card: ModelCard, out: Path, judge: Judge, say: Say
 ) -> tuple[Path, PlanCard]:
-    """Builds the engine of one graph, or finds it up to date.
+    """Builds the engine of one graph, or finds it up to date; as `build_engine` does.
 
-    Args:
-        config: of the build.
-        derived: the graph, typed throughout.
-        card: of the released graph that it was derived from.
-        out: folder of engines.
-        judge: compares the lowered graph with the FP32 graph, since the engine cannot run without a GPU; raises when
-            it is too far from it.
-        say: told what is being done.
-
-    Returns:
-        The engine's path and card.
+    What is judged is the lowered graph, since the engine cannot run without a GPU.
 
     Raises:
         LpsrError: it cannot be built, has other types than asked for, or its graph is too far from the FP32 graph.
@@ -117,7 +93,7 @@ def build_rtx_engine(
     if found:
         say(f"{path.name} is up to date")
         return path, found
-    agreement = judge(lowered, card.role)
+    agreement = judge(GraphSession(lowered, card.role), card.role, f"the {card.role}'s graph")
     say(f"building {path.name}")
     plan, types, seconds = _build(model, card.role, config, lambda what: say(f"{path.name}: {what}"))
     check_types(types, derived.precision, path.name)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.cards import PRECISIONS, ModelCard, Role, card_path, graph_name, sha256
-from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_core.errors import LpsrError
 from lpsr_export.checks.compare import Agreement, CheckedGraph, compare_pictures, compare_readings, texts
 from lpsr_export.checks.crops import CHECK_SEED, direct_batch, lr_batch, rendered_crops
 from lpsr_export.graph.graphs import GraphSession, opset, save_graph, staged
@@ -57,11 +57,9 @@ def export_run(
         LpsrError: the run holds no weights, the judge has no reader, or a graph differs from PyTorch by more than it
             may; then that graph is not left behind.
     """
-    try:
-        from lpsr_train.training.state import identify
-        from lpsr_train.training.trainer import load_trained
-    except ImportError:
-        raise MissingExtraError("PyTorch", "train") from None
+    from lpsr_train.training.state import identify
+    from lpsr_train.training.trainer import load_trained
+
     trained = load_trained(run)
     if trained.config.task == "sr3":
         raise LpsrError(f"{run}: SR3 makes a picture in many passes from noise; only networks of one pass are exported")
@@ -90,7 +88,8 @@ def export_run(
         for role, network in networks.items():
             say(f"exporting the {role}")
             path = folder / graph_name(name, role)
-            batch = pictures if role == "generator" else direct_batch(crops.images, _taken(network))
+            size: tuple[int, int] = trained.reader.config.size  # type: ignore[assignment]
+            batch = pictures if role == "generator" else direct_batch(crops.images, size)
             card, agreement = _export_one(network, role, name, path, batch, trained.reader, made_by, metrics, storage)
             exported.append(CheckedGraph(out / path.name, card, agreement))
     for entry in exported:
@@ -155,11 +154,6 @@ def _export_one(
     )
     card.save(path.parent)
     return card, agreement
-
-
-def _taken(reader: nn.Module) -> tuple[int, int]:
-    """Width and height of the crops that a reader takes directly."""
-    return reader.config.size  # type: ignore[return-value]
 
 
 def _size(network: nn.Module) -> int:

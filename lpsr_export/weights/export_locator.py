@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lpsr_core.cards import ModelCard, graph_name, sha256
-from lpsr_core.errors import LpsrError, MissingExtraError
+from lpsr_core.errors import LpsrError
 from lpsr_core.onnx_session import open_session
 from lpsr_export.graph.graphs import opset, save_graph, staged
 from lpsr_export.graph.stored_weights import Storage, store
@@ -42,14 +42,11 @@ def export_locator(
         The graph's path, its card, and how well it finds the plates of unseen scenes.
 
     Raises:
-        MissingExtraError: PyTorch is not installed.
         LpsrError: the run holds no weights, or the graph differs from PyTorch; then it is not left behind.
     """
-    try:
-        from lpsr_train.locating.fit import load_locator, measure, validation_scenes
-        from lpsr_train.scenes.scene import SceneSource
-    except ImportError:
-        raise MissingExtraError("PyTorch", "train") from None
+    from lpsr_train.locating.fit import load_locator, measure, validation_scenes
+    from lpsr_train.scenes.scene import SceneSource
+
     network, saved = load_locator(run)
     found = measure(network, validation_scenes(scenes, SceneSource()))
     with staged(out) as folder:
@@ -77,7 +74,7 @@ def _graph(network: LocatorNet) -> onnx.ModelProto:
     """uint8[N, H, W, 3] to the grid."""
     import torch
 
-    from lpsr_export.weights.torch_to_onnx import OPSET, quiet, tidy
+    from lpsr_export.weights.torch_to_onnx import converted
 
     class Framed(torch.nn.Module):
         def __init__(self) -> None:
@@ -89,18 +86,7 @@ def _graph(network: LocatorNet) -> onnx.ModelProto:
             return grid
 
     dims = dict.fromkeys((0, 1, 2), torch.export.Dim.DYNAMIC)
-    with quiet():
-        program: Any = torch.onnx.export(
-            Framed().eval(),
-            (torch.zeros(2, 64, 96, 3, dtype=torch.uint8),),
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=["frame"],
-            output_names=["grid"],
-            dynamic_shapes=(dims,),
-            verbose=False,
-        )
-    model: onnx.ModelProto = program.model_proto
+    model = converted(Framed().eval(), torch.zeros(2, 64, 96, 3, dtype=torch.uint8), "frame", "grid", dims)
     for value, names in (
         (model.graph.input[0], ("frames", "height", "width")),
         (model.graph.output[0], ("frames", "", "rows", "columns")),
@@ -108,7 +94,6 @@ def _graph(network: LocatorNet) -> onnx.ModelProto:
         for dim, text in zip(value.type.tensor_type.shape.dim, names, strict=False):
             if text:
                 dim.dim_param = text
-    tidy(model)
     return model
 
 

@@ -9,16 +9,16 @@ original would.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lpsr_core.cards import ModelCard, Role, graph_name, load_verified
-from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
+from lpsr_core.cards import PLATE_ROLES, Role, graph_name, load_verified
+from lpsr_core.errors import LpsrError, UsageError
 from lpsr_export.checks.crops import CALIBRATION_SEED, direct_batch, enlarged, lr_batch, rendered_crops
 from lpsr_export.graph.graphs import GraphSession, load_graph
 from lpsr_export.weights.torch_to_onnx import run_torch
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     import onnx
     from torch import nn
 
-_ROLES: tuple[Role, ...] = ("generator", "reader")
 _PLATES = 512
 """Rendered ones, for statistics and for the check."""
 _LARGEST_DIFFERENCE = 1e-3
@@ -47,27 +46,30 @@ def restore(models: Path, name: str, out: Path, say: Callable[[str], None] = lam
         The largest difference between what each network and its graph make of 512 rendered plates.
 
     Raises:
-        MissingExtraError: PyTorch is not installed.
         UsageError: the folder holds a run, or there is no such graph.
         LpsrError: a graph is damaged, or its network is not one of today's presets; then nothing is written.
     """
-    try:
-        import torch
+    import torch
 
-        from lpsr_train.config import from_dict
-        from lpsr_train.networks.presets import reader_config
-        from lpsr_train.training.state import CHECKPOINT
-        from lpsr_train.training.trainer import Trainer
-    except ImportError:
-        raise MissingExtraError("PyTorch", "train") from None
+    from lpsr_train.config import from_dict
+    from lpsr_train.networks.presets import reader_config
+    from lpsr_train.training.state import CHECKPOINT
+    from lpsr_train.training.trainer import Trainer
+
     if (out / CHECKPOINT).exists():
         raise UsageError(f"{out}: holds a run; choose another --out")
-    paths = {role: models / graph_name(name, role) for role in _ROLES}
+    paths = {role: models / graph_name(name, role) for role in PLATE_ROLES}
     cards = {role: load_verified(path) for role, path in paths.items() if path.is_file()}
     if "reader" not in cards:
         raise UsageError(f"{paths['reader']}: no such graph; name those of --models with --name")
+    made_by = cards["reader"].made_by
+    training = made_by.get("training")
+    if not isinstance(training, dict):
+        raise LpsrError(
+            f"{paths['reader']}: its card does not say how it was trained; restore the FP32 graphs of a release"
+        )
     # What has a say in training beside the guide is no part of the graphs.
-    config = replace(from_dict(_training(cards["reader"], paths["reader"])), auxiliary_run="", auxiliary_reader="")
+    config = replace(from_dict(training), auxiliary_run="", auxiliary_reader="")
     trainer = Trainer(config, out, torch.device("cpu"))
     crops = rendered_crops(_PLATES, CALIBRATION_SEED, config.patterns).images
     size = reader_config(config.reader).size
@@ -87,20 +89,12 @@ def restore(models: Path, name: str, out: Path, say: Callable[[str], None] = lam
             pictures[::2] = enlarged(GraphSession(paths[role], role)(batch[::2]).clip(0, 1), size)
         if role in trainer.averages:
             trainer.averages[role].network.load_state_dict(network.state_dict())
-    made_by = cards["reader"].made_by
     trainer.step = int(made_by.get("steps_trained", 0))
     trainer.lineage = list(made_by.get("begun_from", []))
     trainer.typefaces = tuple(made_by.get("open_typefaces", ()))
     out.mkdir(parents=True, exist_ok=True)
     trainer.save()
     return found
-
-
-def _training(card: ModelCard, path: Path) -> dict[str, Any]:
-    config = card.made_by.get("training")
-    if not isinstance(config, dict):
-        raise LpsrError(f"{path}: its card does not say how it was trained; restore the FP32 graphs of a release")
-    return config
 
 
 def load_weights(
@@ -125,20 +119,19 @@ def load_weights(
 
     from lpsr_train.training.state import identity_layers
 
-    order = _watch(network, example)
+    layers, normalised = _watch(network, example)
     weights, products = _named(graph), _products(graph)
     weights = {key.removeprefix(prefix): value for key, value in weights.items()}
     # A graph of before may lack layers that start as the identity: without them it is the network's equal.
     prefixes = (f"{name}." for name in identity_layers(network))
     absent = tuple(below for below in prefixes if not any(name.startswith(below) for name in weights))
-    linear = [name for name in order.linear if f"{name}.weight" not in weights and not name.startswith(absent)]
+    linear = [name for name in layers if f"{name}.weight" not in weights and not name.startswith(absent)]
     if len(products) == len(linear):
         weights |= {f"{name}.weight": weight.T for name, weight in zip(linear, products, strict=True)}
     state = network.state_dict()
-    normalised = [norm for norm in order.normalised if not norm.startswith(absent)]
-    folded = [norm for norm in normalised if f"{norm}.running_mean" not in weights]
+    folded = [norm for norm in normalised if not norm.startswith(absent) and f"{norm}.running_mean" not in weights]
     for norm in folded:
-        convolution = order.normalised[norm]
+        convolution = normalised[norm]
         ones = np.ones(len(state[f"{norm}.weight"]), np.float32)
         weights[f"{norm}.bias"] = weights.get(f"{convolution}.bias", 0 * ones)
         weights[f"{norm}.weight"], weights[f"{norm}.running_mean"] = ones, 0 * ones
@@ -191,15 +184,8 @@ def _floats(model: onnx.ModelProto) -> list[onnx.TensorProto]:
     return [entry for entry in model.graph.initializer if entry.data_type == TensorProto.FLOAT]
 
 
-@dataclass(frozen=True)
-class _Order:
+def _watch(network: nn.Module, example: NDArray[np.float32]) -> tuple[list[str], dict[str, str]]:
     """How a network computes: its linear layers, first to last, and the layer before each batch normalisation."""
-
-    linear: tuple[str, ...]
-    normalised: Mapping[str, str]
-
-
-def _watch(network: nn.Module, example: NDArray[np.float32]) -> _Order:
     from torch import nn
 
     makers: dict[int, str] = {}
@@ -219,7 +205,7 @@ def _watch(network: nn.Module, example: NDArray[np.float32]) -> _Order:
 
     with _hooked(network, [name for name, _ in network.named_modules() if name], before, after):
         run_torch(network, example)
-    return _Order(tuple(linear), normalised)
+    return linear, normalised
 
 
 _Hook = Callable[[str, "nn.Module", Any], None]

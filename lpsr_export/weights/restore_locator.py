@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lpsr_core.cards import graph_name, load_verified
-from lpsr_core.errors import LpsrError, MissingExtraError, UsageError
+from lpsr_core.errors import LpsrError, UsageError
+from lpsr_core.onnx_session import open_session
 from lpsr_export.graph.graphs import load_graph
 from lpsr_export.weights.pixel_levels import take_shares
 from lpsr_export.weights.restore import load_weights, settle
@@ -32,20 +32,16 @@ def restore_locator(models: Path, name: str, out: Path) -> float:
         The largest difference between what network and graph make of rendered scenes, in pixels or of a logit.
 
     Raises:
-        MissingExtraError: PyTorch or ONNX Runtime is not installed.
         UsageError: the folder holds a run, or there is no such graph.
         LpsrError: the graph is damaged, or of another network than today's; then nothing is written.
     """
-    try:
-        import onnxruntime
-        import torch
+    import torch
 
-        from lpsr_train.locating.config import LocatorTraining
-        from lpsr_train.locating.fit import VALIDATION_SEED, LocatorTrainer
-        from lpsr_train.scenes.scene import SceneSource, render_scene
-        from lpsr_train.training.state import CHECKPOINT
-    except ImportError:
-        raise MissingExtraError("PyTorch and ONNX Runtime", "train") from None
+    from lpsr_train.locating.config import LocatorTraining
+    from lpsr_train.locating.fit import VALIDATION_SEED, LocatorTrainer
+    from lpsr_train.scenes.scene import SceneSource, render_scene
+    from lpsr_train.training.state import CHECKPOINT
+
     if (out / CHECKPOINT).exists():
         raise UsageError(f"{out}: holds a run; choose another --out")
     path = models / graph_name(name, "locator")
@@ -61,8 +57,10 @@ def restore_locator(models: Path, name: str, out: Path) -> float:
     if all(node.op_type != "Div" for node in graph.graph.node):  # graphs of before scaled pixels in a step of their own
         take_shares(network)
     settle(network, folded, pictures)
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    apart = _difference(session.run(None, {"frame": np.stack(images[:4])})[0], run_torch(network, pictures[:4]))
+    made = open_session(path).run(None, {"frame": np.stack(images[:4])})[0]
+    expected = run_torch(network, pictures[:4])
+    # Where a plate may be; elsewhere corners mean nothing, and are large.
+    apart = float(np.abs(np.where(expected[:, :1] > -3, made - expected, (made - expected)[:, :1])).max())
     if not apart <= _LARGEST_DIFFERENCE:
         raise LpsrError(f"{path}: the network made of it differs by {apart:.2g}; another version of lpsr made it")
     trainer.average.network.load_state_dict(network.state_dict())
@@ -71,9 +69,3 @@ def restore_locator(models: Path, name: str, out: Path) -> float:
     out.mkdir(parents=True, exist_ok=True)
     trainer.save()
     return apart
-
-
-def _difference(made: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    """Where a plate may be; elsewhere corners mean nothing, and are large."""
-    where = expected[:, :1] > -3
-    return float(np.abs(np.where(where, made - expected, (made - expected)[:, :1])).max())

@@ -1,15 +1,11 @@
 """PyTorch networks as portable ONNX graphs.
 
-With `restoring`, the way back, the only module of this package that needs torch. The graphs hold standard operators
+With `restore`, the way back, the only module of this package that needs torch. The graphs hold standard operators
 alone, DeformConv among them (opset 19 and newer), and take any number of plates.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +14,16 @@ from numpy.typing import NDArray
 
 from lpsr_core.cards import Role
 from lpsr_core.contracts import CONTRACTS
-from lpsr_core.errors import MissingExtraError
 from lpsr_core.geometry import HR_SIZE, READ_SIZE
-from lpsr_export.graph.graphs import save_graph
+from lpsr_export.graph.graphs import quiet, save_graph
 from lpsr_export.graph.rearranging import rearrange
 
 if TYPE_CHECKING:
     import onnx
+    import torch
     from torch import nn
 
-OPSET = 20
+_OPSET = 20
 """DeformConv needs 19; ONNX Runtime has kernels for 19 and 22, and 20 uses the former."""
 
 
@@ -41,18 +37,12 @@ def export(network: nn.Module, role: Role, path: Path) -> onnx.ModelProto:
 
     Returns:
         The graph.
-
-    Raises:
-        MissingExtraError: torch, onnx or onnxscript is not installed.
     """
-    try:
-        import onnx
-        import torch
-        from onnxscript import opset20 as op
+    import onnx
+    import torch
+    from onnxscript import opset20 as op
 
-        import lpsr_train.networks.deform  # noqa: F401  (registers the operator)
-    except ImportError as error:
-        raise MissingExtraError(error.name or "PyTorch", "train") from None
+    import lpsr_train.networks.deform  # noqa: F401  (registers the operator)
 
     def deform_conv(x, weight, offset, mask, bias, stride: int, padding: int, dilation: int):  # type: ignore[no-untyped-def]
         return op.DeformConv(
@@ -71,28 +61,13 @@ def export(network: nn.Module, role: Role, path: Path) -> onnx.ModelProto:
     example = torch.rand(2, *contract.input_shape)
     axes = {0: torch.export.Dim("plates", min=1, max=4096)}
     if role == "reader" and network.config.fine:  # type: ignore[union-attr]
-        axes |= {
-            axis: torch.export.Dim(name, min=small, max=large)
-            for axis, name, small, large in (
-                (2, "height", HR_SIZE[1], READ_SIZE[1]),
-                (3, "width", HR_SIZE[0], READ_SIZE[0]),
-            )
-        }
+        axes[2] = torch.export.Dim("height", min=HR_SIZE[1], max=READ_SIZE[1])
+        axes[3] = torch.export.Dim("width", min=HR_SIZE[0], max=READ_SIZE[0])
     plain = network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    with quiet():
-        program: Any = torch.onnx.export(
-            plain,
-            (example,),
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=[contract.input],
-            output_names=[contract.output],
-            dynamic_shapes=(axes,),
-            custom_translation_table={torch.ops.lpsr.deform_conv2d.default: deform_conv},
-            verbose=False,
-        )
-    model: onnx.ModelProto = program.model_proto
-    _name_batch(model)
+    translations = {torch.ops.lpsr.deform_conv2d.default: deform_conv}
+    model = converted(plain, example, contract.input, contract.output, axes, translations)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "plates"
     rearrange(model)
     onnx.checker.check_model(model, full_check=True)
     save_graph(model, path)
@@ -110,15 +85,38 @@ def run_torch(network: nn.Module, batch: NDArray[np.float32], size: int = 64) ->
     return result
 
 
-def _name_batch(model: onnx.ModelProto) -> None:
-    """Calls the free dimension the same in input and output."""
-    for value in (*model.graph.input, *model.graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = "plates"
-    tidy(model)
+def converted(
+    network: nn.Module,
+    example: torch.Tensor,
+    takes: str,
+    gives: str,
+    axes: dict[int, Any],
+    translations: dict[Any, Any] | None = None,
+) -> onnx.ModelProto:
+    """A network as a graph.
 
+    Args:
+        network: in evaluation mode.
+        example: of its input.
+        takes, gives: names of input and output.
+        axes: of the input that are free.
+        translations: of operators that PyTorch's exporter does not know.
+    """
+    import torch
 
-def tidy(model: onnx.ModelProto) -> None:
-    """Takes the exporter's notes out of a graph."""
+    with quiet("torch.onnx"):  # the exporter reports its own progress in many lines, none of them for the user
+        program: Any = torch.onnx.export(
+            network,
+            (example,),
+            dynamo=True,
+            opset_version=_OPSET,
+            input_names=[takes],
+            output_names=[gives],
+            dynamic_shapes=(axes,),
+            custom_translation_table=translations,
+            verbose=False,
+        )
+    model: onnx.ModelProto = program.model_proto
     # Notes of the exporter name files of the machine that exported; they help nobody.
     model.graph.doc_string = ""
     del model.metadata_props[:]
@@ -127,12 +125,4 @@ def tidy(model: onnx.ModelProto) -> None:
         del node.metadata_props[:]
     for value in (*model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer):
         del value.metadata_props[:]
-
-
-@contextlib.contextmanager
-def quiet():  # type: ignore[no-untyped-def]
-    """The exporter reports its own progress in many lines, none of them for the user."""
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield
+    return model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,13 +35,13 @@ def honest(plates: int, frames: int = FRAMES, seed: int = 0) -> Tracks:
         weights = [np.exp(row[position, allowed]) for position, allowed in enumerate(kinds)]
         drawn = [rng.choice(allowed, p=w / w.sum()) for allowed, w in zip(kinds, weights, strict=True)]
         texts.append("".join(ALPHABET[i] for i in drawn))
-    return Tracks(np.repeat(scores[:, None], frames, axis=1), tuple(texts))
+    return Tracks(np.repeat(scores[:, None], frames, axis=1), tuple(texts), np.full(plates, 120.0))
 
 
 @pytest.mark.parametrize("sharpened", [0.5, 2.0])
 def test_the_fit_finds_what_was_done_to_the_probabilities(sharpened: float) -> None:
     tracks = honest(400)
-    found = fit(Tracks(tracks.log_probs * sharpened, tracks.texts))
+    found = fit(replace(tracks, log_probs=tracks.log_probs * sharpened))
     assert found.temperature == pytest.approx(sharpened, rel=0.12)
     assert found.power > 0.85, "frames that say the same are one"
     unseen = honest(400, seed=1)
@@ -62,7 +63,7 @@ def test_narrow_crops_have_a_temperature_of_their_own() -> None:
     mixed = Tracks(
         np.concatenate([wide.log_probs * 0.7, narrow.log_probs * 1.4]),
         (*wide.texts, *narrow.texts),
-        widths=np.repeat([120, 40], 300),
+        np.repeat([120, 40], 300),
     )
     found = fit(mixed)
     assert found.temperature == pytest.approx(0.7, rel=0.15)
@@ -73,16 +74,16 @@ def test_narrow_crops_have_a_temperature_of_their_own() -> None:
 
 def test_a_mean_over_several_views_has_a_temperature_of_its_own() -> None:
     tracks = honest(400, seed=5)
-    found = fit(Tracks(tracks.log_probs, tracks.texts, further=tracks.log_probs * 0.6))
+    found = fit(replace(tracks, further=tracks.log_probs * 0.6))
     assert found.temperature == pytest.approx(1, rel=0.12)
     assert found.temperature * found.views == pytest.approx(0.6, rel=0.15)
 
 
 def test_further_views_count_where_the_first_is_not_sure() -> None:
     tracks = honest(60, frames=1, seed=4)
-    tracks = Tracks(tracks.log_probs * 4, tracks.texts)
+    tracks = replace(tracks, log_probs=tracks.log_probs * 4)
     flat = np.zeros_like(tracks.log_probs)
-    read = Tracks(tracks.log_probs, tracks.texts, flat).read(1, Calibration())[:, 0]
+    read = replace(tracks, further=flat).read(1, Calibration())[:, 0]
     sure = np.array([decode(row).confidence >= SURE for row in tracks.log_probs[:, 0]])
     assert 0 < sure.sum() < 60
     assert np.array_equal(read[sure], tracks.log_probs[sure, 0])

@@ -6,9 +6,11 @@ TensorRT's part is stood in for, so that the rest runs anywhere: what it builds 
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from onnx import TensorProto, load_from_string, numpy_helper
@@ -22,7 +24,7 @@ from lpsr_export import build as builds
 from lpsr_export.build import BuildConfig, build
 from lpsr_export.checks.gate import Gate
 from lpsr_export.graph.deform import lower
-from lpsr_export.graph.graphs import GraphSession, load_graph, save_graph
+from lpsr_export.graph.graphs import GraphSession, load_graph
 from lpsr_export.tensorrt import engines
 from lpsr_export.tensorrt.build import BuilderOptions, input_shapes
 from lpsr_export.tensorrt.engines import Machine
@@ -56,14 +58,16 @@ class Fake:
         self.host_code.append(host_code)
         return self.types(self.precision)
 
-    def session(self, plan: bytes, role, plugin, batch: int, name: str, host_code: bool):
+    def session(self, plan: bytes, role, batch: int, host_code: bool) -> GraphSession:
         """Of the lowered FP32 graph: ONNX Runtime cannot run the plugin's nodes."""
-        path = self.folder / f"{role}.onnx"
         source = next(self.folder.glob(f"models/*-{role}.onnx"))
-        save_graph(lower(load_graph(source)), path)
-        session = GraphSession(path, role)
-        session.name = name
-        return session
+        return GraphSession(lower(load_graph(source)), role)
+
+
+def machine(monkeypatch: pytest.MonkeyPatch, tensorrt: str, gpu: Gpu) -> None:
+    """A machine with that TensorRT and that GPU."""
+    monkeypatch.setattr(engines, "import_tensorrt", lambda: SimpleNamespace(__version__=tensorrt))
+    monkeypatch.setattr(engines, "current_gpu", lambda: gpu)
 
 
 @pytest.fixture
@@ -72,11 +76,11 @@ def fake(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fak
     (tmp_path / "models").mkdir()
     for path in exported.iterdir():
         (tmp_path / "models" / path.name).write_bytes(path.read_bytes())
-    monkeypatch.setattr(builds, "this_machine", lambda: HERE)
+    machine(monkeypatch, HERE.tensorrt, HERE.gpu)
+    monkeypatch.setitem(sys.modules, "polygraphy", ModuleType("polygraphy"))
     library = tmp_path / "liblpsr_plugin.so"
     library.write_bytes(PLUGIN)
     monkeypatch.setattr(engines, "plugin_for", lambda *given, say: PluginLibrary.read(library))
-    monkeypatch.setattr(engines, "find_spec", lambda name: name)
     monkeypatch.setattr(engines, "build_plan", made.build_plan)
     monkeypatch.setattr(engines, "inspect_types", made.inspect_types)
     monkeypatch.setattr(engines, "PlanSession", made.session)
@@ -119,7 +123,7 @@ def test_a_plan_is_built_again_only_when_something_changed(fake: Fake, monkeypat
     assert fake.built == 4
     build(wanted(fake, lower_deform_conv=True, profile="jetson-agx-orin"))
     assert fake.built == 6
-    monkeypatch.setattr(builds, "this_machine", lambda: replace(HERE, tensorrt="10.13.0"))
+    machine(monkeypatch, "10.13.0", HERE.gpu)
     build(wanted(fake, lower_deform_conv=True, profile="jetson-agx-orin"))
     assert fake.built == 8
     plan = fake.folder / "out" / "tiny-reader-fp16.plan"
@@ -201,12 +205,17 @@ def test_what_is_missing_is_told_before_crops_are_rendered(fake: Fake, monkeypat
     monkeypatch.setattr(builds, "rendered_crops", rendered)
     with pytest.raises(LpsrError, match="needs the CUDA toolkit"):
         build(wanted(fake))
+    with pytest.raises(UsageError, match="nowhere: no such folder"):
+        build(wanted(fake, target="onnxruntime", precision="int8", calibration=Path("nowhere")))
     with pytest.raises(UsageError, match="unknown profile 'none'"):
         build(wanted(fake, target="auto", profile="none"))
     with pytest.raises(UsageError, match="profile l4 is for sm_89, and this GPU is Orin"):
         build(wanted(fake, target="auto", profile="l4"))
-    monkeypatch.setattr(engines, "find_spec", lambda name: None)
-    with pytest.raises(LpsrError, match="polygraphy is not installed"):
+    monkeypatch.setitem(sys.modules, "polygraphy", None)
+    with pytest.raises(LpsrError, match=r"polygraphy is not installed; .*\[jetson\]"):
+        build(wanted(fake))
+    machine(monkeypatch, "10.13.0", Gpu("L4", 89, 58))
+    with pytest.raises(LpsrError, match=r"polygraphy is not installed; .*\[tensorrt\]"):
         build(wanted(fake))
 
 

@@ -133,7 +133,7 @@ def test_a_plan_is_inspected_at_its_optimum(monkeypatch: pytest.MonkeyPatch, hos
 
 def test_a_plan_without_shapes_tells_no_types_and_a_broken_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inspection, "import_tensorrt", lambda: TensorRt(takes=False))
-    assert inspection.inspect_types(b"plan", "generator", 16) == {"unknown": 2}
+    assert inspection.inspect_types(b"plan", "generator", 16, False) == {"unknown": 2}
     monkeypatch.setattr(inspection, "import_tensorrt", lambda: TensorRt(loads=False))
     with pytest.raises(LpsrError, match="TensorRT cannot load the plan"):
-        inspection.inspect_types(b"plan", "generator", 16)
+        inspection.inspect_types(b"plan", "generator", 16, False)

@@ -28,8 +28,9 @@ def library(tensorrt: str, sms: str, source: str) -> str:
 
 
 @pytest.fixture
-def tools(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """CMake that says what a test wants, and makes a library when it builds."""
+    monkeypatch.setattr(plugin, "cache_folder", lambda: tmp_path)
     digest = source_digest(plugin.sources())
     said = {"configure": CONFIGURED, "library": library("10.3.0", "80,87", digest), "builds": ""}
 
@@ -57,6 +58,19 @@ def test_a_build_is_described(tools: dict[str, str], tmp_path: Path) -> None:
     assert build_plugin(PluginConfig(sms=(87,)), tmp_path).path != made.path
 
 
+def test_files_named_from_here_are_found_from_the_build_folder(
+    tools: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CMake would look for them in folders of its own."""
+    (tmp_path / "headers").mkdir()
+    (tmp_path / "nvcc").touch()
+    monkeypatch.chdir(tmp_path)
+    options = ["--tensorrt", "headers", "--compiler", "nvcc", "--folder", "builds"]
+    CliRunner().invoke(app, ["plugin", *options], catch_exceptions=False)
+    assert f"-DTENSORRT_INCLUDE_DIR={tmp_path / 'headers'}" in tools["options"]
+    assert f"-DCMAKE_CUDA_COMPILER={tmp_path / 'nvcc'}" in tools["options"]
+
+
 @pytest.mark.parametrize(
     ("told", "words"),
     [
@@ -73,19 +87,19 @@ def test_what_is_missing_is_named(tools: dict[str, str], tmp_path: Path, told: s
 def test_what_was_built_before_is_found(tools: dict[str, str], tmp_path: Path) -> None:
     """Also when it was built with other options, by `lpsr-export plugin`."""
     first = build_plugin(PluginConfig(sms=(80, 87), tensorrt="/opt/trt"), tmp_path)
-    assert plugin_for("10.13.2", 87, PluginConfig(), folder=tmp_path) == first
-    assert plugin_for("10.3.0", 80, PluginConfig(more_sms=(90,)), folder=tmp_path) == first
+    assert plugin_for("10.13.2", 87, PluginConfig()) == first
+    assert plugin_for("10.3.0", 80, PluginConfig(more_sms=(90,))) == first
     assert len(tools["builds"]) == 1
     digest = source_digest(plugin.sources())
     tools["library"] = library("10.3.0", "90", digest)
-    assert plugin_for("10.3.0", 90, PluginConfig(), folder=tmp_path).sms == (90,), "no code for it was there"
+    assert plugin_for("10.3.0", 90, PluginConfig()).sms == (90,), "no code for it was there"
     tools["library"] = library("11.1.0", "87", digest)
-    assert plugin_for("11.4.1", 87, PluginConfig(), folder=tmp_path).tensorrt == "11.1.0", "another major"
+    assert plugin_for("11.4.1", 87, PluginConfig()).tensorrt == "11.1.0", "another major"
     assert len(tools["builds"]) == 3
     for path in tmp_path.glob(f"*/{plugin.LIBRARY}"):
         path.write_bytes(path.read_bytes().replace(digest.encode(), b"0123456789abcdef"))
     tools["library"] = library("10.3.0", "87", digest)
-    assert plugin_for("10.3.0", 87, PluginConfig(), folder=tmp_path).source == digest, "an older source"
+    assert plugin_for("10.3.0", 87, PluginConfig()).source == digest, "an older source"
     assert len(tools["builds"]) == 4
 
 
@@ -109,7 +123,7 @@ def test_the_wrong_plugin_is_refused_by_name(tools: dict[str, str], tmp_path: Pa
         plugin_for("10.3.0", 87, PluginConfig(), tmp_path / "none.so")
     # Headers of one version beside the module of another.
     with pytest.raises(LpsrError, match=r"this plugin is for TensorRT 10, and this is TensorRT 11.4.1"):
-        plugin_for("11.4.1", 87, PluginConfig(), folder=tmp_path / "builds")
+        plugin_for("11.4.1", 87, PluginConfig())
 
 
 def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from lpsr_export import progress
-from lpsr_export.progress import part, parts, shown
+from lpsr_export.progress import parts, shown
 
 
 def test_stages_are_parts_of_the_whole() -> None:
@@ -19,7 +19,7 @@ def test_stages_are_parts_of_the_whole() -> None:
     first, second = parts(report, 2, begin=0.5)
     first("a", 0.5)
     second("b")
-    part(second, 0.5, 1.0)("c", 2.0)
+    parts(second, 2)[1]("c", 2.0)
     assert told == [("a", 0.625), ("b", 0.75), ("c", 1.0)]
 
 

@@ -25,6 +25,7 @@ from lpsr_export.cli import app
 from lpsr_export.routes import adopt as adopting
 from lpsr_export.routes import deepstream, triton, trtexec
 from lpsr_export.routes.source import RouteConfig
+from lpsr_export.tensorrt import engines
 from lpsr_export.tensorrt.engines import Machine
 from lpsr_export.tensorrt.profiles import load_profile
 
@@ -132,7 +133,7 @@ def write_engine(folder: Path, role: str, plugin_file: str = "", **options: bool
 
 
 def test_triton_serves_engines_that_need_nothing_beside_them(route: RouteConfig, tmp_path: Path) -> None:
-    plans = triton.Plans(tmp_path, "fp16")
+    route, plans = replace(route, precision="fp16"), tmp_path
     with pytest.raises(UsageError, match=r"tiny-generator-fp16.plan: no engine here; build it with: .*--fp16"):
         triton.write(route, plans)
     for role in ("generator", "reader"):
@@ -205,11 +206,11 @@ def test_an_engine_that_another_tool_built_is_held_to_the_graph(
             return found
 
     monkeypatch.setattr(adopting, "this_machine", lambda: machine)
-    monkeypatch.setattr(adopting, "inspect_types", lambda data, role, batch, host_code: {"fp16": 3})
-    monkeypatch.setattr(adopting, "PlanSession", lambda *given, **named: None)
+    monkeypatch.setattr(engines, "inspect_types", lambda data, role, batch, host_code: {"fp16": 3})
+    monkeypatch.setattr(engines, "PlanSession", lambda *given: None)
     monkeypatch.setattr(adopting, "rendered_crops", lambda count, seed: [])
     monkeypatch.setattr(adopting, "Reference", Judged)
-    path, card = adopting.adopt(plan, "generator", "fp16", None, tmp_path, tmp_path, "tiny")
+    path, card = adopting.adopt(plan, "generator", "fp16", None, tmp_path, tmp_path, "tiny", print)
     assert path == tmp_path / "tiny-generator-fp16.plan"
     assert path.read_bytes() == b"plan"
     assert load_runnable(path, "10.13.0", machine.gpu, sha256(tmp_path / "tiny-generator.onnx")) == card
@@ -217,9 +218,9 @@ def test_an_engine_that_another_tool_built_is_held_to_the_graph(
     path.unlink()
     plan_card_path(path).unlink()
     with pytest.raises(LpsrError, match="too far"):
-        adopting.adopt(plan, "generator", "fp16", None, tmp_path, tmp_path, "tiny")
+        adopting.adopt(plan, "generator", "fp16", None, tmp_path, tmp_path, "tiny", print)
     with pytest.raises(LpsrError, match="asked for fp32"):
-        adopting.adopt(plan, "generator", "fp32", None, tmp_path, tmp_path, "tiny")
+        adopting.adopt(plan, "generator", "fp32", None, tmp_path, tmp_path, "tiny", print)
     with pytest.raises(UsageError, match="no such file"):
-        adopting.adopt(tmp_path / "none", "generator", "fp16", None, tmp_path, tmp_path, "tiny")
+        adopting.adopt(tmp_path / "none", "generator", "fp16", None, tmp_path, tmp_path, "tiny", print)
     assert not path.exists()

@@ -34,7 +34,7 @@ def test_a_graph_agrees_with_itself(folder: Path) -> None:
     for role in ("generator", "reader"):
         path = folder / f"tiny-{role}.onnx"
         found = verify(path, path, 4)
-        assert (found.role, found.agreement.strings, found.agreement.difference) == (role, 1.0, 0.0)
+        assert (found.agreement.strings, found.agreement.difference) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize("role", ["generator", "reader"])
@@ -46,7 +46,7 @@ def test_the_worst_crops_are_shown_worst_first(folder: Path, role: str) -> None:
     assert "strings agree on" in done.output
     found = verify(first, second, 12)
     assert 0 < found.agreement.difference < 0.5
-    assert len(set(found.worst)) == 8
+    assert len(found.rows) == 8
 
     # Crops that read differently come first; among equals, the larger difference does.
     def key(text: str) -> tuple[bool, float]:
