@@ -294,12 +294,13 @@ def test_a_full_disk(lpsr_run: Command, options: list[str], tmp_path: Path) -> N
 
 def started(command: list[object], out: Path, **streams: Any) -> subprocess.Popen[str]:
     """A run in a process of its own that has begun to read."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([sys.executable, "-m", "lpsr_run", *map(str, command)], env=environment, **streams)
+    environment, status = {**os.environ, "PYTHONPATH": str(ROOT)}, out.with_name("status.json")
+    command = [sys.executable, "-m", "lpsr_run", *map(str, command), "--status", str(status)]
+    process = subprocess.Popen(command, env=environment, **streams)
     deadline = time.monotonic() + 60
-    while not (out / "reads.jsonl").exists() and time.monotonic() < deadline:
+    while not (status.exists() and any(one["frames"] > 5 for one in json.loads(status.read_text())["sources"])):
+        assert time.monotonic() < deadline
         time.sleep(0.02)
-    time.sleep(1.5)
     return process
 
 
@@ -342,7 +343,7 @@ def test_a_terminal_that_closes_keeps_the_reads(options: list[str], detector: Pa
 
 
 def test_a_run_under_nohup_goes_on(options: list[str], detector: Path, tmp_path: Path) -> None:
-    video = save_video(tmp_path / "v.mp4", [scene("ABC1D34")] * 100)
+    video = save_video(tmp_path / "v.mp4", [scene("ABC1D34")] * 400)
     out = tmp_path / "out"
     command = ["--video", video, "--detector", detector, "--out", out, *options]
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -352,4 +353,4 @@ def test_a_run_under_nohup_goes_on(options: list[str], detector: Path, tmp_path:
         signal.signal(signal.SIGHUP, before)
     process.send_signal(signal.SIGHUP)
     assert process.wait(timeout=120) == 0
-    assert reads(out)[0]["frames"] == 100
+    assert reads(out)[0]["frames"] == 400
