@@ -140,33 +140,42 @@ def test_an_answer_that_comes_a_byte_at_a_time_is_given_up(tmp_path: Path) -> No
     server.close()
 
 
+class ReadOnly(threading.Event):
+    """While it is set, no read can be removed from a spool; `attempts` are those that were tried to be."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__()
+        self.attempts = list[Path]()
+        remove = SpoolFolder.remove
+
+        def refusing(folder: SpoolFolder, path: Path) -> None:
+            self.attempts.append(path)
+            if self.is_set():
+                raise OSError(errno.EROFS, "Read-only file system")
+            remove(folder, path)
+
+        monkeypatch.setattr(SpoolFolder, "remove", refusing)
+        self.set()
+
+
 def test_a_read_that_was_sent_and_cannot_be_removed_is_not_sent_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent, notes, attempts = list[str](), list[str](), list[Path]()
-    down, read_only = threading.Event(), threading.Event()
+    sent, notes = list[str](), list[str]()
+    down, read_only = threading.Event(), ReadOnly(monkeypatch)
     down.set()
-    remove = SpoolFolder.remove
 
     def send(body: bytes, key: str) -> None:
         if down.is_set():
             raise NotTakenError("is down")
         sent.append(key[-1])
 
-    def refusing(folder: SpoolFolder, path: Path) -> None:
-        attempts.append(path)
-        if read_only.is_set():
-            raise OSError(errno.EROFS, "Read-only file system")
-        remove(folder, path)
-
-    monkeypatch.setattr(SpoolFolder, "remove", refusing)
-    read_only.set()
     with SpooledSink(send, "hook", tmp_path, notes.append, QUICK) as sink:
         for number in (1, 2):
             sink.deliver(Record.of(numbered(number).read))
         until(lambda: len(notes) == 1)
         down.clear()
-        until(lambda: len(attempts) > 3)
+        until(lambda: len(read_only.attempts) > 3)
         assert (sent, sink.state()["sent"], sink.waiting) == (["1"], 1, 2)
         read_only.clear()
         until(lambda: sink.waiting == 0)
@@ -178,26 +187,17 @@ def test_a_read_that_was_sent_and_cannot_be_removed_is_not_sent_again(
 def test_two_reads_that_were_sent_and_cannot_be_removed_are_each_sent_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent, attempts, read_only = list[str](), list[Path](), threading.Event()
-    remove = SpoolFolder.remove
+    sent, read_only = list[str](), ReadOnly(monkeypatch)
 
     def send(body: bytes, key: str) -> None:
         if key[-1] == "1" and "2" not in sent:
             raise NotTakenError("is busy", answered=True)
         sent.append(key[-1])
 
-    def refusing(folder: SpoolFolder, path: Path) -> None:
-        attempts.append(path)
-        if read_only.is_set():
-            raise OSError(errno.EROFS, "Read-only file system")
-        remove(folder, path)
-
-    monkeypatch.setattr(SpoolFolder, "remove", refusing)
-    read_only.set()
     with SpooledSink(send, "hook", tmp_path, retry=QUICK) as sink:
         for number in (1, 2):
             sink.deliver(Record.of(numbered(number).read))
-        until(lambda: len(attempts) > 4)
+        until(lambda: len(read_only.attempts) > 4)
         read_only.clear()
         until(lambda: sink.waiting == 0)
     assert sent == ["2", "1"]
