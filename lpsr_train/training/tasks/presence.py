@@ -16,7 +16,7 @@ from lpsr_train.networks.presets import generator_config
 from lpsr_train.networks.reader import Reader
 from lpsr_train.networks.readers import make_reader
 from lpsr_train.training.batches import Batch
-from lpsr_train.training.tasks.task import Moment
+from lpsr_train.training.tasks.task import Moment, mixed
 from lpsr_train.validation.rates import Evaluation, Sample, evaluate
 
 
@@ -47,11 +47,9 @@ class TellingPresence:
         assert batch.present is not None, "shots bring what they show"
         count = len(batch.target) - round(self.config.real * len(batch.target))
         reader = self.reader.eval()
-        with torch.no_grad(), moment.autocast():
-            made = self.networks["generator"].eval()(batch.lr[:count]).float().clamp(0, 1)
-            pictures = torch.cat([F.interpolate(made, batch.seen.shape[2:]), batch.seen[count:]])
+        pictures = mixed(self.networks["generator"], batch.lr[:count], batch.seen[count:], moment)
         with moment.autocast():
-            _, odds = reader.parts(pictures.contiguous(memory_format=torch.channels_last))
+            _, odds = reader.parts(pictures)
         assert odds is not None, "made with the branch"
         loss = F.binary_cross_entropy_with_logits(odds, batch.present.float())
         moment.update(loss, "reader")

@@ -16,7 +16,7 @@ from lpsr_train.networks.readers import make_reader
 from lpsr_train.training.batches import Batch
 from lpsr_train.training.filters import smoothed
 from lpsr_train.training.losses import reading_loss
-from lpsr_train.training.tasks.task import Moment
+from lpsr_train.training.tasks.task import Moment, mixed
 from lpsr_train.validation.rates import Evaluation, Sample, enlarge, evaluate
 
 _PRESENCE = 0.2
@@ -84,11 +84,7 @@ class Reading:
             return enlarge(batch.lr)
         count = round(self.config.shown * len(batch.lr)) if "shown" in self.networks else 0
         images = graded(enlarge(batch.lr[count:]), batch.hr[count:]) if batch.seen is None else batch.seen[count:]
-        if not count:
-            return images
-        with torch.no_grad(), moment.autocast():
-            made = self.networks["shown"].eval()(batch.lr[:count])
-        return torch.cat([F.interpolate(made.float().clamp(0, 1), images.shape[2:]), images])
+        return mixed(self.networks["shown"], batch.lr[:count], images, moment) if count else images
 
 
 def graded(poor: Tensor, sharp: Tensor) -> Tensor:

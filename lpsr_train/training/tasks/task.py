@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lpsr_train.training.batches import Batch
@@ -37,6 +39,23 @@ class Moment:
     autocast: Autocast
     update: Update
     read: Callable[[Tensor], None]
+
+
+def mixed(generator: nn.Module, lr: Tensor, direct: Tensor, moment: Moment) -> Tensor:
+    """What a generator that stays as it is makes of LR pictures, and behind it pictures that are read directly.
+
+    Args:
+        generator: makes [N, 3, 32, 96] of [N, 3, 16, 48].
+        lr: float[N, 3, 16, 48] in 0..1.
+        direct: float[M, 3, H, W] in 0..1.
+        moment: of the step.
+
+    Returns:
+        float32[N + M, 3, H, W], channels last.
+    """
+    with torch.no_grad(), moment.autocast():
+        made = generator.eval()(lr).float().clamp(0, 1)
+    return torch.cat([F.interpolate(made, direct.shape[2:]), direct]).contiguous(memory_format=torch.channels_last)
 
 
 class Task(Protocol):
