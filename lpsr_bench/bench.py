@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -51,10 +51,12 @@ def run(config: BenchConfig) -> Results:
         raise MissingExtraError("matplotlib", "bench")
     if "peers" in config.suites:
         check_peers(config.peers)
-    plates, data = _plates(config)
+    left_out: list[str] = []
+    plates, data = _plates(config, left_out.append)
     frame = None if config.frame is None else first_frame(config.frame)
     networks = open_networks(config)
     results = _results(config, networks, data, plates)
+    results.notes += [f"left out: {line}" for line in left_out]
     crops = [plate.crop for plate in plates] or stand_in_crops(config.seed)
     if frame is None and "stages" in config.suites:
         frame = paint_frame(crops, config.seed)
@@ -90,10 +92,10 @@ def _measure(results: Results, context: Context, pace: Pace) -> None:
     pace.take("at the end")
 
 
-def _plates(config: BenchConfig) -> tuple[list[Labelled], dict[str, Any]]:
+def _plates(config: BenchConfig, leave_out: Callable[[str], None]) -> tuple[list[Labelled], dict[str, Any]]:
     """The labelled plates, none if there are none and none were asked for, and what the JSON says of the data."""
     folder = plates_folder() if config.data is None else Path(config.data)
-    plates = [] if folder is None else load_plates(folder, config.limit)
+    plates = [] if folder is None else load_plates(folder, config.limit, leave_out)
     if config.data is not None:
         name = Path(config.data).name
     else:

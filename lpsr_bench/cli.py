@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,7 +94,7 @@ def _execute(given: dict[str, Any], quick: bool) -> int:
     """Measures with these options; returns the exit code."""
     from lpsr_run.process import silence_opencv
 
-    config = (QUICK if quick else BenchConfig()).changed(given)
+    config = replace(QUICK if quick else BenchConfig(), **given)
     config.check()
     silence_opencv()
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -124,10 +123,6 @@ class BenchConfig:
         if not self.batches or not self.streams:
             raise UsageError("--batches and --streams take at least one number each")
         parse_layouts(self.layouts)
-
-    def changed(self, values: Mapping[str, Any]) -> BenchConfig:
-        """A copy with other values; None leaves a value as it is."""
-        return replace(self, **{name: value for name, value in values.items() if value is not None})
 
     def as_dict(self) -> dict[str, Any]:
         """For the JSON, without credentials."""

@@ -97,14 +97,7 @@ class Timing:
 
 
 def measure(call: Callable[[], object], batch: int, budget: Budget, clock: Clock = perf_counter) -> Timing:
-    """Calls again and again.
-
-    Args:
-        call: what to measure.
-        batch: crops that it handles.
-        budget: how much to measure.
-        clock: where the time comes from.
-    """
+    """Time a call that handles `batch` crops again and again, as often as the budget says."""
     start = clock()
     for _ in range(budget.warm_up):
         call()

@@ -13,6 +13,7 @@ from lpsr_core import __version__
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.jsonfile import write_json
 from lpsr_run.sinks import make_folder
+from lpsr_run.sinks.base import writing
 
 SCHEMA = 2
 
@@ -82,11 +83,8 @@ class Results:
         Raises:
             LpsrError: it cannot be written.
         """
-        path = Path(self.config.out)
-        try:
+        with writing(path := Path(self.config.out)):
             write_json(path, self.as_dict())
-        except OSError as error:
-            raise LpsrError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def load_results(path: Path) -> Document:
@@ -125,8 +123,6 @@ def check_writable(path: Path) -> None:
     if path.is_dir():
         raise LpsrError(f"{path}: cannot be written: it is a folder")
     trial = path.with_name(f".{path.name}.part")
-    try:
+    with writing(path):
         trial.touch()
         trial.unlink()
-    except OSError as error:
-        raise LpsrError(f"{path}: cannot be written: {error.strerror or error}") from None

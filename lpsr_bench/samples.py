@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,18 +47,19 @@ def plates_folder() -> Path | None:
     return None
 
 
-def load_plates(folder: Path, limit: int = 0) -> list[Labelled]:
+def load_plates(folder: Path, limit: int, leave_out: Callable[[str], None]) -> list[Labelled]:
     """Labelled plates, in the order of their folder.
 
     Args:
         folder: see `lpsr_core.labelled.load_labelled`.
         limit: most plates; 0 for all.
+        leave_out: takes a line for each incomplete picture.
 
     Raises:
         UsageError: there is no such folder.
         LpsrError: a picture or a label is wrong, or a crop too small to be a plate.
     """
-    plates = load_labelled(folder)
+    plates = load_labelled(folder, leave_out)
     for plate in plates:
         height, width = plate.crop.shape[:2]
         if width < SMALLEST[0] or height < SMALLEST[1]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.degradation import jpeg
-from lpsr_core.errors import MissingExtraError
+from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image
 
 Codec = Literal["none", "jpeg", "h264", "hevc"]
@@ -63,7 +63,7 @@ def encode_together(tracks: Sequence[Sequence[Image]], codec: Codec, level: int)
         The tracks as they are decoded.
 
     Raises:
-        MissingExtraError: PyAV is not installed.
+        LpsrError: PyAV is not installed.
     """
     sizes = [(track[0].shape[1], track[0].shape[0]) for track in tracks]
     cells, (width, height) = lay_out(sizes)
@@ -89,7 +89,7 @@ def transcode(frames: Sequence[NDArray[np.uint8]], codec: Codec, level: int) -> 
         level: JPEG quality or quantiser.
 
     Raises:
-        MissingExtraError: a video codec is asked for and PyAV is not installed.
+        LpsrError: a video codec is asked for and PyAV is not installed.
     """
     if codec == "none":
         return list(frames)
@@ -99,7 +99,7 @@ def transcode(frames: Sequence[NDArray[np.uint8]], codec: Codec, level: int) -> 
         import av
         from av.video.codeccontext import VideoCodecContext
     except ImportError:
-        raise MissingExtraError("PyAV", "cpu") from None
+        raise LpsrError("PyAV, which video codecs need, is not installed; install it with: pip install av") from None
     encoder_name, decoder_name = _ENCODERS[codec]
     encoder, decoder = VideoCodecContext.create(encoder_name, "w"), VideoCodecContext.create(decoder_name, "r")
     assert isinstance(encoder, VideoCodecContext)

@@ -76,7 +76,7 @@ def decode(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_
     """
     assert layouts, "decode needs at least one layout"
     unique = distinct(tuple(layouts))
-    masked = _masked(_scores(log_probs), unique)
+    masked = masked_by(normalised(log_probs), unique)
     sums = _logsumexp(masked)
     masses = sums.sum(axis=(1, 2))
     likelihoods = masked.max(axis=2).sum(axis=1)
@@ -111,7 +111,7 @@ def confidences(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEF
     Raises:
         ValueError: the array has another shape or holds NaN.
     """
-    masked = _masked(_scores(log_probs, many=True), distinct(tuple(layouts)))
+    masked = masked_by(normalised(log_probs, many=True), distinct(tuple(layouts)))
     masses = _logsumexp(masked).sum(axis=(2, 3))
     likelihoods = masked.max(axis=3).sum(axis=2)
     found: NDArray[np.float64] = np.exp(likelihoods.max(axis=1) - np.logaddexp.reduce(masses, axis=1))
@@ -139,7 +139,7 @@ def alternatives(
     Raises:
         ValueError: the array has another shape or holds NaN.
     """
-    masked = _masked(_scores(log_probs), distinct(tuple(layouts)))
+    masked = masked_by(normalised(log_probs), distinct(tuple(layouts)))
     mass = float(np.logaddexp.reduce(_logsumexp(masked).sum(axis=(1, 2))))
     order = np.argsort(-masked, axis=2, kind="stable")[:, :, :count]
     values = np.take_along_axis(masked, order, axis=2)
@@ -168,7 +168,7 @@ def _likeliest(order: list[list[int]], values: list[list[float]], count: int) ->
 def log_mass(log_probs: NDArray[np.floating], layouts: Sequence[Layout] = DEFAULT_LAYOUTS) -> float:
     """Return the logarithm of the probability that the reader gives to all texts of the layouts together."""
     return float(
-        np.logaddexp.reduce(_logsumexp(_masked(_scores(log_probs), distinct(tuple(layouts)))).sum(axis=(1, 2)))
+        np.logaddexp.reduce(_logsumexp(masked_by(normalised(log_probs), distinct(tuple(layouts)))).sum(axis=(1, 2)))
     )
 
 
@@ -225,12 +225,18 @@ def log_softmax(scores: NDArray[np.floating]) -> NDArray[np.float32]:
     return (values - _logsumexp(values)).astype(np.float32)
 
 
-def _scores(log_probs: NDArray[np.floating], many: bool = False) -> NDArray[np.float64]:
-    """Normalised rows, with a floor: it keeps a layout comparable when the reader gave a whole row of its classes no
-    mass at all."""
+def normalised(log_probs: NDArray[np.floating], many: bool = False) -> NDArray[np.float64]:
+    """Return normalised rows of float[7, 36], or of `many` such, with a floor.
+
+    The floor keeps a layout comparable when the reader gave a whole row of its classes no mass at all.
+
+    Raises:
+        ValueError: the array has another shape or holds NaN.
+    """
     scores = np.asarray(log_probs, np.float64)
     if scores.shape[many:] != (PLATE_LENGTH, CLASSES) or np.isnan(scores).any():
-        raise ValueError(f"log_probs must be {PLATE_LENGTH}x{CLASSES} without NaN, not {scores.shape}")
+        wanted = f"N x {PLATE_LENGTH} x {CLASSES}" if many else f"{PLATE_LENGTH}x{CLASSES}"
+        raise ValueError(f"log_probs must be {wanted} without NaN, not {scores.shape}")
     return np.maximum(scores - _logsumexp(scores), -1e4)
 
 
@@ -243,8 +249,8 @@ def distinct(layouts: tuple[Layout, ...]) -> tuple[Layout, ...]:
     return tuple(first.values())
 
 
-def _masked(scores: NDArray[np.float64], layouts: tuple[Layout, ...]) -> NDArray[np.float64]:
-    """Scores under each layout, minus infinity for classes that it forbids: float[..., 7, 36] -> [..., M, 7, 36]."""
+def masked_by(scores: NDArray[np.float64], layouts: tuple[Layout, ...]) -> NDArray[np.float64]:
+    """Return scores under each of M layouts, minus infinity where it forbids: float[..., 7, 36] -> [..., M, 7, 36]."""
     masks = masks_of(tuple(each.pattern for each in layouts))
     return np.where(masks, scores[..., np.newaxis, :, :], -np.inf)
 

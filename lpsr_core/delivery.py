@@ -42,7 +42,7 @@ class Delivery:
             crop: uint8[H, W, 3], RGB.
 
         Raises:
-            MissingExtraError: a video codec is asked for and PyAV is not installed.
+            LpsrError: a video codec is asked for and PyAV is not installed.
         """
         height, width = crop.shape[:2]
         if self.width is not None and width > self.width:

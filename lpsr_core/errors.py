@@ -39,9 +39,13 @@ class MissingExtraError(LpsrError):
     """
 
     def __init__(self, package: str, extra: str) -> None:
-        from lpsr_core.extras import install_command
+        from lpsr_core.extras import NEWER_PYTHON, install_command
 
-        super().__init__(f"{package} is not installed; install it with: {install_command(extra)}")
+        remedy = f"install it with: {install_command(extra)}"
+        if sys.version_info < (least := NEWER_PYTHON.get(extra, (3,))):
+            version, here = (".".join(map(str, numbers)) for numbers in (least, sys.version_info[:2]))
+            remedy = f"it needs Python {version} or newer, and this is {here}"
+        super().__init__(f"{package} is not installed; {remedy}")
 
 
 def need(module: str, package: str, extra: str) -> None:

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 DISTRIBUTION = "lpsr"
+NEWER_PYTHON = {"cpu": (3, 11), "gpu": (3, 11)}
+"""Least version of Python for which an extra brings anything, where it is above that of LPSR."""
 
 
 def install_command(extra: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import PIL.Image
 
 from lpsr_core.alphabet import encode, normalise
 from lpsr_core.errors import LpsrError, UsageError
@@ -15,6 +18,12 @@ from lpsr_core.spreadsheet import rows_of
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 LABELS = "labels.csv"
+_END = b"\xff\xd9"
+"""Marker at the end of a JPEG file."""
+
+
+class IncompletePictureError(LpsrError):
+    """A picture of which only the beginning is there."""
 
 
 @dataclass(frozen=True)
@@ -46,20 +55,34 @@ class Label:
         """The plate.
 
         Raises:
-            LpsrError: the file is not a picture.
+            LpsrError: as `read_whole`.
         """
-        image = read_picture(self.path)
+        image = read_whole(self.path)
         return Labelled(image if self.box is None else self.box.crop(image).copy(), self.text, self.path)
 
 
-def load_labelled(folder: Path) -> list[Labelled]:
+def load_labelled(folder: Path, leave_out: Callable[[str], None] | None = None) -> list[Labelled]:
     """Read labelled plates.
+
+    Args:
+        folder: of pictures and labels.
+        leave_out: takes a line for each incomplete picture, which is then left out; when None it is an error.
 
     Raises:
         UsageError: the folder does not exist.
-        LpsrError: as `list_labelled`, or a file is not a picture.
+        LpsrError: as `list_labelled` and `read_whole`, or every picture is incomplete.
     """
-    return [label.read() for label in list_labelled(folder)]
+    found = []
+    for label in list_labelled(folder):
+        try:
+            found.append(label.read())
+        except IncompletePictureError as error:
+            if leave_out is None:
+                raise
+            leave_out(str(error))
+    if not found:
+        raise LpsrError(f"{folder}: only the beginning of each picture is there; copy the pictures again")
+    return found
 
 
 def list_labelled(folder: Path) -> list[Label]:
@@ -156,3 +179,33 @@ def read_picture(path: Path) -> Image:
     if image is None:
         raise LpsrError(f"{path}: not a picture that can be read")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+
+def read_whole(path: Path) -> Image:
+    """Read a picture as RGB, uint8[H, W, 3].
+
+    Raises:
+        IncompletePictureError: it is a JPEG file that was cut short, which OpenCV fills up with grey.
+        LpsrError: the file is missing or not a picture.
+    """
+    image = read_picture(path)
+    try:
+        with PIL.Image.open(path, formats=("JPEG",)) as picture:
+            picture.load()
+    except (PIL.UnidentifiedImageError, PIL.Image.DecompressionBombError):
+        pass  # of another format, whose incomplete files OpenCV does not read; or larger than Pillow looks at
+    except (OSError, SyntaxError) as error:
+        if not _lacks_its_end_alone(path.read_bytes()):
+            raise IncompletePictureError(f"{path}: only the beginning of this picture is there ({error})") from None
+    return image
+
+
+def _lacks_its_end_alone(data: bytes) -> bool:
+    """Whether a JPEG file holds all of its scan: then no bytes between that and an end marker change the picture."""
+    ends = (data.rstrip(b"\xff") + between + _END for between in (b"", 64 * b"\xa5"))
+    try:
+        first, second = (PIL.Image.open(io.BytesIO(ended)) for ended in ends)
+        # A progressive picture may lack whole scans.
+        return "progressive" not in first.info and first.tobytes() == second.tobytes()
+    except (OSError, SyntaxError):
+        return False

@@ -1,4 +1,4 @@
-"""Folders of graphs and engines: the released ones, which nothing writes to, and the user's own.
+"""Folders of graphs and engines: the released ones, which nothing writes to, the user's own, and caches.
 
 A name is looked up among the released models first, so that a file of the user's can never pass for a released model.
 """
@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from platformdirs import user_data_path
+from platformdirs import user_cache_path, user_data_path
 
 from lpsr_core.cards import PRECISIONS, Precision, Role, graph_name, released_folder
 from lpsr_core.errors import UsageError
@@ -21,6 +21,11 @@ def user_folder() -> Path:
     """Return the folder that `lpsr-export` writes to: `LPSR_MODELS`, or the user's data folder of this system."""
     named = os.environ.get(VARIABLE, "")
     return Path(named).expanduser() if named else user_data_path("lpsr", appauthor=False)
+
+
+def cache_folder(kind: str) -> Path:
+    """Return the folder of what is made once and kept, such as `plugins`: in the user's cache folder of this system."""
+    return user_cache_path("lpsr", appauthor=False) / kind
 
 
 def search_path() -> tuple[Path, ...]:

@@ -135,12 +135,7 @@ def _least(function: Callable[[float], float], low: float, high: float) -> float
 
 
 def reliability(log_probs: NDArray[np.float64], texts: tuple[str, ...]) -> Reliability:
-    """How far the confidences of N readings are from the shares that are right.
-
-    Args:
-        log_probs: float64[N, 7, 36].
-        texts: of the plates.
-    """
+    """How far the confidences of N readings, float64[N, 7, 36], are from the shares that are right."""
     readings = [decode(row) for row in log_probs]
     right = [reading.text == text for reading, text in zip(readings, texts, strict=True)]
     return Reliability.of([reading.confidence for reading in readings], right)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from lpsr_core.cards import Role, graph_name, load_verified
-from lpsr_core.errors import LpsrError, UsageError
+from lpsr_core.errors import UsageError
 from lpsr_core.geometry import Image, to_images
 from lpsr_core.plans import load_runnable
 from lpsr_core.tensorrt import load_plugin
@@ -17,6 +17,7 @@ from lpsr_export.checks.compare import Agreement, compare_pictures, compare_read
 from lpsr_export.checks.crops import CHECK_SEED, direct_batch, lr_batch, rendered_crops
 from lpsr_export.graph.graphs import GraphSession
 from lpsr_export.tensorrt.engines import PlanSession, this_machine
+from lpsr_train.validation.pictures import write_png
 
 _WORST = 8
 _WIDTH = 384
@@ -47,9 +48,7 @@ class Verified:
             caption = np.full((22, image.shape[1], 3), 255, np.uint8)
             cv2.putText(caption, text, (4, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
             lines += [caption, image]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not cv2.imwrite(str(path), cv2.cvtColor(np.concatenate(lines), cv2.COLOR_RGB2BGR)):
-            raise LpsrError(f"{path}: cannot be written")
+        write_png(path, np.concatenate(lines))
 
 
 def verify(first: Path, second: Path, count: int, reader: Path | None = None) -> Verified:

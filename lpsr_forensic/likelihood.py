@@ -21,8 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lpsr_core.alphabet import CLASSES, DIGITS, LETTERS, PLATE_LENGTH, encode
-from lpsr_core.decode import distinct
+from lpsr_core.alphabet import DIGITS, LETTERS, PLATE_LENGTH, encode
+from lpsr_core.decode import distinct, masked_by, normalised
 from lpsr_core.layouts import DEFAULT_LAYOUTS, Layout, masks_of
 
 _SMALLEST = 1e-15
@@ -68,14 +68,9 @@ class TextSet:
         """Number of texts."""
         return float(self.sizes.sum())
 
-    @property
-    def masks(self) -> NDArray[np.bool_]:
-        """bool[M, 7, 36]: the classes that each layout allows."""
-        return masks_of(tuple(each.pattern for each in self.layouts))
-
     def character_priors(self) -> NDArray[np.float64]:
         """float64[7, 36]: probability of each character at each position before anything was seen."""
-        masks = self.masks.astype(np.float64)
+        masks = masks_of(tuple(each.pattern for each in self.layouts)).astype(np.float64)
         within = masks / masks.sum(axis=2, keepdims=True)
         return np.tensordot(self.sizes / self.size, within, axes=1)
 
@@ -90,9 +85,9 @@ def text_log_posteriors(
         texts: T texts that follow a layout each; another text has minus infinity.
         texts_of: the texts that are possible.
     """
-    scores = _normalised(log_probs)
-    mass = _layout_masses(scores, texts_of)
-    total = np.logaddexp.reduce(mass, axis=1)
+    scores = normalised(log_probs, many=True)
+    masses = np.logaddexp.reduce(masked_by(scores, texts_of.layouts), axis=3).sum(axis=2)
+    total = np.logaddexp.reduce(masses, axis=1)
     possible = np.array([any(each.fits(text) for each in texts_of.layouts) for text in texts], bool)
     indices = np.stack([encode(text) for text in texts]) if len(texts) else np.empty((0, PLATE_LENGTH), np.int64)
     found = scores[:, np.arange(PLATE_LENGTH)[None], indices].sum(axis=2) - total[:, None]
@@ -111,8 +106,7 @@ def character_posteriors(log_probs: NDArray[np.floating], texts_of: TextSet) -> 
         log_probs: float[N, 7, 36]; rows need not be normalised.
         texts_of: the texts that are possible.
     """
-    scores = _normalised(log_probs)
-    masked = np.where(texts_of.masks[None], scores[:, None], -np.inf)
+    masked = masked_by(normalised(log_probs, many=True), texts_of.layouts)
     sums = np.logaddexp.reduce(masked, axis=3, keepdims=True)
     masses = sums.sum(axis=(2, 3))
     shares = np.exp(masses - np.logaddexp.reduce(masses, axis=1)[:, None])
@@ -145,18 +139,3 @@ def verbal(log10_lr: float) -> str:
         return VERBAL_SCALE[0][1]
     words = next(words for bound, words in VERBAL_SCALE[1:] if strength <= bound)
     return words if log10_lr > 0 else f"{words} for the alternative"
-
-
-def _normalised(log_probs: NDArray[np.floating]) -> NDArray[np.float64]:
-    scores = np.asarray(log_probs, np.float64)
-    if scores.ndim != 3 or scores.shape[1:] != (PLATE_LENGTH, CLASSES) or np.isnan(scores).any():
-        raise ValueError(f"log_probs must be N x {PLATE_LENGTH} x {CLASSES} without NaN, not {scores.shape}")
-    # The floor of `lpsr_core.decode`, so that both give one probability.
-    return np.maximum(scores - np.logaddexp.reduce(scores, axis=2, keepdims=True), -1e4)
-
-
-def _layout_masses(scores: NDArray[np.float64], texts_of: TextSet) -> NDArray[np.float64]:
-    """float64[N, M]: log of the probability mass of each layout."""
-    masked = np.where(texts_of.masks[None], scores[:, None], -np.inf)
-    masses: NDArray[np.float64] = np.logaddexp.reduce(masked, axis=3).sum(axis=2)
-    return masses

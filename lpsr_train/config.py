@@ -191,13 +191,8 @@ class TrainConfig:
         Raises:
             UsageError: one of them is out of range; the line names it.
         """
-        for name, choices in (
-            ("task", Task),
-            ("guide", Guide),
-            ("loss", Loss),
-            ("schedule", Schedule),
-            ("decay", Decay),
-        ):
+        named = {"task": Task, "guide": Guide, "loss": Loss, "schedule": Schedule, "decay": Decay}
+        for name, choices in named.items():
             choice(getattr(self, name), get_args(choices), name)
         if self.loss == "logits" and self.schedule == "together" and self.guide == "gan":
             raise UsageError("the loss 'logits' needs the schedule 'alternate', or a fixed guide")
@@ -213,9 +208,6 @@ class TrainConfig:
             raise UsageError("whether a plate is there is learned from shots alone; set shots = true")
         if self.left_out and not self.shots:
             raise UsageError("steps of a camera are left out of shots alone; set shots = true")
-        for name in ("seconds", "weights_every"):
-            if getattr(self, name) < 0:
-                raise UsageError(f"training option {name!r} is at least 0, not {getattr(self, name)}")
         if self.hard_sampling and self.task != "sr":
             raise UsageError(f"hard_sampling is for the task sr, not for {self.task}")
         for name in ("auxiliary", "shown", "absent", "foreign"):
@@ -223,10 +215,9 @@ class TrainConfig:
                 raise UsageError(f"training option {name!r} is a fraction of 0..1, not {getattr(self, name)}")
         if self.task == "sr" and self.guide == "gan" and not 0 < round(self.real * self.batch) < self.batch:
             raise UsageError(f"training option 'real' must leave a batch of {self.batch} some pictures of both kinds")
-        if self.sampling_steps < 0:
-            raise UsageError(f"training option 'sampling_steps' is at least 0, not {self.sampling_steps}")
         _ = self.plate_layouts
-        least = {"steps": 1, "batch": 2, "validate_every": 1, "pairs": 1, "validation": 1, "seed": 0, "warmup": 0}
+        least = {"steps": 1, "batch": 2, "validate_every": 1, "pairs": 1, "validation": 1}
+        least |= dict.fromkeys(("seed", "warmup", "sampling_steps", "seconds", "weights_every"), 0)
         for name, value in least.items():
             if getattr(self, name) < value:
                 raise UsageError(f"training option {name!r} is at least {value}, not {getattr(self, name)}")

@@ -22,27 +22,22 @@ Enlarge = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 def paper() -> Enlarge:
     """The generator of the authors' code's size."""
-    return _generator("paper")
+    return _run(lambda: Generator(GENERATORS["paper"]))
 
 
 def lite_torch() -> Enlarge:
     """The released generator's size, in PyTorch."""
-    return _generator("lite")
+    return _run(lambda: Generator(GENERATORS["lite"]))
 
 
 def sr3() -> Enlarge:
     """The diffusion baseline with twenty passes a plate; its 2,000 steps take a hundred times as long."""
+    return _run(lambda: Sr3(SR3S["sr3"], sampling_steps=20))
+
+
+def _run(make: Callable[[], nn.Module]) -> Enlarge:
     torch.manual_seed(0)
-    return _run(Sr3(SR3S["sr3"], sampling_steps=20))
-
-
-def _generator(preset: str) -> Enlarge:
-    torch.manual_seed(0)
-    return _run(Generator(GENERATORS[preset]))
-
-
-def _run(network: nn.Module) -> Enlarge:
-    network.eval()
+    network = make().eval()
 
     def enlarge(lr: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from lpsr_core.errors import MissingExtraError
+from lpsr_core.errors import need
+from lpsr_core.wording import counted
 
 
 def need_torch(plots: bool = True) -> None:
@@ -17,9 +17,9 @@ def need_torch(plots: bool = True) -> None:
     Raises:
         MissingExtraError: it is not installed.
     """
-    for module, name in (("torch", "PyTorch"), ("matplotlib", "matplotlib"))[: 2 if plots else 1]:
-        if importlib.util.find_spec(module) is None:
-            raise MissingExtraError(name, "train")
+    need("torch", "PyTorch", "train")
+    if plots:
+        need("matplotlib", "matplotlib", "train")
 
 
 def note_repeated(texts: Sequence[str]) -> None:
@@ -27,7 +27,7 @@ def note_repeated(texts: Sequence[str]) -> None:
     if not texts:
         return
     few = ", ".join(texts[:3]) + (", …" if len(texts) > 3 else "")
-    what = "1 plate is" if len(texts) == 1 else f"{len(texts)} plates are"
+    what = f"{counted(len(texts), 'plate')} {'is' if len(texts) == 1 else 'are'}"
     typer.echo(
         f"note: {what} in the training split and in another one, too ({few}): "
         "figures on that one are better than on plates that were not trained on",
@@ -35,10 +35,10 @@ def note_repeated(texts: Sequence[str]) -> None:
     )
 
 
-def note_left_out(problems: Sequence[str]) -> None:
-    """Say on stderr how many pairs of a list were left out, where any were, and why; a line for each."""
+def note_left_out(problems: Sequence[str], noun: str = "pair") -> None:
+    """Say on stderr how many pairs or pictures were left out, where any were, and why the first one was."""
     if problems:
-        what = "1 pair is" if len(problems) == 1 else f"{len(problems)} pairs are"
+        what = f"{counted(len(problems), noun)} {'is' if len(problems) == 1 else 'are'}"
         typer.echo(f"note: {what} left out: {problems[0]}" + (", …" if len(problems) > 1 else ""), err=True)
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from lpsr_bench.report.tables import Table, tables
 from lpsr_bench.report.words import PROVISO, capital, models_line, notes, versions_line
 from lpsr_bench.results import Document
-from lpsr_core.errors import LpsrError
 from lpsr_core.files import replace_file
+from lpsr_run.sinks.base import writing
 
 _HEAD = ("suite", "row", "figure", "value")
 _PICTURES = ("sheet", "confusion", "classes", "quantiles_milliseconds")
@@ -25,10 +25,8 @@ def write_text(path: Path, text: str) -> Path:
     Raises:
         LpsrError: it cannot be written.
     """
-    try:
+    with writing(path):
         replace_file(path, text.encode())
-    except OSError as error:
-        raise LpsrError(f"{path}: cannot be written: {error.strerror or error}") from None
     return path
 
 

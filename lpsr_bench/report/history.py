@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import groupby
@@ -154,7 +154,11 @@ def _plots(results: Sequence[Result]) -> Iterator[Plot]:
     if seconds:
         said = _changed("It", [(when, duration(value), value) for when, value in seconds])
         unit = f"time for {PAPER_PLATES:,} plates (s)"
-        yield Plot(f"Time for {PAPER_PLATES:,} plates, one by one", said, _over_time({"": seconds}, unit))
+        yield Plot(
+            f"Time for {PAPER_PLATES:,} plates, one by one",
+            said,
+            lambda axes: _draw_over_time(axes, {"": seconds}, unit),
+        )
     speeds: dict[str, list[tuple[datetime, Row]]] = {}
     rates: dict[str, list[tuple[datetime, Row]]] = {}
     for result in results:
@@ -166,10 +170,10 @@ def _plots(results: Sequence[Result]) -> Iterator[Plot]:
     if speeds:
         said = " ".join(_speed_changed(name, found) for name, found in speeds.items())
         lines = {name: [(when, row["crops_per_second"]) for when, row in found] for name, found in speeds.items()}
-        yield Plot("Throughput, from crop to text", said, _over_time(lines, "crops/s"))
+        yield Plot("Throughput, from crop to text", said, lambda axes: _draw_over_time(axes, lines, "crops/s"))
     if rates:
         said = " ".join(_rate_changed(name, found) for name, found in rates.items())
-        yield Plot("Plates read right, super-resolved", said, _rates_over_time(rates))
+        yield Plot("Plates read right, super-resolved", said, lambda axes: _draw_rates_over_time(axes, rates))
 
 
 def _changed(what: str, values: Sequence[tuple[datetime, str, float]]) -> str:
@@ -195,26 +199,20 @@ def _rate_changed(name: str, found: Sequence[tuple[datetime, Row]]) -> str:
     return said if len(found) == 1 else f"{said} They differ {chance(found[0][1], found[-1][1])}."
 
 
-def _over_time(lines: dict[str, list[tuple[datetime, float]]], unit: str) -> Callable[[Axes], None]:
-    def draw(axes: Axes) -> None:
-        for index, (name, points) in enumerate(lines.items()):
-            dates, values = zip(*points, strict=True)
-            axes.plot(dates, values, label=name, **series(index))
-        axes.set_ylim(0, 1.15 * max(value for points in lines.values() for _, value in points))
-        axes.set_ylabel(unit)
-        _date_axis(axes, lines)
-
-    return draw
+def _draw_over_time(axes: Axes, lines: dict[str, list[tuple[datetime, float]]], unit: str) -> None:
+    for index, (name, points) in enumerate(lines.items()):
+        dates, values = zip(*points, strict=True)
+        axes.plot(dates, values, label=name, **series(index))
+    axes.set_ylim(0, 1.15 * max(value for points in lines.values() for _, value in points))
+    axes.set_ylabel(unit)
+    _date_axis(axes, lines)
 
 
-def _rates_over_time(lines: dict[str, list[tuple[datetime, Row]]]) -> Callable[[Axes], None]:
-    def draw(axes: Axes) -> None:
-        for index, (name, points) in enumerate(lines.items()):
-            dates, rates = zip(*points, strict=True)
-            draw_rates(axes, dates, rates, name, index)
-        _date_axis(axes, lines)
-
-    return draw
+def _draw_rates_over_time(axes: Axes, lines: dict[str, list[tuple[datetime, Row]]]) -> None:
+    for index, (name, points) in enumerate(lines.items()):
+        dates, rates = zip(*points, strict=True)
+        draw_rates(axes, dates, rates, name, index)
+    _date_axis(axes, lines)
 
 
 def _date_axis(axes: Axes, lines: Mapping[str, Sequence[tuple[datetime, Any]]]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 from lpsr_bench.report.findings import Row, Rows, levels
@@ -89,8 +91,9 @@ def _word(key: str) -> Column:
     return lambda row: str(row[key])
 
 
-def _figure(key: str) -> Column:
-    return lambda row: number(row[key])
+def _figure(*keys: str) -> Column:
+    """A number, under several keys where it is nested."""
+    return lambda row: number(reduce(getitem, keys, row))  # type: ignore[arg-type]
 
 
 def _percent(key: str, digits: int = 0) -> Column:
@@ -105,15 +108,8 @@ def _form(form: str) -> Column:
     return lambda row: rate(row["rates"][form]["all"])
 
 
-def _speed(batch: str) -> Column:
-    return lambda row: number(row["crops_per_second"][batch])
-
-
-def _waits(key: str) -> Column:
-    return lambda row: number(row["milliseconds"][key])
-
-
-_PERCENTILES = {"p50": _waits("p50"), "p90": _waits("p90"), "p99": _waits("p99"), "p99.9": _waits("p999")}
+_QUANTILES = {"p50": "p50", "p90": "p90", "p99": "p99", "p99.9": "p999"}
+_PERCENTILES = {name: _figure("milliseconds", key) for name, key in _QUANTILES.items()}
 _RIGHT = {"all 7, % [95 %]": _rate("all"), ">= 6": _rate("six"), ">= 5": _rate("five")}
 
 
@@ -215,7 +211,7 @@ def _precision(rows: Rows, document: Document) -> Iterator[Table]:
         "runtime": _word("runtime"),
         "all 7, % [95 %]": _rate("all"),
         "as FP32": _percent("share_as_fp32", 1),
-        **{f"crops/s, batch {batch}": _speed(batch) for batch in rows[0]["crops_per_second"]},
+        **{f"crops/s, batch {batch}": _figure("crops_per_second", batch) for batch in rows[0]["crops_per_second"]},
     }
     yield _table("precision", "precisions side by side", rows, columns)
 
@@ -288,7 +284,7 @@ def _peers(rows: Rows, document: Document) -> Iterator[Table]:
         "": _word("name"),
         "what is timed": _word("what"),
         **_RIGHT,
-        "ms alone, p50": _waits("p50"),
+        "ms alone, p50": _figure("milliseconds", "p50"),
         "crops/s": _figure("crops_per_second"),
         "time / ours": _figure("time_divided_by_ours"),
     }

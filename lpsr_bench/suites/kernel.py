@@ -20,7 +20,7 @@ from lpsr_bench.arithmetic import operations
 from lpsr_bench.context import Context
 from lpsr_bench.measure import measure
 from lpsr_core.errors import LpsrError
-from lpsr_core.extras import install_command
+from lpsr_core.extras import install_command, is_installed
 from lpsr_core.geometry import to_lr, to_tensor
 from lpsr_run.engines.onnx_engine import OnnxRuntimeEngine
 
@@ -61,9 +61,7 @@ class Kernel:
 
 def measure_kernel(context: Context) -> Iterator[Kernel]:
     """The ceiling, the networks, and deformable convolutions with torchvision's beside them where it is installed."""
-    try:
-        import onnx  # noqa: F401 - only whether it is there
-    except ImportError:
+    if not is_installed("onnx"):
         context.note(
             f"kernel: graphs of single operators are made with ONNX; install it with: {install_command('bench')}"
         )

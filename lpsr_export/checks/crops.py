@@ -74,12 +74,7 @@ def lr_batch(crops: Sequence[Image]) -> NDArray[np.float32]:
 
 
 def direct_batch(crops: Sequence[Image], size: tuple[int, int]) -> NDArray[np.float32]:
-    """The reader's input, directly: float32[N, 3, height, width].
-
-    Args:
-        crops: N of them.
-        size: width and height that the reader takes (see `contracts.direct_size`).
-    """
+    """The reader's input, directly, of its `contracts.direct_size`: float32[N, 3, height, width]."""
     return to_tensor([to_read(crop, size) for crop in crops])
 
 

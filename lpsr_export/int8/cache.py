@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from lpsr_core.jsonfile import write_json
+from lpsr_core.model_folders import cache_folder
 from lpsr_export.graph.graphs import import_onnx, save_graph
 from lpsr_export.int8.quantise import Choice
 
@@ -32,12 +32,6 @@ def key(*parts: object) -> str:
     return hashlib.sha256(repr((parts, code, onnxruntime.__version__)).encode()).hexdigest()[:32]
 
 
-def cache_folder() -> Path:
-    """Where they are kept."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "lpsr" / "int8"
-
-
 def found_before_or(made: Callable[[], Choice], name: str) -> Choice:
     """The choice of that key, from the cache or newly made.
 
@@ -45,7 +39,7 @@ def found_before_or(made: Callable[[], Choice], name: str) -> Choice:
         made: makes it; what it raises is raised.
         name: the key.
     """
-    graph, about = (cache_folder() / f"{name}{suffix}" for suffix in (".onnx", ".json"))
+    graph, about = (cache_folder("int8") / f"{name}{suffix}" for suffix in (".onnx", ".json"))
     try:
         told = json.loads(about.read_text(encoding="utf-8"))
         data = graph.read_bytes()

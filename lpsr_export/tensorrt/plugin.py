@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError, UsageError
+from lpsr_core.model_folders import cache_folder
 from lpsr_core.plugin_library import PluginLibrary
 from lpsr_export.tensorrt.profiles import LEAST_SM
 
@@ -67,12 +68,6 @@ def sources() -> Path:
     raise LpsrError("the plugin's source did not come with this installation; install lpsr again")
 
 
-def cache_folder() -> Path:
-    """Where plugins are built."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "lpsr" / "plugins"
-
-
 def source_digest(folder: Path) -> str:
     """Of the plugin's source, which its library tells; 16 hexadecimal digits."""
     files = [folder / "CMakeLists.txt", *sorted((folder / "engines" / "plugin").rglob("*.*"))]
@@ -118,7 +113,9 @@ def plugin_for(
 def _built_before(tensorrt: str, sms: Sequence[int]) -> PluginLibrary | None:
     """The newest of the same source that serves them all."""
     digest = source_digest(sources())
-    for path in sorted(cache_folder().glob(f"*/{LIBRARY}"), key=lambda path: path.stat().st_mtime, reverse=True):
+    for path in sorted(
+        cache_folder("plugins").glob(f"*/{LIBRARY}"), key=lambda path: path.stat().st_mtime, reverse=True
+    ):
         try:
             library = PluginLibrary.read(path)
             for sm in sms:
@@ -159,7 +156,7 @@ def build_plugin(
         raise LpsrError(f"compute capability {bad[0]} is not supported; the least is {LEAST_SM} (7.5, Turing)")
     source = sources()
     key = hashlib.sha256(json.dumps([asdict(config), str(source)]).encode()).hexdigest()[:16]
-    build = (folder or cache_folder()) / key
+    build = (folder or cache_folder("plugins")) / key
     build.mkdir(parents=True, exist_ok=True)
     options = [
         "-DBUILD_TESTING=OFF",

@@ -25,16 +25,7 @@ def character_boxes(style: PlateStyle) -> NDArray[np.float64]:
 
 
 def cover(face: Face, style: PlateStyle, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Covers parts of a plate, in place.
-
-    Args:
-        face: as it was drawn.
-        style: of the plate.
-        rng: source of every choice.
-
-    Returns:
-        float64[7], how much of each character is covered, 0..1.
-    """
+    """Cover parts of a plate, in place, and return float64[7]: how much of each character is covered, 0..1."""
     boxes = character_boxes(style)
     origin, size = face.corners[0], face.corners[2] - face.corners[0]
     height, width = face.picture.shape[:2]

@@ -27,7 +27,7 @@ from lpsr_train.cameras.simple import simple_records
 from lpsr_train.plates.face import draw_face, plate_size
 from lpsr_train.plates.pairs import PlateSource
 from lpsr_train.plates.photograph import light
-from lpsr_train.plates.style import Country, PlateStyle, random_style, style_of
+from lpsr_train.plates.style import Country, Drawing, PlateStyle, random_style, style_of
 from lpsr_train.plates.world import draw_world_plate
 
 GROUP = 64
@@ -68,15 +68,11 @@ class Shown(IntEnum):
     """A plate whose characters follow no layout: it is told as a plate, and its text is not known."""
 
 
-@dataclass(frozen=True)
-class ShotSource:
+@dataclass(frozen=True, kw_only=True)
+class ShotSource(Drawing):
     """What is filmed.
 
     Attributes:
-        countries: drawn evenly.
-        patterns: of texts; each country's own when there are none.
-        open_typefaces: paths of installed typefaces that widen the variety.
-        open_share: how often one replaces the project's own skeletons.
         sign_typefaces: paths of installed typefaces that words on signs are set in.
         absent: fraction of shots that show no plate that can be read: surroundings, lettering, two-row plates.
         foreign: fraction of the others that show a plate of the world (see `plates.world`) instead.
@@ -88,10 +84,6 @@ class ShotSource:
         simple: fraction of a pool's records that are the paper's blur and simple cameras instead (see `simple`).
     """
 
-    countries: tuple[Country, ...] = ("brazilian", "mercosur")
-    patterns: tuple[str, ...] = ()
-    open_typefaces: Sequence[str] = ()
-    open_share: float = 0.0
     sign_typefaces: Sequence[str] = ()
     absent: float = 0.12
     foreign: float = 0.0
@@ -219,15 +211,8 @@ def _plate_takes(
         framing: Framing = random_framing(rng, ratio or across / down, source.framed_without)
         inside = visible(framing, character_boxes(style)) if shown == Shown.PLATE else np.zeros(PLATE_LENGTH)
         track = film(scene, framing, camera, rng, frames)
-        take = _Take(
-            track,
-            ideal(scene, framing, camera),
-            style.text,
-            np.minimum(readable, known(1 - inside)),
-            shown,
-            style.country,
-        )
-        takes.append(take)
+        picture, legible = ideal(scene, framing, camera), np.minimum(readable, known(1 - inside))
+        takes.append(_Take(track, picture, style.text, legible, shown, style.country))
     return takes
 
 
@@ -239,9 +224,7 @@ def _finished(take: _Take, decoded: Sequence[Image] | None, whole: bool) -> Shot
         decoded: its frames after a video codec; None where each frame is compressed alone.
         whole: whether all frames are delivered.
     """
-    camera, encoding = take.track.camera, take.track.camera.encoding
-
-    taken = take.track.frames
+    camera, encoding, taken = take.track.camera, take.track.camera.encoding, take.track.frames
 
     def crop(moment: int) -> Image:
         frame = decoded[moment] if decoded else transcode([taken[moment]], encoding.codec, encoding.level)[0]
@@ -306,14 +289,7 @@ def _foreign(source: ShotSource, rng: np.random.Generator) -> tuple[Scene, float
 
 
 def draw_shots(source: ShotSource, seed: int, size: int, number: int) -> NDArray:
-    """One shard of a pool, as records of SHOT_RECORD; most shots that show nothing of their plate are left out.
-
-    Args:
-        source: what is filmed.
-        seed: of the pool.
-        size: records in a shard.
-        number: of the shard.
-    """
+    """One shard of a pool: `size` records of SHOT_RECORD. Most shots that show nothing of their plate are left out."""
     rng = np.random.default_rng([seed, number, 1])
     plain = PlateSource(
         countries=source.countries,

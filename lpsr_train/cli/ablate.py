@@ -45,7 +45,7 @@ def ablate(
     budget = Budget(generator, steps, batch, reader_steps, tuple(range(first, first + seeds)), pairs, plates)
     records, typefaces = rendered_pool(run, pool or out / "pool", workers)
     results = []
-    with progress_bar() as bar, StopRequest() as stop:
+    with progress_bar() as bar, StopRequest(hangup=True) as stop:
         task = bar.add_task("test plates", total=None, note="")
         samples = validation_samples("blur", plates, TEST_SEED, rectified=1.0)
 

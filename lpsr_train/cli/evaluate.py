@@ -68,7 +68,7 @@ def evaluate(
     """Evaluate runs as in the paper's tables: recognition rates with intervals, image quality, time."""
     from lpsr_core.degradation import METHODS
     from lpsr_core.paper import TableName
-    from lpsr_train.data.lists import repeated_plates
+    from lpsr_train.data.lists import read_list, repeated_plates
     from lpsr_train.data.sources import SPLITS
 
     made = {"--data": data, "--degradation": degradation, "--count": count, "--rectified": rectified}
@@ -93,8 +93,9 @@ def evaluate(
     lr_reader = load_lr_reader(lr_weights, chosen) if lr_weights else None
     plates: ListedPlates | DegradedPlates
     if pair_list:
-        plates = ListedPlates(pair_list, part)
-        note_repeated(repeated_plates(pair_list, part))
+        pairs = read_list(pair_list, part)
+        plates = ListedPlates(f"{pair_list}, {part}", pairs)
+        note_repeated(repeated_plates(pair_list, part, pairs))
     else:
         share = 1.0 if rectified is None else rectified
         plates = DegradedPlates(data or SYNTHETIC, method, count or 2000, seed, share, run.patterns)

@@ -127,12 +127,10 @@ def fit(
     if not trainer.resume(init):
         if init:
             trainer.start_from(init)
-        if guide:
-            trainer.take(guide, "reader", "reader")
-        if auxiliary:
-            trainer.take(auxiliary, "reader", "auxiliary")
-        if shown:
-            trainer.take(shown, "generator", "shown")
+        taken = ((guide, "reader", "reader"), (auxiliary, "reader", "auxiliary"), (shown, "generator", "shown"))
+        for folder, network, name in taken:
+            if folder:
+                trainer.take(folder, network, name)
     samples: dict[str, list[Sample]] | None = None
     records: Records
     if pair_list:

@@ -17,7 +17,7 @@ from lpsr_core.degradation import METHODS, Method
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.jsonfile import write_json
 from lpsr_train.cli.options import Json
-from lpsr_train.terminal import need_torch, progress_bar
+from lpsr_train.terminal import need_torch, note_left_out, progress_bar
 
 if TYPE_CHECKING:
     from lpsr_train.evaluation.fusion import Frames
@@ -81,11 +81,13 @@ def _made(data: str, degradation: Method, count: int, seed: int, patterns: tuple
     from lpsr_train.evaluation.fusion import Frames, shaken
     from lpsr_train.plates.pairs import PlateSource, render_pair
 
+    left_out: list[str] = []
     if data == "synthetic":
         pairs = (render_pair(PlateSource(patterns=patterns), seed, index) for index in range(count))
         sharp = ((pair.crop, pair.text) for pair in pairs)
     else:
-        sharp = ((plate.crop, plate.text) for plate in load_labelled(Path(data)))
+        sharp = ((plate.crop, plate.text) for plate in load_labelled(Path(data), left_out.append))
+        note_left_out(left_out, "picture")
     for index, (crop, text) in enumerate(sharp):
         yield Frames(shaken(crop, degradation, max(COUNTS), np.random.default_rng([seed, index])), text)
 

@@ -52,7 +52,7 @@ def locator(
     if not grow:
         _render(pool or out / "pool", source, config.seed, config.scenes, workers)
     records = ScenePool(pool or out / "pool", source, config.scenes, trainer.device)
-    with progress_bar() as bar, StopRequest() as stop:
+    with progress_bar() as bar, StopRequest(hangup=True) as stop:
         task = bar.add_task("locator", total=config.steps, completed=trainer.step, note="")
         log(bar, f"step {trainer.step}/{config.steps}")
         samples = validation_scenes(config.validation, source)

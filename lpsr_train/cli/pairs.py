@@ -55,7 +55,7 @@ def pairs(
 
     failed: dict[str, str] = {}
     done = 0
-    with StopRequest() as stop, progress_bar() as bar:
+    with StopRequest(hangup=True) as stop, progress_bar() as bar:
         task = bar.add_task("pairs", total=len(plates), note="")
         for made in make_pairs(out, plates, settings, workers):
             done += 1

@@ -6,14 +6,19 @@ import shlex
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lpsr_core.command_line import Debug
+from lpsr_core.interrupt import StopRequest
 from lpsr_train.cli.options import Device, Workers
 from lpsr_train.terminal import need_torch
+
+_PAUSE = 0.2
+"""Seconds between two looks at whether a command is to be stopped."""
 
 
 def release(
@@ -53,19 +58,11 @@ def release(
 
 
 def _run(module: str, *arguments: str) -> int:
-    """Runs a command to its end; Ctrl-C reaches it from the terminal, SIGTERM is passed on, and it ends by itself."""
-    children: list[subprocess.Popen[bytes]] = []
-
-    def leave_it_to_the_child(number: int, frame: object) -> None:
-        if number == signal.SIGTERM:
-            for child in children:
-                child.terminate()
-
-    before = {number: signal.signal(number, leave_it_to_the_child) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        with subprocess.Popen([sys.executable, "-m", module, *arguments]) as child:
-            children.append(child)
-            return child.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    """Run a command to its end; Ctrl-C reaches it from the terminal, and other signals are passed on to it."""
+    with StopRequest(hangup=True) as stop, subprocess.Popen([sys.executable, "-m", module, *arguments]) as child:
+        while not stop and child.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(_PAUSE)
+        if stop.signal not in (None, signal.SIGINT):
+            child.send_signal(stop.signal)
+        return child.wait()

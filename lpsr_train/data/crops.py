@@ -1,39 +1,12 @@
-"""Photographs that are there to their end, and the plate cut out of one by what its label says."""
+"""The plate cut out of a photograph by what its label says."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import PIL.Image
-
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Box, Image, Quad, rectify
-from lpsr_core.labelled import read_picture
 
 Place = Quad | Box | None
 """Corners to rectify by, a box to cut out, or None when the picture is the plate."""
-
-
-class IncompletePictureError(LpsrError):
-    """A picture of which only the beginning is there."""
-
-
-def read_whole(path: Path) -> Image:
-    """Read a picture as RGB, uint8[H, W, 3].
-
-    Raises:
-        IncompletePictureError: it is a JPEG file without its end, which OpenCV fills up with grey.
-        LpsrError: the file is missing or not a picture.
-    """
-    image = read_picture(path)
-    try:
-        with PIL.Image.open(path, formats=("JPEG",)) as picture:
-            picture.load()
-    except (PIL.UnidentifiedImageError, PIL.Image.DecompressionBombError):
-        pass  # of another format, whose incomplete files OpenCV does not read; or larger than Pillow looks at
-    except (OSError, SyntaxError) as error:
-        raise IncompletePictureError(f"{path}: only the beginning of this picture is there ({error})") from None
-    return image
 
 
 def cut(image: Image, place: Place, where: str) -> Image:

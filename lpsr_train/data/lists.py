@@ -8,28 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.files import replace_file
 from lpsr_core.geometry import Image
-from lpsr_train.data.crops import read_whole
+from lpsr_core.labelled import read_whole
 from lpsr_train.data.labels import LABEL, read_fields, text_of
 from lpsr_train.data.sources import Split, read_lines, split_of, trained_on_too
 
 _DISTORTION = 1.25
 """How much the two pictures of a pair may differ in their ratio of width to height: they show one plate."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A line of a list."""
-
-    hr: Path
-    lr: Path
-    split: Split
 
 
 @dataclass(frozen=True)
@@ -70,27 +61,26 @@ class ListedPair:
         return hr, lr
 
 
-def write_list(path: Path, entries: Sequence[Entry], absolute: bool = False) -> None:
+def write_list(path: Path, entries: Iterable[tuple[Path, Path, Split]], absolute: bool = False) -> None:
     """Writes a list, whole or not at all.
 
     Args:
         path: of the list; the pictures are below its folder.
-        entries: its lines.
+        entries: paths of HR and LR, and the split, of each line.
         absolute: write absolute paths, for the authors' loader, which takes relative ones from where it is started.
 
     Raises:
         LpsrError: a path holds a semicolon or a line break.
     """
     lines = []
-    for entry in entries:
+    for hr, lr, split in entries:
         paths = [
-            str(picture.resolve()) if absolute else picture.relative_to(path.parent).as_posix()
-            for picture in (entry.hr, entry.lr)
+            str(picture.resolve()) if absolute else picture.relative_to(path.parent).as_posix() for picture in (hr, lr)
         ]
         for name in paths:
             if set(name) & set(";\r\n"):
                 raise LpsrError(f"{name!r}: a list cannot hold a path with a semicolon or a line break; rename it")
-        lines.append(";".join((*paths, entry.split)) + "\n")
+        lines.append(";".join((*paths, split)) + "\n")
     replace_file(path, "".join(lines).encode())
 
 

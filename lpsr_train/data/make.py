@@ -22,7 +22,7 @@ from lpsr_core.degradation import SSIM_TARGET, Method, degrade
 from lpsr_core.errors import LpsrError
 from lpsr_core.files import replace_file, replacing
 from lpsr_train.data.labels import LABEL, label_text
-from lpsr_train.data.lists import Entry, write_list
+from lpsr_train.data.lists import write_list
 from lpsr_train.data.manifest import keep_manifest
 from lpsr_train.data.parallel import in_processes
 from lpsr_train.data.sources import SourcePlate
@@ -58,14 +58,8 @@ class Made:
 def make_pairs(folder: Path, plates: Sequence[SourcePlate], settings: PairSettings, workers: int = 1) -> Iterator[Made]:
     """Makes the pairs that a folder lacks, and yields for every plate that it is done, those from before first.
 
-    The same plates, settings and seed give the same files, in any order and by any number of processes. Each file is
-    there whole or not at all, so an interrupted call is continued by another one.
-
-    Args:
-        folder: made when missing.
-        plates: of one source.
-        settings: how LR pictures are made.
-        workers: processes.
+    The same plates of one source, settings and seed give the same files, in any order and by any number of processes.
+    Each file is there whole or not at all, so an interrupted call is continued by another one.
 
     Raises:
         LpsrError: the folder holds something else, or pairs of other settings; or a process died.
@@ -90,11 +84,8 @@ def make_pairs(folder: Path, plates: Sequence[SourcePlate], settings: PairSettin
 def write_pairs_list(folder: Path, plates: Sequence[SourcePlate], absolute: bool = False) -> Path:
     """Write the list of pairs that were made, in the order of the plates (see `write_list`), and return its path."""
     path = folder / LIST
-    entries = []
-    for plate in plates:
-        hr, _, lr = _files(folder, plate)
-        entries.append(Entry(hr, lr, plate.split))
-    write_list(path, entries, absolute)
+    files = ((_files(folder, plate), plate.split) for plate in plates)
+    write_list(path, ((hr, lr, split) for (hr, _, lr), split in files), absolute)
     return path
 
 

@@ -24,6 +24,8 @@ def keep_manifest(path: Path, made_of: Mapping[str, Any]) -> None:
 def check_manifest(path: Path, made_of: Mapping[str, Any]) -> bool:
     """Check that a folder was begun with what was asked for; False where it does not say.
 
+    Typefaces are compared by their files' names: where they lie differs from machine to machine.
+
     Args:
         path: of the manifest, a JSON file in the folder.
         made_of: plain values.
@@ -32,7 +34,7 @@ def check_manifest(path: Path, made_of: Mapping[str, Any]) -> bool:
         LpsrError: the folder was begun with other values, or its manifest cannot be read.
     """
     found = read_manifest(path)
-    if found is not None and found != json.loads(json.dumps(made_of)):
+    if found is not None and _placeless(found) != _placeless(json.loads(json.dumps(made_of))):
         raise LpsrError(
             f"{path.parent}: was begun with another source, seed or settings (see {path.name}); choose another folder"
         )
@@ -54,3 +56,13 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
     if not isinstance(found, dict):
         raise LpsrError(f"{path}: not a folder's manifest; choose another folder, or delete this one")
     return found
+
+
+def _placeless(made_of: dict[str, Any]) -> dict[str, Any]:
+    """What a folder is made of, with the names of typefaces in place of their paths."""
+    source = made_of.get("source")
+    if not isinstance(source, dict):
+        return made_of
+    faces = {key: value for key, value in source.items() if key.endswith("_typefaces") and isinstance(value, list)}
+    named = {key: [Path(str(path)).name for path in paths] for key, paths in faces.items()}
+    return {**made_of, "source": {**source, **named}}

@@ -1,4 +1,4 @@
-"""Work spread over processes that leave Ctrl-C to their parent."""
+"""Work spread over processes that leave Ctrl-C and the loss of the terminal to their parent."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ import cv2
 
 from lpsr_core.errors import LpsrError
 
+_TERMINAL = {signal.SIGINT, signal.SIGHUP}
+"""Signals that reach every process of a terminal."""
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -54,11 +56,11 @@ def in_processes(function: Callable[[Job], Result], jobs: Sequence[Job], workers
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Holds Ctrl-C back, for good in the processes that begin meanwhile.
+    """Holds the terminal's signals back, for good in the processes that begin meanwhile.
 
-    It reaches every process of the terminal, and the parent alone decides what to do about it.
+    The parent alone decides what to do about them.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINAL)
     try:
         yield
     finally:

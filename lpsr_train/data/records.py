@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +12,9 @@ from numpy.typing import NDArray
 from lpsr_core.alphabet import encode
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import padded_hr, padded_lr, to_hr, to_lr
-from lpsr_train.data.crops import IncompletePictureError
-from lpsr_train.data.lists import ListedPair, read_list
+from lpsr_core.labelled import IncompletePictureError
+from lpsr_train.data.lists import ListedPair
 from lpsr_train.data.pool import RECORD, UNKNOWN, Records
-from lpsr_train.data.sources import Split
 
 _THREADS = 4
 """That read pictures."""
@@ -38,16 +36,6 @@ class PairPool(Records):
 
     def take(self, indices: NDArray[np.integer]) -> NDArray:
         return self._records[indices]
-
-    @classmethod
-    def from_list(cls, path: Path, split: Split = "training", padded: bool = False) -> PairPool:
-        """Read one split of a pair list, as `from_pairs` does.
-
-        Raises:
-            UsageError: the list does not exist.
-            LpsrError: as `read_list` and `from_pairs`.
-        """
-        return cls.from_pairs(read_list(path, split), padded)
 
     @classmethod
     def from_pairs(cls, pairs: Sequence[ListedPair], padded: bool = False) -> PairPool:

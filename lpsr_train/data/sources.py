@@ -16,9 +16,9 @@ import numpy as np
 
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Image
-from lpsr_core.labelled import LABELS, list_labelled
+from lpsr_core.labelled import LABELS, list_labelled, read_whole
 from lpsr_core.layouts import layout_of
-from lpsr_train.data.crops import Place, cut, read_whole
+from lpsr_train.data.crops import Place, cut
 from lpsr_train.data.labels import LABEL, quad_of, read_fields, text_of
 
 Split = Literal["training", "validation", "testing"]

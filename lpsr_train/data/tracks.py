@@ -22,9 +22,9 @@ from typing import Any
 
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Image, Quad
-from lpsr_core.labelled import SUFFIXES, plate_text
+from lpsr_core.labelled import SUFFIXES, plate_text, read_whole
 from lpsr_core.spreadsheet import rows_of
-from lpsr_train.data.crops import cut, read_whole
+from lpsr_train.data.crops import cut
 
 ANNOTATIONS = "annotations.json"
 _CORNERS = ("top-left", "top-right", "bottom-right", "bottom-left")

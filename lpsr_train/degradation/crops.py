@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,6 +10,9 @@ from torch import Tensor
 
 from lpsr_core.geometry import LR_SIZE
 from lpsr_train.degradation import linear
+
+Way = Callable[[Tensor, Tensor, int, int], Tensor]
+"""Of resizing, see `linear`."""
 
 
 @dataclass(frozen=True)
@@ -63,21 +66,8 @@ class CropBatch:
         across = linear.gaussian(self.widths, sigmas, width)
         return replace(self, pixels=linear.apply(self.pixels, down, across))
 
-    def averaged(self, heights: Tensor, widths: Tensor, canvas: tuple[int, int]) -> CropBatch:
-        """Made smaller as INTER_AREA does, on a canvas of that height and width."""
-        return self._resized(linear.area, heights, widths, canvas)
-
-    def interpolated(self, heights: Tensor, widths: Tensor, canvas: tuple[int, int]) -> CropBatch:
-        """Made larger bicubically, on a canvas of that height and width."""
-        return self._resized(linear.cubic, heights, widths, canvas)
-
-    def _resized(
-        self,
-        way: Callable[[Tensor, Tensor, int, int], Tensor],
-        heights: Tensor,
-        widths: Tensor,
-        canvas: tuple[int, int],
-    ) -> CropBatch:
+    def resized(self, way: Way, heights: Tensor, widths: Tensor, canvas: Sequence[int]) -> CropBatch:
+        """By `linear.area`, which makes smaller, or `linear.cubic`, on a canvas of that height and width."""
         height, width = self.pixels.shape[2:]
         down = way(self.heights, heights, height, canvas[0])
         across = way(self.widths, widths, width, canvas[1])

@@ -103,7 +103,8 @@ def cubic(sizes: Tensor, wanted: Tensor, canvas: int, out_canvas: int) -> Tensor
     return weights.scatter_add_(2, place.clamp(0, canvas - 1), weight)
 
 
-def _cubic_kernel(d: Tensor, a: float = -0.75) -> Tensor:
+def _cubic_kernel(d: Tensor) -> Tensor:
+    a = -0.75
     near = (a + 2) * d**3 - (a + 3) * d**2 + 1
     far = a * (d**3 - 5 * d**2 + 8 * d - 4)
     return torch.where(d <= 1, near, torch.where(d < 2, far, torch.zeros_like(d)))

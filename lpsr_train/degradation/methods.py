@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lpsr_core.degradation import BLURS, METHODS, SSIM_TARGET, Camera, Method
+from lpsr_train.degradation import linear
 from lpsr_train.degradation.crops import CropBatch
 from lpsr_train.degradation.jpeg import jpeg
 from lpsr_train.degradation.similarity import Similarity
@@ -135,12 +136,12 @@ def noise(crops: CropBatch, targets: Tensor, generator: torch.Generator) -> Crop
         share *= 0.9
         heights = (crops.heights * share).round().long().clamp(min=2)
         widths = (crops.widths * share).round().long().clamp(min=4)
-        small = current.averaged(heights, widths, (canvas[0], canvas[1]))
+        small = current.resized(linear.area, heights, widths, canvas)
         kept = ((heights * widths) / (crops.heights * crops.widths)).clamp(max=1).sqrt()
         deviation = (2 + 10 * _uniform(len(crops), generator)) * kept
         drawn = deviation.view(-1, 1, 1, 1) * _normal(small.pixels.shape, generator)
         noisy = replace(small, pixels=(small.pixels + drawn) * small.inside)
-        stepped = noisy.interpolated(crops.heights, crops.widths, (canvas[0], canvas[1]))
+        stepped = noisy.resized(linear.cubic, crops.heights, crops.widths, canvas)
         pixels = torch.where(going.view(-1, 1, 1, 1), stepped.pixels, current.pixels)
         current = replace(crops, pixels=pixels)
         going = going & (reference.to(current.luma) >= targets)
@@ -163,7 +164,7 @@ def camera(crops: CropBatch, cameras: Sequence[Camera], generator: torch.Generat
     heights = (widths * crops.heights / crops.widths).round().long().clamp(min=4)
     canvas = tuple(-(-int(sizes.max()) // _BLOCK) * _BLOCK for sizes in (heights, widths))
     seen = _moved(crops.blurred(of("optics") * crops.widths), cameras)
-    small = seen.averaged(heights, widths, (canvas[0], canvas[1]))
+    small = seen.resized(linear.area, heights, widths, canvas)
     inside, pixels = small.inside, small.pixels
     coloured, common = _normal(pixels.shape, generator), _normal((len(crops), 1, *canvas), generator)
     share = of("chroma_noise").view(-1, 1, 1, 1)

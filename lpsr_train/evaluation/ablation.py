@@ -55,11 +55,6 @@ class Budget:
     validation: int = 128
     reader_batch: int = 64
 
-    @property
-    def validate_every(self) -> int:
-        """Steps between validations."""
-        return max(self.steps // self.validations, 1)
-
 
 @dataclass(frozen=True)
 class Row:
@@ -106,7 +101,7 @@ class Row:
             batch=batch,
             real=real,
             steps=budget.steps,
-            validate_every=budget.validate_every,
+            validate_every=max(budget.steps // budget.validations, 1),
             validation=budget.validation,
             pairs=budget.pairs,
             seed=seed,
@@ -198,7 +193,7 @@ def ablate(
         trainer.typefaces = typefaces
         if not trainer.resume() and guide is not None:
             trainer.take(guide, "reader", "reader")
-        trainer.run(records, lambda progress: listen(folder.name, progress.step, config.steps), stop)
+        trainer.run(records, lambda step, _: listen(folder.name, step, config.steps), stop)
         return trainer.step >= config.steps
 
     for row in ROWS:

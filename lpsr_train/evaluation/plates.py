@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,9 @@ import numpy as np
 from lpsr_core.degradation import Method, degrade
 from lpsr_core.geometry import to_hr, to_lr
 from lpsr_core.labelled import load_labelled
+from lpsr_train.data.lists import ListedPair
 from lpsr_train.data.records import PairPool
 from lpsr_train.data.samples import rendered_samples, samples_of
-from lpsr_train.data.sources import Split
 from lpsr_train.terminal import note_left_out
 from lpsr_train.validation.rates import Sample
 
@@ -27,23 +27,23 @@ class ListedPlates:
     """Pairs of a list (see `data.lists`).
 
     Attributes:
-        path: of the list.
-        split: which of its pairs.
+        name: the list and its split.
+        pairs: of that split.
     """
 
-    path: Path
-    split: Split
+    name: str
+    pairs: Sequence[ListedPair]
 
     def __str__(self) -> str:
-        return f"{self.path}, {self.split}"
+        return self.name
 
     def gather(self, tell: Tell) -> list[Sample]:
         """Read the pairs, padded to 3:1 as the paper's are; says on stderr how many are left out.
 
         Raises:
-            LpsrError: the list or its pictures cannot be read, or the split is empty.
+            LpsrError: pictures cannot be read.
         """
-        pairs = PairPool.from_list(self.path, self.split, padded=True)
+        pairs = PairPool.from_pairs(self.pairs, padded=True)
         note_left_out(pairs.left_out)
         samples = samples_of(pairs)
         tell(len(samples), len(samples))
@@ -75,7 +75,7 @@ class DegradedPlates:
         return f"{self.data}{rectified}, {self.degradation}"
 
     def gather(self, tell: Tell) -> list[Sample]:
-        """The plates.
+        """Make the plates; says on stderr how many incomplete photographs are left out.
 
         Raises:
             LpsrError: the folder holds no labelled plates.
@@ -89,7 +89,9 @@ class DegradedPlates:
 
     def _plates(self) -> tuple[int, Iterator[Sample]]:
         if self.data != SYNTHETIC:
-            plates = load_labelled(Path(self.data))
+            left_out: list[str] = []
+            plates = load_labelled(Path(self.data), left_out.append)
+            note_left_out(left_out, "picture")
             rngs = (np.random.default_rng([self.seed, index]) for index in range(len(plates)))
             return len(plates), (
                 Sample(to_lr(degrade(plate.crop, self.degradation, rng)), to_hr(plate.crop), plate.text)

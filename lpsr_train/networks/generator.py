@@ -71,9 +71,9 @@ class DenseNetwork(nn.Module):
 class Autoencoder(nn.Module):
     """The input layer: a shallow autoencoder around PixelUnshuffle and PixelShuffle, and a way past it."""
 
-    def __init__(self, channels: int, expansion: int = 4) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        inner = 3 * expansion
+        inner = 12
         self.entry = nn.Conv2d(3, inner, 7, padding=3)
         self.body = nn.Sequential(
             depthwise_separable(inner, inner, 7),

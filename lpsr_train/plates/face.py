@@ -44,7 +44,7 @@ def draw_face(style: PlateStyle, scale: float, rng: np.random.Generator) -> Face
     margin = BORDER * width
     size = (round((width + 2 * margin) * scale), round((height + 2 * margin) * scale))
     origin = np.array([margin, margin]) * scale
-    picture = _surroundings(size, style, rng)
+    picture = _surroundings(size, rng)
 
     def at(x: float, y: float) -> tuple[int, int]:
         return round(float(origin[0]) + x * scale), round(float(origin[1]) + y * scale)
@@ -108,7 +108,7 @@ def character_centres(style: PlateStyle) -> list[tuple[float, float]]:
     return [(63 + k * style.pitch + shift_x / 2, 80.5 + shift_y) for k in range(7)]
 
 
-def _surroundings(size: tuple[int, int], style: PlateStyle, rng: np.random.Generator) -> NDArray[np.float32]:
+def _surroundings(size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
     """Bumper, grille or bodywork: a shade, a gradient and some edges."""
     width, height = size
     dark = rng.random() < 0.7

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,38 +12,30 @@ from lpsr_core.degradation import SSIM_TARGET, Method, blur, blur_fast, degrade,
 from lpsr_core.errors import LpsrError
 from lpsr_core.geometry import Image, to_hr, to_lr
 from lpsr_train.plates.photograph import RECTIFIED, photograph, random_view
-from lpsr_train.plates.style import Country, style_of
+from lpsr_train.plates.style import Country, Drawing, style_of
 
 
-@dataclass(frozen=True)
-class PlateSource:
+@dataclass(frozen=True, kw_only=True)
+class PlateSource(Drawing):
     """What is rendered.
 
     Attributes:
-        countries: drawn evenly.
         motorcycles: share of two-row plates; the paper leaves them out.
-        patterns: of texts (see `lpsr_core.layouts`), drawn evenly; each country's own when there are none.
         rectified: share that is cut out rectified and tight, as the paper's plates are.
-        open_typefaces: paths of installed typefaces that widen the variety.
-        open_share: how often one replaces the project's own skeletons.
         degradations: weight of every way to make the LR picture.
         easy: share of blurred pictures that stop at an SSIM between the target and 0.75.
         target: SSIM that blur and noise fall below.
         exact: blur step by step as released, for evaluation, instead of the fast equivalent.
     """
 
-    countries: tuple[Country, ...] = ("brazilian", "mercosur")
     motorcycles: float = 0.0
     rectified: float = RECTIFIED
-    open_typefaces: Sequence[str] = ()
-    open_share: float = 0.0
     degradations: dict[Method, float] = field(
         default_factory=lambda: {"blur": 0.40, "camera": 0.45, "noise": 0.05, "none": 0.10}
     )
     easy: float = 0.2
     target: float = SSIM_TARGET
     exact: bool = False
-    patterns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,23 +54,17 @@ class Plate:
 
 
 @dataclass(frozen=True)
-class Pair:
+class Pair(Plate):
     """One plate in two resolutions.
 
     Attributes:
-        crop: uint8[H, W, 3], the photograph at its own resolution.
         hr: uint8[32, 96, 3].
         lr: uint8[16, 48, 3].
-        text: seven characters.
-        country: which drawing.
         method: how the LR picture was made.
     """
 
-    crop: Image
     hr: Image
     lr: Image
-    text: str
-    country: Country
     method: Method
 
 
@@ -96,7 +81,7 @@ def render_pair(source: PlateSource, seed: int, index: int) -> Pair:
     weights = np.array([source.degradations[method] for method in methods], np.float64)
     method = methods[int(rng.choice(len(methods), p=weights / weights.sum()))]
     low = degraded(plate.crop, method, source, rng)
-    return Pair(plate.crop, to_hr(plate.crop), to_lr(low), plate.text, plate.country, method)
+    return Pair(plate.crop, plate.text, plate.country, to_hr(plate.crop), to_lr(low), method)
 
 
 def _plate(source: PlateSource, rng: np.random.Generator) -> Plate:
@@ -104,7 +89,7 @@ def _plate(source: PlateSource, rng: np.random.Generator) -> Plate:
     return Plate(photograph(style, random_view(style, rng, source.rectified), rng), style.text, style.country)
 
 
-def write_crops(folder: Path, count: int, seed: int, quality: int = 90) -> None:
+def write_crops(folder: Path, count: int, seed: int) -> None:
     """Writes HR crops at their own resolution as `TEXT.jpg`.
 
     Raises:
@@ -115,7 +100,7 @@ def write_crops(folder: Path, count: int, seed: int, quality: int = 90) -> None:
         pair = render_pair(PlateSource(), seed, index)
         bgr = cv2.cvtColor(pair.crop, cv2.COLOR_RGB2BGR)
         path = folder / f"{pair.text}.jpg"
-        if not cv2.imwrite(str(path), bgr, [cv2.IMWRITE_JPEG_QUALITY, quality]):
+        if not cv2.imwrite(str(path), bgr, [cv2.IMWRITE_JPEG_QUALITY, 90]):
             raise LpsrError(f"{path}: cannot be written")
 
 

@@ -179,13 +179,11 @@ def _square(canvas: NDArray[np.uint8], end: NDArray[np.float64], inner: NDArray[
     cv2.fillConvexPoly(canvas, np.rint(corners * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
 
 
-def _round_corners(
-    points: NDArray[np.float64], radii: Sequence[float], closed: bool, steps: int = 8
-) -> NDArray[np.float64]:
+def _round_corners(points: NDArray[np.float64], radii: Sequence[float], closed: bool) -> NDArray[np.float64]:
     """Replaces each rounded vertex by points on a cubic that touches both its sides."""
     count = len(points)
     path: list[NDArray[np.float64]] = []
-    parameter = np.linspace(0, 1, steps)[:, None]
+    parameter = np.linspace(0, 1, 8)[:, None]
     for index, radius in enumerate(radii):
         corner = points[index]
         if radius <= 0 or (not closed and index in (0, count - 1)):

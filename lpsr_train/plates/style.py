@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
@@ -85,24 +85,21 @@ def random_text(pattern: str, rng: np.random.Generator) -> str:
     return "".join(_one(rng, LETTERS if kind == "L" else DIGITS) for kind in pattern)
 
 
-class Drawing(Protocol):
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
     """What a source of plates says about their faces.
 
     Attributes:
         countries: drawn evenly.
-        patterns: of texts, drawn evenly; each country's own when there are none.
+        patterns: of texts (see `lpsr_core.layouts`), drawn evenly; each country's own when there are none.
         open_typefaces: paths of installed typefaces that widen the variety.
         open_share: how often one replaces the project's own skeletons.
     """
 
-    @property
-    def countries(self) -> tuple[Country, ...]: ...
-    @property
-    def patterns(self) -> tuple[str, ...]: ...
-    @property
-    def open_typefaces(self) -> Sequence[str]: ...
-    @property
-    def open_share(self) -> float: ...
+    countries: tuple[Country, ...] = ("brazilian", "mercosur")
+    patterns: tuple[str, ...] = ()
+    open_typefaces: Sequence[str] = ()
+    open_share: float = 0.0
 
 
 def style_of(source: Drawing, rng: np.random.Generator, motorcycles: float = 0.0) -> PlateStyle:

@@ -71,11 +71,11 @@ _SYMBOLS = ("Dingbats", "Symbols", "D050000L", "Ornaments", "Initials")
 """In the names of files that hold no letters."""
 
 
-def sign_typefaces(folders: Sequence[Path] = _SIGN_FOLDERS) -> tuple[str, ...]:
+def sign_typefaces() -> tuple[str, ...]:
     """Paths of the typefaces for signs that this machine has."""
     found = (
         path
-        for folder in folders
+        for folder in _SIGN_FOLDERS
         for family in SIGN_FAMILIES
         for path in sorted((folder / family).rglob("*.[to]tf"))
         if not any(word in path.name for word in _SYMBOLS)

@@ -33,9 +33,9 @@ class _Canvas:
     def line(self, x: float, y: float, u: float, v: float, colour: Colour, thick: float) -> None:
         cv2.line(self.picture, self.at(x, y), self.at(u, v), colour, self.pixels(thick), cv2.LINE_AA)
 
-    def oval(self, x: float, y: float, wide: float, tall: float, colour: Colour, thick: int = -1) -> None:
+    def oval(self, x: float, y: float, wide: float, tall: float, colour: Colour) -> None:
         axes = self.pixels(wide), self.pixels(tall)
-        cv2.ellipse(self.picture, self.at(x, y), axes, 0, 0, 360, colour, thick, cv2.LINE_AA)
+        cv2.ellipse(self.picture, self.at(x, y), axes, 0, 0, 360, colour, -1, cv2.LINE_AA)
 
     def shaded(self, points: list[tuple[float, float]], paint: NDArray[np.float64], rng: np.random.Generator) -> None:
         """A surface that curves: lighter and darker from top to bottom, with blurred reflections."""
@@ -76,7 +76,7 @@ def draw_vehicle(
     if across < 260 and kind < 0.8:
         _motorcycle(canvas, rng)
     elif kind < 0.86:
-        _car(canvas, rng, across / 1000)
+        _car(canvas, rng)
     else:
         _lorry(canvas, rng)
     half, high = across / 2000, tall / 2000
@@ -115,7 +115,7 @@ def _paint(rng: np.random.Generator) -> NDArray[np.float64]:
     return np.array(random_colour(rng))
 
 
-def _car(canvas: _Canvas, rng: np.random.Generator, plate: float) -> None:
+def _car(canvas: _Canvas, rng: np.random.Generator) -> None:
     paint = _paint(rng)
     half = float(rng.uniform(0.78, 0.95))
     aside = 0.0 if rng.random() < 0.75 else float(rng.uniform(-0.45, 0.45))  # the plate is not always in the middle

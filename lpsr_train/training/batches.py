@@ -52,7 +52,7 @@ class Batch:
 
     def __getitem__(self, part: slice) -> Batch:
         """Some of its plates."""
-        return Batch(*(None if values is None else values[part] for values in self._values()))  # type: ignore[arg-type]
+        return Batch(**{name: None if values is None else values[part] for name, values in vars(self).items()})  # type: ignore[arg-type]
 
     @property
     def direct(self) -> Tensor:
@@ -79,9 +79,6 @@ class Batch:
         if self.known is None or self.plate is None:
             return None
         return self.known * self.plate.view(-1, 1)
-
-    def _values(self) -> tuple[Tensor | None, ...]:
-        return self.lr, self.hr, self.target, self.seen, self.known, self.plate, self.present
 
 
 def upload(records: NDArray, device: torch.device, clahe: bool = False) -> dict[str, Tensor]:

@@ -25,7 +25,7 @@ from lpsr_train.training.utilisation import GpuWatch, driver_name
 
 if TYPE_CHECKING:
     from lpsr_train.config import TrainConfig
-    from lpsr_train.training.trainer import Progress, Trainer
+    from lpsr_train.training.trainer import Trainer
     from lpsr_train.validation.rates import Sample
 
 _BEGINNING = 32
@@ -60,7 +60,7 @@ def growing_pool(config: TrainConfig, folder: Path) -> tuple[GrowingPool, tuple[
     check_manifest(folder / NOTE, wanted)
     pool = GrowingPool(folder, record, config.pairs)
     least = min(_BEGINNING * config.batch, config.pairs)
-    with progress_bar() as bar, StopRequest() as stop:
+    with progress_bar() as bar, StopRequest(hangup=True) as stop:
         task = bar.add_task("wait for the pool", total=least, note="")
 
         def listen(count: int) -> None:
@@ -70,7 +70,7 @@ def growing_pool(config: TrainConfig, folder: Path) -> tuple[GrowingPool, tuple[
 
         pool.wait(least, lambda: bool(stop), listen)
     if len(pool) < least:
-        raise KeyboardInterrupt
+        raise typer.Exit(stop.exit_code)
     # Again, since whoever renders it may have begun meanwhile.
     if not check_manifest(folder / NOTE, wanted):
         typer.echo(f"note: {folder} has no {NOTE}, so nothing is known of what it was rendered from", err=True)
@@ -96,7 +96,7 @@ def _form(config: TrainConfig) -> tuple[np.dtype, PlateSource | ShotSource]:
 
 
 def train(trainer: Trainer, records: Records, samples: Mapping[str, Sequence[Sample]] | None = None) -> int:
-    """Train to the end of the run, or until Ctrl-C or SIGTERM; samples are those of `Trainer.run`.
+    """Train to the end of the run, or until Ctrl-C, SIGTERM or the terminal's end; samples are as of `Trainer.run`.
 
     Returns:
         0, or the number of the signal that stopped it.
@@ -107,19 +107,17 @@ def train(trainer: Trainer, records: Records, samples: Mapping[str, Sequence[Sam
         task = bar.add_task("train", total=steps, completed=first, note="")
         log(bar, f"step {first}/{steps}")
 
-        def listen(step: Progress) -> None:
-            speed = (step.step - first) * batch / (time.monotonic() - start)
+        def listen(step: int, losses: dict[str, float]) -> None:
+            speed = (step - first) * batch / (time.monotonic() - start)
             busy = "" if watch.busy is None else f"GPU busy {watch.busy:.0f} %  "
-            note = f"{speed:.0f} plates/s  {busy}" + "  ".join(
-                f"{term} {value:.3f}" for term, value in step.losses.items()
-            )
+            note = f"{speed:.0f} plates/s  {busy}" + "  ".join(f"{term} {loss:.3f}" for term, loss in losses.items())
             if trainer.history:
                 rates = trainer.history[-1]["rates"]
                 note += "  |  " + "  ".join(f"{what} {value:.1f} %" for what, value in rates.items())
-            bar.update(task, completed=step.step, note=note)
-            if step.step == first + 1 or step.step % _LOGGED == 0:
-                log(bar, f"step {step.step}/{steps}  {note}")
+            bar.update(task, completed=step, note=note)
+            if step == first + 1 or step % _LOGGED == 0:
+                log(bar, f"step {step}/{steps}  {note}")
 
-        with StopRequest() as stop:
+        with StopRequest(hangup=True) as stop:
             trainer.run(records, listen, lambda: bool(stop), samples)
     return stop.signal or 0

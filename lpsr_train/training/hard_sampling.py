@@ -24,11 +24,6 @@ class HardSampling:
     def __init__(self, misread: NDArray[np.float32]) -> None:
         self.misread = misread
 
-    @classmethod
-    def on_all(cls, count: int) -> HardSampling:
-        """Begin with a pool of so many plates, of which none was read."""
-        return cls(np.ones(count, np.float32))
-
     def note(self, indices: NDArray[np.integer], log_likelihoods: NDArray[np.floating]) -> None:
         """Remember how plates were read: int[N], their indices, and float[N], log-likelihoods of their true texts."""
         self.misread[indices] = -np.expm1(np.minimum(log_likelihoods, 0))

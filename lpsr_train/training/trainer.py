@@ -42,14 +42,6 @@ VALIDATION_METHODS: tuple[Method, ...] = ("blur", "camera")
 
 
 @dataclass(frozen=True)
-class Progress:
-    """What a listener is told after each step: how many are done, and the step's losses by name."""
-
-    step: int
-    losses: dict[str, float]
-
-
-@dataclass(frozen=True)
 class Plateau:
     """A learning rate that falls when the recognition rate no longer rises (section IV-A).
 
@@ -192,7 +184,7 @@ class Trainer:
     def run(
         self,
         pool: Records,
-        listen: Callable[[Progress], None] = lambda _: None,
+        listen: Callable[[int, dict[str, float]], None] = lambda step, losses: None,
         stop: Callable[[], bool] = lambda: False,
         samples: Mapping[str, Sequence[Sample]] | None = None,
     ) -> None:
@@ -202,7 +194,7 @@ class Trainer:
 
         Args:
             pool: the training pairs.
-            listen: called after every step.
+            listen: told after every step how many are done, and its losses by name.
             stop: asked between steps; when it says so, the run is saved and ends.
             samples: sets of plates to validate on, by name; rendered ones for each of VALIDATION_METHODS when None.
         """
@@ -234,7 +226,7 @@ class Trainer:
             if self.hard_sampling and self._read is not None:
                 self.hard_sampling.note(order[: len(self._read)], self._read.cpu().numpy())
             self.elapsed += time.monotonic() - begun
-            listen(Progress(self.step, losses))
+            listen(self.step, losses)
             if config.weights_every and time.monotonic() - written >= config.weights_every:
                 self.save_weights()
                 written = time.monotonic()
@@ -251,7 +243,7 @@ class Trainer:
         if not self.config.hard_sampling:
             return records
         if self.hard_sampling is None:
-            self.hard_sampling = HardSampling.on_all(len(records))
+            self.hard_sampling = HardSampling(np.ones(len(records), np.float32))
         elif len(self.hard_sampling.misread) != len(records):
             raise LpsrError(
                 f"{self.folder}: read {len(self.hard_sampling.misread)} pairs before, and now there are {len(records)}"
@@ -382,7 +374,7 @@ class Trainer:
         Args:
             folder: that run.
             network: what it is there: `reader` or `generator`.
-            name: what it is here: `reader` (a fixed guide), `second` (a reader that has a say beside it), or `shown`
+            name: what it is here: `reader` (a fixed guide), `auxiliary` (a reader that has a say beside it), or `shown`
                 (a generator whose pictures a reader learns to read).
 
         Raises:

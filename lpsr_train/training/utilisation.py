@@ -7,7 +7,6 @@ import statistics
 import subprocess
 import threading
 from collections import deque
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,9 +46,7 @@ class GpuWatch:
             self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop.set()
         if self._command:
             self._thread.join()

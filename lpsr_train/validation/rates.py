@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -60,11 +61,10 @@ class Evaluation:
     ssim: float
     likelihoods: dict[str, float] = field(default_factory=dict)
 
-    rates: dict[str, RecognitionRate] = field(init=False)
-
-    def __post_init__(self) -> None:
-        rates = {name: recognition_rate(texts, self.truths) for name, texts in self.texts.items()}
-        object.__setattr__(self, "rates", rates)
+    @cached_property
+    def rates(self) -> dict[str, RecognitionRate]:
+        """For every form the recognition rate of its texts."""
+        return {name: recognition_rate(texts, self.truths) for name, texts in self.texts.items()}
 
 
 def enlarge(lr: Tensor) -> Tensor:

@@ -36,3 +36,15 @@ def test_the_packaged_plates_come_first(tmp_path: Path, monkeypatch: pytest.Monk
     assert samples.plates_folder() == checkout
     save_image(packaged / "ABC1234.png", paint("ABC1234"))
     assert samples.plates_folder() == packaged
+
+
+def test_incomplete_plates_are_left_out_and_named(tmp_path: Path) -> None:
+    save_image(tmp_path / "ABC1234.png", paint("ABC1234", 120))
+    save_image(tmp_path / "XYZ1234.jpg", paint("XYZ1234", 120))
+    whole = (tmp_path / "XYZ1234.jpg").read_bytes()
+    (tmp_path / "XYZ1234.jpg").write_bytes(whole[: len(whole) // 2])
+    told: list[str] = []
+    (plate,) = samples.load_plates(tmp_path, 0, told.append)
+    assert plate.text == "ABC1234"
+    assert len(told) == 1
+    assert "XYZ1234.jpg: only the beginning" in told[0]

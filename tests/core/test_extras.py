@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from lpsr_core import extras
-from lpsr_core.errors import MissingExtraError, need
+from lpsr_core import errors, extras
+from lpsr_core.codec import transcode
+from lpsr_core.errors import LpsrError, MissingExtraError, need
+from lpsr_core.tomlfile import read_toml
 
 
 class Distribution:
@@ -70,3 +73,26 @@ def test_what_is_missing_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingExtraError, match=r"onnx is not installed; install it with: pip install .*\[export\]"):
         need("onnx", "onnx", "export")
+
+
+def test_an_extra_that_brings_nothing_for_this_python_is_not_recommended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(errors.sys, "version_info", (3, 10, 12))
+    for extra in ("cpu", "gpu"):
+        message = str(MissingExtraError("onnxruntime", extra))
+        assert message.startswith("onnxruntime is not installed; it needs Python 3.11 or newer")
+        assert "pip" not in message
+    assert "[train]" in str(MissingExtraError("PyTorch", "train"))
+
+
+def test_extras_of_newer_pythons_are_those_of_the_project() -> None:
+    """Every package of these extras is for newer versions of Python alone, and no other extra is like that."""
+    root = Path(__file__).resolve().parents[2]
+    listed = read_toml(root / "pyproject.toml")["project"]["optional-dependencies"]
+    marked = {extra for extra, packages in listed.items() if all("python_version >= '3.11'" in one for one in packages)}
+    assert marked == {extra for extra, least in extras.NEWER_PYTHON.items() if least == (3, 11)}
+
+
+def test_without_pyav_the_package_itself_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(LpsrError, match=r"PyAV.* is not installed; install it with: pip install av$"):
+        transcode([np.zeros((16, 48, 3), np.uint8)], "h264", 30)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lpsr_core.errors import LpsrError, UsageError
-from lpsr_core.labelled import load_labelled
+from lpsr_core.labelled import IncompletePictureError, load_labelled, read_whole
 
 
 def write(path: Path, shade: int = 90) -> Path:
@@ -78,3 +78,45 @@ def test_missing_folders_and_broken_pictures(tmp_path: Path) -> None:
     (tmp_path / "ABC1234.png").write_bytes(b"not a picture")
     with pytest.raises(LpsrError, match="not a picture"):
         load_labelled(tmp_path)
+
+
+@pytest.fixture
+def photograph() -> bytes:
+    """A JPEG file of a textured picture."""
+    grain = np.random.default_rng(0).integers(0, 256, (12, 36, 3), np.uint8)
+    return cv2.imencode(".jpg", cv2.resize(grain, (90, 30), interpolation=cv2.INTER_CUBIC))[1].tobytes()
+
+
+def test_incomplete_pictures_are_left_out_and_named(tmp_path: Path, photograph: bytes) -> None:
+    (tmp_path / "ABC1234.jpg").write_bytes(photograph[: len(photograph) // 2])
+    told: list[str] = []
+    with pytest.raises(LpsrError, match="only the beginning of each picture"):
+        load_labelled(tmp_path, told.append)
+    write(tmp_path / "XYZ1234.png")
+    (plate,) = load_labelled(tmp_path, told.append)
+    assert plate.text == "XYZ1234"
+    assert all("ABC1234.jpg: only the beginning of this picture is there" in line for line in told)
+    with pytest.raises(IncompletePictureError, match=r"ABC1234\.jpg"):
+        load_labelled(tmp_path)
+
+
+@pytest.mark.parametrize("missing", [1, 2])
+def test_a_picture_that_lacks_its_end_marker_alone_is_whole(tmp_path: Path, photograph: bytes, missing: int) -> None:
+    path = tmp_path / "ABC1234.jpg"
+    path.write_bytes(photograph)
+    whole = read_whole(path)
+    path.write_bytes(photograph[:-missing])
+    assert (read_whole(path) == whole).all()
+    for lost in (16, 60, len(photograph) // 3):
+        path.write_bytes(photograph[:-lost])
+        with pytest.raises(IncompletePictureError):
+            read_whole(path)
+
+
+def test_a_progressive_picture_may_lack_whole_scans(tmp_path: Path, photograph: bytes) -> None:
+    picture = cv2.imdecode(np.frombuffer(photograph, np.uint8), cv2.IMREAD_COLOR)
+    data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    path = tmp_path / "ABC1234.jpg"
+    path.write_bytes(data[: data.rindex(b"\xff\xda")])
+    with pytest.raises(IncompletePictureError):
+        read_whole(path)

@@ -30,7 +30,7 @@ def library(tensorrt: str, sms: str, source: str) -> str:
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """CMake that says what a test wants, and makes a library when it builds."""
-    monkeypatch.setattr(plugin, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(plugin, "cache_folder", lambda kind: tmp_path)
     digest = source_digest(plugin.sources())
     said = {"configure": CONFIGURED, "library": library("10.3.0", "80,87", digest), "builds": ""}
 

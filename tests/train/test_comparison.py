@@ -99,6 +99,26 @@ def test_a_list_is_read_beside_table_iii(runs: Path, tmp_path: Path) -> None:
     assert "39.5" in done.stdout
 
 
+def test_labels_of_a_list_are_read_once(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lpsr_train.data import lists
+
+    read: list[Path] = []
+    plain = lists.read_fields
+    monkeypatch.setattr(lists, "read_fields", lambda path: read.append(path) or plain(path))
+    cv2.imwrite(str(tmp_path / "lr.png"), np.full((16, 48, 3), 90, np.uint8))
+    lines = []
+    for split in ("training", "testing"):
+        cv2.imwrite(str(tmp_path / f"{split}.png"), np.full((64, 192, 3), 90, np.uint8))
+        (tmp_path / f"{split}.txt").write_text("plate: ABC1D23\n")
+        lines.append(f"{split}.png;lr.png;{split}\n")
+    (tmp_path / "pairs.txt").write_text("".join(lines))
+    arguments = ["--weights", str(runs / "ours"), "--list", str(tmp_path / "pairs.txt")]
+    done = CliRunner().invoke(app, ["evaluate", *arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "note: 1 plate is in the training split and in another one" in done.stderr
+    assert sorted(path.name for path in read) == ["testing.txt", "training.txt"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [

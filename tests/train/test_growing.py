@@ -113,3 +113,20 @@ def test_a_log_shows_the_end_of_waiting_and_the_beginning_of_training(
 
     train(Slow(config=TrainConfig(steps=70), step=3, device=torch.device("cpu")), rendered)  # type: ignore[arg-type]
     assert seen == ["step 3/70\n"], "before the first step, and before validation plates are rendered"
+
+
+def test_the_same_typefaces_elsewhere_are_the_same_pool(
+    tmp_path: Path, rendered: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lpsr_train.training import fitting
+
+    note = json.loads((rendered / NOTE).read_text())
+    note["source"]["sign_typefaces"] = ["/there/a/Sans.ttf", "/there/b/Serif.otf"]
+    (rendered / NOTE).write_text(json.dumps(note))
+    monkeypatch.setattr(fitting, "sign_typefaces", lambda: ("/here/a/Sans.ttf", "/here/b/Serif.otf"))
+    pool, _ = growing_pool(RUN, rendered)
+    assert len(pool) == 1024
+    rendered_pool(RUN, rendered, 1)
+    monkeypatch.setattr(fitting, "sign_typefaces", lambda: ("/here/b/Serif.otf", "/here/a/Sans.ttf"))
+    with pytest.raises(LpsrError, match="another source"):
+        growing_pool(RUN, rendered)

@@ -38,7 +38,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
 
 
 def test_plates_come_as_often_as_they_are_misread() -> None:
-    sampling = HardSampling.on_all(1000)
+    sampling = HardSampling(np.ones(1000, np.float32))
     sampling.note(np.arange(500), np.full(500, np.log(0.9)))
     orders = list(islice(sampling.orders(50, seed=4), 200))
     assert all(len(np.unique(order)) == 50 for order in orders), "no plate twice in a batch"
@@ -56,14 +56,14 @@ def test_batches_depend_on_what_was_noted_seed_and_step_alone() -> None:
 
 
 def test_a_text_that_is_certain_is_not_less_than_never_misread() -> None:
-    sampling = HardSampling.on_all(3)
+    sampling = HardSampling(np.ones(3, np.float32))
     sampling.note(np.array([2, 0]), np.array([1e-3, -50.0]))
     assert sampling.misread.tolist() == [1.0, 1.0, 0.0]
 
 
 def test_a_pool_smaller_than_a_batch_is_one_line() -> None:
     with pytest.raises(LpsrError, match="more than the pool"):
-        next(HardSampling.on_all(5).orders(6, 1))
+        next(HardSampling(np.ones(5, np.float32)).orders(6, 1))
 
 
 def test_a_run_notes_how_its_super_resolved_plates_were_read(
@@ -78,7 +78,7 @@ def test_a_run_notes_how_its_super_resolved_plates_were_read(
 
     monkeypatch.setattr(trainer.task, "train_step", reads)
     trainer.run(pool)
-    order = next(HardSampling.on_all(len(pool)).orders(SMALL.batch, SMALL.seed))
+    order = next(HardSampling(np.ones(len(pool), np.float32)).orders(SMALL.batch, SMALL.seed))
     assert trainer.hard_sampling is not None
     assert np.allclose(trainer.hard_sampling.misread[order[:6]], 1 - np.arange(1, 7) / 10, atol=1e-6)
     others = np.setdiff1d(np.arange(len(pool)), order[:6])
@@ -126,6 +126,6 @@ def test_a_run_does_not_go_on_with_another_pool(pool: Pool, tmp_path: Path) -> N
     resumed = Trainer(replace(SMALL, steps=2), tmp_path, CPU)
     assert resumed.resume()
     assert resumed.hard_sampling is not None
-    resumed.hard_sampling = HardSampling.on_all(8)
+    resumed.hard_sampling = HardSampling(np.ones(8, np.float32))
     with pytest.raises(LpsrError, match="read 8 pairs before, and now there are 32"):
         resumed.run(pool)

@@ -20,7 +20,7 @@ from lpsr_core.geometry import HR_SIZE, LR_SIZE, padded_hr, padded_lr, to_hr, to
 from lpsr_core.labelled import read_picture
 from lpsr_train.config import TrainConfig
 from lpsr_train.data.labels import read_fields
-from lpsr_train.data.lists import Entry, read_list, repeated_plates, write_list
+from lpsr_train.data.lists import read_list, repeated_plates, write_list
 from lpsr_train.data.pool import RECORD, UNKNOWN
 from lpsr_train.data.records import PairPool
 from lpsr_train.data.sources import SPLITS
@@ -42,7 +42,7 @@ def pairs(tmp_path: Path) -> Path:
         hr = save(tmp_path / "hr" / f"{number}.png", image)
         lr = save(tmp_path / "lr" / f"{number}.png", cv2.resize(image, (42, 14), interpolation=cv2.INTER_AREA))
         hr.with_suffix(".txt").write_text(f"type: car\nplate: {text}\n")
-        entries.append(Entry(hr, lr, split))
+        entries.append((hr, lr, split))
     write_list(tmp_path / "pairs.txt", entries)
     return tmp_path / "pairs.txt"
 
@@ -53,7 +53,7 @@ def test_what_is_written_is_read_back(pairs: Path) -> None:
     assert [pair.text for pair in found] == list(TEXTS)
     assert [pair.split for pair in found] == list(SPLITS)
     assert [pair.text for pair in read_list(pairs, "testing")] == ["QWE0B99"]
-    write_list(pairs, [Entry(pair.hr, pair.lr, pair.split) for pair in found], absolute=True)
+    write_list(pairs, [(pair.hr, pair.lr, pair.split) for pair in found], absolute=True)
     assert pairs.read_text().startswith("/")
     assert [pair.text for pair in read_list(pairs)] == list(TEXTS), "absolute paths are taken as they are"
     assert not list(pairs.parent.glob("*.part"))
@@ -66,7 +66,7 @@ def test_lists_of_other_systems_are_read(pairs: Path) -> None:
 
 
 def test_a_split_becomes_records_at_the_networks_sizes(pairs: Path) -> None:
-    pool = PairPool.from_list(pairs, "validation")
+    pool = PairPool.from_pairs(read_list(pairs, "validation"))
     (record,) = pool.take(np.arange(len(pool)))
     assert record.dtype == RECORD
     assert record["hr"].shape == (HR_SIZE[1], HR_SIZE[0], 3)
@@ -79,7 +79,7 @@ def test_a_split_becomes_records_at_the_networks_sizes(pairs: Path) -> None:
 
 def test_batches_are_those_of_a_pool(pairs: Path) -> None:
     pairs.write_text(pairs.read_text().replace("validation", "training").replace("testing", "training"))
-    pool = PairPool.from_list(pairs)
+    pool = PairPool.from_pairs(read_list(pairs, "training"))
     batches = map(pool.take, pool.orders(1, seed=4))
     first = [decode_indices(next(batches)["text"][0]) for _ in range(6)]
     assert set(first[:3]) == set(first[3:]) == set(TEXTS), "each pass shows every pair once"
@@ -93,7 +93,7 @@ def test_a_split_becomes_samples(pairs: Path) -> None:
     pytest.importorskip("torch", reason="the evaluation needs PyTorch (the train extra)")
     from lpsr_train.data.samples import samples_of
 
-    (sample,) = samples_of(PairPool.from_list(pairs, "testing"))
+    (sample,) = samples_of(PairPool.from_pairs(read_list(pairs, "testing")))
     assert sample.text == "QWE0B99"
     assert (sample.hr == to_hr(read_picture(pairs.parent / "hr" / "2.png"))).all()
     assert (sample.lr == to_lr(read_picture(pairs.parent / "lr" / "2.png"))).all()
@@ -106,7 +106,7 @@ def test_the_papers_tables_pad_the_pairs_of_a_list(pairs: Path) -> None:
     hr, lr = (np.random.default_rng(4).integers(0, 256, (*size, 3), np.uint8) for size in ((40, 60), (20, 30)))
     for role, picture in (("hr", hr), ("lr", lr)):
         cv2.imwrite(str(pairs.parent / role / "2.png"), picture[..., ::-1])
-    (sample,) = ListedPlates(pairs, "testing").gather(lambda done, total: None)
+    (sample,) = ListedPlates("pairs", read_list(pairs, "testing")).gather(lambda done, total: None)
     assert (sample.hr == padded_hr(hr)).all()
     assert (sample.lr == padded_lr(lr)).all()
     assert not (sample.hr == to_hr(hr)).all()
@@ -161,10 +161,10 @@ def test_wrong_labels_are_named(pairs: Path, label: str | bytes | None, words: s
 def test_pictures_that_are_no_pair_are_named(pairs: Path, size: tuple[int, int], words: str) -> None:
     save(pairs.parent / "lr" / "1.png", np.zeros((size[1], size[0], 3), np.uint8))
     with pytest.raises(LpsrError, match=words):
-        PairPool.from_list(pairs, "validation")
+        PairPool.from_pairs(read_list(pairs, "validation"))
     (pairs.parent / "lr" / "1.png").write_bytes(b"broken")
     with pytest.raises(LpsrError, match=r"line 2: .*1.png: not a picture"):
-        PairPool.from_list(pairs, "validation")
+        PairPool.from_pairs(read_list(pairs, "validation"))
 
 
 def test_pairs_with_a_picture_without_its_end_are_left_out_and_counted(pairs: Path) -> None:
@@ -172,14 +172,14 @@ def test_pairs_with_a_picture_without_its_end_are_left_out_and_counted(pairs: Pa
     for role in ("hr", "lr"):
         (pairs.parent / role / "1.png").write_bytes(whole[: len(whole) * 2 // 3])
     pairs.write_text(pairs.read_text().replace("validation", "training"))
-    pool = PairPool.from_list(pairs, "training")
+    pool = PairPool.from_pairs(read_list(pairs, "training"))
     assert len(pool) == 1
     (problem,) = pool.left_out
     assert problem.startswith(f"{pairs}, line 2: ")
     assert "1.png: only the beginning of this picture is there" in problem
     pairs.write_text(pairs.read_text().replace("training", "testing", 1))
     with pytest.raises(LpsrError, match=r"line 2: .*only the beginning"):
-        PairPool.from_list(pairs, "training")
+        PairPool.from_pairs(read_list(pairs, "training"))
 
 
 def test_plates_that_are_trained_on_and_tested_with_are_named(pairs: Path) -> None:
@@ -198,7 +198,7 @@ def test_missing_empty_and_unwritable_lists(pairs: Path) -> None:
     before = pairs.read_bytes()
     bad = save(pairs.parent / "hr" / "a;b.png", np.zeros((9, 27, 3), np.uint8))
     with pytest.raises(LpsrError, match="semicolon"):
-        write_list(pairs, [Entry(bad, bad, "training")])
+        write_list(pairs, [(bad, bad, "training")])
     assert pairs.read_bytes() == before, "what was there stays"
     pairs.write_text("\n")
     with pytest.raises(LpsrError, match="no pairs"):
@@ -288,3 +288,18 @@ def test_fit_trains_on_a_list_and_knows_it_again(pairs: Path, tmp_path: Path) ->
     changed = subprocess.run(command, capture_output=True, text=True, check=False)
     assert changed.returncode == 1
     assert "another data" in changed.stderr
+
+
+def test_incomplete_photographs_are_left_out_of_an_evaluation(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="the evaluation needs PyTorch (the train extra)")
+    from lpsr_train.evaluation.plates import DegradedPlates
+
+    whole = cv2.imencode(".jpg", street_picture(1).image[60:100, 80:200])[1].tobytes()
+    (tmp_path / "ABC1234.jpg").write_bytes(whole)
+    (tmp_path / "XYZ1234.jpg").write_bytes(whole[: len(whole) * 2 // 3])
+    (sample,) = DegradedPlates(str(tmp_path), "none", 1, 0).gather(lambda done, total: None)
+    assert sample.text == "ABC1234"
+    error = capsys.readouterr().err
+    assert error.startswith(f"note: 1 picture is left out: {tmp_path / 'XYZ1234.jpg'}: only the beginning")

@@ -107,7 +107,7 @@ def test_only_the_branch_learns(tmp_path: Path) -> None:
     assert all(torch.equal(value, taken[key]) for key, value in trainer.networks["generator"].state_dict().items())
     before = {name: {k: v.clone() for k, v in n.state_dict().items()} for name, n in trainer.networks.items()}
     told: list[dict[str, float]] = []
-    trainer.run(records, lambda step: told.append(step.losses), samples=shot_samples(2, 7_000_001))
+    trainer.run(records, lambda step, losses: told.append(losses), samples=shot_samples(2, 7_000_001))
     assert {"presence", "lost", "passed"} == set(told[0])
     for name, network in trainer.networks.items():
         changed = {key for key, value in network.state_dict().items() if not torch.equal(value, before[name][key])}

@@ -56,7 +56,7 @@ def test_a_reader_learns_directly_and_through_a_generator_that_stays(records, tm
     told: list[dict[str, float]] = []
     seen: list[torch.Tensor] = []
     trainer.networks["reader"].encoder.register_forward_hook(lambda _, given, made: seen.append(given[0]))
-    trainer.run(PairPool(records), lambda step: told.append(step.losses), samples=shot_samples(2, 7_000_001))
+    trainer.run(PairPool(records), lambda step, losses: told.append(losses), samples=shot_samples(2, 7_000_001))
     assert {"reader", "presence"} == set(told[0])
     assert seen[0].shape == (8, 3, 64, 192)
     halves = seen[0][:, :, ::2, ::2], seen[0][:, :, 1::2, 1::2]

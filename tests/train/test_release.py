@@ -115,12 +115,12 @@ def test_batches_and_first_weights_are_passed_on(tmp_path: Path) -> None:
         assert begins == ("fit" in command and command[command.index("--preset") + 1] == "lite")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stop_reaches_the_command_that_runs(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "child.py").write_text(
         "import signal, sys, time, pathlib\n"
         "def end(number, frame): sys.exit(128 + number)\n"
-        "[signal.signal(n, end) for n in (signal.SIGINT, signal.SIGTERM)]\n"
+        "[signal.signal(n, end) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]\n"
         "pathlib.Path('ready').touch()\ntime.sleep(60)\n"
     )
     parent = "import sys; from lpsr_train.cli.release import _run; sys.exit(_run('child'))"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from lpsr_train.locating.config import LocatorTraining  # noqa: E402
 from lpsr_train.locating.fit import LocatorTrainer  # noqa: E402
 from lpsr_train.training import state  # noqa: E402
 from lpsr_train.training.batches import to_batch  # noqa: E402
+from lpsr_train.training.fitting import train  # noqa: E402
 from lpsr_train.training.trainer import Trainer, load_trained  # noqa: E402
 from lpsr_train.validation.rates import Sample  # noqa: E402
 
@@ -130,3 +133,25 @@ def test_weights_alone_are_not_resumed(tmp_path: Path) -> None:
     trainer.save_weights()
     with pytest.raises(LpsrError, match="weights alone; choose another --out"):
         Trainer(SMALL, tmp_path / "weights", CPU).resume()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="the system has no SIGHUP")
+@pytest.mark.parametrize("nohup", [False, True])
+def test_a_run_that_loses_its_terminal_keeps_its_checkpoint_and_goes_on_under_nohup(
+    pool: PairPool, samples: dict[str, list[Sample]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nohup: bool
+) -> None:
+    trainer = Trainer(replace(SMALL, steps=3, validate_every=9), tmp_path, CPU)
+    step = trainer.train_step
+
+    def hang_up(batch: object) -> dict[str, float]:
+        os.kill(os.getpid(), signal.SIGHUP)
+        return step(batch)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trainer, "train_step", hang_up)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
+    try:
+        stopped = train(trainer, pool, samples)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert stopped == (0 if nohup else signal.SIGHUP)
+    assert state.load(tmp_path)["step"] == (3 if nohup else 1)

@@ -69,8 +69,8 @@ def test_gaussians_are_opencvs() -> None:
 def test_averaging_and_interpolating_are_opencvs() -> None:
     batch = on_canvas(CROPS)
     heights, widths = batch.heights // 3 + 1, batch.widths // 4 + 2
-    small = batch.averaged(heights, widths, (80, 140))
-    large = small.interpolated(batch.heights, batch.widths, (190, 460))
+    small = batch.resized(linear.area, heights, widths, (80, 140))
+    large = small.resized(linear.cubic, batch.heights, batch.widths, (190, 460))
     for index, crop in enumerate(CROPS):
         size = (int(widths[index]), int(heights[index]))
         expected = cv2.resize(crop.astype(np.float32), size, interpolation=cv2.INTER_AREA)

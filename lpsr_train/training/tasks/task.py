@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,15 +14,6 @@ from torch import Tensor, nn
 from lpsr_train.training.batches import Batch
 from lpsr_train.validation.rates import Evaluation, Sample
 
-Autocast = Callable[[], contextlib.AbstractContextManager[Any]]
-
-
-class Update(Protocol):
-    """Carries a loss back and takes one optimiser step of the named networks."""
-
-    def __call__(self, loss: Tensor, *names: str) -> None:
-        """Does so."""
-
 
 @dataclass(frozen=True)
 class Moment:
@@ -31,13 +22,13 @@ class Moment:
     Attributes:
         step: how many steps have been taken.
         autocast: the context in which networks run.
-        update: carries a loss back.
+        update: carries a loss back, and takes one optimiser step of the networks that are named behind it.
         read: told float[N], how likely each super-resolved plate's text was by the reader (log), in the batch's order.
     """
 
     step: int
-    autocast: Autocast
-    update: Update
+    autocast: Callable[[], AbstractContextManager[Any]]
+    update: Callable[..., None]
     read: Callable[[Tensor], None]
 
 
