@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 
 from lpsr.arguments import check_types, listed
@@ -18,13 +18,12 @@ from lpsr_core.layouts import parse_layouts
 from lpsr_core.views import SuperResolve, Views
 from lpsr_run.config import RunConfig
 from lpsr_run.engines.backends import Backend
-from lpsr_run.pipeline.configured import open_sources, open_stream, raise_or_report
+from lpsr_run.pipeline.configured import open_sources, open_stream, unfailing
 from lpsr_run.pipeline.crops import read_crops
 from lpsr_run.pipeline.fusion import DIFFERENT, fuse
 from lpsr_run.pipeline.stream import PlateEvent, PlateStream
 from lpsr_run.pipeline.tools import open_tools
-from lpsr_run.sources.base import Frame
-from lpsr_run.sources.merge import Ended, Merged, Quiet
+from lpsr_run.sources.merge import Merged
 from lpsr_run.state import RunState
 
 _DEFAULT = RunConfig()
@@ -276,20 +275,12 @@ class Reader:
     def _followed(self, stream: PlateStream, merged: Merged, sources: int) -> Generator[Plate, None, None]:
         """The plates of a stream until it ends, or the caller closes this iterator."""
         with python_terms(), closing(merged):
-            for event in stream.reads(_unfailing(merged, sources)):
+            for event in stream.reads(unfailing(merged, sources, _warn)):
                 yield plate_of(event, self._config.certain, located=True, followed=True)
 
     def _plate_stream(self, config: RunConfig, live: bool) -> PlateStream:
         assert self._tools.locator is not None, "only a configuration of crops has no locator"
         return open_stream(config, self._tools, self._tools.locator, live, _left_out)
-
-
-def _unfailing(merged: Merged, sources: int) -> Iterator[Frame | Quiet | Ended]:
-    """What the sources give; the failure of one among several is a warning, that of the only one goes on."""
-    for item in merged:
-        if isinstance(item, Ended):
-            raise_or_report(item, sources, _warn)
-        yield item
 
 
 def _left_out(event: PlateEvent, why: str) -> None:

@@ -50,10 +50,6 @@ class SourceState:
     last_frame: float | None = None
     error: str | None = None
 
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return dict(vars(self))
-
 
 Event = dict[str, Any]
 
@@ -105,7 +101,7 @@ class RunState:
 
     def sources_as_dicts(self) -> list[dict[str, Any]]:
         """The sources for JSON."""
-        return [{**source.as_dict(), "error": self.scrub(source.error)} for source in self.sources]
+        return [{**vars(source), "error": self.scrub(source.error)} for source in self.sources]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -13,12 +13,13 @@ from lpsr_serve.config import ServeConfig
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 _EXTRA = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "jinja2", "pydantic", "starlette")
-Version = Annotated[bool, version_option("lpsr-serve")]
 
 
 @app.command()
 @with_options(ServeConfig)
-def serve(given: dict[str, Any], debug: Debug = False, version: Version = False) -> None:
+def serve(
+    given: dict[str, Any], debug: Debug = False, version: Annotated[bool, version_option("lpsr-serve")] = False
+) -> None:
     """Serves an HTTP API, a live page and metrics; reads pictures, videos and cameras.
 
     Exit codes: 0 stopped by SIGTERM or SIGINT, 1 failure, 2 wrong usage.

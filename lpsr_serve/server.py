@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from lpsr_run.cameras import Camera, load_cameras
 from lpsr_run.config import RunConfig, load_config
 from lpsr_run.monitor.summary import Summary
 from lpsr_run.pipeline.privacy import load_watch_list
+from lpsr_run.redact import redact
+from lpsr_run.retention.sweeper import Sweep, Sweeper
 from lpsr_serve.access.keys import ENVIRONMENT, load_keys, make_key_file
 from lpsr_serve.access.rate import RateLimiter
 from lpsr_serve.cameras.fleet import Fleet
@@ -91,6 +94,7 @@ class Server:
             ServerCollector(self.fleet, self.jobs, self.pool, self.recorder, self.summary.state)
         )
         self.closing = False
+        self._stack = ExitStack()
 
     def start(self) -> None:
         """Open the outputs, and start cameras and videos.
@@ -103,7 +107,9 @@ class Server:
         self.recorder.start()  # holds the folder from here on
         self.places.clear()
         self.reads.make_indexes()
-        self.search = SearchIndex(open_store(self.places.database), self.places.search)
+        self.search = search = SearchIndex(open_store(self.places.database), self.places.search)
+        sweeps: dict[str, Sweep] = {"the search index": lambda rule, now: search.forget()}
+        self._stack.enter_context(Sweeper(self.networks.config.retention, sweeps, _log.error))
         self.jobs.start()
         self.fleet.start()
 
@@ -115,6 +121,7 @@ class Server:
         self.jobs.close()
         self.pool.close()
         self.recorder.close()
+        self._stack.close()
 
     def reload(self) -> None:
         """Read the cameras file and the alerts file again; what did not change goes on."""
@@ -129,8 +136,9 @@ class Server:
             return "the server is being stopped"
         if self.recorder.failure is not None:
             return self.recorder.failure
+        store = redact(f"store:{self.places.database.absolute()}")  # an alert sink may be called so, too
         told = (output() for output in self.summary.state.outputs)
-        return next((one["error"] for one in told if one["name"].startswith("store:") and one["error"]), None)
+        return next((one["error"] for one in told if one["name"] == store and one["error"]), None)
 
     def _camera(self, name: str) -> Camera | None:
         return next((runner.camera for runner in self.fleet if runner.camera.name == name), None)

@@ -5,15 +5,12 @@ from lpsr_run.alerts.entries import Entry, load_entries
 from lpsr_run.alerts.hits import HitList
 from lpsr_run.alerts.load import load_alerts
 from lpsr_run.alerts.rules import Rule
-from lpsr_run.alerts.settings import AlertsFile, SinkSettings
 
 __all__ = [
     "Alerts",
-    "AlertsFile",
     "Entry",
     "HitList",
     "Rule",
-    "SinkSettings",
     "load_alerts",
     "load_entries",
     "open_alerts",

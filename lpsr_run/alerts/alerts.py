@@ -22,14 +22,13 @@ from lpsr_run.alerts.settings import AlertsFile
 from lpsr_run.alerts.sink import AlertSink
 from lpsr_run.cameras.settings import Camera, CamerasFile, topic_name
 from lpsr_run.config import RunConfig
+from lpsr_run.retention.policy import SpoolLimit
+from lpsr_run.sinks.base import Fault
+from lpsr_run.sinks.postgres import is_postgres
 from lpsr_run.tomlfile.table import nearest
 
 Cameras = Callable[[str], "Camera | None"]
 """The camera of a name, as the cameras file says now."""
-
-
-def _nowhere(name: str) -> Camera | None:
-    return None
 
 
 class Alerts:
@@ -38,13 +37,14 @@ class Alerts:
     Args:
         file: as it was loaded.
         layouts: that plates may follow.
-        camera: finds cameras by name; without a cameras file it finds none.
+        camera: finds cameras by name; None where there are none.
     """
 
     def __init__(
-        self, file: AlertsFile, layouts: Sequence[Layout] = DEFAULT_LAYOUTS, camera: Cameras = _nowhere
+        self, file: AlertsFile, layouts: Sequence[Layout] = DEFAULT_LAYOUTS, camera: Cameras | None = None
     ) -> None:
-        self._file, self._layouts, self._camera = file, tuple(layouts), camera
+        self._file, self._layouts = file, tuple(layouts)
+        self._camera: Cameras = camera or (lambda name: None)
         self._sinks: list[AlertSink] = []
 
     def hit(self, text: str, log_probs: NDArray[np.floating] | None, layouts: Sequence[Layout] = ()) -> Hit | None:
@@ -77,7 +77,13 @@ class Alerts:
         return (camera.layouts if camera is not None else None) or self._layouts
 
     def open(
-        self, out: Path, cameras: Iterable[str], notice: Callable[[str], None], stack: ExitStack
+        self,
+        out: Path,
+        cameras: Iterable[str],
+        notice: Callable[[str], None],
+        stack: ExitStack,
+        limit: SpoolLimit | None = None,
+        fault: Fault = lambda line: None,
     ) -> list[AlertSink]:
         """Open the sinks.
 
@@ -86,6 +92,7 @@ class Alerts:
             cameras: names of its sources.
             notice: takes a line about a sink.
             stack: closes them.
+            limit, fault: of their spools, see `SpooledSink`.
 
         Raises:
             UsageError: an address is none.
@@ -99,7 +106,8 @@ class Alerts:
                 camera = self._camera(source)
                 return camera is None or camera.sinks is None or name in camera.sinks
 
-            self._sinks.append(stack.enter_context(AlertSink(settings, out, names, may, notice, self.among)))
+            sink = AlertSink(settings, out, names, may, notice, self.among, limit, fault)
+            self._sinks.append(stack.enter_context(sink))
         return list(self._sinks)
 
     def reload(self, note: Callable[[str], None]) -> None:
@@ -139,11 +147,24 @@ def open_alerts(config: RunConfig, cameras: CamerasFile | None, camera: Cameras 
         UsageError: a file cannot be read, or says something that cannot be meant.
     """
     file = None if config.alerts is None else load_alerts(Path(config.alerts))
+    if file is not None:
+        _check_spools(file, config)
     if cameras is not None:
         check_sinks(cameras, file)
     if file is None:
         return None
-    return Alerts(file, parse_layouts(config.layouts), camera or _nowhere)
+    return Alerts(file, parse_layouts(config.layouts), camera)
+
+
+def _check_spools(file: AlertsFile, config: RunConfig) -> None:
+    """Refuse a sink whose reads would wait in the folder of another output's."""
+    taken = {"spool-mqtt": "--mqtt"} if config.mqtt is not None else {}
+    if config.store is not None and is_postgres(config.store):
+        taken["spool-store"] = "--store"
+    for sink in file.sinks:
+        if sink.spool in taken:
+            both = f"the reads of {taken[sink.spool]} wait in the folder {sink.spool}, too"
+            raise UsageError(f"{file.path}: sink {sink.name!r}: {both}; give the sink another name")
 
 
 def check_sinks(cameras: CamerasFile, alerts: AlertsFile | None) -> None:

@@ -22,8 +22,7 @@ from lpsr_run.alerts.settings import (
     SinkSettings,
 )
 from lpsr_run.cameras.schedule import parse_schedule
-from lpsr_run.tomlfile import Table, expand_address, read_toml
-from lpsr_run.tomlfile.secrets import with_password
+from lpsr_run.tomlfile import Table, read_toml
 from lpsr_run.tomlfile.table import nearest
 
 _RULE = ("cameras", "zones", "lists", "hits_only", "min_confidence", "schedule", "once_minutes", "updates")
@@ -95,17 +94,7 @@ def _sink(table: Table, lists: list[str]) -> SinkSettings:
         if ca_file is not None and not ca_file.is_file():
             raise table.error("ca_file", f"{ca_file}: no such file")
         mail = MailSettings(table.text("from"), recipients, security, ca_file, table.flag("pictures", True))
-    return SinkSettings(table.text("name"), kind, _address(table), _rule(table, lists), mail, home)
-
-
-def _address(table: Table) -> str:
-    told = table.text("address")
-    table.refuse_password("address", told)
-    with table.about("address"):
-        address = expand_address(told)
-    password = table.secret("password")
-    with table.about("address"):
-        return address if password is None else with_password(address, password)
+    return SinkSettings(table.text("name"), kind, table.address(), _rule(table, lists), mail, home)
 
 
 def _rule(table: Table, lists: list[str]) -> Rule:

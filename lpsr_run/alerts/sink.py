@@ -12,7 +12,8 @@ from lpsr_run.alerts.mail import mailer
 from lpsr_run.alerts.mqtt_home import HomePublisher
 from lpsr_run.alerts.rules import Gate
 from lpsr_run.alerts.settings import SinkSettings
-from lpsr_run.sinks.base import DurableSink, Record
+from lpsr_run.retention.policy import SpoolLimit
+from lpsr_run.sinks.base import Fault, Record
 from lpsr_run.sinks.spool import Send, SpooledSink
 from lpsr_run.sinks.webhook import poster
 
@@ -20,7 +21,7 @@ Among = Callable[[Mapping[str, Any], Sequence[str]], "Hit | None"]
 """The best hit of a read, as a line of `reads.jsonl` has it, among watch lists of these names."""
 
 
-class AlertSink(DurableSink):
+class AlertSink(SpooledSink):
     """Tells a webhook, a broker or a mailbox the reads that its rule lets pass; they wait on disk while it is away.
 
     Args:
@@ -30,6 +31,7 @@ class AlertSink(DurableSink):
         may: whether the sink may get the reads of a source.
         notice: takes a line when the server begins to fail, when it is back, and of reads that it refuses.
         among: the hit of a read among watch lists of these names alone; None where it hits none of them.
+        limit, fault: of the spool, see `SpooledSink`.
 
     Attributes:
         settings: as given.
@@ -49,14 +51,15 @@ class AlertSink(DurableSink):
         may: Callable[[str], bool],
         notice: Callable[[str], None],
         among: Among = lambda read, lists: None,
+        limit: SpoolLimit | None = None,
+        fault: Fault = lambda line: None,
     ) -> None:
         self.settings, self.rule = settings, settings.rule
         self._may, self._among, self._gate = may, among, Gate()
         self._close: Callable[[], None] | None = None
         send = self._sender(out, cameras)
-        self._spooled = SpooledSink(send, settings.shown, out / settings.spool, notice)
-        self.name = f"alert:{settings.name}:{self._spooled.name}"
-        self.state = self._spooled.state
+        super().__init__(send, settings.shown, out / settings.spool, notice, limit=limit, fault=fault)
+        self.name = f"alert:{settings.name}:{self.name}"
 
     def deliver(self, record: Record, again: bool = False) -> None:
         """As the base class says; a read that the rule stops counts as taken."""
@@ -66,11 +69,11 @@ class AlertSink(DurableSink):
         if not self._gate.passes(self.rule, read):
             return
         told = {name: value for name, value in read.items() if name != "log_probs"}
-        self._spooled.deliver(Record(json.dumps(told, ensure_ascii=False), told), again)
+        super().deliver(Record(json.dumps(told, ensure_ascii=False), told), again)
         self._gate.told(read)
 
     def close(self) -> None:
-        self._spooled.close()
+        super().close()
         if self._close is not None:
             self._close()
 

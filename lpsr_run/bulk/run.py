@@ -68,7 +68,7 @@ def run_bulk(config: BulkConfig, quiet: bool = False) -> BulkSummary:
     summary = BulkSummary(len(inputs))
     with (
         FolderLock(out, new_run_id()),
-        StopRequest() as stop,
+        StopRequest(hangup=True) as stop,
         ResultStore(out, config.format, config.shard, config.identity()) as store,
     ):
         left = {name: path for name, path in inputs.items() if name not in store.done}

@@ -35,7 +35,6 @@ class ResultStore(ClosesItself):
 
     Attributes:
         done: names of the inputs that have their result.
-        before: how many of them had it when the folder was opened.
 
     Raises:
         UsageError: the folder holds results of other options.
@@ -52,7 +51,6 @@ class ResultStore(ClosesItself):
             self._load_shards()
             self._load_journal()
             self._file = self._journal.open("ab", buffering=0)
-        self.before = len(self.done)
 
     def add(self, lines: Mapping[str, str]) -> int:
         """Add results; they are on the disk when this returns.

@@ -17,14 +17,14 @@ from lpsr_core.reads import Read
 from lpsr_run.bulk.config import Kind
 from lpsr_run.bulk.result import InputResult
 from lpsr_run.config import RunConfig
-from lpsr_run.pipeline.configured import open_sources, open_stream
+from lpsr_run.pipeline.configured import open_sources, open_stream, unfailing
 from lpsr_run.pipeline.crops import read_crops
 from lpsr_run.pipeline.results import result_of
 from lpsr_run.pipeline.stream import PlateEvent
 from lpsr_run.pipeline.tools import open_tools
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.images import ImageSource
-from lpsr_run.sources.merge import Ended, Merged, Quiet
+from lpsr_run.sources.merge import Merged
 from lpsr_run.state import RunState
 
 Input = tuple[str, Path]
@@ -104,7 +104,7 @@ class ArchiveReader:
             sources = open_sources(config, state, failed.append, lambda line: None, stop)
             stream = open_stream(config, self._tools, self._tools.locator, live=False, left_out=note_left_out)
             with closing(Merged(sources, state, stop)) as merged:
-                for event in stream.reads(_unfailing(merged)):
+                for event in stream.reads(unfailing(merged, 1, failed.append)):
                     reads.append(self._read_of(event))
         except LpsrError as error:
             failed.append(str(error))
@@ -117,14 +117,6 @@ class ArchiveReader:
 def _result(name: str, reads: Sequence[Read], failed: str | None, left_out: Sequence[str]) -> InputResult:
     why = "; ".join([*([failed] if failed else []), *left_out]) or None
     return InputResult(name, "failed" if failed else "read" if reads else "no_plate", why, tuple(reads))
-
-
-def _unfailing(merged: Merged) -> Iterator[Frame | Quiet | Ended]:
-    """The frames; the failure of the source is raised after what came before it was read."""
-    for item in merged:
-        if isinstance(item, Ended) and item.failure is not None:
-            raise item.failure
-        yield item
 
 
 class RayReader:

@@ -13,8 +13,7 @@ from lpsr_run.cameras.schedule import parse_schedule
 from lpsr_run.cameras.settings import Camera, CamerasFile, Zone
 from lpsr_run.sources.decoding import PIXEL_ASPECTS
 from lpsr_run.sources.options import DECODERS
-from lpsr_run.tomlfile import Table, expand_address, read_toml
-from lpsr_run.tomlfile.secrets import with_password
+from lpsr_run.tomlfile import Table, read_toml
 
 _NAME = re.compile(r"[\w][\w .-]{0,63}")
 _OWN = ("name", "address", "password", "password_file", "zone", "mask", "enabled")
@@ -90,13 +89,7 @@ def _camera(table: Table) -> Camera:
 
 def _address(table: Table) -> str:
     """The address with its credentials. A path of a file is taken from the folder of the cameras file."""
-    told = table.text("address")
-    table.refuse_password("address", told)
-    with table.about("address"):
-        address = expand_address(told)
-    if (password := table.secret("password")) is not None:
-        with table.about("password_file" if table.has("password_file") else "password"):
-            address = with_password(address, password)
+    address = table.address()
     if address == "-":
         raise table.error("address", "standard input is no camera; give it to --video")
     if "://" in address or address.startswith("gst:") or address.isdigit():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from lpsr_core.errors import UsageError
@@ -43,11 +43,6 @@ class Schedule:
             elif (minute >= begin and self._has(today)) or (minute < end and self._has(yesterday)):
                 return True
         return False
-
-    @property
-    def open_now(self) -> bool:
-        """Whether it is open at this moment."""
-        return self.open_at(datetime.now(timezone.utc))
 
     def _has(self, day: int) -> bool:
         return not self.days or day in self.days

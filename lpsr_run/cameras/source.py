@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime, timezone
 from time import monotonic
 
 import cv2
@@ -191,4 +192,4 @@ def masked(image: Image, masks: tuple[Polygon, ...]) -> Image:
 
 
 def _open_now(camera: Camera) -> bool:
-    return camera.schedule is None or camera.schedule.open_now
+    return camera.schedule is None or camera.schedule.open_at(datetime.now(timezone.utc))

@@ -40,11 +40,7 @@ class ZoneLocator:
         return ZoneLocator(self._locator.at_threshold(threshold), self._zones, self._only, self._note)
 
     def locate(self, frame: Image) -> list[Location]:
-        """The plates of one frame, best first.
-
-        Args:
-            frame: uint8[H, W, 3], RGB.
-        """
+        """See `Locator`."""
         if self._note is not None:
             height, width = frame.shape[:2]
             for zone in self._zones:

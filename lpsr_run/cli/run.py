@@ -15,8 +15,6 @@ from lpsr_run.options import RunOptions
 # Plain text: usage errors and help stay readable in logs and in narrow terminals.
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
-Version = Annotated[bool, version_option("lpsr-run")]
-
 
 @app.command()
 @with_options(RunOptions)
@@ -28,7 +26,7 @@ def read_plates(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show neither progress nor results on the terminal.")] = False,
     debug: Debug = False,
-    version: Version = False,
+    version: Annotated[bool, version_option("lpsr-run")] = False,
 ) -> None:
     """Read licence plates in videos, streams and pictures.
 

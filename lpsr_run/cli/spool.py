@@ -10,6 +10,7 @@ import typer
 from lpsr_core.command_line import Debug, command_group
 from lpsr_core.errors import UsageError, run_command
 from lpsr_core.wording import counted
+from lpsr_run.redact import shown
 
 app = command_group(
     "lpsr-spool", "Shows reads that wait for a webhook or a broker, and sends again what was set aside."
@@ -24,7 +25,6 @@ def show(folder: _Folder, debug: Debug = False) -> None:
 
     Exit codes: 0 nothing is set aside, 1 something is, 2 wrong usage.
     """
-    from lpsr_run.redact import shown
     from lpsr_run.sinks.spool_folder import refused
 
     aside = 0
@@ -41,7 +41,6 @@ def show(folder: _Folder, debug: Debug = False) -> None:
 @app.command()
 def retry(folder: _Folder, debug: Debug = False) -> None:
     """Put back what was set aside: the run that holds the folder, or the next one, sends it again."""
-    from lpsr_run.redact import shown
     from lpsr_run.sinks.spool_folder import send_again
 
     for each in _spools(folder):
@@ -49,10 +48,9 @@ def retry(folder: _Folder, debug: Debug = False) -> None:
 
 
 def _spools(folder: Path) -> list[Path]:
-    from lpsr_run.redact import shown
-    from lpsr_run.sinks.spool_folder import REFUSED
+    from lpsr_run.sinks.spool_folder import REFUSED, spools_in
 
-    found = [path for path in (folder, *sorted(folder.glob("spool*"))) if (path / REFUSED).is_dir()]
+    found = [folder] if (folder / REFUSED).is_dir() else spools_in(folder)
     if not found:
         raise UsageError(f"{shown(folder)}: holds no spool; give the --out of a run with --webhook, --mqtt or --alerts")
     return found

@@ -50,7 +50,6 @@ class Engine(Protocol):
     @property
     def name(self) -> str:
         """What to call it in reports: the file and the runtime."""
-        ...
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]: ...
@@ -70,7 +69,6 @@ class Engine(Protocol):
         Raises:
             LpsrError: the runtime failed.
         """
-        ...
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,6 @@ class Chain(Protocol):
     @property
     def depth(self) -> int:
         """Batches that should be under way at once, so that nothing idles."""
-        ...
 
     def start(self, lr: NDArray) -> Pending:
         """Begins with a batch of LR pictures and does not wait for it.
@@ -117,7 +114,6 @@ class Chain(Protocol):
         Raises:
             LpsrError: the runtime failed.
         """
-        ...
 
     def warm_up(self, batch: int) -> None:
         """Does what need not be done while plates wait.
@@ -128,7 +124,6 @@ class Chain(Protocol):
         Raises:
             LpsrError: the runtime failed.
         """
-        ...
 
 
 @runtime_checkable
@@ -137,7 +132,6 @@ class Chainable(Protocol):
 
     def then(self, reader: Engine) -> Chain | None:
         """Both in one go, or None when they cannot share."""
-        ...
 
 
 def check_contract(engine: Engine, role: Role) -> None:

@@ -98,7 +98,6 @@ class OnnxRuntimeEngine(SharesRows):
         return None if self.pool is None else OnnxChain(self, reader)
 
     def run_whole(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
-        """As `run`, in the thread that calls; several threads may call at once."""
         given, count = (dict(batch), None) if self.device == "cpu" else filled_up(batch)
         try:
             values = self.session.run(None, given)

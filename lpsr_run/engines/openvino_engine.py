@@ -89,7 +89,6 @@ class OpenVinoEngine(SharesRows):
         return OnnxChain(self, reader)
 
     def run_whole(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:
-        """As `run`, in the thread that calls; several threads may call at once."""
         return in_spans(batch, _spans(len(next(iter(batch.values())))), self.outputs, self._pass)
 
     def _pass(self, batch: Mapping[str, NDArray]) -> dict[str, NDArray]:

@@ -6,34 +6,22 @@ What that compiles is kept in a cache file of the user's, so that later starts a
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 from typing import Any
 
 from lpsr_core.files import replace_file
+from lpsr_core.model_folders import cache_folder
 from lpsr_core.plans import PlanRuntime
 from lpsr_core.tensorrt import import_tensorrt_rtx
 from lpsr_run.engines.tensorrt_engine import TensorRtEngine
 
 
 class TensorRtRtxEngine(TensorRtEngine):
-    """A plan that TensorRT for RTX runs.
-
-    Args:
-        path: the .rtx file; its card lies beside it.
-        source: sha256 of the released graph that it must have been built from, where that is known.
-
-    Raises:
-        MissingExtraError: TensorRT for RTX is not installed.
-        LpsrError: there is no GPU, or the plan is missing, damaged, stale or for other GPUs.
-    """
+    """A plan that TensorRT for RTX runs; see `TensorRtPlan`."""
 
     runtime: PlanRuntime = "tensorrt-rtx"
-
-    def __init__(self, path: Path, source: str | None = None) -> None:
-        super().__init__(path, source)
-        self._config: Any = None
-        self._cache: Any = None
+    _config: Any = None
+    _cache: Any = None
 
     def keep(self) -> None:
         """Writes what was compiled for this GPU, for the next start; the CUDA context must be current."""
@@ -49,9 +37,7 @@ class TensorRtRtxEngine(TensorRtEngine):
     @property
     def cache_file(self) -> Path:
         """Where it is kept; one for each engine, version and GPU."""
-        base = os.environ.get("XDG_CACHE_HOME")
-        folder = (Path(base) if base else Path.home() / ".cache") / "lpsr" / "rtx"
-        return folder / f"{self.card.sha256[:16]}-{self._gpu.sm}-{self._gpu.multiprocessors}.cache"
+        return cache_folder("rtx") / f"{self.card.sha256[:16]}-{self._gpu.sm}-{self._gpu.multiprocessors}.cache"
 
     def _module(self) -> Any:
         return import_tensorrt_rtx()

@@ -30,6 +30,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _TIMEOUT = 30.0
 """Seconds for a connection, and for an answer."""
 _TYPES = {"FP32": "float32", "FP16": "float16", "FP64": "float64", "UINT8": "uint8", "INT32": "int32", "INT64": "int64"}
+_DATATYPES = {ours: name for name, ours in _TYPES.items()}
 
 Answer = TypeVar("Answer")
 
@@ -94,7 +95,7 @@ class TritonEngine:
         inputs = []
         for spec in self.inputs:
             rows = np.ascontiguousarray(batch[spec.name], spec.dtype)
-            one = self._http.InferInput(spec.name, rows.shape, _datatype(spec.dtype))
+            one = self._http.InferInput(spec.name, rows.shape, _DATATYPES.get(spec.dtype, spec.dtype))
             one.set_data_from_numpy(rows, binary_data=True)
             inputs.append(one)
         outputs = [self._http.InferRequestedOutput(spec.name, binary_data=True) for spec in self.outputs]
@@ -171,7 +172,3 @@ def address_of(url: str) -> str:
 def _spec(tensor: Mapping[str, Any]) -> TensorSpec:
     shape = tuple(None if int(size) < 0 else int(size) for size in tensor["shape"])
     return TensorSpec(str(tensor["name"]), shape, _TYPES.get(tensor["datatype"], str(tensor["datatype"])))
-
-
-def _datatype(dtype: str) -> str:
-    return next((name for name, ours in _TYPES.items() if ours == dtype), dtype)

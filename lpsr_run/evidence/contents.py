@@ -20,7 +20,7 @@ from lpsr_core.geometry import Image, Quad
 from lpsr_run.history import FrameSaid, History
 from lpsr_run.sinks.base import Result
 
-MANIFEST, SIGNATURE = "evidence.json", "evidence.sig"
+MANIFEST = "evidence.json"
 PART = ".part-"
 """Begins the name of a folder that is not finished."""
 SCHEMA = 3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,7 +81,12 @@ def check_read(folder: Path, public: Path | None = None) -> Checked:
     files, read = dict(told["files"]), dict(told["read"])
     place = _place(folder)
     own = [run for run in {str(read.get("run")), folder.name.split("-", 1)[0]} if _chain(folder, run).is_file()]
-    findings = list(_of_place(folder, data, told, place, verifier))
+    findings: list[Finding] = []
+    if place is not None:
+        entry, chain = place.entry, told.get("chain")
+        findings += line_otherwise(entry, place.place, place.run, folder.name, verifier)
+        said = chain if isinstance(chain, dict) else {}
+        findings += manifest_otherwise(folder.name, data, said, read, entry, place.run, place.previous)
     if place is None and own:
         findings.append(
             Finding(folder.name, f"is not named by {own[0]}{SUFFIX}: it was added, or the chain was changed")
@@ -116,18 +120,6 @@ def _place(folder: Path) -> _Place | None:
             if entry.folder == folder.name:
                 return _Place(path, entries, place)
     return None
-
-
-def _of_place(
-    folder: Path, data: bytes, told: Mapping[str, Any], place: _Place | None, verifier: Verifier | None
-) -> Iterator[Finding]:
-    if place is None:
-        return
-    chain = told.get("chain")
-    read = dict(told["read"])
-    yield from line_otherwise(place.entry, place.place, place.run, folder.name, verifier)
-    said = chain if isinstance(chain, dict) else {}
-    yield from manifest_otherwise(folder.name, data, said, read, place.entry, place.run, place.previous)
 
 
 def _how(place: _Place | None, own: list[str], public: Path | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import stat
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lpsr_core import __version__
+from lpsr_core.cards import sha256
 from lpsr_run.redact import shown
 from lpsr_run.sources.choose import files_named
 
@@ -49,11 +49,8 @@ def source_digests(specs: Sequence[str]) -> list[dict[str, Any]]:
                 status = path.stat()
                 if not stat.S_ISREG(status.st_mode):
                     continue
-                with path.open("rb") as stream:
-                    whole = hashlib.sha256()
-                    while piece := stream.read(1 << 20):
-                        whole.update(piece)
+                digest = sha256(path)
             except OSError:  # told where the source is read
                 continue
-            found.append({"source": shown(path), "sha256": whole.hexdigest(), "bytes": status.st_size})
+            found.append({"source": shown(path), "sha256": digest, "bytes": status.st_size})
     return found

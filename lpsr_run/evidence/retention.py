@@ -59,10 +59,7 @@ def deleted(folder: Path, run: str, verifier: Verifier | None) -> dict[str, str]
             signature = None if told["signature"] is None else base64.b64decode(told["signature"])
         except (ValueError, KeyError, TypeError):
             continue
-        holds = (
-            signature is not None and verifier is not None and verifier.holds(signature, _signed(run, name, manifest))
-        )
-        if verifier is None or holds:
+        if verifier is None or (signature and verifier.holds(signature, _signed(run, name, manifest))):
             found[name] = manifest
     return found
 

@@ -14,7 +14,6 @@ class Signer(Protocol):
 
     def sign(self, data: bytes) -> bytes:
         """Return the signature."""
-        ...
 
 
 def open_signer(path: Path) -> Signer:

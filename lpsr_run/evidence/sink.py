@@ -71,8 +71,8 @@ class EvidenceSink(DurableSink):
             return
         read = result.read
         part = self._folder / f"{PART}{read.key}"
+        self.check()
         try:
-            self._ensure()
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir(parents=True)
             files = files_of(result, self._blurred)
@@ -108,14 +108,10 @@ class EvidenceSink(DurableSink):
             self._prepared.discard(record.key)
 
     def check(self) -> None:
-        """As the base class says."""
-        with writing(self._folder):
-            self._ensure()
-
-    def _ensure(self) -> None:
         if not self._folder.is_dir():
             self._fault(f"{self._folder}: was deleted or moved while the run wrote it; it is made anew")
-            made_folder(self._folder)
+            with writing(self._folder):
+                made_folder(self._folder)
 
     def _chain_of(self, run: str) -> Chain:
         if self._chain is None or run != self._chain.run:

@@ -39,11 +39,9 @@ class Locator(Protocol):
         Args:
             frame: uint8[H, W, 3], RGB.
         """
-        ...
 
     def at_threshold(self, threshold: float) -> Locator:
         """The same locator with another least score, 0..1."""
-        ...
 
 
 def quad_of(corners: NDArray[np.floating]) -> Quad:

@@ -210,7 +210,8 @@ def _few(rows: Array, size: tuple[int, int], notes: Notes, masks: int) -> Detect
     whole = width >= 6 and np.array_equal(rows[:, 5], np.rint(rows[:, 5])) and (rows[:, 5] >= 0).all()
     if whole and width == 6:
         return Detections(_from_corners(rows[:, :4], size), _checked(rows[:, 4]))
-    if whole and width == 7 and notes.task in (None, "obb") and _straight(rows):
+    turned = width == 7 and np.abs(rows[:, 6]).max(initial=0) <= np.pi + 1e-3  # by angles, in the last column
+    if whole and turned and notes.task in (None, "obb"):
         return Detections(_turned(_scaled(rows[:, :4], size), rows[:, 6]), _checked(rows[:, 4]))
     if whole and notes.points is not None and width == 6 + notes.points[0] * notes.points[1]:
         places = rows[:, 6:].reshape(len(rows), *notes.points)[..., :2]
@@ -222,11 +223,6 @@ def _few(rows: Array, size: tuple[int, int], notes: Notes, masks: int) -> Detect
         centres = _from_centres(rows[:, :4], size, fractions=True)
         return Detections(centres, _checked(rows[:, 4:].max(axis=1)), stretched=True)
     raise UnknownOutput("it can be read in more than one way, or in none")
-
-
-def _straight(rows: Array) -> bool:
-    """Whether the last of seven columns can be an angle."""
-    return bool(np.abs(rows[:, 6]).max(initial=0) <= np.pi + 1e-3)
 
 
 def _checked(scores: Array) -> Array:

@@ -77,10 +77,7 @@ class DetectorLocator:
         return DetectorLocator(self._engine, threshold)
 
     def locate(self, frame: Image) -> list[Location]:
-        """The plates of one frame, best first.
-
-        Args:
-            frame: uint8[H, W, 3], RGB.
+        """See `Locator`.
 
         Raises:
             LpsrError: the model failed, or its output has no known form, or can be read in two ways.

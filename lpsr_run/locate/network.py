@@ -72,10 +72,7 @@ class NetworkLocator:
         return NetworkLocator(self._engine, threshold)
 
     def locate(self, frame: Image) -> list[Location]:
-        """The plates of one frame, best first.
-
-        Args:
-            frame: uint8[H, W, 3], RGB.
+        """See `Locator`.
 
         Raises:
             LpsrError: the engine failed.

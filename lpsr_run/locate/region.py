@@ -77,11 +77,7 @@ class RegionLocator:
         return RegionLocator(self._locator.at_threshold(threshold), self._region, self._note)
 
     def locate(self, frame: Image) -> list[Location]:
-        """The plates of one frame, best first.
-
-        Args:
-            frame: uint8[H, W, 3], RGB.
-        """
+        """See `Locator`."""
         left, top, right, bottom = self._region.inside(frame)
         if left >= right or top >= bottom:
             if self._note is not None:

@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from typing import TextIO
 
 from lpsr_core.reads import Read
 from lpsr_run.state import Event
@@ -20,9 +19,8 @@ _OF_A_READ = ("source", "text", "certain", "layout", "confidence", "plate", "fra
 class JsonLines:
     """Prints one JSON object per line; what cannot be written is dropped, and the run goes on."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = sys.stdout if stream is None else stream
-        self._lock = threading.Lock()
+    def __init__(self) -> None:
+        self._stream, self._lock = sys.stdout, threading.Lock()
 
     def __call__(self, event: Event) -> None:
         """Print an event of a run."""

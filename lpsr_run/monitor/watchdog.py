@@ -39,16 +39,12 @@ class Watchdog:
 
     def watched(self, items: Iterable[Item]) -> Iterator[Item]:
         """Pass items on; the time from each until the next one is asked for is the work on it."""
-        coming = iter(items)
-        while True:
-            self._since = None
-            try:
-                item = next(coming)
-            except StopIteration:
-                self._since = monotonic()
-                return
+        self._since = None
+        for item in items:
             self._since = monotonic()
             yield item
+            self._since = None
+        self._since = monotonic()
 
     def _run(self) -> None:
         while not self._closing.wait(min(self._seconds / 4, 1.0)):

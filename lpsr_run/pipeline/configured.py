@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from lpsr_core.layouts import parse_layouts
 from lpsr_run.config import RunConfig
@@ -17,7 +17,7 @@ from lpsr_run.secrets import is_reference, resolve
 from lpsr_run.sources import Report, Source, list_images, open_source
 from lpsr_run.sources.images import ImageSource
 from lpsr_run.sources.live import Happening, Notice, Retry
-from lpsr_run.sources.merge import Ended
+from lpsr_run.sources.merge import Ended, Item
 from lpsr_run.sources.named import NamedSource
 from lpsr_run.sources.options import VideoOptions
 from lpsr_run.sources.raw import parse_raw
@@ -108,6 +108,14 @@ def raise_or_report(ended: Ended, sources: int, report: Report) -> None:
     if sources == 1:
         raise ended.failure
     report(str(ended.failure))
+
+
+def unfailing(items: Iterable[Item], sources: int, report: Report) -> Iterator[Item]:
+    """Pass on what sources give; of one that fails, see `raise_or_report`, after what came before it."""
+    for item in items:
+        if isinstance(item, Ended):
+            raise_or_report(item, sources, report)
+        yield item
 
 
 def noticed(source: SourceState, state: RunState, note: Report, ends: bool) -> Notice:

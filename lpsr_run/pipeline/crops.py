@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from lpsr_run.pipeline.plate_reader import PlateReader
 from lpsr_run.pipeline.stream import SMALLEST, PlateEvent
 from lpsr_run.pipeline.track import FusedRead, Observation
 from lpsr_run.sources.base import Frame, Report
-from lpsr_run.sources.merge import Ended, Quiet
+from lpsr_run.sources.merge import Item
 
 COLLECT = 64
 """Images of plates that are collected before the networks run."""
@@ -25,7 +24,7 @@ TWO_ROWS = 0.6
 
 
 def read_crops(
-    frames: Iterable[Frame | Quiet | Ended],
+    frames: Iterable[Item],
     reader: PlateReader,
     report: Report,
     layouts: Sequence[Layout] = DEFAULT_LAYOUTS,
@@ -71,8 +70,9 @@ def read_crops(
             with reader.clock.stage("decode"):
                 reading, others = decode(log_probs, layouts), alternatives(log_probs, layouts)
             seen = whole_image(frame, log_probs, sr)
-            read = FusedRead(0, reading, 1, 1, seen, frame.milliseconds, frame.milliseconds, others, plate)
-            yield PlateEvent(frame.source, replace(read, log_probs=log_probs), frame.stream)
+            time = frame.milliseconds
+            read = FusedRead(0, reading, 1, 1, seen, time, time, others, plate, log_probs=log_probs)
+            yield PlateEvent(frame.source, read, frame.stream)
 
     for frame in large_enough(frames, report):
         waiting.append(frame)
@@ -85,7 +85,7 @@ def read_crops(
         failures.ended()
 
 
-def large_enough(frames: Iterable[Frame | Quiet | Ended], report: Report) -> Iterator[Frame]:
+def large_enough(frames: Iterable[Item], report: Report) -> Iterator[Frame]:
     """The images that can hold a plate; the others are reported."""
     for frame in frames:
         if not isinstance(frame, Frame):

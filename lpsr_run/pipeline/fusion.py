@@ -23,7 +23,7 @@ from lpsr_run.pipeline.plate_reader import PlateReader
 from lpsr_run.pipeline.stream import PlateEvent
 from lpsr_run.pipeline.track import FusedRead, Track
 from lpsr_run.sources.base import Frame, Report
-from lpsr_run.sources.merge import Ended, Quiet
+from lpsr_run.sources.merge import Item
 
 CONTRIBUTIONS = "contributions.jsonl"
 """Beside `reads.jsonl`: a line for each crop of a fused read."""
@@ -97,7 +97,7 @@ class Fused:
 
 
 def fuse(
-    frames: Iterable[Frame | Quiet | Ended],
+    frames: Iterable[Item],
     reader: PlateReader,
     report: Report,
     layouts: Sequence[Layout] = DEFAULT_LAYOUTS,

@@ -26,10 +26,10 @@ from lpsr_run.sinks.folder import set_aside
 from lpsr_run.sinks.jsonl import JsonLinesSink
 from lpsr_run.sinks.mqtt import publisher
 from lpsr_run.sinks.outbox import Outbox
-from lpsr_run.sinks.postgres import inserter, is_postgres
+from lpsr_run.sinks.postgres import inserter, is_postgres, sweep_postgres
 from lpsr_run.sinks.spool import SpooledSink
 from lpsr_run.sinks.sqlite_store import SqliteSink
-from lpsr_run.sinks.sweeps import sweep_pictures, sweep_reads
+from lpsr_run.sinks.sweeps import sweep_pictures, sweep_reads, sweep_spools
 from lpsr_run.sinks.webhook import poster
 from lpsr_run.sources.base import Report
 
@@ -56,11 +56,11 @@ def open_outbox(
         LpsrError: one of them cannot be opened or written.
     """
     out = Path(config.out)
-    sinks = _opened(config, summary, note, fault, stack)
+    limit = SpoolLimit(parse_bytes(config.spool_limit, "--spool-limit"), cast(WhenFull, config.spool_full))
+    sinks = _opened(config, limit, summary, note, fault, stack)
     if alerts is not None:
-        told = alerts.open(out, [source.name for source in summary.state.sources], note, stack)
-        summary.state.outputs += [sink.state for sink in told]
-        sinks += told
+        sinks += alerts.open(out, [source.name for source in summary.state.sources], note, stack, limit, fault)
+    summary.state.outputs += [sink.state for sink in sinks if isinstance(sink, SpooledSink)]
     owed = catch_up(out, sinks, note)
     unfinished = UnfinishedCrops(config, summary.models)
     goes_on = unfinished.goes_on(note)
@@ -78,31 +78,37 @@ def open_outbox(
 
 
 def _sweeps(config: RunConfig, journal: JsonLinesSink, outbox: Outbox) -> dict[str, Sweep]:
-    """What retention deletes from, by name; the store sees to itself."""
+    """What retention deletes from, by name."""
     out = Path(config.out)
-    sweeps = {"reads": sweep_reads(out, journal, lambda: outbox.delivered), "pictures": sweep_pictures(out)}
-    for lane in outbox.lanes:
-        if isinstance(lane.sink, (CsvSink, SpooledSink)):
-            sweeps[redact(lane.sink.name)] = lane.sink.sweep
+    sinks = [lane.sink for lane in outbox.lanes]
+    sweeps = {
+        "reads": sweep_reads(out, journal, lambda: outbox.delivered),
+        "pictures": sweep_pictures(out),
+        "spools of earlier runs": sweep_spools(out, {sink.spool for sink in sinks if isinstance(sink, SpooledSink)}),
+        **{redact(sink.name): sink.sweep for sink in sinks if isinstance(sink, (CsvSink, SpooledSink, SqliteSink))},
+    }
+    if config.store is not None and is_postgres(config.store):
+        sweeps[f"the table of {redact(config.store)}"] = partial(sweep_postgres, config.store)
     if config.evidence is not None:
         signer = open_signer(Path(config.sign)) if config.sign is not None else None
         sweeps["evidence"] = sweep_evidence(Path(config.evidence), signer)
     return sweeps
 
 
-def _opened(config: RunConfig, summary: Summary, note: Report, fault: Fault, stack: ExitStack) -> list[DurableSink]:
+def _opened(
+    config: RunConfig, limit: SpoolLimit, summary: Summary, note: Report, fault: Fault, stack: ExitStack
+) -> list[DurableSink]:
     out = Path(config.out)
     sinks: list[DurableSink] = []
     if config.csv is not None:
         sinks.append(stack.enter_context(CsvSink(Path(config.csv), fault)))
     if config.store is not None:
         if is_postgres(config.store):
-            insert = inserter(config.store, config.retention)
+            insert = inserter(config.store)
             name = redact(config.store)
             sinks.append(stack.enter_context(SpooledSink(insert, name, out / "spool-store", note, fault=fault)))
         else:
-            sinks.append(stack.enter_context(SqliteSink(Path(config.store), config.retention, fault)))
-    limit = SpoolLimit(parse_bytes(config.spool_limit, "--spool-limit"), cast(WhenFull, config.spool_full))
+            sinks.append(stack.enter_context(SqliteSink(Path(config.store), fault)))
     if config.webhook is not None:
         send = poster(partial(resolve, config.webhook), dict(map(header, config.webhook_header)))
         name = redact_address(resolve(config.webhook))
@@ -121,5 +127,4 @@ def _opened(config: RunConfig, summary: Summary, note: Report, fault: Fault, sta
             "config": config.as_dict(),
         }
         sinks.append(stack.enter_context(EvidenceSink(Path(config.evidence), made_by, config.blur, signer, fault)))
-    summary.state.outputs += [sink.state for sink in sinks if isinstance(sink, SpooledSink)]
     return sinks

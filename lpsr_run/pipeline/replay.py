@@ -18,7 +18,7 @@ from lpsr_run.evidence.contents import CROP, FRAME, MANIFEST, SAID, one_folder, 
 from lpsr_run.evidence.one_read import Checked, check_read
 from lpsr_run.pipeline.cut_off import doubt_cut_off
 from lpsr_run.pipeline.stream import MARGIN
-from lpsr_run.pipeline.tools import Tools, open_tools
+from lpsr_run.pipeline.tools import open_tools
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,11 @@ TOLERANCE = 1e-3
 """Of log-probabilities: runtimes add in another order when crops are read in other batches."""
 
 
-def replay(folder: Path, tools: Tools | None = None) -> Replayed:
+def replay(folder: Path) -> Replayed:
     """Computes one read again.
 
     Args:
         folder: of the read, or one that holds a single read.
-        tools: opened networks; default those that the manifest names.
 
     Raises:
         UsageError: it is no evidence that can be computed again.
@@ -71,7 +70,7 @@ def replay(folder: Path, tools: Tools | None = None) -> Replayed:
     checked = check_read(folder)
     read, made_by = told["read"], told["made_by"]
     config = _config(made_by)
-    tools = tools or open_tools(config)
+    tools = open_tools(config)
     history = read_history(read_bytes(folder / SAID))
     crop = recorded = read_picture(folder / CROP)
     same: bool | None = None

@@ -45,7 +45,7 @@ from lpsr_run.sinks.base import write_failed
 from lpsr_run.sinks.lines import LineSink
 from lpsr_run.sinks.lock import FolderLock
 from lpsr_run.sources import Frame, Report, Source
-from lpsr_run.sources.merge import Ended, Merged, Quiet
+from lpsr_run.sources.merge import Ended, Item, Merged
 from lpsr_run.state import RunState
 
 
@@ -211,9 +211,7 @@ def run(config: RunConfig, quiet: bool = False) -> Summary:
     return summary
 
 
-def _unread(
-    coming: Iterable[Frame | Quiet | Ended], before: set[tuple[str, int]], state: RunState
-) -> Iterator[Frame | Quiet | Ended]:
+def _unread(coming: Iterable[Item], before: set[tuple[str, int]], state: RunState) -> Iterator[Item]:
     """Without the frames that were read before, which are counted apart."""
     for item in coming:
         if isinstance(item, Frame) and (item.source, item.index) in before:
@@ -235,7 +233,7 @@ def _shown(out: Path, live: bool, quiet: bool, stack: ExitStack) -> TableSink | 
 def _events(
     config: RunConfig,
     tools: Tools,
-    frames: Iterable[Frame | Quiet | Ended],
+    frames: Iterable[Item],
     live: bool,
     report: Report,
     stack: ExitStack,
@@ -267,11 +265,7 @@ def _events(
 
 
 def _fused(
-    config: RunConfig,
-    tools: Tools,
-    frames: Iterable[Frame | Quiet | Ended],
-    report: Report,
-    quiet: bool,
+    config: RunConfig, tools: Tools, frames: Iterable[Item], report: Report, quiet: bool
 ) -> Iterator[PlateEvent]:
     """The one read of all crops, once each crop's contribution was told."""
     layouts, power = parse_layouts(config.layouts), tools.calibration.power
@@ -286,13 +280,13 @@ def _fused(
 
 def _counted(
     clock: StageClock,
-    merged: Iterable[Frame | Quiet | Ended],
+    merged: Iterable[Item],
     sources: list[Source],
     summary: Summary,
     progress: Progress,
     stop: StopRequest,
     report: Report,
-) -> Iterator[Frame | Quiet | Ended]:
+) -> Iterator[Item]:
     """The frames until all sources end or somebody asks to stop; the reads of what came so far still follow."""
     task = progress.add_task("frames", total=None, reads=0)
     state = summary.state

@@ -24,7 +24,7 @@ from lpsr_run.pipeline.track import FusedRead, Observation, Track
 from lpsr_run.pipeline.tracking import Tracker, TrackSettings
 from lpsr_run.sinks.annotate import Mark
 from lpsr_run.sources.base import Frame
-from lpsr_run.sources.merge import Ended, Quiet
+from lpsr_run.sources.merge import Ended, Item, Quiet
 
 MARGIN = 0.03
 """Surroundings that a crop keeps, as a share of the plate's width and height on every side."""
@@ -209,7 +209,7 @@ class PlateStream:
         """Number of plates that are being followed; other threads may ask."""
         return sum(len(scene.tracker.open) for scene in list(self._scenes.values()))
 
-    def reads(self, frames: Iterable[Frame | Quiet | Ended]) -> Iterator[PlateEvent]:
+    def reads(self, frames: Iterable[Item]) -> Iterator[PlateEvent]:
         """The accepted reads, each as soon as its track ends.
 
         When the frames fail, what came before is still read before the error goes on.

@@ -21,8 +21,8 @@ _SURE = (60, 220, 90)
 _UNSURE = (170, 170, 170)
 _PACED = 8
 """Frames whose times decide a video's pace."""
-_RATES = (0.01, 120.0)
-"""Least and most frames a second of a video."""
+_RATE, _RATES = 25.0, (0.01, 120.0)
+"""Frames a second of a video whose frames have no times, and the least and most of any."""
 _ROOM, _ROOM_FRAME = 4 << 20, 64
 """Bytes of the disk that are left free, in all and for each frame: a video whose index finds no room is lost."""
 _WHOLE = 0.9
@@ -54,14 +54,13 @@ class VideoSink:
 
     Args:
         path: of the video.
-        rate: frames a second where frames have no times.
     """
 
-    def __init__(self, path: Path, rate: float = 25.0) -> None:
-        self._path, self._rate = path, rate
+    def __init__(self, path: Path) -> None:
+        self._path, self._rate = path, _RATE
         self._waiting: list[tuple[Image, float]] = []
         self._writer: VideoWriter | None = None
-        self._times = FrameTimes(rate)
+        self._times = FrameTimes(_RATE)
         self._start = 0.0
         self._size = (0, 0)
         self._count = 0

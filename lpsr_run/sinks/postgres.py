@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
+from contextlib import closing
 from typing import Any
 
 from lpsr_core.errors import LpsrError, MissingExtraError
 from lpsr_run.redact import redact
 from lpsr_run.retention.policy import Retention
 from lpsr_run.sinks.base import Record
-from lpsr_run.sinks.rows import COLUMNS, PRUNED_READS, PRUNED_SECONDS, prune, row_of
+from lpsr_run.sinks.rows import COLUMNS, prune, row_of
 from lpsr_run.sinks.spool import NotTakenError, ReadRefusedError, Send
 
 _SCHEMA = """
@@ -48,10 +48,7 @@ def connect(url: str, read_only: bool = False) -> Any:
         MissingExtraError: psycopg is not installed.
         LpsrError: the server cannot be reached, or does not let us in.
     """
-    try:
-        import psycopg
-    except ImportError:
-        raise MissingExtraError("psycopg", "postgres") from None
+    psycopg = _psycopg()
     try:
         connection = psycopg.connect(url, autocommit=True, connect_timeout=_CONNECT_SECONDS)
         connection.read_only = read_only
@@ -60,26 +57,19 @@ def connect(url: str, read_only: bool = False) -> Any:
     return connection
 
 
-def inserter(url: str, retention: Retention | None = None) -> Send:
+def inserter(url: str) -> Send:
     """Insert reads; the table is made where it is missing, and a read that is there already is left alone.
 
     Args:
         url: see `connect`.
-        retention: what is deleted.
 
     Raises:
         MissingExtraError: psycopg is not installed.
     """
-    try:
-        import psycopg
-    except ImportError:
-        raise MissingExtraError("psycopg", "postgres") from None
-    kept = retention or Retention()
+    psycopg = _psycopg()
     open_: list[Any] = []
-    pruned, count = 0.0, 0
 
     def insert(body: bytes, key: str) -> None:
-        nonlocal pruned, count
         record = Record.parse(body.decode())
         try:
             if not open_:
@@ -90,10 +80,6 @@ def inserter(url: str, retention: Retention | None = None) -> Send:
             with open_[0].transaction():
                 open_[0].execute(_ORDER)
                 open_[0].execute(_INSERT, row_of(record))
-            count += 1
-            if count % PRUNED_READS == 0 or time.monotonic() - pruned > PRUNED_SECONDS:
-                pruned = time.monotonic()
-                prune(open_[0].execute, kept, "%s")
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             raise ReadRefusedError(f"was refused: {_line(error)}") from None
         except (psycopg.Error, LpsrError) as error:
@@ -103,6 +89,29 @@ def inserter(url: str, retention: Retention | None = None) -> Send:
             raise NotTakenError(_line(error)) from None
 
     return insert
+
+
+def sweep_postgres(url: str, rule: Retention, now: float) -> int:
+    """Delete the oldest reads that a rule does not keep at a time, seconds since 1970; how many.
+
+    Raises:
+        MissingExtraError: psycopg is not installed.
+        LpsrError: the server cannot be reached, or refuses to delete.
+    """
+    with closing(connect(url)) as connection:
+        try:
+            (table,) = connection.execute("SELECT to_regclass('reads')").fetchone()
+            return 0 if table is None else prune(connection.execute, rule, now, "%s")
+        except _psycopg().Error as error:
+            raise LpsrError(f"{redact(url)}: {_line(error)}") from None
+
+
+def _psycopg() -> Any:
+    try:
+        import psycopg
+    except ImportError:
+        raise MissingExtraError("psycopg", "postgres") from None
+    return psycopg
 
 
 def _line(error: Exception) -> str:

@@ -16,8 +16,6 @@ COLUMNS = (
     *("agreeing", "json", "certain", "plate", "event", "run", "number", "zone", "hit", "log_probs"),
 )
 """Names of the columns, without the identifier that the database gives."""
-PRUNED_READS, PRUNED_SECONDS = 100, 3600.0
-"""Reads, and seconds, between two looks at what is too old or too many."""
 
 
 def row_of(record: Record) -> tuple[Any, ...]:
@@ -32,10 +30,19 @@ def row_of(record: Record) -> tuple[Any, ...]:
     return tuple(told[name] for name in COLUMNS)
 
 
-def prune(execute: Callable[[str, tuple[float]], object], rule: Retention, parameter: str) -> None:
-    """Delete the reads that are too old or too many; statements have `parameter` in the place of theirs."""
+def prune(execute: Callable[[str, tuple[float]], Any], rule: Retention, now: float, parameter: str) -> int:
+    """Delete the reads that are too old or too many at a time; how many.
+
+    Args:
+        execute: runs a statement and returns a cursor.
+        rule: what is kept; its bytes are not looked at.
+        now: seconds since 1970.
+        parameter: what statements have in the place of theirs.
+    """
+    deleted = 0
     if rule.days is not None:
-        execute(f"DELETE FROM reads WHERE stored < {parameter}", (rule.oldest(time.time()),))
+        deleted += execute(f"DELETE FROM reads WHERE stored < {parameter}", (rule.oldest(now),)).rowcount
     if rule.reads is not None:
         newest = f"SELECT id FROM reads ORDER BY id DESC LIMIT 1 OFFSET {parameter}"
-        execute(f"DELETE FROM reads WHERE id <= ({newest})", (rule.reads,))
+        deleted += execute(f"DELETE FROM reads WHERE id <= ({newest})", (rule.reads,)).rowcount
+    return deleted

@@ -142,6 +142,11 @@ class SpooledSink(DurableSink):
             if self._spool.check():
                 self._tell_gone()
 
+    @property
+    def spool(self) -> Path:
+        """Folder of what was not taken yet."""
+        return self._spool.path
+
     def sweep(self, rule: Retention, now: float) -> int:
         """Delete the oldest reads that a rule does not keep; how many (see `SpoolFolder.sweep`)."""
         return self._spool.sweep(rule, now)

@@ -93,7 +93,7 @@ class SpoolFolder:
         """
         data = record.line.encode()
         with self._lock:
-            gone = self._made_anew()
+            gone = self.check()
             if again and any(name.endswith(f"-{record.key}.json") for name in self._sizes):
                 return gone
             self._make_room(len(data))
@@ -158,16 +158,13 @@ class SpoolFolder:
     def check(self) -> bool:
         """Make the folder anew where it vanished; whether it had."""
         with self._lock:
-            return self._made_anew()
-
-    def _made_anew(self) -> bool:
-        if self.path.is_dir():
-            return False
-        made_folder(self.path / REFUSED)
-        self.vanished += len(self._sizes)
-        self._sizes.clear()
-        self._bytes = 0
-        return True
+            if self.path.is_dir():
+                return False
+            made_folder(self.path / REFUSED)
+            self.vanished += len(self._sizes)
+            self._sizes.clear()
+            self._bytes = 0
+            return True
 
     def _make_room(self, size: int) -> None:
         if not self._limit.bytes:
@@ -191,6 +188,11 @@ def nanoseconds(name: str) -> int:
     """When a read came, in nanoseconds since 1970, as its file's name says."""
     head = name.removesuffix(".json").partition("-")[0]
     return int(head) if head.isascii() and head.isdigit() else 0
+
+
+def spools_in(out: Path) -> list[Path]:
+    """The spools in an output folder, in the order of their names."""
+    return [path for path in sorted(out.glob("spool*")) if (path / REFUSED).is_dir()]
 
 
 def refused(spool: Path) -> list[tuple[Path, str]]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError
 from lpsr_run.retention.policy import Retention
 from lpsr_run.sinks.base import ELSEWHERE, MAKE_ROOM, DurableSink, Fault, NotNowError, Record, vanished, why
 from lpsr_run.sinks.files import made_folder
-from lpsr_run.sinks.rows import COLUMNS, PRUNED_READS, PRUNED_SECONDS, prune, row_of
+from lpsr_run.sinks.rows import COLUMNS, prune, row_of
 
 SCHEMA = 4
 _TABLE = """
@@ -70,22 +69,19 @@ class SqliteSink(DurableSink):
 
     Args:
         path: the file; made when missing.
-        retention: what is deleted.
         fault: told when somebody deleted or moved the file.
 
     Raises:
         LpsrError: it cannot be opened, or is not such a database.
     """
 
-    def __init__(self, path: Path, retention: Retention | None = None, fault: Fault = lambda line: None) -> None:
-        self._path, self._retention, self._fault, self._count = path, retention or Retention(), fault, 0
+    def __init__(self, path: Path, fault: Fault = lambda line: None) -> None:
+        self._path, self._fault = path, fault
         self.name = f"store:{path.absolute()}"
         self._database: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
-        self._pruned = 0.0
         try:
             self._open()
-            self._prune()
         except (sqlite3.Error, OSError) as error:
             if _locked(error):  # it is opened with the first read that finds it free
                 self.close()
@@ -101,9 +97,6 @@ class SqliteSink(DurableSink):
                 database.execute(_INSERT, values[:-1])
                 if values[-1] is not None:
                     database.execute(_INSERT_LOG_PROBS, (values[-1], record.run, record.number))
-            self._count += 1
-            if self._count % PRUNED_READS == 0 or time.monotonic() - self._pruned > PRUNED_SECONDS:
-                self._prune()
         except (sqlite3.Error, OSError) as error:
             raise self._failed(error) from None
 
@@ -112,6 +105,29 @@ class SqliteSink(DurableSink):
             self._ensured()
         except (sqlite3.Error, OSError) as error:
             raise self._failed(error) from None
+
+    def sweep(self, rule: Retention, now: float) -> int:
+        """Delete the oldest reads that a rule does not keep at a time, in any thread; how many.
+
+        While others lock the database none are, until the next sweep.
+
+        Raises:
+            LpsrError: the database cannot be written.
+        """
+        if not self._path.is_file():
+            return 0
+        try:
+            with closing(_connected(self._path)) as database:
+                deleted = prune(database.execute, rule, now, "?")
+                if rule.bytes is not None:
+                    deleted += _shrink(database, rule.bytes)
+                if deleted:  # the log holds the pages as they were before
+                    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                return deleted
+        except sqlite3.Error as error:
+            if _locked(error):
+                return 0
+            raise LpsrError(f"{self._path}: {_why(error)}") from None
 
     def _failed(self, error: sqlite3.Error | OSError) -> LpsrError:
         if _locked(error):
@@ -132,14 +148,10 @@ class SqliteSink(DurableSink):
 
     def _open(self) -> None:
         made_folder(self._path.parent)
-        # One thread uses it at a time, and not always the one that opened it.
-        self._database = sqlite3.connect(
-            self._path, timeout=_BUSY_MILLISECONDS / 1000, isolation_level=None, check_same_thread=False
-        )
+        self._database = _connected(self._path)
         try:
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")  # what was written stays, also through a power cut
-            self._database.execute("PRAGMA secure_delete = ON")  # what retention deletes is gone from the file too
             self._database.execute("PRAGMA cache_size = -256")  # KiB: rows are appended and seldom read
             self._prepare()
         except BaseException:
@@ -168,18 +180,25 @@ class SqliteSink(DurableSink):
             elif version != SCHEMA:
                 raise sqlite3.DatabaseError(f"schema {version} is not {SCHEMA}, the store's of this version")
 
-    def _prune(self) -> None:
-        self._pruned = time.monotonic()
-        assert self._database is not None
-        rule, database = self._retention, self._database
-        prune(database.execute, rule, "?")
-        while rule.bytes is not None:
-            names = ("PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size", "SELECT count(*) FROM reads")
-            pages, free, size, count = (database.execute(name).fetchone()[0] for name in names)
-            if not count or (pages - free) * size <= rule.bytes:
-                return
-            oldest = "SELECT id FROM reads ORDER BY id LIMIT 1 OFFSET ?"
-            database.execute(f"DELETE FROM reads WHERE id <= ({oldest})", (count // 20,))
+
+def _connected(path: Path) -> sqlite3.Connection:
+    # One thread uses it at a time, and not always the one that opened it.
+    wait = _BUSY_MILLISECONDS / 1000
+    database = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+    database.execute("PRAGMA secure_delete = ON")  # what retention deletes is gone from the file too
+    return database
+
+
+def _shrink(database: sqlite3.Connection, most: int) -> int:
+    """Delete the oldest reads, a twentieth at a time, until what is left takes at most so many bytes; how many."""
+    deleted = 0
+    while True:
+        names = ("PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size", "SELECT count(*) FROM reads")
+        pages, free, size, count = (database.execute(name).fetchone()[0] for name in names)
+        if not count or (pages - free) * size <= most:
+            return deleted
+        oldest = "SELECT id FROM reads ORDER BY id LIMIT 1 OFFSET ?"
+        deleted += database.execute(f"DELETE FROM reads WHERE id <= ({oldest})", (count // 20,)).rowcount
 
 
 @contextmanager

@@ -1,10 +1,10 @@
-"""What retention deletes of pictures, of what earlier runs left, and of `reads.jsonl`."""
+"""What retention deletes of pictures, of what earlier runs left, of their spools, and of `reads.jsonl`."""
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from lpsr_run.retention.sweeper import Sweep
 from lpsr_run.sinks.files import write_rest
 from lpsr_run.sinks.folder import DELIVERED, EARLIER_READS
 from lpsr_run.sinks.jsonl import JsonLinesSink
+from lpsr_run.sinks.spool_folder import SpoolFolder, spools_in
 
 _KEY = re.compile(r"[0-9A-Z]{26}-\d{8,}")
 
@@ -32,6 +33,16 @@ def sweep_pictures(out: Path) -> Sweep:
         gone = list(superfluous(list(entries()), rule, now))
         delete_each(gone, lambda entry: entry.path.unlink(missing_ok=True))
         return len({entry.key for entry in gone})
+
+    return sweep
+
+
+def sweep_spools(out: Path, used: Collection[Path]) -> Sweep:
+    """Deletes what is too old in spools that no output of the run uses; another run may still want what is not."""
+
+    def sweep(rule: Retention, now: float) -> int:
+        left = [SpoolFolder(path) for path in spools_in(out) if path not in used]
+        return sum(spool.sweep(Retention(days=rule.days), now) for spool in left)
 
     return sweep
 

@@ -12,6 +12,8 @@ from lpsr_run.redact import shown
 from lpsr_run.sinks.base import Result
 from lpsr_run.sinks.files import ClosesItself
 
+_MOST_ROWS = 200
+
 
 @dataclass(frozen=True)
 class _Row:
@@ -25,16 +27,15 @@ class _Row:
 
 
 class TableSink(ClosesItself):
-    """A table of the reads, printed at the end, also after a failure.
+    """A table of the reads, of many the last ones, printed at the end, also after a failure.
 
     Args:
         console: where to.
         out: the folder whose pictures the reads name.
-        most: rows; of more reads the last ones are shown.
     """
 
-    def __init__(self, console: Console, out: Path, most: int = 200) -> None:
-        self._console, self._out, self._most = console, out, most
+    def __init__(self, console: Console, out: Path) -> None:
+        self._console, self._out = console, out
         self._rows: list[_Row] = []
         self._total = 0
 
@@ -78,7 +79,7 @@ class TableSink(ClosesItself):
             f"{read.number:08d}" if picture else "",
         )
         self._rows.append(row)
-        del self._rows[: -self._most]
+        del self._rows[:-_MOST_ROWS]
 
 
 def _clock(milliseconds: float) -> str:

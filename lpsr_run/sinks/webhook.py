@@ -15,6 +15,7 @@ from lpsr_core.errors import UsageError
 from lpsr_run.redact import redact_address
 from lpsr_run.sinks.deadline import Deadline, Watched
 from lpsr_run.sinks.spool import NotTakenError, ReadRefusedError, Send
+from lpsr_run.sources.web import StayHere
 
 _TIMEOUT, _LONGEST = 10.0, 30.0
 """Seconds for one step of a request, and for all of it: a server may send a byte now and then."""
@@ -24,13 +25,6 @@ _AGAIN = frozenset({401, 403, 404, 408, 425, 429})
 taken."""
 _LONGEST_WAIT = 3600.0
 """Seconds that a server may ask for."""
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirected POST would become a GET without the read, whose answer says nothing."""
-
-    def redirect_request(self, *_: object) -> None:
-        return None
 
 
 def poster(
@@ -59,7 +53,8 @@ def poster(
         sent = {**_ALWAYS, **authorization, **given, "Idempotency-Key": key}
         request = urllib.request.Request(address, body, sent, method="POST")
         deadline = Deadline(_LONGEST if limit is None else limit)
-        opener = urllib.request.build_opener(_NoRedirect, Watched(deadline))
+        # A redirected POST would become a GET without the read, whose answer says nothing.
+        opener = urllib.request.build_opener(StayHere, Watched(deadline))
         try:
             with deadline, opener.open(request, timeout=_TIMEOUT):
                 pass

@@ -45,12 +45,10 @@ class Source(Protocol):
     @property
     def total(self) -> int | None:
         """How many frames will come, as far as known."""
-        ...
 
     @property
     def live(self) -> bool:
         """Whether frames come as they happen, so that waiting for a full batch would delay the reads."""
-        ...
 
     def frames(self) -> Iterator[Frame]:
         """The frames in order.
@@ -58,4 +56,3 @@ class Source(Protocol):
         Raises:
             LpsrError: the source cannot be opened or decoded, or holds no frame.
         """
-        ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Sequence
+from functools import partial
 from glob import glob, has_magic
 from pathlib import Path
 
@@ -57,20 +58,14 @@ def open_source(
     if address is not None:
         return LiveSource(address, stride, retry, notice, stop, options, report, note)
     files, many = list_images(spec, note)
-    if not many:
-        # A lone file that fails is the whole run: let it raise.
-        return (
-            ImageSource(files)
-            if _is_image(files[0])
-            else VideoFileSource(files[0], stride, report, note, options=options)
-        )
+    # A lone file that fails is the whole run: let it raise.
+    images = partial(ImageSource, report=report if many else None)
     if all(map(_is_image, files)):
-        return ImageSource(files, report)
+        return images(files)
     parts: list[Source] = [
-        ImageSource([path], report) if _is_image(path) else VideoFileSource(path, stride, report, note, options=options)
-        for path in files
+        images([path]) if _is_image(path) else VideoFileSource(path, stride, report, note, options) for path in files
     ]
-    return ChainSource(parts, report)
+    return ChainSource(parts, report) if many else parts[0]
 
 
 def _live_address(spec: str) -> str | int | None:

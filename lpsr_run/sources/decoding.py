@@ -51,15 +51,12 @@ class Decoder(Protocol):
     @property
     def nothing(self) -> str:
         """Why no frame came, for messages."""
-        ...
 
     def frames(self) -> Iterator[Decoded]:
         """All frames in the order in which they are shown; what cannot be decoded is left out."""
-        ...
 
     def close(self) -> None:
         """Close the file."""
-        ...
 
 
 class Connection(Decoder, Protocol):
@@ -68,22 +65,18 @@ class Connection(Decoder, Protocol):
     @property
     def recorded(self) -> bool:
         """Whether it is a recording with a beginning and an end, and not what happens now."""
-        ...
 
     @property
     def bursts(self) -> bool:
         """Whether its frames come many at once, and belong at the times that they carry."""
-        ...
 
     @property
     def still(self) -> bool:
         """Whether it is a single picture."""
-        ...
 
     @property
     def lost(self) -> str:
         """Why no more frames come, once they do not."""
-        ...
 
 
 def square_size(width: int, height: int, pixel_aspect: float) -> tuple[int, int]:

@@ -21,7 +21,7 @@ IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".bmp", ".dib", ".webp", ".avif", ".gif", ".tif", ".tiff"}
     | {".ppm", ".pgm", ".pbm", ".pnm", ".jp2", *_HEIF_SUFFIXES}
 )
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _AT_ONCE = 16
 """Pictures of an animation that are decoded at once, and bound its memory."""
@@ -72,7 +72,7 @@ def _load(path: Path) -> NDArray[np.uint8]:
 
 
 def _first(path: Path, data: NDArray[np.uint8]) -> Image:
-    if data[4:8].tobytes() == b"ftyp" and data[8:12].tobytes() in _HEIF_BRANDS:
+    if data[4:8].tobytes() == b"ftyp" and data[8:12].tobytes() in HEIF_BRANDS:
         return _heif(path, data)
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR)

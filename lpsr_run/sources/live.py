@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from math import isfinite
 from time import monotonic, time
@@ -187,14 +187,13 @@ class LiveSource:
         silence = self._retry.silence if self._retry else _OPEN_SECONDS
         silence = min(max(silence, _QUIET * self._slowest), _QUIET * silence)
         address = self._address
-        if isinstance(address, int) or address.startswith(PIPELINE):
-            pipeline = isinstance(address, str)
-            target = address.removeprefix(PIPELINE) if isinstance(address, str) else address
-            return OpenCvConnection(target, pipeline, self.name, self._options, (_OPEN_SECONDS, silence))
-        try:
-            return PyAvDecoder(address, self.name, self._options, self._told, NetworkLimits(_OPEN_SECONDS, silence))
-        except ImportError:
-            return OpenCvConnection(address, False, self.name, self._options, (_OPEN_SECONDS, silence))
+        pipeline = isinstance(address, str) and address.startswith(PIPELINE)
+        if isinstance(address, str) and not pipeline:
+            with suppress(ImportError):
+                limits = NetworkLimits(_OPEN_SECONDS, silence)
+                return PyAvDecoder(address, self.name, self._options, self._told, limits)
+        target = address.removeprefix(PIPELINE) if isinstance(address, str) else address
+        return OpenCvConnection(target, pipeline, self.name, self._options, (_OPEN_SECONDS, silence))
 
     def _told(self, line: str) -> None:
         """Passes a line on once, and not with every connection."""

@@ -53,6 +53,10 @@ class Quiet:
     stream: int
 
 
+Item = Frame | Quiet | Ended
+"""What sources give."""
+
+
 class Merged:
     """The frames of several sources, fairly by turns.
 
@@ -78,7 +82,7 @@ class Merged:
         for source in sources:
             self._feed(source, share)
 
-    def __iter__(self) -> Iterator[Frame | Quiet | Ended]:
+    def __iter__(self) -> Iterator[Item]:
         try:
             yield from self._turns()
         finally:
@@ -103,7 +107,7 @@ class Merged:
                 feed.thread.join(max(until - monotonic(), 0.0))
             feed.leave()
 
-    def _turns(self) -> Iterator[Frame | Quiet | Ended]:
+    def _turns(self) -> Iterator[Item]:
         turn = started = 0
         open_feeds: list[_Feed] = []
         while not self._stopped() and (open_feeds or started < len(self._feeds)):

@@ -34,7 +34,7 @@ class Answer:
     kind: str
 
 
-class _StayHere(request.HTTPRedirectHandler):
+class StayHere(request.HTTPRedirectHandler):
     """Leaves redirects to the caller."""
 
     def redirect_request(self, *_: Any) -> None:
@@ -86,7 +86,7 @@ def _reply(address: str, seconds: float) -> Any:
     unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # as FFmpeg's, for cameras sign their certificates themselves
     unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
     opener = request.build_opener(
-        _StayHere(),
+        StayHere(),
         request.HTTPSHandler(context=unverified),
         request.HTTPBasicAuthHandler(passwords),
         request.HTTPDigestAuthHandler(passwords),

@@ -13,7 +13,7 @@ from typing import Any
 from lpsr_core.errors import UsageError
 from lpsr_core.tomlfile import read_toml_text
 from lpsr_run.tomlfile.lines import Key, key_lines, line_of
-from lpsr_run.tomlfile.secrets import expand, literal_password, read_secret
+from lpsr_run.tomlfile.secrets import expand, expand_address, literal_password, read_secret, with_password
 
 _KINDS = {str: "a string", bool: "true or false", int: "a whole number", float: "a number", list: "a list"}
 
@@ -152,29 +152,33 @@ class Table:
             raise self.error(name, f"{word!r} is unknown{nearest(word, choices)}")
         return word
 
-    def secret(self, name: str) -> str | None:
-        """A secret, never itself in the file: `name` with `${VARIABLE}`, or the path `name_file`; None without both."""
-        by_file = f"{name}_file"
-        if self.has(by_file):
-            if self.has(name):
-                raise self.error(by_file, f"give {name} or {by_file}, not both")
-            path = self.text(by_file)
-            with self.about(by_file):
-                return read_secret(self.document.beside(expand(path)))
-        if not self.has(name):
-            return None
-        value = self.text(name)
-        if "${" not in value:
-            raise self.error(
-                name, f"is a secret and does not belong here; write ${{NAME}} for a variable, or {by_file}"
-            )
-        with self.about(name):
-            return expand(value)
-
-    def refuse_password(self, name: str, address: str) -> None:
-        """Refuse a URL with a password in it."""
+    def address(self) -> str:
+        """The URL `address`, with its variables, and with `password` or what `password_file` holds behind its user."""
+        address = self.text("address")
         if literal_password(address):
-            raise self.error(name, "holds a password; write ${NAME} for a variable, or give password_file")
+            raise self.error("address", "holds a password; write ${NAME} for a variable, or give password_file")
+        with self.about("address"):
+            address = expand_address(address)
+        if (password := self._password()) is None:
+            return address
+        with self.about("password_file" if self.has("password_file") else "password"):
+            return with_password(address, password)
+
+    def _password(self) -> str | None:
+        """The password, which never stands in the file itself; None without one."""
+        if self.has("password_file"):
+            if self.has("password"):
+                raise self.error("password_file", "give password or password_file, not both")
+            path = self.text("password_file")
+            with self.about("password_file"):
+                return read_secret(self.document.beside(expand(path)))
+        if not self.has("password"):
+            return None
+        value = self.text("password")
+        with self.about("password"):
+            if "${" not in value:
+                raise UsageError("is a secret and does not belong here; write ${NAME} for a variable, or password_file")
+            return expand(value)
 
     def table(self, name: str) -> Table | None:
         """A table of this table, or of the defaults; None where it is missing."""

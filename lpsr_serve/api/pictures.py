@@ -8,10 +8,10 @@ from PIL import Image as PilImage
 
 from lpsr_core.errors import LpsrError
 from lpsr_run.sources import Frame, read_image
+from lpsr_run.sources.images import HEIF_BRANDS
 from lpsr_serve.api.uploads import ReceivedFile
 
 _SIDE = 1 << 15
-_HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 
 
 class NotAPictureError(LpsrError):
@@ -51,7 +51,7 @@ def _size(file: ReceivedFile) -> tuple[int, int]:
     with file.path.open("rb") as stream:
         head = stream.read(12)
     try:
-        if head[4:8] == b"ftyp" and head[8:12] in _HEIC:
+        if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
             import pillow_heif
 
             width, height = pillow_heif.open_heif(file.path, convert_hdr_to_8bit=False).size

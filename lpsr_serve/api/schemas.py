@@ -6,6 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from lpsr_core.decode import Alternative, Candidate
+from lpsr_core.geometry import Box
+
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_ .-]{0,63}$")]
 
 
@@ -13,29 +16,6 @@ class Error(BaseModel):
     """A failure in one line."""
 
     error: str = Field(examples=["no read is called 01M8GGMR5XH0FS38QYSS9326G0-00000007"])
-
-
-class BoxModel(BaseModel):
-    """The plate in its frame, in pixels."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-class CandidateModel(BaseModel):
-    """A character of one position."""
-
-    character: str
-    probability: float
-
-
-class AlternativeModel(BaseModel):
-    """A text that the plate may have."""
-
-    text: str
-    probability: float
 
 
 class ReadModel(BaseModel):
@@ -75,20 +55,20 @@ class ReadModel(BaseModel):
     source: str
     frame: int
     milliseconds: float
-    box: BoxModel
+    box: Box
     text: str
     certain: str
     layout: str
     confidence: float
     plate: float
-    characters: list[list[CandidateModel]]
+    characters: list[list[Candidate]]
     frames: int
     agreeing: int
     super_resolved: bool
     lr_image: str | None
     sr_image: str | None
     track: int
-    alternatives: list[AlternativeModel]
+    alternatives: list[Alternative]
     time: str | None
     event: Literal["first", "update", "final"]
     run: str

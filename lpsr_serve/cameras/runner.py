@@ -17,7 +17,7 @@ from lpsr_run.pipeline.camera_set import CameraSet
 from lpsr_run.pipeline.stream import PlateStream
 from lpsr_run.sinks.annotate import Mark
 from lpsr_run.sources.base import Frame
-from lpsr_run.sources.merge import Ended, Merged, Quiet
+from lpsr_run.sources.merge import Ended, Item, Merged
 from lpsr_run.state import RunState, SourceState
 from lpsr_serve.cameras.snapshot import LastPicture
 from lpsr_serve.inference.networks import Networks
@@ -166,7 +166,7 @@ class CameraRunner:
                     self.state.reads += 1
                 self._recorder.put(event)
 
-    def _logged(self, item: Frame | Quiet | Ended) -> Frame | Quiet | Ended:
+    def _logged(self, item: Item) -> Item:
         if isinstance(item, Ended) and item.failure is not None:
             _log.error("%s: %s", self.camera.name, item.failure)
         return item

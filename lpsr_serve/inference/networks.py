@@ -19,7 +19,7 @@ from lpsr_run.pipeline.results import result_of
 from lpsr_run.pipeline.stream import PlateEvent, PlateStream
 from lpsr_run.pipeline.tools import Tools, open_tools
 from lpsr_run.sources.base import Frame
-from lpsr_run.sources.merge import Ended, Quiet
+from lpsr_run.sources.merge import Ended, Item
 
 _SIDE = 960
 """Longest side in pixels of frames that are kept to be shown."""
@@ -120,7 +120,7 @@ class Networks:
             events = read_crops(pictures, self.tools.reader, skipped.append, layouts, min_plate=least)
             return [self._told(event) for event in events], skipped
 
-    def by_turns(self, items: Iterable[Frame | Quiet | Ended]) -> Iterator[Frame | Quiet | Ended]:
+    def by_turns(self, items: Iterable[Item]) -> Iterator[Item]:
         """Pass on the items of one source, each when it is its turn; the turn lasts until the next one is asked for.
 
         Behind the last item an `Ended` follows, so that what waits is read within a turn as well.

@@ -112,6 +112,7 @@ class Job:
         left = None
         if self.status == "running" and rate and self.total is not None:
             left = round(max(self.total - self.frames, 0) / rate, 1)
+        read = round(min(self.frames / self.total, 1.0), 4) if self.total else None
         return {
             "id": self.id,
             "name": self.name,
@@ -119,11 +120,7 @@ class Job:
             "status": self.status,
             "frames": self.frames,
             "total": self.total,
-            "progress": 1.0
-            if self.status == "done"
-            else round(min(self.frames / self.total, 1.0), 4)
-            if self.total
-            else None,
+            "progress": 1.0 if self.status == "done" else read,
             "frames_per_second": None if rate is None else round(rate, 2),
             "seconds_left": left,
             "reads": self.reads,

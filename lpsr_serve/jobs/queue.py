@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 from collections import OrderedDict
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from lpsr_core.errors import LpsrError
@@ -17,7 +17,7 @@ from lpsr_run.sinks import make_folder
 from lpsr_run.sinks.base import Record, write_failed
 from lpsr_run.sinks.identity import new_run_id
 from lpsr_run.sources.base import Frame
-from lpsr_run.sources.merge import Ended, Merged, Quiet
+from lpsr_run.sources.merge import Ended, Item, Merged
 from lpsr_run.state import RunState
 from lpsr_serve.inference.networks import Networks
 from lpsr_serve.inference.pool import BusyError
@@ -29,11 +29,11 @@ from lpsr_serve.store.recorder import Recorder
 _log = logging.getLogger("lpsr.serve")
 _KEPT_SECONDS, _KEPT = 24 * 3600.0, 1000
 """Jobs that are over are forgotten after so long, and when there are more; their reads stay in the store."""
+_FORGET_SECONDS = 60.0
 _MOST_SKIPPED = 100
 _MOST_BEGUN = 2
 """Processes that may end without a word while they read a video; no other is to try it."""
 _LOOK_SECONDS = 0.05
-Item = Frame | Quiet | Ended
 
 
 class UnknownJobError(LpsrError):
@@ -168,7 +168,7 @@ class JobQueue:
         return job
 
     def _run(self) -> None:
-        while (job := self._queue.get()) is not None:
+        while (job := self._next()) is not None:
             with self._lock:
                 if job.over or self._closing.is_set():
                     continue
@@ -188,6 +188,13 @@ class JobQueue:
                     self._keep(job)
                 else:
                     self._end(job, "failed" if job.error else "cancelled" if job.cancelled else "done")
+
+    def _next(self) -> Job | None:
+        """The next video; while none comes, those that ended long ago are forgotten."""
+        while True:
+            with suppress(queue.Empty):
+                return self._queue.get(timeout=_FORGET_SECONDS)
+            self._forget()
 
     def _read(self, job: Job) -> bool:
         """Read a video; False where its reads will not all be recorded in this process."""

@@ -13,6 +13,15 @@ from lpsr_serve.inference.pool import WorkerPool
 from lpsr_serve.jobs.queue import JobQueue
 from lpsr_serve.store.recorder import Recorder
 
+_TOTALS = {
+    "reads": ("lpsr_reads", "Plates that were read."),
+    "frames": ("lpsr_frames", "Frames that were searched for plates."),
+    "dropped": ("lpsr_frames_dropped", "Frames that made room for newer ones."),
+    "reconnects": ("lpsr_camera_reconnects", "Connections that were lost and came back."),
+    "left_out": ("lpsr_tracks_left_out", "Tracks that did not become reads."),
+}
+"""Name and meaning of the metric of each of a camera's totals."""
+
 
 class ServerCollector(Collector):
     """Looks at the parts of a server.
@@ -37,26 +46,18 @@ class ServerCollector(Collector):
         yield GaugeMetricFamily("lpsr_recording", "Whether reads can be recorded.", float(not self._recorder.failure))
 
     def _of_cameras(self) -> Iterable[Metric]:
-        label = ["camera"]
-        reads = CounterMetricFamily("lpsr_reads", "Plates that were read.", labels=label)
-        frames = CounterMetricFamily("lpsr_frames", "Frames that were searched for plates.", labels=label)
-        dropped = CounterMetricFamily("lpsr_frames_dropped", "Frames that made room for newer ones.", labels=label)
-        reconnects = CounterMetricFamily(
-            "lpsr_camera_reconnects", "Connections that were lost and came back.", labels=label
-        )
-        left_out = CounterMetricFamily("lpsr_tracks_left_out", "Tracks that did not become reads.", labels=label)
-        up = GaugeMetricFamily("lpsr_camera_up", "Whether the camera gives frames.", labels=label)
-        tracks = GaugeMetricFamily("lpsr_open_tracks", "Plates that are being followed.", labels=label)
+        counters = {
+            name: CounterMetricFamily(metric, meaning, labels=["camera"]) for name, (metric, meaning) in _TOTALS.items()
+        }
+        up = GaugeMetricFamily("lpsr_camera_up", "Whether the camera gives frames.", labels=["camera"])
+        tracks = GaugeMetricFamily("lpsr_open_tracks", "Plates that are being followed.", labels=["camera"])
         for runner in self._fleet:
-            name, totals = [runner.camera.name], runner.totals
-            reads.add_metric(name, totals.reads)
-            frames.add_metric(name, totals.frames)
-            dropped.add_metric(name, totals.dropped)
-            reconnects.add_metric(name, totals.reconnects)
-            left_out.add_metric(name, totals.left_out)
-            up.add_metric(name, float(runner.status == "running"))
-            tracks.add_metric(name, runner.open_tracks)
-        return reads, frames, dropped, reconnects, left_out, up, tracks
+            camera = [runner.camera.name]
+            for name, total in vars(runner.totals).items():
+                counters[name].add_metric(camera, total)
+            up.add_metric(camera, float(runner.status == "running"))
+            tracks.add_metric(camera, runner.open_tracks)
+        return *counters.values(), up, tracks
 
     def _of_outputs(self) -> Iterable[Metric]:
         waiting = GaugeMetricFamily("lpsr_delivery_spool_reads", "Reads that wait for an output.", labels=["sink"])

@@ -86,14 +86,21 @@ class SearchIndex:
         Raises:
             LpsrError: the store cannot be read, or the index not written.
         """
-        try:
-            with self._alone() as state:
-                if state.last and self.store.key(state.last) not in (None, state.key):
-                    self._reset(state)
-                self._forget(state)
-                return self._take(state)
-        except OSError as error:
-            raise LpsrError(f"{self._folder}: the search index cannot be written: {error.strerror or error}") from None
+        with self._alone() as state:
+            if state.last and self.store.key(state.last) not in (None, state.key):
+                self._reset(state)
+            self._forget(state)
+            return self._take(state)
+
+    def forget(self) -> int:
+        """Erase the reads that the store has lost, though nobody searches; how many it has lost so far.
+
+        Raises:
+            LpsrError: as `follow`.
+        """
+        with self._alone() as state:
+            self._forget(state)
+            return state.gone
 
     def parts(self) -> Iterator[tuple[Segment, int]]:
         """Each segment with the number of its reads, oldest first."""
@@ -185,10 +192,13 @@ class SearchIndex:
     @contextmanager
     def _alone(self) -> Iterator[_State]:
         """The state, while nobody else changes the index."""
-        with self._mutex, (self._folder / "lock").open("wb") as lock:
-            if fcntl is not None:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            state = self._load()
-            if not state.rows:
-                self._segments.clear()
-            yield state
+        try:
+            with self._mutex, (self._folder / "lock").open("wb") as lock:
+                if fcntl is not None:
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+                state = self._load()
+                if not state.rows:
+                    self._segments.clear()
+                yield state
+        except OSError as error:
+            raise LpsrError(f"{self._folder}: the search index cannot be written: {error.strerror or error}") from None

@@ -120,7 +120,6 @@ def search_near(
     filters: Filters | None = None,
     limit: int = 50,
     cursor: str | None = None,
-    confusable: bool = True,
 ) -> Page:
     """Reads whose text is few edits away, nearest and then newest first.
 
@@ -130,7 +129,6 @@ def search_near(
         edits: most insertions, deletions and substitutions, 0 to 2; a character that is easily taken for the other
             (see `lpsr_core.similarity`) counts half.
         filters, limit, cursor: as of `search_pattern`.
-        confusable: whether such characters count half.
 
     Raises:
         UsageError: the text, the edits, the limit or the cursor cannot be meant.
@@ -143,11 +141,10 @@ def search_near(
     most = int(edits * WHOLE)
 
     def rank(segment: Segment, count: int) -> NDArray[np.float32]:
-        distances = edit_distances(word, segment.text[:, :count], confusable, most)
+        distances = edit_distances(word, segment.text[:, :count], most=most)
         return np.where(distances <= most, distances.astype(np.float32), np.float32(np.inf))
 
-    query = ("near", word, edits, confusable)
-    return _search(index, query, rank, lambda rank: {"edits": rank / WHOLE}, filters, limit, cursor)
+    return _search(index, ("near", word, edits), rank, lambda rank: {"edits": rank / WHOLE}, filters, limit, cursor)
 
 
 def search_likely(

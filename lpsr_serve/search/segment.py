@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from lpsr_core.alphabet import CLASSES, IS_DIGIT, PLATE_LENGTH
 from lpsr_core.compact import COMPACT_BYTES, LEVELS
 from lpsr_core.similarity import classes_of
+from lpsr_run.retention.policy import made_at
 from lpsr_serve.search.stores import Searched
 
 SEGMENT_READS = 1 << 16
@@ -111,12 +111,8 @@ class Segment:
 
 
 def _moment(stored: float, time: str | None) -> float:
-    if time is None:
-        return stored
-    try:
-        return datetime.fromisoformat(time).timestamp()
-    except ValueError:
-        return stored
+    made = made_at(time, None)
+    return stored if made is None else made
 
 
 def _classes(text: str) -> NDArray[np.uint8]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -25,12 +26,15 @@ from lpsr_core.decode import alternatives
 from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.layouts import DEFAULT_LAYOUTS
 from lpsr_run.alerts import Entry, HitList, Rule, load_alerts, load_entries
-from lpsr_run.alerts.alerts import Alerts, check_sinks
+from lpsr_run.alerts.alerts import Alerts, check_sinks, open_alerts
 from lpsr_run.alerts.hits import best_hit
 from lpsr_run.alerts.rules import Gate
 from lpsr_run.alerts.settings import AlertsFile, SinkSettings
 from lpsr_run.alerts.sink import AlertSink
 from lpsr_run.cameras import Schedule, load_cameras
+from lpsr_run.config import RunConfig
+from lpsr_run.monitor.summary import Summary
+from lpsr_run.pipeline.open_sinks import open_outbox
 from lpsr_run.sinks.base import Record
 
 
@@ -244,7 +248,7 @@ def test_an_alert_that_could_not_be_spooled_is_not_taken_for_told(tmp_path: Path
     record = Record(json.dumps(read), read)
     with sink:
         with monkeypatch.context() as full:
-            full.setattr(sink._spooled, "deliver", Mock(side_effect=LpsrError("No space left on device")))
+            full.setattr(sink._spool, "add", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
             with pytest.raises(LpsrError, match="No space"):
                 sink.deliver(record)
         sink.deliver(record)  # as its lane does after a pause
@@ -340,6 +344,33 @@ def test_two_sinks_do_not_share_a_spool(alerts: Path) -> None:
     alerts.write_text(sink.format("gate 1") + sink.format("gate.1"))
     with pytest.raises(UsageError, match=r"line 6: sink.name: 'gate.1' and 'gate 1' would share the folder spool-gate"):
         load_alerts(alerts)
+
+
+@pytest.mark.parametrize(("name", "address"), [("mqtt", "mqtt://x/y"), ("store", "postgresql://x/y")])
+def test_a_sink_does_not_share_the_spool_of_another_output(alerts: Path, name: str, address: str) -> None:
+    alerts.write_text(f'[[sink]]\nname = "{name}"\nkind = "webhook"\naddress = "http://x/"\n')
+    alone = RunConfig(alerts=str(alerts))
+    assert open_alerts(alone, None) is not None, "what waits for it is sent as before"
+    message = f"{alerts}: sink '{name}': the reads of --{name} wait in the folder spool-{name}, too; give the sink an"
+    with pytest.raises(UsageError, match=message):
+        open_alerts(alone.changed({name: address}), None)
+    assert open_alerts(alone.changed({"store": "reads.sqlite"}), None) is not None, "which has no spool"
+
+
+def test_an_alert_sink_is_told_of_once_and_its_spool_is_bounded(tmp_path: Path) -> None:
+    sinks = (SinkSettings("hook", "webhook", "http://127.0.0.1:9/"),)
+    watching, summary, faults = Alerts(AlertsFile(tmp_path / "alerts.toml", (), sinks)), Summary(), list[str]()
+    config = RunConfig(out=str(tmp_path), spool_limit="1k")
+    with ExitStack() as stack:
+        outbox = open_outbox(config, summary, lambda line: None, faults.append, stack, watching)
+        (state,) = (output() for output in summary.state.outputs)
+        (lane,) = outbox.lanes
+        for number in (1, 2):
+            read = told(number=number, text=f"ABC1D2{number}", track=number, note="x" * 600)
+            lane.sink.deliver(Record(json.dumps(read), read))
+        assert [one["number"] for one in spooled(tmp_path)] == [2], "--spool-limit holds for it, too"
+    assert state["name"] == "hook: http://127.0.0.1:9/"
+    assert faults == ["hook: http://127.0.0.1:9/: dropped 1 read (--spool-limit), the oldest first"]
 
 
 def test_an_empty_watch_list_opens_no_door(alerts: Path, here: Command, tmp_path: Path) -> None:

@@ -292,16 +292,25 @@ def test_a_full_disk(lpsr_run: Command, options: list[str], tmp_path: Path) -> N
     fails(lpsr_run("--crops", tmp_path / "p.png", "--out", tmp_path / "o", *options), 1, "No space left on device")
 
 
-def started(command: list[object], out: Path, **streams: Any) -> subprocess.Popen[str]:
+def started(command: list[object], out: Path, nohup: bool = False, **streams: Any) -> subprocess.Popen[str]:
     """A run in a process of its own that has begun to read."""
     environment, status = {**os.environ, "PYTHONPATH": str(ROOT)}, out.with_name("status.json")
     command = [sys.executable, "-m", "lpsr_run", *map(str, command), "--status", str(status)]
-    process = subprocess.Popen(command, env=environment, **streams)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
+    try:
+        process = subprocess.Popen(command, env=environment, **streams)
+    finally:
+        signal.signal(signal.SIGHUP, before)
     deadline = time.monotonic() + 60
     while not (status.exists() and any(one["frames"] > 5 for one in json.loads(status.read_text())["sources"])):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return process
+
+
+@pytest.fixture(scope="module")
+def long_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_video(tmp_path_factory.mktemp("long") / "v.mp4", [scene("ABC1D34")] * 800)
 
 
 def is_cut_short(out: Path) -> None:
@@ -313,11 +322,10 @@ def is_cut_short(out: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_keeps_the_reads(
-    options: list[str], detector: Path, tmp_path: Path, number: signal.Signals
+    options: list[str], detector: Path, long_video: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    video = save_video(tmp_path / "v.mp4", [scene("ABC1D34")] * 800)
     out = tmp_path / "out"
-    command = ["--video", video, "--detector", detector, "--out", out, *options]
+    command = ["--video", long_video, "--detector", detector, "--out", out, *options]
     process = started(command, out, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     process.send_signal(number)
     _, stderr = process.communicate(timeout=120)
@@ -326,10 +334,11 @@ def test_an_interrupt_keeps_the_reads(
     is_cut_short(out)
 
 
-def test_a_terminal_that_closes_keeps_the_reads(options: list[str], detector: Path, tmp_path: Path) -> None:
-    video = save_video(tmp_path / "v.mp4", [scene("ABC1D34")] * 800)
+def test_a_terminal_that_closes_keeps_the_reads(
+    options: list[str], detector: Path, long_video: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
-    command = ["--video", video, "--detector", detector, "--out", out, *options]
+    command = ["--video", long_video, "--detector", detector, "--out", out, *options]
     terminal, inside = os.openpty()
     streams = dict.fromkeys(("stdin", "stdout", "stderr"), inside)
     process = started(command, out, **streams, start_new_session=True)
@@ -343,14 +352,10 @@ def test_a_terminal_that_closes_keeps_the_reads(options: list[str], detector: Pa
 
 
 def test_a_run_under_nohup_goes_on(options: list[str], detector: Path, tmp_path: Path) -> None:
-    video = save_video(tmp_path / "v.mp4", [scene("ABC1D34")] * 400)
+    video = save_video(tmp_path / "v.mp4", [scene("ABC1D34")] * 200)
     out = tmp_path / "out"
     command = ["--video", video, "--detector", detector, "--out", out, *options]
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        process = started(command, out, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    process = started(command, out, nohup=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     process.send_signal(signal.SIGHUP)
     assert process.wait(timeout=120) == 0
-    assert reads(out)[0]["frames"] == 400
+    assert reads(out)[0]["frames"] == 200

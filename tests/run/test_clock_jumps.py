@@ -24,7 +24,7 @@ from watcher import Watcher
 from lpsr_core.geometry import Box, Quad
 from lpsr_core.reads import Read
 from lpsr_run.monitor import status
-from lpsr_run.sinks import Result, Retention, SpooledSink, SqliteSink, poster, sqlite_store
+from lpsr_run.sinks import Result, Retention, SpooledSink, SqliteSink, poster
 from lpsr_run.sources import merge
 from lpsr_run.sources.base import Frame
 from lpsr_run.sources.live import Retry
@@ -148,16 +148,14 @@ def test_reads_are_sent_in_the_order_in_which_they_came_also_over_runs(tmp_path:
     assert len({key for _, key in receiver.got}) == 12
 
 
-def test_the_store_deletes_by_the_clock_and_crashes_at_no_jump(
-    tmp_path: Path, wall: WallClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sqlite_store, "PRUNED_READS", 5)
+def test_the_store_deletes_by_the_clock_and_crashes_at_no_jump(tmp_path: Path, wall: WallClock) -> None:
     path = tmp_path / "reads.sqlite"
-    with SqliteSink(path, Retention(days=7)) as sink:
+    with SqliteSink(path) as sink:
         for ahead in (0.0, -HOUR, DAY, -9 * DAY, 0.0):
             wall.ahead = ahead
-            for _ in range(5):  # the last of them looks for what is too old
+            for _ in range(5):
                 put(sink, result("ABC1234"))
+            sink.sweep(Retention(days=7), time.time())
     with sqlite3.connect(path) as database:
         (count,) = database.execute("SELECT count(*) FROM reads").fetchone()
     assert count == 20, "those of nine days ago are gone, those of the jump by a day are not"

@@ -9,6 +9,7 @@ import os
 import shutil
 import sqlite3
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +17,16 @@ import pytest
 from test_stores import folders, put, result
 
 from lpsr_core.errors import LpsrError, UsageError
+from lpsr_run.alerts.alerts import Alerts
+from lpsr_run.alerts.settings import AlertsFile, SinkSettings
+from lpsr_run.alerts.sink import AlertSink
+from lpsr_run.config import RunConfig
 from lpsr_run.evidence.retention import sweep_evidence
 from lpsr_run.evidence.signing import open_signer
 from lpsr_run.evidence.sink import EvidenceSink
 from lpsr_run.evidence.verify import verify
+from lpsr_run.monitor.summary import Summary
+from lpsr_run.pipeline.open_sinks import open_outbox
 from lpsr_run.retention.policy import Entry, Retention, parse_bytes, run_time, superfluous
 from lpsr_run.retention.sweeper import Sweeper
 from lpsr_run.sinks import CsvSink, JsonLinesSink, PictureStore, Result, SpooledSink, SqliteSink, set_aside
@@ -195,19 +202,40 @@ def test_spools_and_stores(tmp_path: Path) -> None:
     def never(body: bytes, key: str) -> None:
         raise NotTakenError("is down")
 
-    with SpooledSink(never, "hook", tmp_path / "spool") as sink, SqliteSink(tmp_path / "r.sqlite", Retention(reads=3)):
+    with SpooledSink(never, "hook", tmp_path / "spool") as sink:
         for number in range(1, 6):
             sink.deliver(Record.of(numbered(number).read))
         assert sink.sweep(Retention(reads=2), time.time()) == 3
         assert (sink.waiting, sink.state()["expired"]) == (2, 3)
         assert sink.sweep(Retention(days=1), time.time() + 2 * DAY) == 2
-    with SqliteSink(tmp_path / "s.sqlite", Retention(bytes=200_000)) as store:
+    with SqliteSink(tmp_path / "s.sqlite") as store:
         for number in range(1, 400):
             store.deliver(Record.of(numbered(number).read))
+        store.sweep(Retention(bytes=200_000), time.time())
     with sqlite3.connect(tmp_path / "s.sqlite") as database:
         count, first, last = database.execute("SELECT count(*), min(number), max(number) FROM reads").fetchone()
     assert 20 < count < 399
     assert (first, last) == (400 - count, 399), "the oldest went"
+
+
+def test_spools_of_alert_sinks_and_of_outputs_that_are_gone_are_swept(tmp_path: Path) -> None:
+    spools = [tmp_path / "spool-hook", tmp_path / "spool-gone", tmp_path / "spool-gone" / "refused"]
+    for spool in spools:
+        (spool / "refused").mkdir(parents=True, exist_ok=True)
+        for days in (0.5, 1.5):
+            name = f"{time.time_ns() - int(DAY * 1e9 * days):020d}-{RUN}-00000001.json"
+            (spool / name).write_text(json.dumps(numbered(1).read.as_dict()))
+    alien = tmp_path / "spool-of-thread"
+    alien.mkdir()
+    (alien / "1-blue.json").touch()
+    sinks = (SinkSettings("hook", "webhook", "http://127.0.0.1:9/"),)
+    with ExitStack() as stack:
+        config = RunConfig(out=str(tmp_path), keep_days=1, keep_reads=1)
+        alerts = Alerts(AlertsFile(tmp_path / "alerts.toml", (), sinks))
+        outbox = open_outbox(config, Summary(), lambda line: None, pytest.fail, stack, alerts)
+        assert [type(lane.sink) for lane in outbox.lanes] == [AlertSink]
+    assert [len(list(spool.glob("*.json"))) for spool in spools] == [1, 1, 1]
+    assert (alien / "1-blue.json").exists(), "no spool of ours"
 
 
 def test_what_cannot_be_deleted_is_told_once_and_stops_nothing() -> None:

@@ -10,6 +10,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -141,14 +142,28 @@ def test_the_store_forgets_by_age_and_by_count(tmp_path: Path) -> None:
             put(sink, result(text))
     with sqlite3.connect(path) as database:
         database.execute("UPDATE reads SET stored = stored - 10 * 86400 WHERE id <= 2")
-    with SqliteSink(path, Retention(days=7)):
-        pass
-    with SqliteSink(path, Retention(reads=3)) as sink:
+    with SqliteSink(path) as sink:
+        assert sink.sweep(Retention(days=7), time.time()) == 2
         for _ in range(100):
             put(sink, result("XYZ9999"))
+        assert sink.sweep(Retention(reads=3), time.time()) == 100 + len(TEXTS) - 2 - 3
+        assert not any(text.encode() in file.read_bytes() for text in TEXTS for file in tmp_path.iterdir())
     with sqlite3.connect(path) as database:
         texts = [text for (text,) in database.execute("SELECT text FROM reads ORDER BY id")]
     assert texts == ["XYZ9999"] * 3
+
+
+def test_a_store_that_others_lock_is_swept_the_next_time(tmp_path: Path) -> None:
+    path = tmp_path / "reads.sqlite"
+    with SqliteSink(path) as sink:
+        put(sink, result(TEXTS[0]))
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert sink.sweep(Retention(days=1), time.time() + 2 * 86400) == 0
+        assert sink.sweep(Retention(days=1), time.time() + 2 * 86400) == 1
+        path.unlink()
+        assert sink.sweep(Retention(days=1), time.time() + 2 * 86400) == 0
+        assert not path.exists()
 
 
 def test_two_runs_may_share_a_store(tmp_path: Path) -> None:

@@ -125,12 +125,19 @@ def test_guesses_are_slowed_down_and_the_right_key_is_not(make_client: Make) -> 
 def test_a_store_that_takes_no_reads_makes_the_server_unready(make_client: Make) -> None:
     client = make_client()
     outputs = client.app_state["server"].summary.state.outputs
-    assert any(output()["name"].startswith("store:") for output in outputs)
+    (store,) = (output()["name"] for output in outputs if output()["name"].startswith("store:"))
     assert 'lpsr_delivery_spool_reads{sink="store:' in client.get("/metrics").text
-    outputs.append(lambda: {"name": "store:x", "waiting": 1, "held_up_seconds": 2.0, "error": "x: the disk is full"})
+    outputs[:] = [lambda: {"name": store, "waiting": 1, "held_up_seconds": 2.0, "error": "x: the disk is full"}]
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()) == (503, {"ready": False, "why": "x: the disk is full"})
-    assert 'lpsr_delivery_spool_age_seconds{sink="store:x"} 2.0' in client.get("/metrics").text
+    assert f'lpsr_delivery_spool_age_seconds{{sink="{store}"}} 2.0' in client.get("/metrics").text
+
+
+def test_an_alert_sink_called_store_does_not_make_the_server_unready(make_client: Make) -> None:
+    client = make_client()
+    outputs = client.app_state["server"].summary.state.outputs
+    outputs.append(lambda: {"name": "store: http://x/", "waiting": 1, "oldest_seconds": 2.0, "error": "is down"})
+    assert client.get("/readyz").json() == {"ready": True, "why": None}
 
 
 def test_large_bodies_are_refused(make_client: Make) -> None:

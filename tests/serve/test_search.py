@@ -9,12 +9,15 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from postgres import cluster
+from served import Make
+from waiting import until
 
 from lpsr_core.alphabet import ALPHABET, encode
 from lpsr_core.compact import from_compact, pack, to_compact, unpack
@@ -24,11 +27,14 @@ from lpsr_core.geometry import Box
 from lpsr_core.layouts import DEFAULT_LAYOUTS, parse_layouts
 from lpsr_core.reads import Read
 from lpsr_core.similarity import edit_distances
+from lpsr_run.retention import sweeper
+from lpsr_run.retention.policy import Retention
 from lpsr_run.sinks import SpooledSink, SqliteSink
 from lpsr_run.sinks.base import Record
-from lpsr_run.sinks.postgres import inserter
+from lpsr_run.sinks.postgres import inserter, sweep_postgres
 from lpsr_run.sinks.spool import NotTakenError
 from lpsr_serve.search import Filters, SearchIndex, open_store, search_likely, search_near, search_pattern
+from lpsr_serve.search import index as index_module
 
 SEGMENT = 64
 """Reads of a segment: a few hundred reads fill several."""
@@ -308,6 +314,22 @@ def test_what_the_store_loses_is_forgotten(store: Store, tmp_path: Path) -> None
     assert again.rows == 3 * SEGMENT - 11
 
 
+def test_a_server_erases_what_it_may_keep_no_longer_though_nobody_searches_or_passes(
+    make_client: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeper, "SWEEP_SECONDS", 0.05)
+    monkeypatch.setattr(index_module, "_COUNTED_SECONDS", 0.0)
+    client = make_client(keep_days=1)
+    path = tmp_path / "store" / "reads.sqlite"
+    with SqliteSink(path) as sink:
+        sink.deliver(Record.of(read(said("ABC1D23"), 1)))
+        assert client.get("/api/v1/search", params={"way": "pattern", "text": "ABC1D23"}).json()["total"] == 1
+        assert list((tmp_path / "store").rglob("*.segment"))
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute("UPDATE reads SET stored = stored - 2 * 86400")
+        until(lambda: not list((tmp_path / "store").rglob("*.segment")))
+
+
 def test_an_index_of_another_database_is_made_anew(store: Store, tmp_path: Path) -> None:
     for text in random_texts(10):
         store.add(text)
@@ -373,6 +395,9 @@ def test_postgresql_holds_each_read_once_and_is_searched_alike(server: str, tmp_
     assert texts(page) == ["ABC1D23", "ABC1D28"]
     assert page.found[1].row.fields["zone"] == "entry"
     assert "log_probs" not in page.found[1].row.fields
+    assert sweep_postgres(server, Retention(days=1), time.time()) == 0
+    assert sweep_postgres(server, Retention(reads=2), time.time()) == 20
+    assert sweep_postgres(server, Retention(days=1), time.time() + 2 * 86400) == 2
 
 
 def test_a_postgresql_server_that_cannot_be_reached_holds_nothing_up(tmp_path: Path) -> None:

@@ -123,6 +123,20 @@ def test_videos_that_were_read_are_told_after_a_restart(make_client: Make, video
     assert make_client().get(f"/api/v1/jobs/{identifier}").status_code == 404
 
 
+def test_videos_are_forgotten_a_day_after_their_end_though_no_other_comes(
+    make_client: Make, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lpsr_serve.jobs.queue._FORGET_SECONDS", 0.05)
+    client = make_client()
+    identifier = sent(client, video)
+    done(client, identifier)
+    folder = client.app_state["server"].places.jobs / identifier
+    assert (folder / "reads.jsonl").is_file()
+    client.app_state["server"].jobs.find(identifier).ended -= 24 * 3600
+    until(lambda: not folder.exists())
+    assert client.get(f"/api/v1/jobs/{identifier}").status_code == 404
+
+
 def ended_without_a_word(client: TestClient) -> Path:
     """Folder of a video during which the process was killed, as it lies there."""
     jobs = client.app_state["server"].jobs
