@@ -228,3 +228,40 @@ def test_networks_that_compute_something_else_are_refused(
     with pytest.raises(LpsrError, match="differs by"):
         restore.restore(exported, "tiny", tmp_path / "again")
     assert not (tmp_path / "again").exists()
+
+
+def test_the_released_locator_is_a_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from lpsr_core.cards import released_folder
+    from lpsr_export.weights import restore_locator
+    from lpsr_train.locating.config import LocatorTraining
+    from lpsr_train.locating.fit import LocatorTrainer, load_locator
+
+    monkeypatch.setattr(restore_locator, "_SCENES", 4)
+    graph, out = released_folder() / "lite-locator.onnx", tmp_path / "run"
+    assert restore_locator.restore_locator(graph.parent, "lite", out) < 0.5
+    _, told = load_locator(out)
+    assert told["step"] == load_verified(graph).made_by["steps_trained"]
+    trainer = LocatorTrainer(LocatorTraining(), tmp_path / "on", torch.device("cpu"))
+    trainer.start_from(out)
+    with pytest.raises(UsageError, match="holds a run"):
+        restore_locator.restore_locator(graph.parent, "lite", out)
+    with pytest.raises(UsageError, match=r"absent-locator\.onnx: no such graph"):
+        restore_locator.restore_locator(graph.parent, "absent", tmp_path / "other")
+
+
+def test_the_command_restores_both_kinds(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from lpsr_export.cli.restore import restore
+    from lpsr_export.weights import restore_locator
+
+    monkeypatch.setattr(restore_locator, "_SCENES", 4)
+    restore(tmp_path / "pair", "tiny", exported)
+    restore(tmp_path / "locator", "lite", locator=True)
+    said = capsys.readouterr().out
+    for words in ("generator: differs", "reader: differs", "lpsr-train fit --init", "lpsr-train locator --init"):
+        assert words in said
+    assert (tmp_path / "pair" / "checkpoint.pt").exists()
+    assert (tmp_path / "locator" / "checkpoint.pt").exists()
