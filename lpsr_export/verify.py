@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from lpsr_core.cards import Role, graph_name, load_verified
-from lpsr_core.errors import UsageError
+from lpsr_core.errors import LpsrError, UsageError
 from lpsr_core.geometry import Image, to_images
 from lpsr_core.plans import load_runnable
 from lpsr_core.tensorrt import load_plugin
@@ -48,7 +48,10 @@ class Verified:
             caption = np.full((22, image.shape[1], 3), 255, np.uint8)
             cv2.putText(caption, text, (4, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
             lines += [caption, image]
-        write_png(path, np.concatenate(lines))
+        try:
+            write_png(path, np.concatenate(lines))
+        except OSError as error:
+            raise LpsrError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def verify(first: Path, second: Path, count: int, reader: Path | None = None) -> Verified:

@@ -117,11 +117,11 @@ class Server:
         """Stop in good order: plates that are being followed are read and recorded first."""
         self.closing = True
         self.summary.state.sources = [runner.state for runner in self.fleet]
-        self.fleet.close()
-        self.jobs.close()
-        self.pool.close()
-        self.recorder.close()
-        self._stack.close()
+        with self._stack:
+            self.fleet.close()
+            self.jobs.close()
+            self.pool.close()
+            self.recorder.close()
 
     def reload(self) -> None:
         """Read the cameras file and the alerts file again; what did not change goes on."""

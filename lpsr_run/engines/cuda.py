@@ -82,3 +82,9 @@ class Buffer:
     def fetch(self, shape: tuple[int, ...], stream: int) -> None:
         """Copies a tensor of that shape to the host, on a stream."""
         self._cuda.fetch(self.address, self.host(shape), stream)
+
+    def close(self) -> None:
+        """Gives the device's memory back; the host's goes with its last view."""
+        if self.address:
+            self._cuda.free(self.address)
+            self.address = 0

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from lpsr_core.errors import UsageError
+from lpsr_core.errors import LpsrError, UsageError
 
 Item = TypeVar("Item")
 
@@ -109,13 +109,13 @@ def delete_each(items: Iterable[Item], delete: Callable[[Item], None]) -> None:
     """Delete items, also those behind one that cannot be deleted, such as what another user's run left.
 
     Raises:
-        OSError: that of the first that could not be deleted.
+        OSError, LpsrError: that of the first that could not be deleted.
     """
-    failure: OSError | None = None
+    failure: OSError | LpsrError | None = None
     for item in items:
         try:
             delete(item)
-        except OSError as error:
+        except (OSError, LpsrError) as error:
             failure = failure or error
     if failure is not None:
         raise failure

@@ -27,7 +27,7 @@ class Sweeper:
     def __init__(self, rule: Retention, sweeps: Mapping[str, Sweep], fault: Callable[[str], None]) -> None:
         self._rule, self._sweeps, self._fault = rule, sweeps, fault
         self._told: set[str] = set()
-        self._closing = threading.Event()
+        self._closing, self._at_end = threading.Event(), True
         self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
 
     def __enter__(self) -> Sweeper:
@@ -36,11 +36,10 @@ class Sweeper:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._at_end = error is None
         self._closing.set()
         if self._thread.is_alive():
-            self._thread.join(SWEEP_SECONDS)
-        if not self._rule.keeps_all and error is None:
-            self.sweep()
+            self._thread.join(SWEEP_SECONDS)  # an output that hangs holds nothing up for longer
 
     def sweep(self) -> None:
         """Delete what is not kept now."""
@@ -54,7 +53,8 @@ class Sweeper:
                     self._fault(f"{what}; let this user write there; it is tried again every minute")
 
     def _run(self) -> None:
-        while True:
+        self.sweep()
+        while not self._closing.wait(SWEEP_SECONDS):
             self.sweep()
-            if self._closing.wait(SWEEP_SECONDS):
-                return
+        if self._at_end:
+            self.sweep()

@@ -29,7 +29,7 @@ _INSERT = f"""INSERT INTO reads ({", ".join(COLUMNS)}) VALUES ({", ".join(["%s"]
 ON CONFLICT (run, number) DO NOTHING"""
 _ORDER = "SELECT pg_advisory_xact_lock(4919)"
 """Writers take turns, so that identifiers become visible in their order and whoever follows them misses none."""
-_CONNECT_SECONDS = 5
+_CONNECT_SECONDS, _STATEMENT_SECONDS = 5, 20
 
 
 def is_postgres(store: str) -> bool:
@@ -94,15 +94,27 @@ def inserter(url: str) -> Send:
 def sweep_postgres(url: str, rule: Retention, now: float) -> int:
     """Delete the oldest reads that a rule does not keep at a time, seconds since 1970; how many.
 
+    While the server is away or others lock the table none are, until the next sweep; the sink tells of an outage.
+
     Raises:
         MissingExtraError: psycopg is not installed.
-        LpsrError: the server cannot be reached, or refuses to delete.
+        LpsrError: the server refuses to delete.
     """
-    with closing(connect(url)) as connection:
+    psycopg = _psycopg()
+    if rule.days is None and rule.reads is None:
+        return 0
+    try:
+        connection = connect(url)
+    except LpsrError:
+        return 0
+    with closing(connection):
         try:
+            connection.execute(f"SET statement_timeout = '{_STATEMENT_SECONDS}s'")
             (table,) = connection.execute("SELECT to_regclass('reads')").fetchone()
             return 0 if table is None else prune(connection.execute, rule, now, "%s")
-        except _psycopg().Error as error:
+        except psycopg.OperationalError:  # it went away, or took too long
+            return 0
+        except psycopg.Error as error:
             raise LpsrError(f"{redact(url)}: {_line(error)}") from None
 
 

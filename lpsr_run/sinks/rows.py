@@ -16,6 +16,8 @@ COLUMNS = (
     *("agreeing", "json", "certain", "plate", "event", "run", "number", "zone", "hit", "log_probs"),
 )
 """Names of the columns, without the identifier that the database gives."""
+PART = 1000
+"""Reads that are deleted at a time."""
 
 
 def row_of(record: Record) -> tuple[Any, ...]:
@@ -33,16 +35,27 @@ def row_of(record: Record) -> tuple[Any, ...]:
 def prune(execute: Callable[[str, tuple[float]], Any], rule: Retention, now: float, parameter: str) -> int:
     """Delete the reads that are too old or too many at a time; how many.
 
+    They go in parts, with a pause as long behind each, in which others may write.
+
     Args:
         execute: runs a statement and returns a cursor.
         rule: what is kept; its bytes are not looked at.
         now: seconds since 1970.
         parameter: what statements have in the place of theirs.
     """
-    deleted = 0
+    chosen: list[tuple[str, float]] = []
     if rule.days is not None:
-        deleted += execute(f"DELETE FROM reads WHERE stored < {parameter}", (rule.oldest(now),)).rowcount
+        chosen.append((f"stored < {parameter}", rule.oldest(now)))
     if rule.reads is not None:
         newest = f"SELECT id FROM reads ORDER BY id DESC LIMIT 1 OFFSET {parameter}"
-        deleted += execute(f"DELETE FROM reads WHERE id <= ({newest})", (rule.reads,)).rowcount
+        chosen.append((f"id <= ({newest})", rule.reads))
+    deleted = 0
+    for condition, value in chosen:
+        part = f"SELECT id FROM reads WHERE {condition} ORDER BY id LIMIT {PART}"
+        count = PART
+        while count == PART:
+            begun = time.monotonic()
+            count = execute(f"DELETE FROM reads WHERE id IN ({part})", (value,)).rowcount
+            deleted += count
+            time.sleep(time.monotonic() - begun)
     return deleted

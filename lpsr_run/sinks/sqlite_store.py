@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -11,7 +12,7 @@ from lpsr_core.errors import LpsrError
 from lpsr_run.retention.policy import Retention
 from lpsr_run.sinks.base import ELSEWHERE, MAKE_ROOM, DurableSink, Fault, NotNowError, Record, vanished, why
 from lpsr_run.sinks.files import made_folder
-from lpsr_run.sinks.rows import COLUMNS, prune, row_of
+from lpsr_run.sinks.rows import COLUMNS, PART, prune, row_of
 
 SCHEMA = 4
 _TABLE = """
@@ -190,15 +191,17 @@ def _connected(path: Path) -> sqlite3.Connection:
 
 
 def _shrink(database: sqlite3.Connection, most: int) -> int:
-    """Delete the oldest reads, a twentieth at a time, until what is left takes at most so many bytes; how many."""
+    """Delete the oldest reads, in parts, until what is left takes at most so many bytes; how many."""
     deleted = 0
     while True:
+        begun = time.monotonic()
         names = ("PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size", "SELECT count(*) FROM reads")
         pages, free, size, count = (database.execute(name).fetchone()[0] for name in names)
         if not count or (pages - free) * size <= most:
             return deleted
         oldest = "SELECT id FROM reads ORDER BY id LIMIT 1 OFFSET ?"
-        deleted += database.execute(f"DELETE FROM reads WHERE id <= ({oldest})", (count // 20,)).rowcount
+        deleted += database.execute(f"DELETE FROM reads WHERE id <= ({oldest})", (min(count // 20, PART),)).rowcount
+        time.sleep(time.monotonic() - begun)
 
 
 @contextmanager

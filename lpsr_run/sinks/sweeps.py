@@ -41,8 +41,15 @@ def sweep_spools(out: Path, used: Collection[Path]) -> Sweep:
     """Deletes what is too old in spools that no output of the run uses; another run may still want what is not."""
 
     def sweep(rule: Retention, now: float) -> int:
-        left = [SpoolFolder(path) for path in spools_in(out) if path not in used]
-        return sum(spool.sweep(Retention(days=rule.days), now) for spool in left)
+        gone = 0
+
+        def sweep_one(path: Path) -> None:
+            nonlocal gone
+            gone += SpoolFolder(path).sweep(Retention(days=rule.days), now)
+
+        if rule.days is not None:
+            delete_each([path for path in spools_in(out) if path not in used], sweep_one)
+        return gone
 
     return sweep
 

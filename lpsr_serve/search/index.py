@@ -93,14 +93,16 @@ class SearchIndex:
             return self._take(state)
 
     def forget(self) -> int:
-        """Erase the reads that the store has lost, though nobody searches; how many it has lost so far.
+        """Erase the reads that the store has lost, though nobody searches; how many.
 
         Raises:
             LpsrError: as `follow`.
         """
         with self._alone() as state:
+            before = state.rows - state.gone
+            self._counted = -_COUNTED_SECONDS
             self._forget(state)
-            return state.gone
+            return before - state.rows + state.gone
 
     def parts(self) -> Iterator[tuple[Segment, int]]:
         """Each segment with the number of its reads, oldest first."""

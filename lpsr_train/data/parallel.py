@@ -16,7 +16,7 @@ import cv2
 
 from lpsr_core.errors import LpsrError
 
-_TERMINAL = {signal.SIGINT, signal.SIGHUP}
+_TERMINAL = {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}
 """Signals that reach every process of a terminal."""
 Job = TypeVar("Job")
 Result = TypeVar("Result")

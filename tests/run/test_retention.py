@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import sqlite3
+import threading
 import time
 from contextlib import ExitStack
 from dataclasses import replace
@@ -27,6 +28,7 @@ from lpsr_run.evidence.sink import EvidenceSink
 from lpsr_run.evidence.verify import verify
 from lpsr_run.monitor.summary import Summary
 from lpsr_run.pipeline.open_sinks import open_outbox
+from lpsr_run.retention import sweeper
 from lpsr_run.retention.policy import Entry, Retention, parse_bytes, run_time, superfluous
 from lpsr_run.retention.sweeper import Sweeper
 from lpsr_run.sinks import CsvSink, JsonLinesSink, PictureStore, Result, SpooledSink, SqliteSink, set_aside
@@ -236,6 +238,22 @@ def test_spools_of_alert_sinks_and_of_outputs_that_are_gone_are_swept(tmp_path: 
         assert [type(lane.sink) for lane in outbox.lanes] == [AlertSink]
     assert [len(list(spool.glob("*.json"))) for spool in spools] == [1, 1, 1]
     assert (alien / "1-blue.json").exists(), "no spool of ours"
+
+
+def test_an_output_that_hangs_while_it_is_swept_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeper, "SWEEP_SECONDS", 0.1)
+    begun, free, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def hangs(rule: Retention, now: float) -> int:
+        begun.set()
+        free.wait(60)
+        ended.set()
+        return 0
+
+    with Sweeper(Retention(days=1), {"hung": hangs}, pytest.fail):
+        assert begun.wait(60)
+    assert not ended.is_set()
+    free.set()
 
 
 def test_what_cannot_be_deleted_is_told_once_and_stops_nothing() -> None:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -29,7 +30,7 @@ from lpsr_core.reads import Read
 from lpsr_run.alerts.mqtt_home import HomePublisher
 from lpsr_run.evidence.sink import EvidenceSink
 from lpsr_run.redact import redact, shown
-from lpsr_run.sinks import CsvSink, Result, Retention, SpooledSink, SqliteSink, mqtt, poster, publisher
+from lpsr_run.sinks import CsvSink, Result, Retention, SpooledSink, SqliteSink, mqtt, poster, publisher, sqlite_store
 from lpsr_run.sinks.base import DurableSink, Record
 from lpsr_run.sinks.identity import new_run_id
 from lpsr_run.sinks.spool import NotTakenError
@@ -164,6 +165,29 @@ def test_a_store_that_others_lock_is_swept_the_next_time(tmp_path: Path) -> None
         path.unlink()
         assert sink.sweep(Retention(days=1), time.time() + 2 * 86400) == 0
         assert not path.exists()
+
+
+def test_a_sweep_of_many_reads_holds_up_no_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_store, "_BUSY_MILLISECONDS", 1000)
+    path = tmp_path / "reads.sqlite"
+    with SqliteSink(path) as sink:
+        put(sink, result(TEXTS[0]))
+        with closing(sqlite3.connect(path)) as database, database:
+            names = [row[1] for row in database.execute("PRAGMA table_info(reads)") if row[1] not in ("id", "number")]
+            copied = ", ".join(names)
+            database.execute(
+                "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n LIMIT 20000) "
+                f"INSERT INTO reads (number, {copied}) SELECT i, {copied} FROM n, reads"
+            )
+        swept: list[int] = []
+        thread = threading.Thread(target=lambda: swept.append(sink.sweep(Retention(reads=10), time.time())))
+        thread.start()
+        delivered = 0
+        while thread.is_alive():
+            put(sink, result(TEXTS[1]))  # raises where the store is locked
+            delivered += 1
+        assert delivered >= 1
+        assert swept[0] > 19_000
 
 
 def test_two_runs_may_share_a_store(tmp_path: Path) -> None:

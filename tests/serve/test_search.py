@@ -409,6 +409,7 @@ def test_a_postgresql_server_that_cannot_be_reached_holds_nothing_up(tmp_path: P
     with SpooledSink(inserter(url), "store", tmp_path / "spool") as sink:
         sink.deliver(Record.of(read(said("ABC1D23"), 1)))
         assert sink.waiting == 1
+    assert sweep_postgres(url, Retention(days=1), time.time()) == 0
     with pytest.raises(LpsrError, match="cannot be reached") as refused:
         SearchIndex(open_store(url), tmp_path / "index").follow()
     assert "hunter2" not in str(refused.value)

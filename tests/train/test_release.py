@@ -123,7 +123,8 @@ def test_a_stop_reaches_the_command_that_runs(tmp_path: Path, number: signal.Sig
         "[signal.signal(n, end) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]\n"
         "pathlib.Path('ready').touch()\ntime.sleep(60)\n"
     )
-    parent = "import sys; from lpsr_train.cli.release import _run; sys.exit(_run('child'))"
+    default = "signal.signal(signal.SIGHUP, signal.SIG_DFL)"  # these tests may run under nohup
+    parent = f"import signal, sys; {default}; from lpsr_train.cli.release import _run; sys.exit(_run('child'))"
     with subprocess.Popen([sys.executable, "-c", parent], cwd=tmp_path, start_new_session=True) as process:
         deadline = time.monotonic() + 60
         while not (tmp_path / "ready").exists():

@@ -15,6 +15,13 @@ from lpsr_train.training.batches import Batch
 from lpsr_train.validation.rates import Evaluation, Sample
 
 
+class Update(Protocol):
+    """Carries a loss back and takes one optimiser step of the named networks."""
+
+    def __call__(self, loss: Tensor, *names: str) -> None:
+        """Does so."""
+
+
 @dataclass(frozen=True)
 class Moment:
     """What a task needs of its trainer to take a step.
@@ -28,7 +35,7 @@ class Moment:
 
     step: int
     autocast: Callable[[], AbstractContextManager[Any]]
-    update: Callable[..., None]
+    update: Update
     read: Callable[[Tensor], None]
 
 
