@@ -26,7 +26,7 @@ from lpsr_core.alphabet import encode
 from lpsr_core.decode import decode
 from lpsr_core.delivery import Delivery
 from lpsr_core.errors import LpsrError
-from lpsr_core.geometry import to_read, to_tensor
+from lpsr_core.geometry import READ_SIZE, resize, to_tensor
 from lpsr_core.jsonfile import write_json
 from lpsr_core.labelled import Labelled, load_labelled
 from lpsr_core.metrics import wilson
@@ -83,7 +83,7 @@ def measure(run: Path, without: str, plates: Sequence[Labelled]) -> list[Row]:
         delivery, right, sums = Delivery(width), [], 0.0
         for start in range(0, len(plates), _BATCH):
             chosen = plates[start : start + _BATCH]
-            batch = torch.from_numpy(to_tensor([to_read(delivery.of(plate.crop)) for plate in chosen]))
+            batch = torch.from_numpy(to_tensor([resize(delivery.of(plate.crop), READ_SIZE) for plate in chosen]))
             with torch.no_grad():
                 log_probs = reader(batch).numpy()
             right += [decode(row).text == plate.text for row, plate in zip(log_probs, chosen, strict=True)]

@@ -170,12 +170,7 @@ def pad_to_plate(crop: Image) -> Image:
 
 
 def resize(image: NDArray, size: tuple[int, int]) -> NDArray:
-    """Resize bicubically; a side that shrinks to less than half is averaged, so that nothing aliases.
-
-    Args:
-        image: [H, W, 3], uint8 or float32.
-        size: width and height.
-    """
+    """Resize [H, W, 3], uint8 or float32, to a width and height: bicubic, or averaged first where that would alias."""
     height, width = image.shape[:2]
     averaged = (size[0] if width > 2 * size[0] else width, size[1] if height > 2 * size[1] else height)
     if averaged != (width, height):
@@ -184,12 +179,7 @@ def resize(image: NDArray, size: tuple[int, int]) -> NDArray:
 
 
 def within(crop: Image, most: tuple[int, int]) -> Image:
-    """Return a crop limited to a width and height; a larger one is averaged to a smaller size.
-
-    Args:
-        crop: uint8[H, W, 3].
-        most: width and height.
-    """
+    """Return a crop, uint8[H, W, 3], of at most a width and height; a larger one is averaged to a smaller size."""
     height, width = crop.shape[:2]
     share = min(most[0] / width, most[1] / height)
     if share >= 1:
@@ -206,16 +196,6 @@ def to_lr(crop: Image) -> Image:
 def to_hr(crop: Image) -> Image:
     """Resize a plate crop to the reader's input, which it fills: uint8[H, W, 3] of any size -> uint8[32, 96, 3]."""
     return resize(crop, HR_SIZE)
-
-
-def to_read(crop: Image, size: tuple[int, int] = READ_SIZE) -> Image:
-    """Resize a plate crop, uint8[H, W, 3] of any size, to what a reader takes directly, which it fills.
-
-    Args:
-        crop: of the plate.
-        size: width and height (see `contracts.direct_size`).
-    """
-    return resize(crop, size)
 
 
 def padded_lr(crop: Image) -> Image:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lpsr_core.geometry import DIRECT_WIDTH, Image, plate_width, to_lr, to_read, with_margin
+from lpsr_core.geometry import DIRECT_WIDTH, Image, plate_width, resize, to_lr, with_margin
 from lpsr_core.settings import SUPER_RESOLVE as SUPER_RESOLVE
 from lpsr_core.settings import VIEWS as VIEWS
 from lpsr_core.settings import SuperResolve as SuperResolve
@@ -40,7 +40,7 @@ class View:
             direct: width and height that the reader takes directly.
         """
         cut = with_margin(crop, *self.margin)
-        shown = to_lr(cut) if self.super_resolved else to_read(cut, direct)
+        shown = to_lr(cut) if self.super_resolved else resize(cut, direct)
         return np.asarray(255 - shown if self.inverted else shown)
 
 

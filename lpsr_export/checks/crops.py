@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpsr_core.errors import LpsrError, UsageError
-from lpsr_core.geometry import Image, to_lr, to_read, to_tensor
+from lpsr_core.geometry import Image, resize, to_lr, to_tensor
 from lpsr_train.cameras.shots import ShotSource, legibility, render_shots
 
 CALIBRATION_SEED = 7_000_002
@@ -75,7 +75,7 @@ def lr_batch(crops: Sequence[Image]) -> NDArray[np.float32]:
 
 def direct_batch(crops: Sequence[Image], size: tuple[int, int]) -> NDArray[np.float32]:
     """The reader's input, directly, of its `contracts.direct_size`: float32[N, 3, height, width]."""
-    return to_tensor([to_read(crop, size) for crop in crops])
+    return to_tensor([resize(crop, size) for crop in crops])
 
 
 def enlarged(pictures: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
