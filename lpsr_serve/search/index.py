@@ -89,7 +89,8 @@ class SearchIndex:
         with self._alone() as state:
             if state.last and self.store.key(state.last) not in (None, state.key):
                 self._reset(state)
-            self._forget(state)
+            if time.monotonic() - self._counted >= _COUNTED_SECONDS:
+                self._forget(state)
             return self._take(state)
 
     def forget(self) -> int:
@@ -100,7 +101,6 @@ class SearchIndex:
         """
         with self._alone() as state:
             before = state.rows - state.gone
-            self._counted = -_COUNTED_SECONDS
             self._forget(state)
             return before - state.rows + state.gone
 
@@ -144,10 +144,9 @@ class SearchIndex:
 
     def _forget(self, state: _State) -> None:
         """Erase reads that are in the store no longer."""
-        now = time.monotonic()
-        if not state.rows or now - self._counted < _COUNTED_SECONDS:
+        if not state.rows:
             return
-        self._counted = now
+        self._counted = time.monotonic()
         if self.store.count(state.last) == state.rows - state.gone:
             return
         kept = np.array(self.store.ids(state.last), np.int64)

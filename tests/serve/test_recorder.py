@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from served import Make
+from served import Make, sent
 from waiting import until
 
 from lpsr_core.errors import LpsrError
@@ -32,10 +32,6 @@ class Disk:
 
         monkeypatch.setattr(Outbox, "write", written)
         monkeypatch.setattr(recorder, "_RETRY_SECONDS", 0.02)
-
-
-def sent(client: TestClient, video: Path) -> None:
-    assert client.post("/api/v1/videos", files={"video": ("cars.mp4", video.read_bytes())}).status_code == 202
 
 
 def texts(client: TestClient) -> list[str]:

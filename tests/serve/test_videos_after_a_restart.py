@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from served import Make
+from served import Make, sent
 from waiting import until
 
 from lpsr_serve.jobs.queue import JobQueue
@@ -31,12 +31,6 @@ def texts(client: TestClient, job: dict[str, Any]) -> list[str]:
     """What the store has of a video, oldest first."""
     reads = client.get("/api/v1/reads", params={"camera": job["source"]}).json()["reads"]
     return [one["read"]["text"] for one in reversed(reads)]
-
-
-def sent(client: TestClient, video: Path, name: str = "cars.mp4") -> str:
-    answer = client.post("/api/v1/videos", files={"video": (name, video.read_bytes())})
-    assert answer.status_code == 202, answer.text
-    return str(answer.json()["id"])
 
 
 def stop(client: TestClient) -> None:
